@@ -1,0 +1,3 @@
+"""Face-verification door kiosk."""
+
+__version__ = "0.1.0"

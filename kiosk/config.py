@@ -1,0 +1,191 @@
+"""The configuration: one TOML file, overridden by environment variables, unknown keys refused.
+
+`KIOSK_SECTION__KEY=value` overrides `key` of `[section]`: KIOSK_CAMERA__DEVICE=/dev/video2. Values are read as TOML
+where they can be (numbers, true, lists) and as plain text otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kiosk.domain.errors import ConfigError
+
+SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
+ENVIRONMENT_PREFIX = "KIOSK_"
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A part of the file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PluginSection(BaseModel):
+    """A part whose further keys belong to the plug-in named by `kind`; the plug-in's Options refuse unknown ones."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: str
+
+    def options(self) -> dict[str, object]:
+        """The plug-in's own keys."""
+        return dict(self.model_extra or {})
+
+
+class CameraConfig(PluginSection):
+    """[camera]"""
+
+    kind: str = "usb"
+
+
+class LockConfig(PluginSection):
+    """[lock] is read by kiosk-door alone. There is no default: a lock is always named."""
+
+
+class DoorConfig(Section):
+    """[door]: the process that owns the lock."""
+
+    socket: Path = Path("/run/kiosk/door.sock")
+    release_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    max_release_seconds: Annotated[float, Field(gt=0, le=60)] = 60.0
+    clients: tuple[str, ...] = ()
+    """Users (names or numbers) that may speak to the door besides its own."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.release_seconds > self.max_release_seconds:
+            raise ValueError("release_seconds is longer than max_release_seconds")
+        return self
+
+
+class ModelsConfig(Section):
+    """[models]: names of the manifest. `folder` is another folder with a manifest.toml of its own."""
+
+    folder: Path | None = None
+    detector: str = "face-detector"
+    embedder: str = "mobilefacenet"
+    pad: tuple[str, ...] = ("pad-2.7", "pad-4.0")
+    threads: Annotated[int, Field(ge=1, le=16)] = 2
+
+
+class QualityConfig(Section):
+    """[quality]: what a face must be before it is compared."""
+
+    min_face: Annotated[float, Field(ge=40, le=1000)] = 80.0
+    """Width of the face's box in pixels of the frame."""
+    min_sharpness: Annotated[float, Field(ge=0)] = 0.0
+    guide: Share = 0.8
+    """The face's centre must lie within this share of the frame's width and height."""
+
+
+class AttemptConfig(Section):
+    """[attempt]: n of m frames of one track, in at most `seconds`."""
+
+    needed: Annotated[int, Field(ge=1, le=30)] = 3
+    window: Annotated[int, Field(ge=1, le=60)] = 5
+    seconds: Annotated[float, Field(gt=0, le=3)] = 3.0
+    pause: Annotated[float, Field(ge=0, le=60)] = 1.5
+    """Seconds between a refusal and the next attempt; doubled with each further refusal in a row, up to 30 s."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.needed > self.window:
+            raise ValueError("needed is larger than window: nobody could ever be let in")
+        return self
+
+
+class PolicyConfig(Section):
+    """[policy]"""
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Comparison score; None takes the manifest's."""
+    pad_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    grant_seconds: Annotated[float, Field(gt=0, le=1.5)] = 1.5
+    """A grant that has not reached the door this long after its frame was taken is void."""
+
+
+class Config(Section):
+    """The whole file."""
+
+    camera: CameraConfig = CameraConfig()
+    lock: LockConfig | None = None
+    door: DoorConfig = DoorConfig()
+    models: ModelsConfig = ModelsConfig()
+    quality: QualityConfig = QualityConfig()
+    attempt: AttemptConfig = AttemptConfig()
+    policy: PolicyConfig = PolicyConfig()
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _with_environment(data: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:
+    merged = {k: dict(v) if isinstance(v, dict) else v for k, v in data.items()}
+    for name, text in environ.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or "__" not in name:
+            continue
+        section, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__", 1)
+        part = merged.setdefault(section, {})
+        if not isinstance(part, dict):
+            raise ConfigError(f"{name}: [{section}] is not a section of the configuration")
+        part[key] = _value(text)
+    return merged
+
+
+def explain(error: ValidationError) -> str:
+    """The first problem of a validation as one line: where, what."""
+    first = error.errors()[0]
+    where = ".".join(str(p) for p in first["loc"]) or "it"
+    what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}"
+
+
+def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> Config:
+    """Raises ConfigError naming `source`, the key and what is wrong with it."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: not valid TOML: {error}") from error
+    try:
+        return Config.model_validate(_with_environment(data, os.environ if environ is None else environ))
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {explain(error)}") from error
+
+
+def read(path: Path) -> Config:
+    """Raises ConfigError when the file is missing, unreadable or wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the configuration cannot be read: {error}") from error
+    return parse(text, str(path))
+
+
+def find(named: Path | None) -> Path | None:
+    """The configuration to use, None for the demonstration.
+
+    A file that was named must exist; so must /etc/kiosk/kiosk.toml once the folder /etc/kiosk exists, since a machine
+    that was set up for a door must never fall back to the demonstration. Raises ConfigError.
+    """
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(f"{named}: there is no such configuration file")
+        return named
+    if SYSTEM_CONFIG.is_file():
+        return SYSTEM_CONFIG
+    if SYSTEM_CONFIG.parent.exists():
+        raise ConfigError(f"{SYSTEM_CONFIG.parent} exists but {SYSTEM_CONFIG.name} is missing: put it there, or name one with --config")
+    return None

@@ -1,0 +1,53 @@
+"""Errors that people read. Each message is one line that says what to do.
+
+    KioskError
+    ├── ConfigError        the configuration
+    ├── HomeError          the home folder: in use by another kiosk, not writable
+    ├── ModelError         a network or its manifest
+    ├── SampleError        a picture or clip that cannot be used
+    ├── CameraError        a camera that cannot be opened or delivers nothing
+    ├── GalleryError       the database: newer, corrupt, read-only, full
+    │   └── VaultError     the key: missing, wrong, readable by others
+    └── DoorError          kiosk-door: not reachable, refused to speak
+        └── LockError      the lock's hardware
+"""
+
+
+class KioskError(Exception):
+    """Anything that ends a command with exit status 2 and its message on one line."""
+
+
+class ConfigError(KioskError):
+    """A configuration that is missing, unreadable or wrong."""
+
+
+class HomeError(KioskError):
+    """A home folder that cannot be used."""
+
+
+class ModelError(KioskError):
+    """A network that is missing, damaged or not the one of the manifest."""
+
+
+class SampleError(KioskError):
+    """A picture, folder or clip that cannot be used for what was asked."""
+
+
+class CameraError(KioskError):
+    """A camera that cannot be opened or has stopped delivering."""
+
+
+class GalleryError(KioskError):
+    """A database that cannot be used."""
+
+
+class VaultError(GalleryError):
+    """A key that is missing, wrong or badly protected."""
+
+
+class DoorError(KioskError):
+    """kiosk-door does not answer, or not as it should."""
+
+
+class LockError(DoorError):
+    """A lock that cannot be driven."""

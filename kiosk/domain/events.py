@@ -1,0 +1,67 @@
+"""What the pipeline and the door tell the world: window, console, log. One way only: nobody answers an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.domain.types import Decision, DoorReply, DoorState, Face, Quality, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """No face, and no attempt open."""
+
+    frame_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A frame of an open attempt, for the guidance on the window.
+
+    `faces` may hold several (then the attempt does not go on). `progress` is 0..1 of the frames that a grant needs.
+    """
+
+    frame_number: int
+    faces: tuple[Face, ...]
+    quality: Quality | None
+    progress: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An attempt has ended."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class DoorAnswered:
+    """What the door did with the grant of a decision."""
+
+    decision_id: str
+    reply: DoorReply
+
+
+@dataclass(frozen=True, slots=True)
+class DoorChanged:
+    """The lock's state as kiosk-door reports it; UNKNOWN while it cannot be reached."""
+
+    state: DoorState
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """A part of the kiosk does not work; nobody is let in meanwhile. `message` is for staff."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The part named by `reason` works again."""
+
+    reason: Reason
+
+
+Event = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered

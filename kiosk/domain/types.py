@@ -1,0 +1,262 @@
+"""The nouns of the kiosk, in the words of ISO/IEC 2382-37 and the ONVIF door terms.
+
+Standard library only: numpy appears in annotations, never at run time, so that kiosk-door can import this module.
+All times named `*_at` without `wall` are seconds of CLOCK_MONOTONIC (`time.monotonic()`), which on Linux is one clock
+for all processes of a machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.uint8]
+    """H x W x 3, BGR, 0..255."""
+    Vector = NDArray[np.float32]
+    """A feature vector as the embedder gives it, not necessarily of unit length."""
+    Template = NDArray[np.int8]
+    """128 signed bytes: a quantized unit feature vector (FaceNet's byte vectors)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a camera. `captured_at` is when the light fell, not when the picture was read."""
+
+    image: Image
+    number: int
+    captured_at: float
+    wall_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Upright rectangle in pixels of the frame; it may reach outside the frame."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) in pixels."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0..1."""
+        w = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        h = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        if w <= 0 or h <= 0:
+            return 0.0
+        overlap = w * h
+        return overlap / (self.width * self.height + other.width * other.height - overlap)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A detected face. Landmarks, (x, y) in pixels, in the order of the picture: the eye at the left of the picture,
+    the eye at its right, nose tip, left corner of the mouth, right corner."""
+
+    box: Box
+    landmarks: tuple[tuple[float, float], ...]
+    score: float
+
+    @property
+    def eye_distance(self) -> float:
+        """Pixels between the eyes."""
+        (ax, ay), (bx, by) = self.landmarks[0], self.landmarks[1]
+        return float(((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5)
+
+
+class Flaw(StrEnum):
+    """Why a sample is not good enough to be compared."""
+
+    TOO_SMALL = "too_small"
+    OUTSIDE_GUIDE = "outside_guide"
+    CLIPPED = "clipped"
+    TURNED = "turned"
+    BLURRED = "blurred"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Quality of a sample: `score` 0 (useless) to 1 (good); the first flaw found, or None when it may be compared."""
+
+    score: float
+    flaw: Flaw | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The best candidate of a search. `score` is the cosine similarity of the byte templates, -1..1.
+
+    `subject_id` is None when the gallery is empty. Below `threshold` the candidate is nobody.
+    """
+
+    subject_id: str | None
+    score: float
+    threshold: float
+    model_id: str
+
+    @property
+    def mated(self) -> bool:
+        """Whether the score reaches the threshold."""
+        return self.subject_id is not None and self.score >= self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An enrolled person. The id is opaque; only the name is for people."""
+
+    id: str
+    name: str
+    created_at: datetime
+    disabled: bool = False
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """An enrolled template. Never compared across model_id."""
+
+    id: str
+    subject_id: str
+    model_id: str
+    template: Template
+    quality: float
+    created_at: datetime
+
+
+class Outcome(StrEnum):
+    """What a decision says."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+
+
+class Reason(StrEnum):
+    """Why a decision was made. Everything but MATCHED is a refusal."""
+
+    MATCHED = "matched"
+    # about the person
+    NOT_ENROLLED = "not_enrolled"
+    AMBIGUOUS = "ambiguous"
+    PRESENTATION_ATTACK = "presentation_attack"
+    POOR_QUALITY = "poor_quality"
+    SEVERAL_FACES = "several_faces"
+    INCOMPLETE = "incomplete"
+    SUBJECT_DISABLED = "subject_disabled"
+    VALIDITY_NOT_BEGUN = "validity_not_begun"
+    VALIDITY_ENDED = "validity_ended"
+    # about the kiosk
+    STALE_FRAME = "stale_frame"
+    CAMERA_UNAVAILABLE = "camera_unavailable"
+    DETECTOR_FAULT = "detector_fault"
+    QUALITY_FAULT = "quality_fault"
+    PAD_FAULT = "pad_fault"
+    EMBEDDER_FAULT = "embedder_fault"
+    GALLERY_FAULT = "gallery_fault"
+    AUDIT_UNAVAILABLE = "audit_unavailable"
+    DOOR_UNAVAILABLE = "door_unavailable"
+    INTERNAL_FAULT = "internal_fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an attempt rests on: the last usable frame of it, for the record."""
+
+    frame_number: int
+    captured_at: float
+    wall_at: datetime
+    frames: int = 0
+    comparison: Comparison | None = None
+    quality: Quality | None = None
+    pad: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The end of an attempt. `id` is the grant id when granted; it links the decision to the door's outcome."""
+
+    id: str
+    outcome: Outcome
+    reason: Reason
+    subject_id: str | None
+    evidence: Evidence
+    track: int | None = None
+    started_at: float | None = None
+    detail: str = ""
+
+    @property
+    def granted(self) -> bool:
+        """Whether the door may be released."""
+        return self.outcome is Outcome.GRANTED
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A request to release the lock once: fresh, single and bounded (rule 2)."""
+
+    id: str
+    captured_at: float
+    deadline: float
+
+
+class DoorState(StrEnum):
+    """State of the lock as kiosk-door knows it."""
+
+    UNKNOWN = "unknown"
+    SECURED = "secured"
+    RELEASED = "released"
+    FAULT = "fault"
+
+
+class DoorResult(StrEnum):
+    """What the door did with a grant."""
+
+    RELEASED = "released"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class DoorReply:
+    """The door's answer to a grant; `reason` is one of domain.door.Refusal when refused, a sentence when unavailable."""
+
+    grant_id: str
+    result: DoorResult
+    reason: str = ""
+    released_until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorStatus:
+    """`simulated` says whether the lock moves nothing in the world."""
+
+    state: DoorState
+    simulated: bool
+    started_at: float
+    released_until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One line of the audit log. `kind` is decision, outcome, fault, enrolment, subject, start or stop."""
+
+    kind: str
+    wall_at: datetime
+    grant_id: str | None = None
+    subject_id: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    detail: dict[str, str | int | float | bool | None] = field(default_factory=dict)
+    id: int | None = None

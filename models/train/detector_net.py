@@ -1,0 +1,156 @@
+"""The detector's network, its teacher, and the decoding that both share.
+
+The network has YuNet's shape (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023): depthwise-separable
+units, a top-down neck, anchor-free heads at strides 8, 16 and 32. The four heads of a stride are one unit of 16
+channels here: the same arithmetic in fewer and wider convolutions. Every weight starts at random.
+
+Raw maps: one tensor a stride, B x 16 x h x w, channels cls logit, obj logit, centre (2), log size (2), landmarks (10),
+positions in units of the stride relative to the cell.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STRIDES = (8, 16, 32)
+INPUT_SCALE = 128.0
+
+
+class Unit(nn.Module):
+    """1x1 convolution, 3x3 depthwise convolution, batch norm, ReLU (the last two left out in the heads)."""
+
+    def __init__(self, inputs: int, outputs: int, head: bool = False) -> None:
+        super().__init__()
+        self.point = nn.Conv2d(inputs, outputs, 1)
+        self.depth = nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs, bias=head)
+        self.norm: nn.Module = nn.Identity() if head else nn.BatchNorm2d(outputs, momentum=0.03)
+        self.act: nn.Module = nn.Identity() if head else nn.ReLU()
+        nn.init.kaiming_normal_(self.depth.weight, mode="fan_out")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.norm(self.depth(self.point(x))))
+
+
+class Detector(nn.Module):
+    """BGR 0 to 255, B x 3 x H x W with H and W multiples of 32 -> 15 inner features and 3 raw maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, 2, 1, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(16, momentum=0.03)
+        widths = [(16, 16), (16, 16), (16, 32), (32, 32), (32, 64)] + [(64, 64)] * 9
+        self.units = nn.ModuleList(Unit(i, o) for i, o in widths)
+        self.heads = nn.ModuleList(Unit(64, 16, head=True) for _ in STRIDES)
+
+    def forward(self, x: Tensor, given: list[Tensor] | None = None) -> tuple[list[Tensor], list[Tensor]]:
+        """With the teacher's features `given`, each block reads those instead of its predecessor's output."""
+        out: list[Tensor] = []
+
+        def f(i: int) -> Tensor:
+            return out[i] if given is None else given[i]
+
+        def up(v: Tensor) -> Tensor:
+            return F.interpolate(v, scale_factor=2.0, mode="nearest")
+
+        out.append(torch.relu(self.norm(self.stem(x / INPUT_SCALE))))
+        for i in range(12):  # the backbone; pooled before the units whose features are halved
+            v = f(i)
+            if i < 11:
+                out.append(self.units[i](F.max_pool2d(v, 2) if i in (1, 5, 7, 9) else v))
+        out.append(self.units[11](f(11)))
+        out.append(self.units[12](f(9) + up(f(12))))
+        out.append(self.units[13](f(7) + up(f(13))))
+        maps = [head(f(i)) for head, i in zip(self.heads, (14, 13, 12), strict=True)]
+        return out, maps
+
+
+def decode(maps: list[Tensor]) -> Tensor:
+    """Raw maps -> B x N x 15: x, y, width, height, five landmarks (x, y) in input pixels, score in 0 to 1."""
+    rows = []
+    for v, stride in zip(maps, STRIDES, strict=True):
+        b, _, h, w = v.shape
+        grid_x = torch.arange(w, dtype=torch.float32, device=v.device).view(1, 1, w, 1).expand(b, h, w, 1)
+        grid_y = torch.arange(h, dtype=torch.float32, device=v.device).view(1, h, 1, 1).expand(b, h, w, 1)
+        grid = torch.cat([grid_x, grid_y], 3)
+        cls, obj, centre, size, points = v.permute(0, 2, 3, 1).split([1, 1, 2, 2, 10], 3)
+        score = torch.sqrt(torch.sigmoid(cls) * torch.sigmoid(obj))
+        size = torch.exp(size) * stride
+        corner = (centre + grid) * stride - size / 2
+        points = (points + grid.repeat(1, 1, 1, 5)) * stride
+        rows.append(torch.cat([corner, size, points, score], 3).reshape(b, -1, 15))
+    return torch.cat(rows, 1)
+
+
+class Runtime(nn.Module):
+    """What is exported: batch norm folded into the convolutions, the input's scale into the stem, decoded output."""
+
+    def __init__(self, net: Detector) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net).eval()
+        self.net.stem = nn.utils.fuse_conv_bn_eval(self.net.stem, self.net.norm)
+        self.net.norm = nn.Identity()
+        for unit in self.net.units:
+            unit.depth = nn.utils.fuse_conv_bn_eval(unit.depth, unit.norm)
+            unit.norm = nn.Identity()
+        self.net.stem.weight.data *= 1.0 / INPUT_SCALE
+
+    def forward(self, x: Tensor) -> Tensor:
+        return decode(self.net(x * INPUT_SCALE)[1])
+
+
+def session(model: onnx.ModelProto | str, threads: int = 1) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = model if isinstance(model, str) else model.SerializeToString()
+    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def free_size(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose input takes any height and width (the reference's graph is written for 640 x 640)."""
+    model = copy.deepcopy(model)
+    for axis, name in ((2, "height"), (3, "width")):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    for output in model.graph.output:
+        output.type.tensor_type.shape.dim[1].dim_param = f"rows_{output.name}"
+    del model.graph.value_info[:]
+    return model
+
+
+class Teacher:
+    """YuNet 2023mar (OpenCV Zoo, MIT), cut before its last reshaping; gives features and raw maps like Detector's."""
+
+    def __init__(self, path: Path) -> None:
+        model = onnx.load(path)
+        graph = model.graph
+        kept = [n for n in graph.node if n.op_type not in ("Transpose", "Reshape", "Sigmoid")]
+        self.features = [n.output[0] for n in kept if n.op_type == "Relu"]
+        ends = {n.input[1]: n.output[0] for n in kept if n.op_type == "Conv"}
+        self.maps = [
+            [ends[f"bbox_head.multi_level_{part}.{level}.conv2.weight"] for part in ("cls", "obj", "bbox", "kps")]
+            for level in range(3)
+        ]
+        del graph.node[:], graph.output[:], graph.value_info[:]
+        graph.node.extend(kept)
+        for name in [*self.features, *(n for level in self.maps for n in level)]:
+            graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+        for axis, dim in ((0, "batch"), (2, "height"), (3, "width")):
+            graph.input[0].type.tensor_type.shape.dim[axis].dim_param = dim
+        self.input = graph.input[0].name
+        self.session = session(model)
+
+    def __call__(self, x: Tensor, inner: bool = False) -> tuple[list[Tensor], list[Tensor]]:
+        names = (self.features if inner else []) + [n for level in self.maps for n in level]
+        got = [torch.from_numpy(v) for v in self.session.run(names, {self.input: np.ascontiguousarray(x.numpy())})]
+        features, rest = (got[:15], got[15:]) if inner else ([], got)
+        return features, [torch.cat(rest[k : k + 4], 1) for k in (0, 4, 8)]
