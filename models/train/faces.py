@@ -1,0 +1,205 @@
+"""The aligned faces of the shared data folder: rows, the people held out, decoded pictures, batches with changes.
+
+The data folder comes from --shared or KIOSK_SHARED (default: ../shared beside the checkout). Its terms are the terms
+of the public sets it was made from; see the model card.
+
+`python models/train/faces.py` draws the list of held-out people again and checks it against heldout.csv.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+HERE = Path(__file__).resolve().parent
+HELDOUT = HERE / "heldout.csv"
+MARGIN = 8  # pixels around the 112 x 112 face in a shard's 128 x 128 picture
+HELDOUT_PICTURES = {"aaf": 2600, "utkface": 2500}
+HELDOUT_IDENTITIES = 60  # of celeba and celeb20, with all their pictures
+
+
+def shared_folder(argument: str | None = None) -> Path:
+    """The data folder: the argument, else KIOSK_SHARED, else ../shared beside the checkout."""
+    folder = Path(argument or os.environ.get("KIOSK_SHARED") or HERE.parents[2] / "shared")
+    if not (folder / "faces" / "aligned.csv").exists():
+        raise SystemExit(f"no faces/aligned.csv in {folder}: name the data folder with --shared or KIOSK_SHARED")
+    return folder
+
+
+@dataclass(frozen=True)
+class Face:
+    """One row of aligned.csv: `index` is its place there and in the decoded pictures."""
+
+    index: int
+    shard: str
+    path: str
+    source: str
+    identity: str
+
+
+def read_faces(shared: Path) -> list[Face]:
+    with open(shared / "faces" / "aligned.csv", newline="") as f:
+        return [
+            Face(i, r["shard"], r["path"], r["source"], r["identity"]) for i, r in enumerate(csv.DictReader(f))
+        ]
+
+
+def _rank(key: str) -> str:
+    return hashlib.sha256(f"heldout {key}".encode()).hexdigest()
+
+
+def draw_heldout(faces: Sequence[Face]) -> list[Face]:
+    """The people never trained on, in the order of a hash of their names: the same list on every machine."""
+    chosen: list[Face] = []
+    for source, count in HELDOUT_PICTURES.items():
+        chosen += sorted((f for f in faces if f.source == source), key=lambda f: _rank(f.path))[:count]
+    named = [f for f in faces if f.source in ("celeba", "celeb20") and f.identity]
+    people = set(sorted({f.identity for f in named}, key=_rank)[:HELDOUT_IDENTITIES])
+    chosen += [f for f in named if f.identity in people]
+    return sorted(chosen, key=lambda f: f.index)
+
+
+def read_heldout(faces: Sequence[Face]) -> list[Face]:
+    """The faces that heldout.csv names.
+
+    Raises SystemExit if the list names a face that the data folder lacks.
+    """
+    by_name = {(f.source, f.path): f for f in faces}
+    with open(HELDOUT, newline="") as f:
+        names = [(r["source"], r["path"]) for r in csv.DictReader(f)]
+    lost = [n for n in names if n not in by_name]
+    if lost:
+        raise SystemExit(f"{HELDOUT.name} names {len(lost)} faces that the data folder lacks, first {lost[0]}")
+    return [by_name[n] for n in names]
+
+
+def training_faces(faces: Sequence[Face]) -> list[Face]:
+    """All faces but the held-out ones."""
+    held = {f.index for f in read_heldout(faces)}
+    return [f for f in faces if f.index not in held]
+
+
+def pictures(shared: Path, work: Path, faces: Sequence[Face]) -> NDArray[np.uint8]:
+    """All aligned faces, N x 128 x 128 x 3 uint8 BGR, decoded once into the work folder and mapped from there."""
+    path = work / "aligned.npy"
+    if not path.exists():
+        part = path.with_suffix(".part")
+        x = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(faces), 128, 128, 3))
+        tars: dict[str, tarfile.TarFile] = {}
+        for f in faces:
+            tar = tars.setdefault(f.shard, tarfile.open(shared / "faces" / f.shard))
+            member = tar.extractfile(f.path)
+            assert member is not None
+            x[f.index] = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)
+        x.flush()
+        part.rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def clean_crops(x: NDArray[np.uint8], ids: NDArray[np.int64], flip: NDArray[np.bool_] | None = None) -> torch.Tensor:
+    """The 112 x 112 faces themselves, n x 3 x 112 x 112 float RGB 0..255, mirrored where `flip` says."""
+    end = 128 - MARGIN
+    out = np.stack([x[i, MARGIN:end, MARGIN:end] for i in ids])
+    if flip is not None:
+        out[flip] = out[flip, :, ::-1]
+    return _rgb(out)
+
+
+def _rgb(bgr: NDArray[np.uint8]) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(bgr)).permute(0, 3, 1, 2).float().flip(1)
+
+
+class Batches:
+    """Endless shuffled batches of the training faces, and the changes made to them. `state()` is exact."""
+
+    def __init__(self, x: NDArray[np.uint8], ids: Sequence[int], seed: int) -> None:
+        self.x = x
+        self.all_ids = np.asarray(ids, np.int64)
+        self.rng = np.random.default_rng(seed)
+        self.order = np.empty(0, np.int64)
+
+    def state(self) -> dict[str, object]:
+        return {"rng": self.rng.bit_generator.state, "order": self.order.tolist()}
+
+    def restore(self, state: dict[str, object]) -> None:
+        self.rng.bit_generator.state = state["rng"]
+        self.order = np.asarray(state["order"], np.int64)
+
+    def ids(self, n: int) -> NDArray[np.int64]:
+        while len(self.order) < n:
+            self.order = np.r_[self.order, self.rng.permutation(self.all_ids)]
+        taken, self.order = self.order[:n], self.order[n:]
+        return taken
+
+    def crops(self, ids: NDArray[np.int64], sigma: float) -> tuple[torch.Tensor, NDArray[np.bool_]]:
+        """n x 3 x 112 x 112 float RGB 0..255, shifted by about sigma pixels, mirrored at random; and which were."""
+        n = len(ids)
+        flip = self.rng.random(n) < 0.5
+        at = MARGIN + np.clip(np.rint(self.rng.normal(0, sigma, (n, 2))), 1 - MARGIN, MARGIN - 1).astype(int)
+        out = np.empty((n, 112, 112, 3), np.uint8)
+        for k, i in enumerate(ids):
+            c = self.x[i, at[k, 0] : at[k, 0] + 112, at[k, 1] : at[k, 1] + 112]
+            out[k] = c[:, ::-1] if flip[k] else c
+        return _rgb(out), flip
+
+    def _uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(self.rng.uniform(low, high, shape).astype(np.float32))
+
+    def blend(self, x: torch.Tensor, count: int) -> torch.Tensor:
+        """Replaces the last `count` pictures by mixtures of two aligned faces: faces that nobody has."""
+        if count:
+            w = self._uniform(0.3, 0.7, count, 1, 1, 1)
+            x[-count:] = w * x[-count:] + (1 - w) * x[self.rng.permutation(len(x))[:count]]
+        return x
+
+    def light(self, x: torch.Tensor, contrast: float, offset: float) -> torch.Tensor:
+        """Changes contrast (share), colour balance (5%) and brightness (grey levels) of each picture."""
+        n = len(x)
+        gain = self._uniform(1 - contrast, 1 + contrast, n, 1, 1, 1) * self._uniform(0.95, 1.05, n, 3, 1, 1)
+        return ((x - 127.5) * gain + 127.5 + self._uniform(-offset, offset, n, 1, 1, 1)).clamp_(0, 255)
+
+    def blur(self, x: torch.Tensor, share: float) -> torch.Tensor:
+        """Shrinks a share of the pictures to 28..84 pixels and enlarges them again: a face far from the camera."""
+        import torch
+        import torch.nn.functional as F
+
+        low = torch.from_numpy(self.rng.random(len(x)) < share)
+        if low.any():
+            z = int(self.rng.integers(28, 84))
+            small = F.interpolate(x[low], size=(z, z), mode="area")
+            x[low] = F.interpolate(small, size=(112, 112), mode="bilinear")
+        return x
+
+
+def main() -> None:
+    faces = read_faces(shared_folder())
+    held = draw_heldout(faces)
+    if not HELDOUT.exists():
+        with open(HELDOUT, "w", newline="") as f:
+            out = csv.writer(f, lineterminator="\n")
+            out.writerow(["source", "path"])
+            out.writerows([h.source, h.path] for h in held)
+    same = [h.index for h in held] == [h.index for h in read_heldout(faces)]
+    print(f"{len(held)} held-out faces of {len(faces)}; {HELDOUT.name} {'agrees' if same else 'DIFFERS'}")
+    raise SystemExit(0 if same else 1)
+
+
+if __name__ == "__main__":
+    main()
