@@ -73,7 +73,7 @@ class ModelsConfig(Section):
     folder: Path | None = None
     detector: str = "face-detector"
     embedder: str = "mobilefacenet"
-    pad: tuple[str, ...] = ("pad-2.7", "pad-4.0")
+    pad: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)] = ("pad-2.7",)
     threads: Annotated[int, Field(ge=1, le=16)] = 2
 
 
@@ -94,7 +94,9 @@ class AttemptConfig(Section):
     window: Annotated[int, Field(ge=1, le=60)] = 5
     seconds: Annotated[float, Field(gt=0, le=3)] = 3.0
     pause: Annotated[float, Field(ge=0, le=60)] = 1.5
-    """Seconds between a refusal and the next attempt; doubled with each further refusal in a row, up to 30 s."""
+    """Seconds between a refusal and the next attempt; doubled from the fourth refusal in a row on, up to 30 s."""
+    rest: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """Seconds after a grant until the same face, still standing there, may try again."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -187,5 +189,6 @@ def find(named: Path | None) -> Path | None:
     if SYSTEM_CONFIG.is_file():
         return SYSTEM_CONFIG
     if SYSTEM_CONFIG.parent.exists():
-        raise ConfigError(f"{SYSTEM_CONFIG.parent} exists but {SYSTEM_CONFIG.name} is missing: put it there, or name one with --config")
+        folder, name = SYSTEM_CONFIG.parent, SYSTEM_CONFIG.name
+        raise ConfigError(f"{folder} exists but {name} is missing: put it there, or name one with --config")
     return None

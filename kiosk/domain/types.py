@@ -230,7 +230,7 @@ class DoorResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DoorReply:
-    """The door's answer to a grant; `reason` is one of domain.door.Refusal when refused, a sentence when unavailable."""
+    """The door's answer to a grant; `reason` is one of domain.door.Refusal when refused, else a sentence."""
 
     grant_id: str
     result: DoorResult

@@ -1,0 +1,35 @@
+"""Who may pass now: the last word before a grant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kiosk.domain.attempt import Verdict
+from kiosk.domain.types import Outcome, Reason, Subject
+
+
+def entitlement(subject: Subject | None, wall_at: datetime) -> Reason:
+    """MATCHED when the subject may pass at that time, else why not. A subject removed meanwhile is nobody."""
+    if subject is None:
+        return Reason.NOT_ENROLLED
+    if subject.disabled:
+        return Reason.SUBJECT_DISABLED
+    if subject.valid_from is not None and wall_at < subject.valid_from:
+        return Reason.VALIDITY_NOT_BEGUN
+    if subject.valid_until is not None and wall_at >= subject.valid_until:
+        return Reason.VALIDITY_ENDED
+    return Reason.MATCHED
+
+
+def decide(verdict: Verdict, subject: Subject | None, door_ready: bool) -> tuple[Outcome, Reason]:
+    """The outcome of an attempt. Granted only for a matched, entitled subject before a door that answers."""
+    if verdict.reason is not Reason.MATCHED:
+        return Outcome.REFUSED, verdict.reason
+    if subject is not None and subject.id != verdict.subject_id:
+        return Outcome.REFUSED, Reason.INTERNAL_FAULT
+    reason = entitlement(subject, verdict.evidence.wall_at)
+    if reason is not Reason.MATCHED:
+        return Outcome.REFUSED, reason
+    if not door_ready:
+        return Outcome.REFUSED, Reason.DOOR_UNAVAILABLE
+    return Outcome.GRANTED, Reason.MATCHED

@@ -1,0 +1,197 @@
+"""The way of a frame, from picture to decision: one function, no thread, no clock, no device.
+
+Tests, `kiosk replay`, `kiosk bench` and the running kiosk all go through `Pipeline.step`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
+from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
+from kiosk.domain.policy import decide
+from kiosk.domain.ports import Detector, Embedder, Matcher, PresentationAttackDetector, QualityGate
+from kiosk.domain.types import Decision, Evidence, Face, Frame, Outcome, Quality, Reason
+from kiosk.service.stages import StageFault, Stopwatch
+from kiosk.vision.tracking import FrozenPicture, Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a frame passes, in this order."""
+
+    detector: Detector
+    quality: QualityGate
+    pad: PresentationAttackDetector
+    embedder: Embedder
+    matcher: Matcher
+
+
+class Pipeline:
+    """`step` turns a frame into events. `min_face` (px of the box's width) is when a second face disturbs."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        rules: Rules,
+        min_face: float,
+        door_ready: Callable[[], bool],
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._stages = stages
+        self._rules = rules
+        self._min_face = min_face
+        self._door_ready = door_ready
+        self._new_id = new_id
+        self._tracker = Tracker()
+        self._frozen = FrozenPicture()
+        self._attempt: Attempt | None = None
+        self._settled: int | None = None
+        self._resume_at = 0.0
+        self._refusals = 0
+        self._faults: set[Reason] = set()
+        self.stopwatch = Stopwatch()
+
+    def step(self, frame: Frame) -> list[Event]:
+        """Never raises: a fault of any stage is a refusal with its reason."""
+        self.stopwatch.start()
+        try:
+            events = self._step(frame)
+        except StageFault as fault:
+            return self.interrupt(fault.reason, str(fault), frame.captured_at, frame.wall_at, frame.number)
+        return [*self._recovered(), *events]
+
+    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
+        """Something outside or inside failed: an open attempt is refused, and so is whoever comes meanwhile."""
+        events: list[Event] = []
+        if reason not in self._faults:
+            self._faults.add(reason)
+            events.append(Faulted(reason, message))
+        attempt, self._attempt = self._attempt, None
+        self._tracker.drop()
+        if attempt is None and at < self._resume_at:
+            return events
+        evidence = Evidence(number, at, wall_at)
+        decision = Decision(
+            id=self._new_id(),
+            outcome=Outcome.REFUSED,
+            reason=reason,
+            subject_id=None,
+            evidence=evidence,
+            track=attempt.track if attempt else None,
+            started_at=attempt.started_at if attempt else None,
+            detail=message[:200],
+        )
+        self._settle(decision, at)
+        return [*events, Decided(decision)]
+
+    def _recovered(self) -> list[Event]:
+        """What was at fault and has worked on this frame. A frame that came at all shows that the camera works."""
+        healed = self._faults & (self.stopwatch.passed | {Reason.CAMERA_UNAVAILABLE})
+        self._faults -= healed
+        return [Recovered(r) for r in sorted(healed)]
+
+    def _step(self, frame: Frame) -> list[Event]:
+        stages, watch = self._stages, self.stopwatch
+        if self._frozen.check(frame):
+            return self._hindered(frame, (), None, Reason.CAMERA_UNAVAILABLE)
+        with watch.stage("detect", Reason.DETECTOR_FAULT):
+            faces = tuple(stages.detector.detect(frame.image))
+        if not faces:
+            return self._nobody(frame)
+        near = [f for f in faces if f.box.width >= self._min_face]
+        if len(near) > 1:
+            return self._hindered(frame, faces, None, Reason.SEVERAL_FACES)
+        with watch.stage("quality", Reason.QUALITY_FAULT):
+            quality = stages.quality.assess(frame.image, faces[0])
+        track = self._tracker.follow(faces[0], frame.captured_at)
+        return self._present(frame, faces, quality, track)
+
+    def _present(self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int) -> list[Event]:
+        """One face, judged and tracked."""
+        if self._attempt is None:
+            passing = quality.flaw in PASSING_BY
+            resting = frame.captured_at < self._resume_at and (self._refusals > 0 or track == self._settled)
+            if passing or resting:
+                return [Observed(frame.number, faces, quality, 0.0)]
+            self._attempt = Attempt(self._rules, track, frame)
+        attempt = self._attempt
+        if attempt.track != track:
+            attempt.restart(track, Reason.INCOMPLETE)
+        if quality.flaw is not None:
+            attempt.hinder(Reason.POOR_QUALITY)
+            return self._conclude(frame, faces, quality, attempt.expire(frame))
+        sample = self._sample(frame, faces[0], quality)
+        verdict = attempt.add(sample, frame) or attempt.expire(frame)
+        return self._conclude(frame, faces, quality, verdict)
+
+    def _sample(self, frame: Frame, face: Face, quality: Quality) -> Sample:
+        """PAD, template and search of one face: all of the same detection in the same frame."""
+        stages, watch = self._stages, self.stopwatch
+        with watch.stage("pad", Reason.PAD_FAULT):
+            pad = stages.pad.score(frame.image, face)
+            bona_fide = pad >= stages.pad.threshold
+        with watch.stage("embed", Reason.EMBEDDER_FAULT):
+            probe = stages.embedder.embed(frame.image, face)
+        with watch.stage("search", Reason.GALLERY_FAULT):
+            comparison = stages.matcher.search(probe)
+        return Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison)
+
+    def _conclude(
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, verdict: Verdict | None
+    ) -> list[Event]:
+        progress = self._attempt.progress if self._attempt else 0.0
+        observed = Observed(frame.number, faces, quality, progress)
+        if verdict is None:
+            return [observed]
+        return [observed, Decided(self._decision(verdict, frame))]
+
+    def _hindered(
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason
+    ) -> list[Event]:
+        """This frame can be no evidence, and what was gathered before it no longer is."""
+        if self._attempt is None:
+            return [Observed(frame.number, faces, quality, 0.0)]
+        self._attempt.restart(self._attempt.track, because)
+        return self._conclude(frame, faces, quality, self._attempt.expire(frame))
+
+    def _nobody(self, frame: Frame) -> list[Event]:
+        lost = self._tracker.lost(frame.captured_at)
+        if self._attempt is None:
+            return [Waiting(frame.number)]
+        if not lost:
+            return self._conclude(frame, (), None, self._attempt.expire(frame))
+        verdict = self._attempt.abandon(frame)
+        if verdict is None:
+            self._attempt = None
+            return [Waiting(frame.number)]
+        return [Decided(self._decision(verdict, frame)), Waiting(frame.number)]
+
+    def _decision(self, verdict: Verdict, frame: Frame) -> Decision:
+        """The policy's word on a verdict. A gallery or door that fails here refuses."""
+        matched = verdict.reason is Reason.MATCHED and verdict.subject_id is not None
+        with self.stopwatch.stage("policy", Reason.GALLERY_FAULT):
+            subject = self._stages.matcher.subject(verdict.subject_id) if matched and verdict.subject_id else None
+        with self.stopwatch.stage("door", Reason.DOOR_UNAVAILABLE):
+            outcome, reason = decide(verdict, subject, matched and self._door_ready())
+        attempt, self._attempt = self._attempt, None
+        decision = Decision(
+            id=self._new_id(),
+            outcome=outcome,
+            reason=reason,
+            subject_id=verdict.subject_id,
+            evidence=verdict.evidence,
+            track=attempt.track if attempt else None,
+            started_at=attempt.started_at if attempt else None,
+        )
+        self._settle(decision, frame.captured_at)
+        return decision
+
+    def _settle(self, decision: Decision, at: float) -> None:
+        """After a refusal, nobody's attempt opens for a while; after a grant, not the same track's."""
+        self._settled = decision.track
+        self._refusals = 0 if decision.granted else self._refusals + 1
+        self._resume_at = at + (self._rules.rest if decision.granted else self._rules.pause_after(self._refusals))

@@ -1,0 +1,143 @@
+"""models/manifest.toml: which networks there are, what they take and what their scores mean.
+
+A network whose bytes do not have the manifest's sha256 is never run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kiosk.config import explain
+from kiosk.domain.errors import ModelError
+
+PACKAGED = Path(__file__).resolve().parent.parent / "_models"
+CHECKOUT = Path(__file__).resolve().parent.parent.parent / "models"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Input(_Strict):
+    """How pixels become numbers: (pixel - mean) / std per channel, in the order of `colour`.
+
+    `size` is (height, width), or None for a network that takes any multiple of `multiple_of`.
+    """
+
+    colour: Literal["bgr", "rgb"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    size: tuple[int, int] | None = None
+    multiple_of: int = 1
+
+
+class Entry(_Strict):
+    """What every network states. A model_id is never used again for other weights."""
+
+    name: str
+    model_id: str
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    licence: str
+    data: str
+    teacher: str
+    input: Input
+
+
+class DetectorEntry(Entry):
+    """Finds faces; rows of x, y, width, height, five landmarks, score."""
+
+    role: Literal["detector"]
+    score_threshold: float
+    nms_iou: float
+
+
+class ErrorRate(_Strict):
+    """A score with the share of non-mated pairs that reach it, as measured on people kept out of training."""
+
+    fmr: float
+    score: float
+    pairs: int
+    false_matches: int
+
+
+class EmbedderEntry(Entry):
+    """Turns an aligned face into a feature vector of `dimension` numbers."""
+
+    role: Literal["embedder"]
+    dimension: int
+    template_scale: float
+    threshold: Annotated[float, Field(gt=0, lt=1)]
+    threshold_fmr: Annotated[float, Field(gt=0, lt=1)]
+    thresholds: tuple[ErrorRate, ...] = ()
+
+
+class PadEntry(Entry):
+    """Scores a face's surroundings: `context` times its box."""
+
+    role: Literal["pad"]
+    context: float
+    bona_fide_class: int
+    threshold: Annotated[float, Field(gt=0, lt=1)]
+    threshold_apcer: float
+    threshold_bpcer: float
+
+
+AnyEntry = Annotated[DetectorEntry | EmbedderEntry | PadEntry, Field(discriminator="role")]
+Kind = TypeVar("Kind", DetectorEntry, EmbedderEntry, PadEntry)
+
+
+class _File(_Strict):
+    schema_version: Literal[1]
+    model: tuple[AnyEntry, ...]
+
+
+class Manifest:
+    """The networks of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ModelError when the manifest is missing or wrong."""
+        self.folder = folder
+        path = folder / "manifest.toml"
+        try:
+            self.entries = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).model
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ModelError(f"{path}: the list of models cannot be read: {error}") from error
+        except ValidationError as error:
+            raise ModelError(f"{path}: {explain(error)}") from error
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All networks, in the manifest's order."""
+        return tuple(e.name for e in self.entries)
+
+    def entry(self, name: str, kind: type[Kind]) -> Kind:
+        """Raises ModelError for an unknown name or one of another role."""
+        for e in self.entries:
+            if e.name == name and isinstance(e, kind):
+                return e
+        known = ", ".join(e.name for e in self.entries if isinstance(e, kind)) or "none"
+        role = kind.__name__.removesuffix("Entry").lower()
+        raise ModelError(f"{self.folder}: there is no {role} {name!r}; known: {known}")
+
+    def bytes_of(self, entry: Entry) -> bytes:
+        """The network's file, checked. Raises ModelError when it is missing or not the one the manifest names."""
+        path = self.folder / entry.file
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error.strerror}); install the package again") from error
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise ModelError(f"{path}: damaged or altered (not the manifest's sha256); install the package again")
+        return content
+
+
+def default_folder() -> Path:
+    """Where the installed package, or the checkout, keeps its networks."""
+    return PACKAGED if PACKAGED.is_dir() else CHECKOUT

@@ -1,0 +1,41 @@
+"""The networks that a configuration asks for, loaded and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.config import ModelsConfig, PolicyConfig
+from kiosk.vision.detector import FaceDetector
+from kiosk.vision.embedder import FaceEmbedder
+from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
+from kiosk.vision.network import Network
+from kiosk.vision.pad import MeanPad
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Everything that a frame passes, and the threshold that its score is held against."""
+
+    detector: FaceDetector
+    pad: MeanPad
+    embedder: FaceEmbedder
+    embedder_entry: EmbedderEntry
+    threshold: float
+
+
+def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
+    """Raises ModelError when any network is missing, altered, or cannot be loaded."""
+    manifest = Manifest(config.folder or default_folder())
+    found = manifest.entry(config.detector, DetectorEntry)
+    embedding = manifest.entry(config.embedder, EmbedderEntry)
+    attacks = [manifest.entry(name, PadEntry) for name in config.pad]
+    return Models(
+        detector=FaceDetector(Network.load(manifest, found, config.threads), found),
+        pad=MeanPad(
+            [(Network.load(manifest, e, config.threads), e) for e in attacks],
+            policy.pad_threshold or max(e.threshold for e in attacks),
+        ),
+        embedder=FaceEmbedder(Network.load(manifest, embedding, config.threads), embedding),
+        embedder_entry=embedding,
+        threshold=policy.threshold or embedding.threshold,
+    )

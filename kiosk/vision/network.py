@@ -1,0 +1,64 @@
+"""One network in onnxruntime."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from kiosk.domain.errors import ModelError
+from kiosk.domain.types import Image
+from kiosk.vision.manifest import Entry, Input, Manifest
+
+
+@cache
+def _share_pool(threads: int) -> None:
+    """One thread pool for all networks of the process, sized once: they run one after another."""
+    ort.set_global_thread_pool_sizes(threads, 1)
+
+
+class Network:
+    """A checked network, ready to run. Not for two threads at once."""
+
+    def __init__(self, content: bytes, input_spec: Input, name: str, threads: int) -> None:
+        """Raises ModelError when onnxruntime refuses the file."""
+        options = ort.SessionOptions()
+        _share_pool(threads)
+        options.use_per_session_threads = False
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ModelError(f"{name}: onnxruntime cannot load the model: {str(error).splitlines()[0]}") from error
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+        self._spec = input_spec
+        self._mean = np.array(input_spec.mean, np.float32).reshape(3, 1, 1)
+        self._gain = (1.0 / np.array(input_spec.std, np.float32)).reshape(3, 1, 1)
+        self._plain = not self._mean.any() and bool((self._gain == 1).all())
+
+    @classmethod
+    def load(cls, manifest: Manifest, entry: Entry, threads: int) -> Network:
+        """Raises ModelError when the file is missing, altered or cannot be loaded."""
+        return cls(manifest.bytes_of(entry), entry.input, entry.name, threads)
+
+    def run(self, *pictures: Image) -> NDArray[np.float32]:
+        """Runs BGR pictures of one size (the network's, where it has one) as a batch: its first output."""
+        return self.run_batch(self.batch(*pictures))
+
+    def batch(self, *pictures: Image) -> NDArray[np.float32]:
+        """N x 3 x H x W float32 in the network's colour order and scale."""
+        swap = self._spec.colour == "rgb"
+        blob: NDArray[np.float32] = cv2.dnn.blobFromImages(list(pictures), swapRB=swap).astype(np.float32, copy=False)
+        if not self._plain:
+            blob -= self._mean
+            blob *= self._gain
+        return blob
+
+    def run_batch(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Raises whatever onnxruntime raises; the caller's boundary denies."""
+        output: NDArray[np.float32] = self._session.run([self._output], {self._input: blob})[0]
+        return output
