@@ -1,0 +1,265 @@
+"""What the window shows: domain events and the time in, an immutable Screen out. No Qt, no clock, no I/O.
+
+Two promises. "Welcome" and "the door is open" are shown only while the door's last word was that it is released, and
+never past the end of that release. Nothing on the screen outlives the news that it rests on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Recovered, Waiting
+from kiosk.domain.types import Box, Decision, DoorResult, DoorState, Quality, Reason
+from kiosk.gui import words
+from kiosk.gui.words import Icon, Words
+
+REFUSED_SECONDS = 4.0
+"""A refusal stays this long."""
+REFUSED_AT_LEAST = 2.5
+"""...or this long, when the next attempt has begun."""
+ANSWER_SECONDS = 2.0
+"""The door answers a grant within 1.5 s or never."""
+RELEASE_SECONDS = 3.0
+"""Shown for a release whose end the door did not name."""
+RELEASE_AT_MOST = 60.0
+"""The longest release that the configuration allows."""
+NEWS_SECONDS = 1.5
+"""Guidance and preview older than this are not shown: the person may have gone."""
+HINT_SECONDS = 0.6
+"""A hint stays at least this long, so that it can be read and does not flicker."""
+
+
+class Mode(StrEnum):
+    """The kinds of screen."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    GUIDING = "guiding"
+    CHECKING = "checking"
+    ASKING = "asking"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """What is left of a release: `share` 1..0 of it, `seconds` rounded up."""
+
+    share: float
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """All that the window draws but the picture, the clock and the banner."""
+
+    mode: Mode
+    icon: Icon
+    headline: str
+    detail: str = ""
+    progress: float = 0.0
+    """0..1, for the rim of the oval."""
+    countdown: Countdown | None = None
+    boxes: tuple[Box, ...] = ()
+    """In pixels of the frame; only where several faces hinder the attempt."""
+    preview: bool = False
+    """Whether the camera's picture is shown: it is fresh and the kiosk works."""
+    code: str = ""
+    """The reason of a fault, small, for staff."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    """Guidance of an open attempt and the time of the frame it came with."""
+
+    mode: Mode
+    words: Words
+    at: float
+
+
+@dataclass(slots=True)
+class _Result:
+    """The last decision and what became of it. `until` ends its screen."""
+
+    decision: Decision
+    words: Words
+    mode: Mode
+    at: float
+    until: float
+
+
+class Presenter:
+    """`name_of` gives the name of a subject, None when nobody has that id; it is asked once per released grant."""
+
+    def __init__(self, name_of: Callable[[str], str | None]) -> None:
+        self._name_of = name_of
+        self._faults: dict[Reason, float] = {}
+        self._door: DoorState | None = None
+        self._result: _Result | None = None
+        self._hint: _Hint | None = None
+        self._observed: Observed | None = None
+        self._news_at = -math.inf
+        self._frame_at = -math.inf
+        self._started = False
+
+    def frame_shown(self, at: float) -> None:
+        """The camera delivered a picture at that time."""
+        self._frame_at = max(self._frame_at, at)
+
+    def handle(self, event: Event, at: float) -> None:
+        """Takes an event that was published at `at` (monotonic seconds)."""
+        match event:
+            case Waiting():
+                self._begin(at)
+                self._observed = None
+            case Observed():
+                self._begin(at)
+                self._observe(event, at)
+            case Decided(decision):
+                self._begin(at)
+                self._decide(decision, at)
+            case DoorAnswered():
+                self._answer(event, at)
+            case DoorChanged(state):
+                self._door = state
+            case Faulted(reason):
+                self._faults.setdefault(reason, at)
+            case Recovered(reason):
+                self._faults.pop(reason, None)
+
+    def screen(self, now: float) -> Screen:
+        """What to show at `now`."""
+        preview = now - self._frame_at <= NEWS_SECONDS
+        result = self._current_result(now)
+        if result is not None and result.mode is Mode.GRANTED:
+            return Screen(
+                Mode.GRANTED,
+                result.words.icon,
+                result.words.headline,
+                result.words.detail,
+                progress=1.0,
+                countdown=_countdown(result, now),
+                preview=preview,
+            )
+        fault = self._fault()
+        if fault is not None:
+            return _screen(Mode.FAULT, words.REFUSALS[fault], code=fault.value)
+        if result is not None:
+            return _screen(result.mode, result.words, preview=preview)
+        if not self._started:
+            return _screen(Mode.STARTING, words.STARTING, preview=preview)
+        return self._guidance(now, preview)
+
+    def _begin(self, at: float) -> None:
+        self._started = True
+        self._news_at = max(self._news_at, at)
+
+    def _observe(self, event: Observed, at: float) -> None:
+        self._observed = event
+        mode, said = _hint(len(event.faces), event.quality)
+        held = self._hint
+        fresh = held is not None and at - held.at < HINT_SECONDS and held.mode is not Mode.IDLE
+        if held is None or not fresh or held.words == said:
+            self._hint = _Hint(mode, said, at)
+        if self._result is not None and self._result.mode is Mode.REFUSED and event.faces:
+            self._result.until = min(self._result.until, max(self._result.at + REFUSED_AT_LEAST, at))
+
+    def _decide(self, decision: Decision, at: float) -> None:
+        self._observed = self._hint = None
+        if decision.granted:
+            said, mode, seconds = words.ASKING_THE_DOOR, Mode.ASKING, ANSWER_SECONDS
+        else:
+            said, mode, seconds = words.REFUSALS.get(decision.reason, words.NOT_ACCEPTED), Mode.REFUSED, REFUSED_SECONDS
+        self._result = _Result(decision, said, mode, at, at + seconds)
+
+    def _answer(self, event: DoorAnswered, at: float) -> None:
+        reply = event.reply
+        if reply.result is DoorResult.RELEASED:
+            self._door = DoorState.RELEASED
+        result = self._result
+        if result is None or result.decision.id != event.decision_id or result.mode is not Mode.ASKING:
+            return
+        if reply.result is DoorResult.RELEASED:
+            until = at + RELEASE_SECONDS if reply.released_until is None else reply.released_until
+            subject_id = result.decision.subject_id
+            name = self._name_of(subject_id) if subject_id is not None else None
+            self._result = _Result(
+                result.decision, words.welcome(name), Mode.GRANTED, at, min(until, at + RELEASE_AT_MOST)
+            )
+        else:
+            refused = reply.result is DoorResult.REFUSED
+            said = words.DOOR_STAYED_CLOSED if refused else words.OUT_OF_ORDER
+            self._result = _Result(result.decision, said, Mode.REFUSED, at, at + REFUSED_SECONDS)
+
+    def _current_result(self, now: float) -> _Result | None:
+        """The last decision while it is to be shown; a grant without an answer becomes a closed door."""
+        result = self._result
+        if result is None:
+            return None
+        if result.mode is Mode.GRANTED and self._door is not DoorState.RELEASED:
+            # The release is over, whatever comes next: a later one has a grant of its own.
+            self._result = None
+            return None
+        if now < result.until:
+            return result
+        if result.mode is Mode.ASKING:
+            late = _Result(
+                result.decision, words.OUT_OF_ORDER, Mode.REFUSED, result.until, result.until + REFUSED_SECONDS
+            )
+            self._result = late
+            return late if now < late.until else None
+        return None
+
+    def _fault(self) -> Reason | None:
+        """The oldest fault, the camera's before all others: it is what the visitor can see."""
+        if Reason.CAMERA_UNAVAILABLE in self._faults:
+            return Reason.CAMERA_UNAVAILABLE
+        if self._faults:
+            return min(self._faults, key=lambda r: self._faults[r])
+        if self._door in {DoorState.UNKNOWN, DoorState.FAULT}:
+            return Reason.DOOR_UNAVAILABLE
+        return None
+
+    def _guidance(self, now: float, preview: bool) -> Screen:
+        hint, observed = self._hint, self._observed
+        current = observed is not None and now - self._news_at <= NEWS_SECONDS
+        if hint is None or not (current or now - hint.at < HINT_SECONDS):
+            return _screen(Mode.IDLE, words.IDLE, preview=preview)
+        if observed is None or not current:
+            return _screen(hint.mode, hint.words, preview=preview)
+        return Screen(
+            hint.mode,
+            hint.words.icon,
+            hint.words.headline,
+            hint.words.detail,
+            progress=_share(observed.progress),
+            boxes=tuple(f.box for f in observed.faces) if len(observed.faces) > 1 else (),
+            preview=preview,
+        )
+
+
+def _hint(faces: int, quality: Quality | None) -> tuple[Mode, Words]:
+    if faces == 0:
+        return Mode.IDLE, words.IDLE
+    if faces > 1:
+        return Mode.GUIDING, words.SEVERAL
+    if quality is not None and quality.flaw is not None:
+        return Mode.GUIDING, words.FLAWS[quality.flaw]
+    return Mode.CHECKING, words.CHECKING
+
+
+def _screen(mode: Mode, said: Words, preview: bool = False, code: str = "") -> Screen:
+    return Screen(mode, said.icon, said.headline, said.detail, preview=preview, code=code)
+
+
+def _countdown(result: _Result, now: float) -> Countdown:
+    left = result.until - now
+    return Countdown(_share(left / max(result.until - result.at, 1e-9)), math.ceil(left))
+
+
+def _share(value: float) -> float:
+    return 0.0 if math.isnan(value) else min(1.0, max(0.0, value))

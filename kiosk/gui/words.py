@@ -1,0 +1,98 @@
+"""Every text that a visitor reads. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kiosk.domain.types import Flaw, Reason
+
+
+class Icon(StrEnum):
+    """A sign beside the words, so that colour alone never tells the state."""
+
+    FACE = "face"
+    CLOSER = "closer"
+    CENTRE = "centre"
+    STILL = "still"
+    DARK = "dark"
+    BRIGHT = "bright"
+    PEOPLE = "people"
+    WAIT = "wait"
+    TICK = "tick"
+    CROSS = "cross"
+    AGAIN = "again"
+    CALENDAR = "calendar"
+    WARNING = "warning"
+    CAMERA_OFF = "camera_off"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A headline to read from 1.5 m, a line below it, and the sign."""
+
+    icon: Icon
+    headline: str
+    detail: str = ""
+
+
+STARTING = Words(Icon.WAIT, "One moment", "The kiosk is starting.")
+IDLE = Words(Icon.FACE, "Look at the camera", "The door opens when you are recognised.")
+CHECKING = Words(Icon.STILL, "Hold still", "This takes a second.")
+ASKING_THE_DOOR = Words(Icon.WAIT, "One moment")
+SEVERAL = Words(Icon.PEOPLE, "One person at a time", "Please step up alone.")
+DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "The door stayed closed", "Please try again.")
+OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.")
+CAMERA_ABSENT = Words(Icon.CAMERA_OFF, "The camera is not working", "Please use the other way in.")
+TRY_AGAIN = Words(Icon.AGAIN, "Please try again", "Look at the camera and hold still.")
+NOT_ACCEPTED = Words(Icon.CROSS, "Not accepted", "Please see reception.")
+
+PRIVACY = "No pictures are stored."
+
+FLAWS: dict[Flaw, Words] = {
+    Flaw.TOO_SMALL: Words(Icon.CLOSER, "Come closer"),
+    Flaw.OUTSIDE_GUIDE: Words(Icon.CENTRE, "Move into the oval"),
+    Flaw.CLIPPED: Words(Icon.CENTRE, "Show your whole face", "Step back a little."),
+    Flaw.TURNED: Words(Icon.FACE, "Look straight at the camera"),
+    Flaw.BLURRED: Words(Icon.STILL, "Hold still"),
+    Flaw.TOO_DARK: Words(Icon.DARK, "Too dark here", "Turn your face to the light."),
+    Flaw.TOO_BRIGHT: Words(Icon.BRIGHT, "Too bright here", "Turn away from the light."),
+}
+"""Guidance while an attempt is open."""
+
+REFUSALS: dict[Reason, Words] = {
+    Reason.NOT_ENROLLED: Words(Icon.CROSS, "I do not know you", "Please see reception."),
+    Reason.AMBIGUOUS: TRY_AGAIN,
+    # Neutral on purpose: it accuses nobody, and teaches nothing to somebody who tries.
+    Reason.PRESENTATION_ATTACK: NOT_ACCEPTED,
+    Reason.POOR_QUALITY: TRY_AGAIN,
+    Reason.SEVERAL_FACES: SEVERAL,
+    Reason.INCOMPLETE: TRY_AGAIN,
+    Reason.SUBJECT_DISABLED: NOT_ACCEPTED,
+    Reason.VALIDITY_NOT_BEGUN: Words(Icon.CALENDAR, "Your access has not begun yet", "Please see reception."),
+    Reason.VALIDITY_ENDED: Words(Icon.CALENDAR, "Your access has ended", "Please see reception."),
+    Reason.STALE_FRAME: TRY_AGAIN,
+    Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
+    Reason.DETECTOR_FAULT: OUT_OF_ORDER,
+    Reason.QUALITY_FAULT: OUT_OF_ORDER,
+    Reason.PAD_FAULT: OUT_OF_ORDER,
+    Reason.EMBEDDER_FAULT: OUT_OF_ORDER,
+    Reason.GALLERY_FAULT: OUT_OF_ORDER,
+    Reason.AUDIT_UNAVAILABLE: OUT_OF_ORDER,
+    Reason.DOOR_UNAVAILABLE: OUT_OF_ORDER,
+    Reason.INTERNAL_FAULT: OUT_OF_ORDER,
+}
+"""All reasons but MATCHED."""
+
+
+def welcome(name: str | None) -> Words:
+    """For an open door, and for nothing else. The name comes from the gallery: one line, 40 characters at most."""
+    plain = " ".join("".join(c for c in name if c.isprintable()).split()) if name else ""
+    short = plain if len(plain) <= 40 else plain[:39].rstrip() + "…"
+    return Words(Icon.TICK, f"Welcome, {short}" if short else "Welcome", "The door is open. Please come in.")
+
+
+def banner(simulated_visitors: bool, simulated_lock: bool) -> str:
+    """What is not real, said loudly; empty when all is real."""
+    parts = ["simulated visitors"] * simulated_visitors + ["simulated lock"] * simulated_lock
+    return f"DEMONSTRATION · {', '.join(parts)}" if parts else ""
