@@ -1,0 +1,55 @@
+"""The commands. Each is imported only when it is called, so that `kiosk --help` is quick and `kiosk audit` needs no
+window."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from kiosk import __version__
+
+COMMANDS = {
+    "audit": "kiosk.cli.audit:audit",
+    "bench": "kiosk.cli.bench:bench",
+    "doctor": "kiosk.cli.doctor:doctor",
+    "enrol": "kiosk.cli.enrol:enrol",
+    "evaluate": "kiosk.cli.evaluate:evaluate",
+    "identify": "kiosk.cli.identify:identify",
+    "models": "kiosk.cli.models:models",
+    "replay": "kiosk.cli.replay:replay",
+    "run": "kiosk.cli.run:run",
+    "subjects": "kiosk.cli.subjects:subjects",
+}
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """None for a name that does not exist: click says so."""
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, attribute = target.split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="KIOSK_HOME",
+    help="Folder of the gallery and its key.  [default: ~/.local/share/kiosk]",
+)
+@click.version_option(__version__, prog_name="kiosk")
+@click.pass_context
+def cli(ctx: click.Context, home: Path | None) -> None:
+    """Face verification at a door: on this device, encrypted, fail closed."""
+    ctx.obj = home or Path.home() / ".local" / "share" / "kiosk"
