@@ -1,0 +1,222 @@
+"""The kiosk's end of the door's socket."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic import ValidationError
+
+from kiosk.domain.door import MAX_GRANT_SECONDS
+from kiosk.domain.errors import DoorError
+from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
+from kiosk.service.door_protocol import (
+    MAX_PACKET,
+    Answer,
+    EventMessage,
+    GrantBody,
+    Message,
+    ReleaseRequest,
+    ReplyMessage,
+    SecureRequest,
+    StatusMessage,
+    StatusRequest,
+    WatchRequest,
+    decode_answer,
+    encode,
+)
+
+STATUS_SECONDS = 0.1
+"""How long the door may take to say how it is."""
+GRACE_SECONDS = 0.1
+"""How long after a grant's deadline its answer is still waited for."""
+RETRY_SECONDS = 0.5
+"""Pause of a watcher between two tries to reach the door."""
+
+
+class _Connection:
+    """One connection; every method raises DoorError once it is of no use any more."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._socket.setblocking(False)
+            self._socket.connect(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise DoorError(f"kiosk-door cannot be reached at {path}: {error}") from error
+
+    def alive(self) -> bool:
+        """False once the other end is gone. A dead process's end is closed by the kernel at once."""
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def send(self, message: Message) -> None:
+        """Never waits."""
+        packet = encode(message)
+        try:
+            self._socket.send(packet)
+        except OSError as error:
+            raise DoorError(f"kiosk-door does not listen: {error}") from error
+
+    def receive(self, until: float) -> Answer | None:
+        """The next packet; None when none has come by `until` (monotonic)."""
+        self._socket.settimeout(max(0.0, until - time.monotonic()))
+        try:
+            packet, _, flags, _ = self._socket.recvmsg(MAX_PACKET)
+        except (TimeoutError, BlockingIOError):
+            return None
+        except OSError as error:
+            raise DoorError(f"kiosk-door has hung up: {error}") from error
+        finally:
+            self._socket.setblocking(False)
+        if not packet:
+            raise DoorError("kiosk-door has hung up")
+        if flags & socket.MSG_TRUNC:
+            raise DoorError("kiosk-door sent a packet that is too long")
+        return decode_answer(packet)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class DoorClient:
+    """The port `Door`, and the commands. For one thread.
+
+    Keeps one connection and makes a new one when it has broken. A release belongs to that connection: close(), or the
+    end of this process, secures the lock at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: _Connection | None = None
+        self._owed = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def ready(self) -> bool:
+        """Whether the door answers within STATUS_SECONDS and its lock is not in fault. Never raises."""
+        try:
+            return self.status().state in {DoorState.SECURED, DoorState.RELEASED}
+        except DoorError:
+            return False
+
+    def release(self, grant: Grant) -> DoorReply:
+        """Sends a grant and waits for its answer, to a little after its deadline at most. Never raises.
+
+        Where no answer came the connection is closed, so that the lock is not left released on a grant that the kiosk
+        reports as UNAVAILABLE.
+        """
+        try:
+            return self._release(grant)
+        except ValidationError:
+            why = "the grant cannot be sent: its id or its times are not usable"
+        except DoorError as error:
+            why = str(error)
+        self.close()
+        return DoorReply(grant.id, DoorResult.UNAVAILABLE, why)
+
+    def status(self, timeout: float = STATUS_SECONDS) -> DoorStatus:
+        """Raises DoorError when the door cannot be reached or does not answer within `timeout` seconds."""
+        return self._ask(StatusRequest(), timeout)
+
+    def secure(self, timeout: float = STATUS_SECONDS) -> DoorStatus:
+        """Has the lock secured now; the status afterwards. Raises DoorError as status() does."""
+        return self._ask(SecureRequest(), timeout)
+
+    def close(self) -> None:
+        """Hangs up; a release of this client ends. The next call connects again."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._owed = None, 0
+
+    def _connected(self) -> _Connection:
+        if self._connection is not None and not self._connection.alive():
+            self.close()
+        if self._connection is None:
+            self._connection = _Connection(self._path)
+        return self._connection
+
+    def _release(self, grant: Grant) -> DoorReply:
+        request = ReleaseRequest(grant=GrantBody.of(grant))
+        now = time.monotonic()
+        until = min(max(now, grant.deadline), now + MAX_GRANT_SECONDS) + GRACE_SECONDS
+        connection = self._connected()
+        connection.send(request)
+        while (answer := connection.receive(until)) is not None:
+            if isinstance(answer, ReplyMessage) and answer.grant_id == grant.id:
+                return answer.reply()
+            if isinstance(answer, StatusMessage):
+                self._owed -= 1
+        raise DoorError("kiosk-door has not answered the grant in time")
+
+    def _ask(self, request: StatusRequest | SecureRequest, timeout: float) -> DoorStatus:
+        """Answers come in order, so those to earlier questions that were given up are counted and passed over."""
+        until = time.monotonic() + timeout
+        try:
+            connection = self._connected()
+            connection.send(request)
+            self._owed += 1
+            while (answer := connection.receive(until)) is not None:
+                if isinstance(answer, StatusMessage):
+                    self._owed -= 1
+                    if self._owed == 0:
+                        return answer.status()
+        except DoorError:
+            self.close()
+            raise
+        raise DoorError(f"kiosk-door has not answered within {timeout:g} s")
+
+
+class DoorWatcher:
+    """Tells of changes of the door's state. Holds no release; has a connection of its own; for one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: _Connection | None = None
+        self._told: DoorState | None = None
+
+    def wait(self, timeout: float) -> DoorState | None:
+        """The state once it differs from the one told last (at the first call: the present one), waiting at most
+        `timeout` seconds; None when nothing has changed. UNKNOWN while the door cannot be reached. Never raises."""
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                state = self._next(until)
+            except DoorError:
+                self.close()
+                state = DoorState.UNKNOWN
+                if self._told is state:
+                    time.sleep(max(0.0, min(RETRY_SECONDS, until - time.monotonic())))
+            if state is not None and state is not self._told:
+                self._told = state
+                return state
+            if time.monotonic() >= until:
+                return None
+
+    def close(self) -> None:
+        """Hangs up."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _next(self, until: float) -> DoorState | None:
+        if self._connection is None:
+            self._connection = _Connection(self._path)
+            self._connection.send(WatchRequest())
+        answer = self._connection.receive(until)
+        return answer.state if isinstance(answer, EventMessage) else None

@@ -1,0 +1,154 @@
+"""kiosk-door: the process that owns the lock. Safe level first, then everything else.
+
+Imports the standard library, pydantic and the configured lock's plug-in only; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, cast
+
+from pydantic import BaseModel, ValidationError
+
+from kiosk import config, plugins
+from kiosk.domain.door import DoorMachine
+from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.ports import Lock
+from kiosk.service.door_server import DoorServer, listening
+from kiosk.service.systemd import log
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STDIN = 0
+
+
+class StopSignals:
+    """Turns SIGTERM, SIGINT and SIGHUP into something that a selector can wait for."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda _number, _frame: None)
+
+    def fileno(self) -> int:
+        """Readable once a signal has come."""
+        return self._reader.fileno()
+
+
+def allowed_users(clients: Sequence[str]) -> frozenset[int]:
+    """The door's own user, root, and `clients` by name or number. Raises ConfigError for a name nobody has."""
+    users = {os.getuid(), 0}
+    for client in clients:
+        try:
+            users.add(int(client) if client.isdecimal() else pwd.getpwnam(client).pw_uid)
+        except KeyError as error:
+            raise ConfigError(f"door.clients: there is no user {client!r} on this machine") from error
+    return frozenset(users)
+
+
+def build_lock(section: config.LockConfig) -> Lock:
+    """The configured lock, taken at its secured level. Raises ConfigError, LockError."""
+    plugin = plugins.load("locks", section.kind)
+    options = getattr(plugin, "Options", None)
+    if not (isinstance(plugin, type) and isinstance(options, type) and issubclass(options, BaseModel)):
+        raise ConfigError(f"lock.kind: {section.kind!r} is not a lock: it needs a class with Options")
+    try:
+        checked = options.model_validate(section.options())
+    except ValidationError as error:
+        raise ConfigError(f"[lock] of kind {section.kind!r}: {config.explain(error)}") from error
+    return cast("Lock", plugin(checked))
+
+
+def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
+    """Runs the door until a stop signal. Raises KioskError when it cannot start."""
+    if settings.lock is None:
+        raise ConfigError("[lock] is missing: kiosk-door needs to be told which lock it drives")
+    signals = StopSignals()
+    door = settings.door
+    lock = build_lock(settings.lock)
+    try:
+        started_at = time.monotonic()
+        machine = DoorMachine(lock, started_at, door.release_seconds, door.max_release_seconds)
+        machine.start(started_at)
+        users = allowed_users(door.clients)
+        with listening(door.socket) as listener:
+            server = DoorServer(machine, listener, users)
+            server.stop_on(signals)
+            if until_stdin_ends:
+                _stop_on_stdin(server)
+            log("info", "started", socket=str(door.socket), lock=settings.lock.kind, simulated=lock.simulated)
+            try:
+                server.run()
+            finally:
+                machine.secure(time.monotonic())
+                server.close()
+    finally:
+        lock.close()
+    log("info", "stopped", state=machine.state)
+
+
+def _stop_on_stdin(server: DoorServer) -> None:
+    try:
+        server.stop_on(STDIN)
+    except OSError as error:
+        raise ConfigError("--until-stdin-ends needs a pipe or a terminal as standard input") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (see kiosk-door --help)")
+
+
+def _settings(arguments: argparse.Namespace) -> config.Config:
+    if arguments.config is not None:
+        return config.read(arguments.config)
+    try:
+        return config.Config(
+            lock=config.LockConfig(kind=arguments.lock),
+            door=config.DoorConfig(socket=arguments.socket, release_seconds=arguments.release_seconds),
+        )
+    except ValidationError as error:
+        raise ConfigError(config.explain(error)) from error
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _Parser(prog="kiosk-door", description="Owns the lock and decides how long it may be released.")
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--config", type=Path, metavar="FILE", help="the kiosk's configuration")
+    place.add_argument("--socket", type=Path, metavar="PATH", help="the demonstration: no configuration, no real lock")
+    parser.add_argument("--lock", choices=["simulated"], help="with --socket")
+    parser.add_argument("--release-seconds", type=float, metavar="S", help="with --socket; 5 by default")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="stop when whoever started this is gone")
+    arguments = parser.parse_args(argv)
+    if arguments.config is not None and (arguments.lock is not None or arguments.release_seconds is not None):
+        parser.error("--lock and --release-seconds belong to --socket; with --config they come from the file")
+    if arguments.socket is not None and arguments.lock is None:
+        parser.error("--socket needs --lock simulated")
+    if arguments.release_seconds is None:
+        arguments.release_seconds = 5.0
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script: 0 after a stop signal, 2 with one line on stderr when it cannot start."""
+    try:
+        arguments = _arguments(argv)
+        serve(_settings(arguments), until_stdin_ends=arguments.until_stdin_ends)
+    except KioskError as error:
+        sys.stderr.write(f"kiosk-door: {' '.join(str(error).split())}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""What is said over the door's socket: one JSON object a packet, at most MAX_PACKET bytes, both ways.
+
+    client -> door    release (a grant)      -> reply, with the same grant id
+                      status                 -> status
+                      secure                 -> status, after the lock was secured
+                      watch                  -> event with the present state, then one for each change
+    door -> client    reply, status, event
+
+Answers come in the order of the requests. Unknown keys and types are refused on both sides: the two ends are always of
+one version. See deploy/decisions/0001-door-protocol.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from kiosk.domain.errors import DoorError
+from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
+
+MAX_PACKET = 4096
+"""Bytes. A longer packet ends the connection."""
+
+T = TypeVar("T")
+GrantId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Message(BaseModel):
+    """One packet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class GrantBody(Message):
+    """domain.types.Grant; times in seconds of CLOCK_MONOTONIC."""
+
+    id: GrantId
+    captured_at: float
+    deadline: float
+
+    @classmethod
+    def of(cls, grant: Grant) -> Self:
+        """Raises ValidationError for what cannot be sent: an empty or long id, NaN, infinity."""
+        return cls(id=grant.id, captured_at=grant.captured_at, deadline=grant.deadline)
+
+    def grant(self) -> Grant:
+        """As the domain has it."""
+        return Grant(self.id, self.captured_at, self.deadline)
+
+
+class ReleaseRequest(Message):
+    """Release the lock on this grant."""
+
+    type: Literal["release"] = "release"
+    grant: GrantBody
+
+
+class StatusRequest(Message):
+    """Say how you are."""
+
+    type: Literal["status"] = "status"
+
+
+class SecureRequest(Message):
+    """Secure the lock now."""
+
+    type: Literal["secure"] = "secure"
+
+
+class WatchRequest(Message):
+    """Send me events from now on."""
+
+    type: Literal["watch"] = "watch"
+
+
+class ReplyMessage(Message):
+    """What became of a grant. `reason` is a domain.door.Refusal when refused."""
+
+    type: Literal["reply"] = "reply"
+    grant_id: GrantId
+    result: Literal[DoorResult.RELEASED, DoorResult.REFUSED]
+    reason: str
+    released_until: float | None
+
+    @classmethod
+    def of(cls, reply: DoorReply) -> Self:
+        """From the state machine's answer, which is never UNAVAILABLE."""
+        return cls.model_validate(
+            {
+                "grant_id": reply.grant_id,
+                "result": reply.result,
+                "reason": str(reply.reason),
+                "released_until": reply.released_until,
+            }
+        )
+
+    def reply(self) -> DoorReply:
+        """As the domain has it."""
+        return DoorReply(self.grant_id, self.result, self.reason, self.released_until)
+
+
+class StatusMessage(Message):
+    """domain.types.DoorStatus."""
+
+    type: Literal["status"] = "status"
+    state: DoorState
+    simulated: bool
+    started_at: float
+    released_until: float | None
+
+    @classmethod
+    def of(cls, status: DoorStatus) -> Self:
+        """From the state machine's status."""
+        return cls(
+            state=status.state,
+            simulated=status.simulated,
+            started_at=status.started_at,
+            released_until=status.released_until,
+        )
+
+    def status(self) -> DoorStatus:
+        """As the domain has it."""
+        return DoorStatus(self.state, self.simulated, self.started_at, self.released_until)
+
+
+class EventMessage(Message):
+    """The state has changed, or is this when the watching began."""
+
+    type: Literal["event"] = "event"
+    state: DoorState
+
+
+Request = ReleaseRequest | StatusRequest | SecureRequest | WatchRequest
+Answer = ReplyMessage | StatusMessage | EventMessage
+
+_REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
+_ANSWERS: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])
+
+
+def encode(message: Message) -> bytes:
+    """One packet. Raises DoorError when it would be too long."""
+    packet = message.model_dump_json().encode()
+    if len(packet) > MAX_PACKET:
+        raise DoorError(f"a message of {len(packet)} bytes is too long for the door's socket")
+    return packet
+
+
+def decode_request(packet: bytes) -> Request:
+    """Raises DoorError, saying what is wrong, for anything but a well-formed request."""
+    return _decode(_REQUESTS, packet)
+
+
+def decode_answer(packet: bytes) -> Answer:
+    """Raises DoorError, saying what is wrong, for anything but a well-formed answer."""
+    return _decode(_ANSWERS, packet)
+
+
+def _decode(adapter: TypeAdapter[T], packet: bytes) -> T:
+    if len(packet) > MAX_PACKET:
+        raise DoorError("a packet is too long")
+    try:
+        return adapter.validate_json(packet)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:80]
+        raise DoorError(f"a packet is not a message of the door's protocol: {where}: {first['msg']}") from error
