@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +14,7 @@ from kiosk.domain.errors import CameraError, SampleError
 from kiosk.domain.types import Frame
 
 
-class Options(BaseModel):
+class ReplayOptions(BaseModel):
     """[camera] kind = "replay"."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,9 +27,9 @@ class ReplayCamera:
     end. It shows nobody who stands at a door now, and so never meets a real lock."""
 
     live = False
-    Options = Options
+    Options: ClassVar[type[ReplayOptions]] = ReplayOptions
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: ReplayOptions) -> None:
         self._options = options
         self._stills: Iterator[Still] | None = None
         self._begin = datetime.now(UTC)
@@ -39,7 +40,7 @@ class ReplayCamera:
             raise CameraError(f"{self._options.source}: there is no such recording")
         self._stills = stills(self._options.source)
 
-    def read(self, timeout: float) -> Frame:  # noqa: ARG002 - a recording never keeps one waiting
+    def read(self, timeout: float) -> Frame:
         """Raises CameraError for a damaged recording, EOFError at its end."""
         if self._stills is None:
             raise CameraError("the recording is not open")

@@ -65,15 +65,14 @@ class Pipeline:
         return [*self._recovered(), *events]
 
     def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
-        """Something outside or inside failed: an open attempt is refused, and so is whoever comes meanwhile."""
-        events: list[Event] = []
-        if reason not in self._faults:
-            self._faults.add(reason)
-            events.append(Faulted(reason, message))
+        """Something outside or inside failed: an open attempt is refused. Without one, the fault is refused and so
+        recorded once, until it has gone and come again."""
+        known = reason in self._faults
         attempt, self._attempt = self._attempt, None
         self._tracker.drop()
-        if attempt is None and at < self._resume_at:
-            return events
+        if known and attempt is None:
+            return []
+        self._faults.add(reason)
         evidence = Evidence(number, at, wall_at)
         decision = Decision(
             id=self._new_id(),
@@ -86,7 +85,7 @@ class Pipeline:
             detail=message[:200],
         )
         self._settle(decision, at)
-        return [*events, Decided(decision)]
+        return [Decided(decision)] if known else [Faulted(reason, message), Decided(decision)]
 
     def _recovered(self) -> list[Event]:
         """What was at fault and has worked on this frame. A frame that came at all shows that the camera works."""

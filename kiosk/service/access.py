@@ -1,0 +1,118 @@
+"""From a decision to the door: recorded first, then released, then what the door did is recorded (rules 2, 5, 6)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Recovered
+from kiosk.domain.ports import AuditTrail, Door
+from kiosk.domain.types import AuditRecord, Decision, DoorReply, DoorResult, Grant, Outcome, Reason
+
+BACKLOG = 1000
+"""Refusals and outcomes kept in memory while the audit log cannot be written. No grant is ever made meanwhile."""
+
+
+def decision_record(decision: Decision) -> AuditRecord:
+    """A decision as one line of the audit log: subject id, never a name or a vector."""
+    e = decision.evidence
+    c = e.comparison
+    return AuditRecord(
+        kind="decision",
+        wall_at=e.wall_at,
+        grant_id=decision.id,
+        subject_id=decision.subject_id,
+        outcome=decision.outcome.value,
+        reason=decision.reason.value,
+        detail={
+            "frame": e.frame_number,
+            "frames": e.frames,
+            "captured_at": round(e.captured_at, 4),
+            "track": decision.track,
+            "score": round(c.score, 4) if c else None,
+            "threshold": c.threshold if c else None,
+            "model_id": c.model_id if c else None,
+            "quality": e.quality.score if e.quality else None,
+            "pad": round(e.pad, 4) if e.pad is not None else None,
+            "detail": decision.detail or None,
+        },
+    )
+
+
+def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> AuditRecord:
+    """What the door did with the grant of a decision; linked to it by the grant id."""
+    return AuditRecord(
+        kind="outcome",
+        wall_at=decision.evidence.wall_at,
+        grant_id=decision.id,
+        subject_id=decision.subject_id,
+        outcome=reply.result.value,
+        reason=reply.reason or None,
+        detail={"frame_age": round(frame_age, 4)},
+    )
+
+
+class Access:
+    """Settles decisions, one after another, in the pipeline's thread."""
+
+    def __init__(self, audit: AuditTrail, door: Door, grant_seconds: float, clock: Callable[[], float]) -> None:
+        """`grant_seconds` from the frame's capture is the grant's deadline; `clock` is CLOCK_MONOTONIC."""
+        self._audit = audit
+        self._door = door
+        self._grant_seconds = grant_seconds
+        self._clock = clock
+        self._backlog: deque[AuditRecord] = deque(maxlen=BACKLOG)
+        self._broken = False
+
+    def settle(self, decision: Decision) -> list[Event]:
+        """The decision as it stands after the record and the door; never a grant that is not on disk first."""
+        deadline = decision.evidence.captured_at + self._grant_seconds
+        if decision.granted and self._clock() >= deadline:
+            decision = refused(decision, Reason.STALE_FRAME)
+        trouble = self._record(decision_record(decision))
+        if trouble is not None and decision.granted:
+            # The backlog holds the grant that could not be recorded; what stands is the refusal, and it says so.
+            decision = refused(decision, Reason.AUDIT_UNAVAILABLE)
+            self._backlog.pop()
+            self._backlog.append(decision_record(decision))
+        health = self._health(trouble)
+        if not decision.granted:
+            return [*health, Decided(decision)]
+        reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline))
+        age = self._clock() - decision.evidence.captured_at
+        after = self._health(self._record(outcome_record(decision, reply, age)))
+        return [*health, Decided(decision), DoorAnswered(decision.id, reply), *after]
+
+    def note(self, record: AuditRecord) -> None:
+        """Records something that is not a decision (start, stop, fault); kept back while the log cannot be written."""
+        self._record(record)
+
+    def _release(self, grant: Grant) -> DoorReply:
+        if self._clock() >= grant.deadline:
+            return DoorReply(grant.id, DoorResult.REFUSED, "recording the decision took until its deadline")
+        return self._door.release(grant)
+
+    def _record(self, record: AuditRecord) -> str | None:
+        """Appends what was kept back and this record; on failure keeps it back and says what went wrong."""
+        self._backlog.append(record)
+        try:
+            self._audit.append(tuple(self._backlog))
+        except GalleryError as error:
+            return str(error)
+        self._backlog.clear()
+        return None
+
+    def _health(self, trouble: str | None) -> list[Event]:
+        was, self._broken = self._broken, trouble is not None
+        if trouble is not None and not was:
+            return [Faulted(Reason.AUDIT_UNAVAILABLE, trouble)]
+        if was and not self._broken:
+            return [Recovered(Reason.AUDIT_UNAVAILABLE)]
+        return []
+
+
+def refused(decision: Decision, reason: Reason) -> Decision:
+    """The same attempt, refused."""
+    return replace(decision, outcome=Outcome.REFUSED, reason=reason)

@@ -1,0 +1,34 @@
+"""Beats of the threads. The systemd watchdog is fed only while all of them beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+MAX_SILENCE = 8.0
+"""Seconds; longer than the slowest honest wait of any loop, shorter than the unit's WatchdogSec."""
+
+
+class Health:
+    """Who has beaten when. Threads register by their first beat."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._beats: dict[str, float] = {}
+
+    def beat(self, name: str) -> None:
+        """Thread `name` is alive now."""
+        with self._lock:
+            self._beats[name] = self._clock()
+
+    def leave(self, name: str) -> None:
+        """Thread `name` ended as it should."""
+        with self._lock:
+            self._beats.pop(name, None)
+
+    def silent(self) -> list[str]:
+        """Threads that have not beaten for MAX_SILENCE."""
+        now = self._clock()
+        with self._lock:
+            return sorted(name for name, at in self._beats.items() if now - at > MAX_SILENCE)

@@ -1,0 +1,53 @@
+"""The gallery as the pipeline searches it: one matrix in memory, made anew whenever the database has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from kiosk.domain.matching import ReferenceMatrix
+from kiosk.domain.types import Comparison, Reference, Subject, Template
+
+
+class Store(Protocol):
+    """What is needed of storage.gallery.Gallery."""
+
+    def references(self, model_id: str) -> Iterable[Reference]:
+        """All of one model, decrypted. Raises GalleryError."""
+
+    def subject(self, subject_id: str) -> Subject | None:
+        """As enrolled now. Raises GalleryError."""
+
+    def data_version(self) -> int:
+        """Another number after each change, whoever made it. Raises GalleryError."""
+
+
+class GalleryMatcher:
+    """The port Matcher. Used by one thread. A removed subject is nobody from the next frame on."""
+
+    def __init__(self, store: Store, model_id: str, dimension: int, threshold: float) -> None:
+        """Raises GalleryError when the gallery cannot be read."""
+        self._store = store
+        self._model_id = model_id
+        self._dimension = dimension
+        self._threshold = threshold
+        self._version = store.data_version()
+        self._matrix = self._read()
+
+    def __len__(self) -> int:
+        return len(self._matrix)
+
+    def search(self, probe: Template) -> Comparison:
+        """Raises GalleryError or ValueError; the pipeline's boundary refuses."""
+        version = self._store.data_version()
+        if version != self._version:
+            self._matrix = self._read()
+            self._version = version
+        return self._matrix.search(probe, self._threshold)
+
+    def subject(self, subject_id: str) -> Subject | None:
+        """Read from the database, not from memory: what an admin has just taken away counts at once."""
+        return self._store.subject(subject_id)
+
+    def _read(self) -> ReferenceMatrix:
+        return ReferenceMatrix(self._model_id, self._dimension, self._store.references(self._model_id))

@@ -1,0 +1,139 @@
+"""The running kiosk: a camera thread, a pipeline thread, one LatestFrame between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event as Flag
+from threading import Thread
+
+import structlog
+
+from kiosk.domain.errors import CameraError
+from kiosk.domain.events import Decided, Event, Faulted, Recovered
+from kiosk.domain.ports import Camera
+from kiosk.domain.types import AuditRecord, Frame, Reason
+from kiosk.service.access import Access
+from kiosk.service.health import Health
+from kiosk.service.latest import LatestFrame
+from kiosk.service.pipeline import Pipeline
+
+FRAME_TIMEOUT = 2.0
+"""Seconds without a frame until the camera counts as failed."""
+MAX_BACKOFF = 10.0
+log = structlog.get_logger("kiosk")
+
+
+class Station:
+    """Threads around `Pipeline.step`. `publish` and `show` are called from the pipeline thread and must not block."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        pipeline: Pipeline,
+        access: Access,
+        health: Health,
+        clock: Callable[[], float],
+        publish: Callable[[Event], None],
+        show: Callable[[Frame], None],
+        max_age: float,
+    ) -> None:
+        """`max_age` seconds: an older frame is no evidence."""
+        self._camera = camera
+        self._pipeline = pipeline
+        self._access = access
+        self._health = health
+        self._clock = clock
+        self._publish = publish
+        self._show = show
+        self._max_age = max_age
+        self._latest = LatestFrame()
+        self._stop = Flag()
+        self.finished = Flag()
+        self._threads = (
+            Thread(target=self._watch, name="camera", daemon=True),
+            Thread(target=self._decide, name="pipeline", daemon=True),
+        )
+
+    def start(self) -> None:
+        """Starts both threads."""
+        self._access.note(AuditRecord("start", datetime.now(UTC)))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Stops both; a thread that hangs in its device is left behind."""
+        self._stop.set()
+        self._latest.end()
+        for thread in self._threads:
+            thread.join(timeout)
+        self._access.note(AuditRecord("stop", datetime.now(UTC)))
+
+    def _watch(self) -> None:
+        """The camera thread: opens, reads, and opens again with back-off."""
+        wait = 0.5
+        while not self._stop.is_set():
+            try:
+                self._camera.open()
+                while not self._stop.is_set():
+                    self._health.beat("camera")
+                    self._latest.put(self._camera.read(FRAME_TIMEOUT))
+                    wait = 0.5
+            except EOFError:
+                break
+            except CameraError as error:
+                self._latest.fail(str(error))
+            except Exception as error:  # noqa: BLE001 - a driver's surprise is a camera that failed
+                self._latest.fail(f"{type(error).__name__}: {error}")
+            finally:
+                self._camera.close()
+            self._health.beat("camera")
+            self._stop.wait(wait)
+            wait = min(2 * wait, MAX_BACKOFF / 2)
+        self._latest.end()
+        self._health.leave("camera")
+
+    def _decide(self) -> None:
+        """The pipeline thread."""
+        try:
+            while not self._stop.is_set():
+                self._health.beat("pipeline")
+                if not self._turn():
+                    break
+        finally:
+            self.finished.set()
+        self._health.leave("pipeline")
+
+    def _turn(self) -> bool:
+        """One frame, or one thing said about its absence. False at the end of the recording or story."""
+        try:
+            frame = self._latest.take(FRAME_TIMEOUT)
+            events = self._look(frame)
+        except EOFError:
+            return False
+        except CameraError as error:
+            events = self._interrupt(Reason.CAMERA_UNAVAILABLE, str(error))
+        for event in events:
+            self._tell(event)
+        return True
+
+    def _look(self, frame: Frame) -> list[Event]:
+        self._show(frame)
+        age = self._clock() - frame.captured_at
+        if not 0 <= age <= self._max_age:
+            return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
+        return self._pipeline.step(frame)
+
+    def _interrupt(self, reason: Reason, message: str) -> list[Event]:
+        return self._pipeline.interrupt(reason, message, self._clock(), datetime.now(UTC))
+
+    def _tell(self, event: Event) -> None:
+        """Settles decisions; logs and publishes the rest as it is."""
+        events = self._access.settle(event.decision) if isinstance(event, Decided) else [event]
+        for e in events:
+            if isinstance(e, Faulted):
+                log.error("fault", reason=e.reason.value, message=e.message)
+                self._access.note(AuditRecord("fault", datetime.now(UTC), reason=e.reason.value))
+            elif isinstance(e, Recovered):
+                log.info("recovered", reason=e.reason.value)
+            self._publish(e)
