@@ -1,0 +1,197 @@
+"""The composition root: the only place that picks implementations. Starts in order, stops in reverse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event as Flag
+from threading import Thread
+from typing import cast
+
+from pydantic import BaseModel, ValidationError
+
+from kiosk import plugins
+from kiosk.config import Config, PluginSection, QualityConfig, explain
+from kiosk.domain.attempt import Rules
+from kiosk.domain.errors import ConfigError
+from kiosk.domain.events import DoorChanged, Event
+from kiosk.domain.ports import Camera
+from kiosk.domain.types import DoorStatus, Frame
+from kiosk.service import systemd
+from kiosk.service.access import Access
+from kiosk.service.door_client import DoorClient, DoorWatcher
+from kiosk.service.enrolment import Enroller
+from kiosk.service.health import MAX_SILENCE, Health
+from kiosk.service.matcher import GalleryMatcher
+from kiosk.service.pipeline import Pipeline, Stages
+from kiosk.service.station import Station
+from kiosk.service.writer import Writer
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.gallery import Gallery, open_gallery
+from kiosk.storage.home import Home
+from kiosk.vision.models import Models, load
+from kiosk.vision.quality import Bounds, Gate
+
+ANY_PLACE = 1.0
+"""The guide of enrolment and identification: a photograph's face may be anywhere in it."""
+
+
+def camera(section: PluginSection) -> Camera:
+    """The configured camera, not yet open. Raises ConfigError."""
+    plugin = plugins.load("cameras", section.kind)
+    options = cast("type[BaseModel]", plugin.Options)  # type: ignore[attr-defined]
+    try:
+        return cast("Camera", plugin(options.model_validate(section.options())))  # type: ignore[operator]
+    except ValidationError as error:
+        raise ConfigError(f"[camera] kind = {section.kind!r}: {explain(error)}") from error
+
+
+def gate(config: QualityConfig, guide: float | None = None) -> Gate:
+    """The quality gate of a configuration; `guide` for another share of the picture."""
+    return Gate(
+        Bounds(
+            min_face=config.min_face,
+            guide=config.guide if guide is None else guide,
+            min_sharpness=config.min_sharpness,
+        )
+    )
+
+
+def matcher(models: Models, gallery: Gallery) -> GalleryMatcher:
+    """The gallery as searched with the configured embedder. Raises GalleryError."""
+    entry = models.embedder_entry
+    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.threshold)
+
+
+def stages(config: Config, models: Models, gallery: Gallery) -> Stages:
+    """What a frame passes."""
+    return Stages(
+        models.detector, gate(config.quality), models.pad, models.embedder, matcher(models, gallery)
+    )
+
+
+def rules(config: Config) -> Rules:
+    """The attempt's rules of a configuration."""
+    a = config.attempt
+    return Rules(a.needed, a.window, a.seconds, a.pause, a.rest)
+
+
+def enroller(config: Config, models: Models) -> Enroller:
+    """Enrolment with the configured networks."""
+    return Enroller(models.detector, gate(config.quality, ANY_PLACE), models.embedder, models.threshold)
+
+
+def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:
+    """The pipeline over a recording: no door, and a new attempt right after each decision."""
+    a = config.attempt
+    return Pipeline(
+        stages(config, models, gallery),
+        Rules(a.needed, a.window, a.seconds, pause=0.0, rest=0.0),
+        config.quality.min_face,
+        door_ready=lambda: True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kiosk:
+    """A kiosk that runs."""
+
+    station: Station
+    gallery: Gallery
+    health: Health
+    writer: Writer
+
+    @property
+    def finished(self) -> Flag:
+        """Set at the end of a story or recording, or when the pipeline has died."""
+        return self.station.finished
+
+
+@contextmanager
+def running(
+    config: Config,
+    home: Home,
+    publish: Callable[[Event], None],
+    show: Callable[[Frame], None],
+    eye: Camera | None = None,
+) -> Iterator[Kiosk]:
+    """Everything that must be right before anybody is looked at, in order; stopped in reverse.
+
+    Raises KioskError when any part is missing or wrong: nothing runs then. `eye` stands in for the configured camera.
+    """
+    clock = time.monotonic
+    with ExitStack() as stack:
+        stack.enter_context(home.lock())
+        models = load(config.models, config.policy)
+        gallery = open_gallery(home)
+        stack.callback(gallery.close)
+        eye = eye or camera(config.camera)
+        client = DoorClient(config.door.socket)
+        stack.callback(client.close)
+        refuse_make_believe(eye, gallery, client.status(timeout=2.0))
+        audit = Audit(open_database(home.database))
+        audit.settle_pending(datetime.now(UTC))
+        writer = Writer(audit, clock)
+        writer.start()
+        stack.callback(writer.stop)
+        health = Health(clock)
+        pipeline = Pipeline(stages(config, models, gallery), rules(config), config.quality.min_face, client.ready)
+        access = Access(writer, client, config.policy.grant_seconds, clock)
+        station = Station(
+            eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds
+        )
+        stack.enter_context(_door_watch(DoorWatcher(config.door.socket), publish, health))
+        station.start()
+        stack.callback(station.stop)
+        yield Kiosk(station, gallery, health, writer)
+
+
+def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None:
+    """A simulated or replayed camera and the demonstration's gallery never meet a real lock. Raises ConfigError.
+
+    Asked of the door itself, not of the configuration: what counts is the lock that would move.
+    """
+    if door.simulated:
+        return
+    if not eye.live:
+        raise ConfigError("a simulated or replayed camera would drive a real lock: set [camera] kind to a real camera")
+    if gallery.demonstration:
+        raise ConfigError("the demonstration's gallery would drive a real lock: use a home of your own with --home")
+
+
+@contextmanager
+def _door_watch(watcher: DoorWatcher, publish: Callable[[Event], None], health: Health) -> Iterator[None]:
+    """A thread that tells of the door's state."""
+    stop = Flag()
+
+    def watch() -> None:
+        while not stop.is_set():
+            health.beat("door")
+            state = watcher.wait(0.5)
+            if state is not None:
+                publish(DoorChanged(state))
+        watcher.close()
+
+    thread = Thread(target=watch, name="door", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(2.0)
+
+
+def feed_watchdog(kiosk: Kiosk) -> list[str]:
+    """Feeds the systemd watchdog while all threads beat; else names the silent ones."""
+    silent = kiosk.health.silent()
+    if not kiosk.writer.alive or time.monotonic() - kiosk.writer.beat > MAX_SILENCE:
+        silent.append("database-writer")
+    if not silent:
+        systemd.notify("WATCHDOG=1")
+    return silent
+
+

@@ -1,0 +1,63 @@
+"""`kiosk audit`: what happened at the door."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from kiosk.cli.console import Row, emit, json_option
+from kiosk.domain.types import AuditRecord
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.home import Home
+
+
+@click.group()
+def audit() -> None:
+    """The audit log: decisions, what the door did, enrolments, faults."""
+
+
+@audit.command()
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many records.")
+@click.option("--since", type=click.DateTime(), help="Records from this time on (local time).")
+@click.option("--grant", "grant_id", help="One story: a decision and what the door did.")
+@click.option("--kind", help="decision, outcome, fault, enrolment, subject, start or stop.")
+@json_option
+@click.pass_obj
+def show(
+    home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool
+) -> None:
+    """Records, the newest last."""
+    from_time = since.astimezone() if since else None
+    with closing(Audit(open_database(Home(home).database, read_only=True))) as log:
+        records = log.records(limit=limit, since=from_time, grant_id=grant_id, kinds=(kind,) if kind else ())
+    for record in records:
+        if as_json:
+            emit(row(record))
+        else:
+            click.echo(line(record))
+
+
+def row(record: AuditRecord) -> Row:
+    """A record for programs."""
+    return {
+        "id": record.id,
+        "at": record.wall_at.isoformat(),
+        "kind": record.kind,
+        "grant_id": record.grant_id,
+        "subject": record.subject_id,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "detail": record.detail,
+    }
+
+
+def line(record: AuditRecord) -> str:
+    """A record for people."""
+    words = [record.outcome, record.reason, record.subject_id]
+    numbers = [f"{k}={v}" for k, v in record.detail.items() if v is not None]
+    rest = "  ".join(w for w in words if w)
+    return f"{record.wall_at.astimezone():%Y-%m-%d %H:%M:%S}  {record.kind:<9} {rest}  {' '.join(numbers)}".rstrip()

@@ -1,0 +1,90 @@
+"""`kiosk enrol`: somebody new, from photographs or a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from kiosk import build
+from kiosk.cameras.sources import is_clip, stills
+from kiosk.cli.console import config_option, emit, json_option, settings
+from kiosk.domain.errors import SampleError
+from kiosk.domain.matching import ReferenceMatrix
+from kiosk.service.enrolment import Enroller, EnrolmentSample
+from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.home import Home
+from kiosk.vision.models import load
+
+CLIP_STEP = 5
+"""Of a clip, every so many-th frame is looked at."""
+
+
+@click.command()
+@click.option("--name", required=True, help="The person's name, for people to read.")
+@click.option("--valid-from", type=click.DateTime(), help="Not let in before (local time).")
+@click.option("--valid-until", type=click.DateTime(), help="Not let in from then on (local time).")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_option
+@json_option
+@click.pass_obj
+def enrol(
+    home: Path,
+    name: str,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
+    sources: Sequence[Path],
+    config_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Enrols NAME from photographs, folders of them, or clips of one person.
+
+    All must show the same, single person. Poor pictures of a photograph or folder are refused; of a clip the best
+    frames are taken.
+    """
+    config = settings(config_file)
+    models = load(config.models, config.policy)
+    enroller = build.enroller(config, models)
+    samples = enroller.best([s for source in sources for s in gather(enroller, source)])
+    entry = models.embedder_entry
+    with closing(open_gallery(Home(home))) as gallery:
+        known = ReferenceMatrix(entry.model_id, entry.dimension, gallery.references(entry.model_id))
+        twin = enroller.already(samples, known)
+        if twin is not None:
+            other = gallery.subject(twin)
+            who = f"{other.name} ({other.id})" if other else twin
+            raise SampleError(f"{name} looks like {who}, who is enrolled already: remove that subject first")
+        subject = gallery.add_subject(
+            name,
+            [NewReference(s.template, entry.model_id, s.quality) for s in samples],
+            valid_from.astimezone() if valid_from else None,
+            valid_until.astimezone() if valid_until else None,
+        )
+    if as_json:
+        emit({"subject": subject.id, "name": subject.name, "references": len(samples), "model_id": entry.model_id})
+    else:
+        click.echo(f"enrolled {subject.name} as {subject.id} with {len(samples)} reference(s)")
+
+
+def gather(enroller: Enroller, source: Path) -> Iterator[EnrolmentSample]:
+    """The samples of one source. Raises SampleError for any poor photograph, or for a clip without a good frame."""
+    if not is_clip(source):
+        yield from map(enroller.sample, stills(source))
+        return
+    poor: SampleError | None = None
+    good = False
+    for still in stills(source):
+        if still.number % CLIP_STEP:
+            continue
+        try:
+            sample = enroller.sample(still)
+        except SampleError as error:
+            poor = error
+            continue
+        good = True
+        yield sample
+    if not good:
+        raise poor or SampleError(f"{source}: the clip holds no frames")

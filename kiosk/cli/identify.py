@@ -1,0 +1,68 @@
+"""`kiosk identify`: who is on a picture?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from kiosk import build
+from kiosk.cameras.sources import read_picture
+from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.domain.errors import SampleError
+from kiosk.service.pipeline import Stages
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+from kiosk.vision.models import load
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_option
+@json_option
+@click.pass_obj
+def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_json: bool) -> None:
+    """Compares the largest face of each picture with everybody enrolled. Opens no door and records nothing."""
+    config = settings(config_file)
+    models = load(config.models, config.policy)
+    with closing(open_gallery(Home(home), read_only=True)) as gallery:
+        stages = Stages(
+            models.detector,
+            build.gate(config.quality, build.ANY_PLACE),
+            models.pad,
+            models.embedder,
+            build.matcher(models, gallery),
+        )
+        for image in images:
+            found = look(stages, image)
+            subject = gallery.subject(str(found["subject"])) if found["subject"] else None
+            if as_json:
+                emit(found)
+            else:
+                who = f"{subject.name} ({subject.id})" if subject else "nobody enrolled"
+                click.echo(f"{image}: {who}, score {found['score']:.3f}, quality {found['flaw'] or 'good'}")
+
+
+def look(stages: Stages, path: Path) -> Row:
+    """The largest face of one picture. Raises SampleError when there is none."""
+    image = read_picture(path)
+    faces = stages.detector.detect(image)
+    if not faces:
+        raise SampleError(f"{path}: no face is found")
+    face = faces[0]
+    quality = stages.quality.assess(image, face)
+    comparison = stages.matcher.search(stages.embedder.embed(image, face))
+    return {
+        "image": str(path),
+        "faces": len(faces),
+        "subject": comparison.subject_id if comparison.mated else None,
+        "score": round(comparison.score, 4),
+        "threshold": comparison.threshold,
+        "quality": quality.score,
+        "flaw": quality.flaw.value if quality.flaw else None,
+        "pad": round(stages.pad.score(image, face), 4),
+        "pad_threshold": stages.pad.threshold,
+        "model_id": comparison.model_id,
+    }

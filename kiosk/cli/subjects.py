@@ -1,0 +1,122 @@
+"""`kiosk subjects`: who is enrolled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import click
+
+from kiosk.cli.console import Row, emit, json_option
+from kiosk.domain.types import Subject
+from kiosk.storage.gallery import Gallery, open_gallery
+from kiosk.storage.home import Home
+
+
+@contextmanager
+def gallery_of(home: Path, read_only: bool = False) -> Iterator[Gallery]:
+    """The gallery without its key: these commands see no template."""
+    with closing(open_gallery(Home(home), read_only=read_only, with_key=False)) as gallery:
+        yield gallery
+
+
+def row(subject: Subject) -> Row:
+    """A subject for programs."""
+    return {
+        "subject": subject.id,
+        "name": subject.name,
+        "created_at": subject.created_at.isoformat(),
+        "disabled": subject.disabled,
+        "valid_from": subject.valid_from.isoformat() if subject.valid_from else None,
+        "valid_until": subject.valid_until.isoformat() if subject.valid_until else None,
+    }
+
+
+def line(subject: Subject) -> str:
+    """A subject for people."""
+    notes = ["disabled"] if subject.disabled else []
+    if subject.valid_from:
+        notes.append(f"from {subject.valid_from:%Y-%m-%d %H:%M}")
+    if subject.valid_until:
+        notes.append(f"until {subject.valid_until:%Y-%m-%d %H:%M}")
+    return f"{subject.id}  {subject.name}" + (f"  ({', '.join(notes)})" if notes else "")
+
+
+def show_one(subject: Subject, as_json: bool) -> None:
+    """Prints a subject."""
+    if as_json:
+        emit(row(subject))
+    else:
+        click.echo(line(subject))
+
+
+@click.group()
+def subjects() -> None:
+    """Who is enrolled: list, show, disable, enable, remove."""
+
+
+@subjects.command("list")
+@json_option
+@click.pass_obj
+def list_(home: Path, as_json: bool) -> None:
+    """Everybody, in the order of enrolment."""
+    with gallery_of(home) as gallery:
+        everybody = gallery.subjects()
+    for subject in everybody:
+        show_one(subject, as_json)
+    if not everybody and not as_json:
+        click.echo("nobody is enrolled: see `kiosk enrol --help`")
+
+
+@subjects.command()
+@click.argument("who")
+@json_option
+@click.pass_obj
+def show(home: Path, who: str, as_json: bool) -> None:
+    """One subject, by id, the beginning of it, or name."""
+    with gallery_of(home) as gallery:
+        show_one(gallery.find(who), as_json)
+
+
+@subjects.command()
+@click.argument("who")
+@json_option
+@click.pass_obj
+def disable(home: Path, who: str, as_json: bool) -> None:
+    """Shuts somebody out without forgetting them."""
+    _switch(home, who, True, as_json)
+
+
+@subjects.command()
+@click.argument("who")
+@json_option
+@click.pass_obj
+def enable(home: Path, who: str, as_json: bool) -> None:
+    """Lets somebody in again."""
+    _switch(home, who, False, as_json)
+
+
+@subjects.command()
+@click.argument("who")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def remove(home: Path, who: str, yes: bool, as_json: bool) -> None:
+    """Forgets somebody: name and references; the audit log keeps the id."""
+    with gallery_of(home) as gallery:
+        subject = gallery.find(who)
+        if not yes:
+            click.confirm(f"Remove {subject.name} ({subject.id}) and all references?", abort=True)
+        gallery.remove(subject.id)
+    if as_json:
+        emit({"subject": subject.id, "removed": True})
+    else:
+        click.echo(f"removed {subject.name} ({subject.id})")
+
+
+def _switch(home: Path, who: str, disabled: bool, as_json: bool) -> None:
+    with gallery_of(home) as gallery:
+        subject = gallery.find(who)
+        gallery.set_disabled(subject.id, disabled)
+        show_one(gallery.find(subject.id), as_json)

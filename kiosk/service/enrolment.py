@@ -1,0 +1,85 @@
+"""Enrolment from pictures: who is refused, and why, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kiosk.cameras.sources import Still
+from kiosk.domain.errors import SampleError
+from kiosk.domain.matching import ReferenceMatrix, cosine
+from kiosk.domain.ports import Detector, Embedder, QualityGate
+from kiosk.domain.types import Flaw, Template
+
+MAX_REFERENCES = 5
+"""References kept of one subject: of more samples the best are taken."""
+SAME_PICTURE = 0.98
+"""Samples as alike as this tell nothing new."""
+SECOND_FACE = 0.5
+"""A second face of this share of the largest one's width makes it unclear who is meant."""
+
+ADVICE = {
+    Flaw.TOO_SMALL: "the face is too small: take the picture from nearer",
+    Flaw.OUTSIDE_GUIDE: "the face is at the edge: put it in the middle",
+    Flaw.CLIPPED: "the face is cut off: show the whole face",
+    Flaw.TURNED: "the face is turned away: look straight at the camera",
+    Flaw.BLURRED: "the face is blurred: hold still",
+    Flaw.TOO_DARK: "the face is too dark: turn on a light",
+    Flaw.TOO_BRIGHT: "the face is too bright: avoid direct light",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnrolmentSample:
+    """A face that may become a reference."""
+
+    name: str
+    template: Template
+    quality: float
+
+
+class Enroller:
+    """Turns pictures into the references of one person."""
+
+    def __init__(self, detector: Detector, quality: QualityGate, embedder: Embedder, threshold: float) -> None:
+        self._detector = detector
+        self._quality = quality
+        self._embedder = embedder
+        self._threshold = threshold
+
+    def sample(self, still: Still) -> EnrolmentSample:
+        """Raises SampleError naming the picture and what is wrong with it."""
+        faces = self._detector.detect(still.image)
+        if not faces:
+            raise SampleError(f"{still.name}: no face is found")
+        if len(faces) > 1 and faces[1].box.width >= SECOND_FACE * faces[0].box.width:
+            raise SampleError(f"{still.name}: {len(faces)} faces are found: one person only")
+        quality = self._quality.assess(still.image, faces[0])
+        if quality.flaw is not None:
+            raise SampleError(f"{still.name}: {ADVICE[quality.flaw]}")
+        return EnrolmentSample(still.name, self._embedder.embed(still.image, faces[0]), quality.score)
+
+    def best(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
+        """At most MAX_REFERENCES, the best first, none of them nearly a copy of another.
+
+        Raises SampleError when they are not all of one person.
+        """
+        ranked = sorted(samples, key=lambda s: -s.quality)
+        first = ranked[0]
+        for other in ranked[1:]:
+            if cosine(first.template, other.template) < self._threshold:
+                raise SampleError(f"{other.name}: not the same person as in {first.name}")
+        kept = [first]
+        for s in ranked[1:]:
+            if len(kept) < MAX_REFERENCES and all(cosine(s.template, k.template) < SAME_PICTURE for k in kept):
+                kept.append(s)
+        return kept
+
+    def already(self, samples: Iterable[EnrolmentSample], enrolled: ReferenceMatrix) -> str | None:
+        """The subject that one of the samples looks like, None when it is nobody enrolled."""
+        for s in samples:
+            comparison = enrolled.search(s.template, self._threshold)
+            if comparison.mated:
+                return comparison.subject_id
+        return None
+
