@@ -15,14 +15,12 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import torch
 
 HERE = Path(__file__).resolve().parent
 HELDOUT = HERE / "heldout.csv"
@@ -51,10 +49,8 @@ class Face:
 
 
 def read_faces(shared: Path) -> list[Face]:
-    with open(shared / "faces" / "aligned.csv", newline="") as f:
-        return [
-            Face(i, r["shard"], r["path"], r["source"], r["identity"]) for i, r in enumerate(csv.DictReader(f))
-        ]
+    with (shared / "faces" / "aligned.csv").open(newline="") as f:
+        return [Face(i, r["shard"], r["path"], r["source"], r["identity"]) for i, r in enumerate(csv.DictReader(f))]
 
 
 def _rank(key: str) -> str:
@@ -78,7 +74,7 @@ def read_heldout(faces: Sequence[Face]) -> list[Face]:
     Raises SystemExit if the list names a face that the data folder lacks.
     """
     by_name = {(f.source, f.path): f for f in faces}
-    with open(HELDOUT, newline="") as f:
+    with HELDOUT.open(newline="") as f:
         names = [(r["source"], r["path"]) for r in csv.DictReader(f)]
     lost = [n for n in names if n not in by_name]
     if lost:
@@ -98,12 +94,12 @@ def pictures(shared: Path, work: Path, faces: Sequence[Face]) -> NDArray[np.uint
     if not path.exists():
         part = path.with_suffix(".part")
         x = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(faces), 128, 128, 3))
-        tars: dict[str, tarfile.TarFile] = {}
-        for f in faces:
-            tar = tars.setdefault(f.shard, tarfile.open(shared / "faces" / f.shard))
-            member = tar.extractfile(f.path)
-            assert member is not None
-            x[f.index] = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)
+        for shard in sorted({f.shard for f in faces}):
+            with tarfile.open(shared / "faces" / shard) as tar:
+                for f in (f for f in faces if f.shard == shard):
+                    member = tar.extractfile(f.path)
+                    assert member is not None
+                    x[f.index] = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)
         x.flush()
         part.rename(path)
     return np.load(path, mmap_mode="r")
@@ -119,8 +115,6 @@ def clean_crops(x: NDArray[np.uint8], ids: NDArray[np.int64], flip: NDArray[np.b
 
 
 def _rgb(bgr: NDArray[np.uint8]) -> torch.Tensor:
-    import torch
-
     return torch.from_numpy(np.ascontiguousarray(bgr)).permute(0, 3, 1, 2).float().flip(1)
 
 
@@ -158,8 +152,6 @@ class Batches:
         return _rgb(out), flip
 
     def _uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
-        import torch
-
         return torch.from_numpy(self.rng.uniform(low, high, shape).astype(np.float32))
 
     def blend(self, x: torch.Tensor, count: int) -> torch.Tensor:
@@ -177,9 +169,6 @@ class Batches:
 
     def blur(self, x: torch.Tensor, share: float) -> torch.Tensor:
         """Shrinks a share of the pictures to 28..84 pixels and enlarges them again: a face far from the camera."""
-        import torch
-        import torch.nn.functional as F
-
         low = torch.from_numpy(self.rng.random(len(x)) < share)
         if low.any():
             z = int(self.rng.integers(28, 84))
@@ -192,7 +181,7 @@ def main() -> None:
     faces = read_faces(shared_folder())
     held = draw_heldout(faces)
     if not HELDOUT.exists():
-        with open(HELDOUT, "w", newline="") as f:
+        with HELDOUT.open("w", newline="") as f:
             out = csv.writer(f, lineterminator="\n")
             out.writerow(["source", "path"])
             out.writerows([h.source, h.path] for h in held)

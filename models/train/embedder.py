@@ -1,0 +1,91 @@
+"""The embedder: train, export, measure.
+
+    python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
+    python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
+    python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, threshold on held-out people
+    python models/train/embedder.py train --smoke                            all of it in small, under 3 minutes
+
+Data from --shared or KIOSK_SHARED, caches and checkpoints in --work. Needs torch, onnx, onnxruntime,
+opencv-python-headless, numpy and tqdm. With tcmalloc in front (LD_PRELOAD) training is a tenth faster.
+A training can be stopped at any time; the next start goes on exactly there, with any number of --threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from embedder_export import calibration_faces, export_fp32, export_int8
+from embedder_manifest import fragment
+from embedder_measure import measure
+from embedder_train import CHECKPOINT, Plan, train
+from faces import shared_folder
+
+MODEL = Path(__file__).resolve().parents[1] / "mobilefacenet.onnx"
+PLANS = {
+    1: Plan(phase=1, steps=1200, finish=300, batch=16, rate=4e-3, decay=1e-4),
+    2: Plan(phase=2, steps=6000, finish=1000, batch=64, rate=1.5e-3, decay=0.01),
+}
+
+
+def plans(o: argparse.Namespace) -> list[Plan]:
+    """The phases to run, changed by the options that were given."""
+    chosen = [PLANS[p] for p in ([o.phase] if o.phase else [1, 2])]
+    if o.smoke:
+        return [replace(p, steps=6, finish=3, batch=8, features=0.1 if p.phase == 2 else 0.0) for p in chosen]
+    given = {
+        k: v for k in ("steps", "finish", "batch", "rate", "features", "frozen") if (v := getattr(o, k)) is not None
+    }
+    return [replace(p, **given) for p in chosen]
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    """A state dict, or the average of weights of a checkpoint."""
+    s = torch.load(path, weights_only=True, map_location="cpu")
+    average: dict[str, torch.Tensor] = s.get("average", s)
+    return average
+
+
+def main() -> None:
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("do", choices=["train", "export", "measure"])
+    a.add_argument("--shared", help="the data folder")
+    a.add_argument("--work", type=Path, default=Path("work-embedder"), help="caches and checkpoints")
+    a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--smoke", action="store_true", help="a few steps, then export and measure, in WORK/smoke")
+    a.add_argument("--from", dest="start", type=Path, help="weights to go on from (phase 2), instead of from nothing")
+    a.add_argument("--phase", type=int, choices=[1, 2], help="only this phase")
+    a.add_argument("--steps", type=int, help="the step at which the phase ends")
+    a.add_argument("--finish", type=int, help="bring the rate to zero over this many last steps")
+    a.add_argument("--rate", type=float)
+    a.add_argument("--batch", type=int)
+    a.add_argument("--features", type=float, help="weight of the teacher's maps in phase 2")
+    a.add_argument("--frozen", type=int, help="leading layers of 20 that phase 2 leaves as they are")
+    a.add_argument("--weights", type=Path, help="what to export (default: the checkpoint's average)")
+    a.add_argument("--out", type=Path, default=MODEL, help="the int8 model to write or measure")
+    a.add_argument("--quick", action="store_true", help="measure on LFW only")
+    a.add_argument("--fragment", type=Path, help="write the manifest's entry there")
+    a.add_argument("--model-id", default="kiosk-mobilefacenet-1")
+    o = a.parse_args()
+    shared = shared_folder(o.shared)
+    if o.smoke:
+        o.work, o.out = o.work / "smoke", o.work / "smoke" / "mobilefacenet.onnx"
+    o.work.mkdir(parents=True, exist_ok=True)
+    if o.do == "train":
+        for plan in plans(o):
+            train(plan, shared, o.work, o.threads, o.start)
+    if o.do == "export" or o.smoke:
+        fp32 = o.work / "mobilefacenet_fp32.onnx"
+        export_fp32(weights(o.weights or o.work / CHECKPOINT), fp32)
+        export_int8(fp32, o.out, calibration_faces(shared, o.work))
+        print(f"{o.out}: {o.out.stat().st_size} bytes")
+    if o.do == "measure" or o.smoke:
+        rows = measure(o.out, shared, o.work, o.threads, heldout=not (o.quick or o.smoke))
+        if o.fragment and rows:
+            o.fragment.write_text(fragment(o.out, o.model_id, rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The embedder as ONNX: fp32 with the batch norms folded, then int8 (QDQ, per channel, static)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from faces import clean_crops, pictures, read_faces, training_faces
+from mobilefacenet import MobileFaceNet, Unit
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+CALIBRATION_FACES = 512
+PERCENTILE = 99.999
+
+
+def export_fp32(weights: dict[str, torch.Tensor], path: Path) -> None:
+    """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised."""
+    net = MobileFaceNet()
+    net.load_state_dict({k: v.float() if v.dtype.is_floating_point else v for k, v in weights.items()})
+    net.eval()
+    for unit in net.modules():
+        if isinstance(unit, Unit):
+            unit.c, unit.b = fuse_conv_bn_eval(unit.c, unit.b), nn.Identity()
+    torch.onnx.export(
+        net,
+        (torch.zeros(1, 3, 112, 112),),
+        str(path),
+        input_names=["input"],
+        output_names=["embedding"],
+        dynamic_axes={"input": {0: "n"}, "embedding": {0: "n"}},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+class _Reader(CalibrationDataReader):
+    def __init__(self, x: torch.Tensor) -> None:
+        self.batches: Iterator[NDArray[np.float32]] = iter(((x - 127.5) / 128).split(16))
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        x = next(self.batches, None)
+        return None if x is None else {"input": x.numpy()}
+
+
+def calibration_faces(shared: Path, work: Path) -> torch.Tensor:
+    """Training faces only, evenly over all sources, every other one mirrored: n x 3 x 112 x 112 RGB 0..255."""
+    faces = read_faces(shared)
+    chosen = training_faces(faces)[:: len(training_faces(faces)) // CALIBRATION_FACES][:CALIBRATION_FACES]
+    ids = np.array([f.index for f in chosen])
+    return clean_crops(pictures(shared, work, faces), ids, np.arange(len(ids)) % 2 == 1)
+
+
+def export_int8(fp32: Path, path: Path, x: torch.Tensor, percentile: float = PERCENTILE) -> None:
+    quantize_static(
+        fp32,
+        path,
+        _Reader(x),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.Percentile,
+        extra_options={"CalibPercentile": percentile},
+    )
+    onnx.checker.check_model(onnx.load(path))

@@ -1,0 +1,52 @@
+"""The embedder's entry of models/manifest.toml."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from embedder_measure import TEMPLATE_SCALE, Fmr, worst
+
+DEFAULT_FMR = 1e-4
+LICENCE = (
+    "research only: distilled from InsightFace's y1 (non-commercial research) on UTKFace, All-Age-Faces, CelebA and "
+    "small public sets (most: research only)"
+)
+DATA = (
+    "47,646 aligned faces of UTKFace, All-Age-Faces, CelebA and small public sets, less the 6,486 held-out ones of "
+    "train/heldout.csv; no label is used"
+)
+TEACHER = "InsightFace MobileFaceNet y1 (fp32, 128-d)"
+
+
+def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA) -> str:
+    """TOML; each score is that of the held-out source that needs the highest one."""
+    table = worst(rows)
+    default = next(r for r in table if r.fmr == DEFAULT_FMR)
+    lines = [
+        f"  {{ fmr = {r.fmr:g}, score = {r.score:.4f}, pairs = {r.pairs}, false_matches = {r.false_matches} }},"
+        f"  # {r.source}"
+        for r in table
+    ]
+    return "\n".join(
+        [
+            "[[model]]",
+            'name = "mobilefacenet"',
+            'role = "embedder"',
+            f'model_id = "{model_id}"',
+            f'file = "{model.name}"',
+            f'sha256 = "{hashlib.sha256(model.read_bytes()).hexdigest()}"',
+            f'licence = "{LICENCE}"',
+            f'data = "{data}"',
+            f'teacher = "{TEACHER}"',
+            'input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], size = [112, 112] }',
+            "dimension = 128",
+            f"template_scale = {TEMPLATE_SCALE:g}",
+            f"threshold = {default.score:.4f}",
+            f"threshold_fmr = {default.fmr:g}",
+            "thresholds = [",
+            *lines,
+            "]",
+            "",
+        ]
+    )

@@ -1,0 +1,199 @@
+"""Figures of an embedder: LFW View 1, byte templates, the threshold on the held-out people."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from faces import pictures, read_faces, read_heldout
+from numpy.typing import NDArray
+
+# A template is 128 signed bytes: the unit vector times this scale, rounded and clipped. A component of a unit vector of
+# 128 has a standard deviation of 0.088; 0.4 is 4.5 of them, so that next to nothing is clipped.
+TEMPLATE_SCALE = 127 / 0.4
+FMRS = (1e-3, 1e-4, 1e-5, 1e-6)
+SAME_PERSON = 0.5  # two held-out pictures that the teacher puts above this are taken for one person, and left out
+# InsightFace's template for 112 x 112: eyes, nose, corners of the mouth; the person's right is the picture's left.
+ARCFACE = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+)
+YUNET = Path("weights") / "face_detection_yunet_2023mar.onnx"
+LFW = Path("faces") / "lfw-view1-devtest.tar"
+
+
+def session(path: Path, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def embed(net: ort.InferenceSession, bgr: NDArray[np.uint8], raw: bool = False) -> NDArray[np.float32]:
+    """N x 112 x 112 x 3 BGR faces -> N x 128 unit vectors; `raw`: the network takes 0..255 (the teacher)."""
+    name, out = net.get_inputs()[0].name, []
+    for k in range(0, len(bgr), 16):
+        x = bgr[k : k + 16, :, :, ::-1].astype(np.float32).transpose(0, 3, 1, 2)
+        out.append(net.run(None, {name: np.ascontiguousarray(x if raw else (x - 127.5) / 128)})[0].reshape(len(x), -1))
+    e = np.concatenate(out)
+    return e / np.linalg.norm(e, axis=1, keepdims=True)
+
+
+def templates(unit: NDArray[np.float32]) -> NDArray[np.int8]:
+    return np.clip(np.rint(unit * TEMPLATE_SCALE), -127, 127).astype(np.int8)
+
+
+def cosines(t: NDArray[np.int8]) -> NDArray[np.float32]:
+    """N templates -> N x N scores."""
+    f = t.astype(np.float32)
+    f /= np.linalg.norm(f, axis=1, keepdims=True)
+    return f @ f.T
+
+
+def lfw_faces(shared: Path, work: Path) -> tuple[list[str], NDArray[np.uint8], list[tuple[int, int, bool]]]:
+    """View 1's pictures, aligned by YuNet's landmarks, and its pairs (two indices, mated) in the list's order."""
+    names: list[str] = []
+    crops: list[NDArray[np.uint8]] = []
+    detector = cv2.FaceDetectorYN.create(str(shared / YUNET), "", (250, 250), 0.5)
+    with tarfile.open(shared / LFW) as tar:
+        lines: list[list[str]] = []
+        for member in tar:
+            stream = tar.extractfile(member)
+            if stream is None:
+                continue
+            if member.name.endswith(".txt"):
+                lines = [line.split() for line in stream.read().decode().splitlines()]
+                continue
+            picture = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_COLOR)
+            names.append(Path(member.name).stem)
+            crops.append(_aligned(detector, picture))
+    at = {n: i for i, n in enumerate(names)}
+    pairs = []
+    for line in lines:
+        if len(line) == 3:
+            pairs.append((at[f"{line[0]}_{int(line[1]):04}"], at[f"{line[0]}_{int(line[2]):04}"], True))
+        elif len(line) == 4:
+            pairs.append((at[f"{line[0]}_{int(line[1]):04}"], at[f"{line[2]}_{int(line[3]):04}"], False))
+    return names, np.stack(crops), pairs
+
+
+def _aligned(detector: cv2.FaceDetectorYN, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The face nearest to the middle, large ones first, warped onto the template by the best similarity."""
+    h, w = picture.shape[:2]
+    detector.setInputSize((w, h))
+    _, found = detector.detect(picture)
+    if found is None:
+        raise SystemExit("YuNet finds no face in a picture of LFW")
+    off = np.hypot(found[:, 0] + found[:, 2] / 2 - w / 2, found[:, 1] + found[:, 3] / 2 - h / 2)
+    face = found[np.argmax(found[:, 2] - 2 * off)]
+    matrix, _ = cv2.estimateAffinePartial2D(face[4:14].reshape(5, 2), ARCFACE, method=cv2.LMEDS)
+    return cv2.warpAffine(picture, matrix, (112, 112))
+
+
+def best_threshold(scores: NDArray[np.float32], mated: NDArray[np.bool_]) -> float:
+    """The middle of the range of thresholds with the highest accuracy."""
+    order = np.argsort(-scores)
+    right = np.cumsum(mated[order]) + (~mated).sum() - np.cumsum(~mated[order])
+    k = np.flatnonzero(right == right.max())
+    k = int(k[len(k) // 2])
+    following = scores[order[k + 1]] if k + 1 < len(order) else scores[order[k]]
+    return float((scores[order[k]] + following) / 2)
+
+
+def view1_accuracy(scores: NDArray[np.float32], mated: NDArray[np.bool_]) -> float:
+    """Ten folds of the list, mated and non-mated alternately; each by the threshold of the other nine."""
+    fold = np.empty(len(scores), int)
+    for side in (mated, ~mated):
+        fold[side] = np.arange(side.sum()) * 10 // side.sum()
+    right = 0
+    for k in range(10):
+        t = best_threshold(scores[fold != k], mated[fold != k])
+        right += int(((scores[fold == k] >= t) == mated[fold == k]).sum())
+    return right / len(scores)
+
+
+@dataclass(frozen=True)
+class Lfw:
+    accuracy: float
+    tar: dict[float, float]
+
+
+def lfw(score: NDArray[np.float32], names: list[str], pairs: list[tuple[int, int, bool]]) -> Lfw:
+    """N x N scores of View 1's pictures -> accuracy of its pairs and TAR at FAR over all pairs of its pictures."""
+    a, b, mated = (np.array(v) for v in zip(*pairs, strict=True))
+    people = np.array([n[:-5] for n in names])
+    i, j = np.triu_indices(len(names), 1)
+    same, all_scores = people[i] == people[j], score[i, j]
+    non_mated = np.sort(all_scores[~same])[::-1]
+    tar = {f: float((all_scores[same] > non_mated[int(f * len(non_mated))]).mean()) for f in FMRS[:3]}
+    return Lfw(view1_accuracy(score[a, b], mated), tar)
+
+
+@dataclass(frozen=True)
+class Fmr:
+    """At `score` and above, `false_matches` of `pairs` non-mated pairs match: a share of at most `fmr`."""
+
+    source: str
+    fmr: float
+    score: float
+    pairs: int
+    false_matches: int
+
+
+def heldout_thresholds(
+    net: ort.InferenceSession, teacher: ort.InferenceSession, shared: Path, work: Path
+) -> tuple[list[Fmr], dict[str, int]]:
+    """Score by FMR and source over all pairs of different held-out people, and the pairs removed by source."""
+    faces = read_faces(shared)
+    x, held = pictures(shared, work, faces), read_heldout(faces)
+    rows, removed = [], {}
+    for source in ("aaf", "utkface", "celeba"):
+        group = [f for f in held if f.source == source or (source == "celeba" and f.source == "celeb20")]
+        crops = np.stack([x[f.index, 8:120, 8:120] for f in group])
+        i, j = np.triu_indices(len(group), 1)
+        people = np.array([f.identity or str(f.index) for f in group])
+        different = people[i] != people[j]
+        cache = work / f"heldout-y1-{source}.npy"
+        if not cache.exists():
+            np.save(cache, embed(teacher, crops, raw=True))
+        t = np.load(cache)
+        alike = (t @ t.T)[i, j] > SAME_PERSON
+        if source == "celeba":  # labelled: nothing is removed
+            alike[:] = False
+        removed[source] = int((alike & different).sum())
+        scores = np.sort(cosines(templates(embed(net, crops)))[i, j][different & ~alike])[::-1]
+        for fmr in FMRS:
+            allowed = int(fmr * len(scores))
+            score = float(np.ceil((scores[allowed] + 1e-6) * 1e4) / 1e4)
+            rows.append(Fmr(source, fmr, score, len(scores), int((scores >= score).sum())))
+    return rows, removed
+
+
+def worst(rows: list[Fmr]) -> list[Fmr]:
+    """The highest score of the sources at each FMR: no source has more false matches than stated."""
+    return [max((r for r in rows if r.fmr == f), key=lambda r: r.score) for f in FMRS]
+
+
+def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) -> list[Fmr]:
+    """Prints all figures of a model file -> the rows of the threshold table."""
+    net = session(model, threads)
+    names, crops, pairs = lfw_faces(shared, work)
+    unit = embed(net, crops)
+    for what, score in (("floats", unit @ unit.T), ("bytes", cosines(templates(unit)))):
+        got = lfw(score, names, pairs)
+        tar = " ".join(f"TAR@{f:g} {v:.3f}" for f, v in got.tar.items())
+        print(f"LFW View 1, {what}: accuracy {got.accuracy:.3f}, all pairs {tar}", flush=True)
+    clipped = float((np.abs(unit) * TEMPLATE_SCALE > 127.5).mean())
+    error = float(np.abs(cosines(templates(unit)) - unit @ unit.T).max())
+    print(f"bytes: {clipped:.1e} of the components clipped, score off by {error:.4f} at most")
+    if not heldout:
+        return []
+    rows, removed = heldout_thresholds(net, session(shared / "weights/mobilefacenet_y1.onnx", threads), shared, work)
+    print(f"held-out people: pairs removed because the teacher takes them for one person: {removed}")
+    for r in rows:
+        print(f"  {r.source:8} FMR {r.fmr:g}: score {r.score:.4f}, {r.false_matches} of {r.pairs} pairs")
+    return rows

@@ -1,0 +1,249 @@
+"""The embedder's training: both phases, exact checkpoints, a schedule that can be cut at any time.
+
+Phase 1, block by block: each piece of the student learns the teacher's mapping from the teacher's own inputs. The
+pieces at high resolution see a part of each batch: their maps hold thousands of positions a face.
+Phase 2, end to end: the student's embedding towards the teacher's; at first with the teacher's maps as further targets.
+
+The rate is constant (after a short warm-up) with an average of weights beside it; `finish` steps bring it to zero.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from embedder_teacher import Targets, Teacher
+from faces import Batches, pictures, read_faces, training_faces
+from mobilefacenet import PIECES, Bottleneck, MobileFaceNet, net_input
+from torch import nn
+from tqdm import tqdm
+
+WARM_UP = 100  # steps
+HIGH = 6  # the first pieces, at 56 x 56 and 28 x 28, that see three eighths of a batch in phase 1
+FEATURES = [5, 11, 14]  # bottlenecks whose maps are targets in phase 2: ends of the 28 -> 14, the 14 and the 7 stages
+SAVE_SECONDS = 180
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one start of the training does; a later start may go on with another plan."""
+
+    phase: int  # 1 or 2
+    steps: int  # the phase ends at this step; its last `finish` steps bring the rate to zero
+    finish: int
+    batch: int
+    rate: float
+    decay: float  # AdamW's weight decay
+    features: float = 0.0  # weight of the maps' loss (phase 2)
+    frozen: int = 0  # leading layers kept as they are (phase 2): twice as fast with 8 of 20
+
+
+class State:
+    """Everything a restart needs: weights, their average, optimiser, step, order of the pictures."""
+
+    def __init__(self, batches: Batches, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.net = MobileFaceNet().train().to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.net)
+        weights = [p for p in self.net.parameters() if p.ndim > 1]
+        rest = [p for p in self.net.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW([{"params": weights}, {"params": rest, "weight_decay": 0.0}])
+        self.batches = batches
+        self.phase, self.step, self.seen = 1, 0, 0
+
+    def save(self, path: Path) -> None:
+        """Writes beside, then renames: a kill leaves the old checkpoint or the new one."""
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "net": self.net.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "batches": self.batches.state(),
+                "phase": self.phase,
+                "step": self.step,
+                "seen": self.seen,
+            },
+            part,
+        )
+        part.replace(path)
+
+    def load(self, path: Path) -> None:
+        s = torch.load(path, weights_only=True)
+        self.net.load_state_dict(s["net"])
+        self.average.load_state_dict(s["average"])
+        self.optimiser.load_state_dict(s["optimiser"])
+        self.batches.restore(s["batches"])
+        self.phase, self.step, self.seen = s["phase"], s["step"], s["seen"]
+
+    def start_phase(self, phase: int) -> None:
+        """A new phase begins with the average as it stands, a fresh optimiser state and step 0."""
+        self.net.load_state_dict(self.average.state_dict())
+        self.optimiser.state.clear()
+        self.phase, self.step = phase, 0
+
+    def average_weights(self) -> None:
+        d = min(0.999, (self.step + 1) / (self.step + 50))
+        with torch.no_grad():
+            for p, q in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
+                p.lerp_(q, 1 - d) if p.dtype.is_floating_point else p.copy_(q)
+
+
+def rate_at(plan: Plan, step: int) -> float:
+    """Constant with a warm-up; a half cosine to zero over the last `finish` steps."""
+    warm = min(1.0, (step + 1) / WARM_UP)
+    left = plan.steps - step
+    tail = 0.5 * (1 - math.cos(math.pi * left / plan.finish)) if left < plan.finish else 1.0
+    return plan.rate * warm * tail
+
+
+def relative_error(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return F.mse_loss(z, y) / (y.var() + 1e-6)
+
+
+def piece_ends(teacher: Teacher, batches: Batches, n: int) -> list[torch.Tensor]:
+    """The input of each piece and the output of the last, from the teacher, on n changed pictures."""
+    x, _ = batches.crops(batches.ids(n), 1.5)
+    x = batches.blur(batches.blend(batches.light(x, 0.25, 20), n // 4), 0.15).clamp_(0, 255)
+    e, maps = teacher.run(x, list(range(len(PIECES) - 1)))
+    return [net_input(x), *maps, e[:, :, None, None]]
+
+
+def start_pieces(net: MobileFaceNet, ends: list[torch.Tensor]) -> None:
+    """Gives each piece's last batch norm the mean, and half the deviation, of its target's channels."""
+    for j, (low, high) in enumerate(PIECES):
+        first, last = net.n[low], net.n[high - 1]
+        y = ends[j + 1]
+        if isinstance(first, Bottleneck):
+            y = y - ends[j] if first.residual else y
+        unit = last.f[2] if isinstance(last, Bottleneck) else last
+        with torch.no_grad():
+            unit.b.bias.copy_(y.mean((0, 2, 3)))
+            unit.b.weight.copy_(0.5 * y.std((0, 2, 3)))
+
+
+def block_losses(net: MobileFaceNet, teacher: Teacher, batches: Batches, n: int) -> list[torch.Tensor]:
+    """Phase 1: the relative error of each piece."""
+    ends = piece_ends(teacher, batches, n)
+    layers = list(net.n)
+    losses = []
+    for j, (low, high) in enumerate(PIECES):
+        k = 3 * n // 8 if j < HIGH else n
+        u, y = ends[j][:k], ends[j + 1][:k]
+        first = layers[low]
+        if isinstance(first, Bottleneck):
+            z = first.f(u)
+            y = y - u if first.residual else y
+        else:
+            z = net.n[low:high](u)
+        losses.append(relative_error(z, y))
+    return losses
+
+
+def forward_with_maps(net: MobileFaceNet, x: torch.Tensor, frozen: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    wanted = {2 + i for i in FEATURES}  # the bottleneck i is the layer 2 + i
+    maps = []
+    for i, layer in enumerate(net.n):
+        with torch.set_grad_enabled(i >= frozen):
+            x = layer(x)
+        if i in wanted:
+            maps.append(x)
+    return x.flatten(1), maps
+
+
+def whole_losses(
+    net: MobileFaceNet, teacher: Teacher, targets: Targets, batches: Batches, plan: Plan
+) -> list[torch.Tensor]:
+    """Phase 2: 1 - cosine to the teacher, squared difference of the batch's similarities, error of the maps."""
+    n, ids = plan.batch, batches.ids(plan.batch)
+    x, flip = batches.crops(ids, 1.0)
+    blends = n // 8
+    x = batches.blend(x, blends)
+    if plan.features:  # the teacher sees the very picture: its maps must be those of this crop
+        x = batches.blur(batches.light(x, 0.2, 15), 0.1).clamp_(0, 255)
+        y, y_maps = teacher.run(x, FEATURES)
+        y = F.normalize(y)
+    else:  # the teacher saw the clean picture, the student sees a changed one
+        y, y_maps = targets.of(ids, flip), []
+        x[-blends:] = batches.light(x[-blends:], 0.15, 12)
+        y[-blends:] = F.normalize(teacher.run(x[-blends:])[0])
+        x[:-blends] = batches.blur(batches.light(x[:-blends], 0.2, 15), 0.1).clamp_(0, 255)
+    e, z_maps = forward_with_maps(net, net_input(x), plan.frozen)
+    e = F.normalize(e)
+    losses = [1 - (e * y).sum(1).mean(), (e @ e.T - y @ y.T).pow(2).mean()]
+    pairs = zip(z_maps, y_maps, strict=True) if plan.features else []
+    return losses + [relative_error(z, m) for z, m in pairs if z.requires_grad]
+
+
+def weighted(losses: list[torch.Tensor], plan: Plan) -> torch.Tensor:
+    if plan.phase == 1:
+        return torch.stack(losses).sum()
+    total = 4 * losses[0] + 20 * losses[1]
+    return total + plan.features * torch.stack(losses[2:]).sum() if losses[2:] else total
+
+
+def freeze(net: MobileFaceNet, layers: int) -> None:
+    """The leading layers: no gradient, and their batch norms keep their statistics."""
+    for i, layer in enumerate(net.n):
+        layer.requires_grad_(i >= layers)
+        layer.train(i >= layers)
+
+
+def train(plan: Plan, shared: Path, work: Path, threads: int, start: Path | None) -> Path:
+    """Runs the plan from the work folder's checkpoint where there is one -> the checkpoint."""
+    torch.set_num_threads(threads)
+    faces = read_faces(shared)
+    x = pictures(shared, work, faces)
+    teacher = Teacher(shared, threads)
+    targets = Targets(work, teacher, x)
+    state = State(Batches(x, [f.index for f in training_faces(faces)], seed=0), seed=0)
+    checkpoint = work / CHECKPOINT
+    if checkpoint.exists():
+        state.load(checkpoint)
+    elif start is not None:
+        state.average.load_state_dict({k: v.float() for k, v in torch.load(start, weights_only=True).items()})
+        state.start_phase(2)
+    if state.phase < plan.phase:
+        state.start_phase(plan.phase)
+    if state.phase != plan.phase:
+        raise SystemExit(f"{checkpoint} is in phase {state.phase} already")
+    if (plan.phase, state.step) == (1, 0):
+        start_pieces(state.net, piece_ends(teacher, state.batches, 64))
+        state.average.load_state_dict(state.net.state_dict())
+    freeze(state.net, plan.frozen)
+    run_steps(plan, state, teacher, targets, checkpoint)
+    return checkpoint
+
+
+def run_steps(plan: Plan, state: State, teacher: Teacher, targets: Targets, checkpoint: Path) -> None:
+    parameters: list[nn.Parameter] = [p for p in state.net.parameters() if p.requires_grad]
+    begin, saved, mean = state.step, time.monotonic(), None
+    bar = tqdm(range(begin, plan.steps), initial=begin, total=plan.steps, desc=f"phase {plan.phase}", mininterval=20)
+    for step in bar:
+        for group, decay in zip(state.optimiser.param_groups, (plan.decay, 0.0), strict=True):
+            group["lr"], group["weight_decay"] = rate_at(plan, step), decay
+        if plan.phase == 1:
+            losses = block_losses(state.net, teacher, state.batches, plan.batch)
+        else:
+            losses = whole_losses(state.net, teacher, targets, state.batches, plan)
+        state.optimiser.zero_grad()
+        weighted(losses, plan).backward()
+        nn.utils.clip_grad_norm_(parameters, 10.0 if plan.phase == 1 else 5.0)
+        state.optimiser.step()
+        state.average_weights()
+        state.step, state.seen = step + 1, state.seen + plan.batch
+        now = torch.stack([v.detach() for v in losses])
+        mean = now if mean is None else 0.97 * mean + 0.03 * now
+        if state.step % 50 == 0:
+            figures = " ".join(f"{v:.4f}" if plan.phase == 2 else f"{v:.2f}" for v in mean.tolist())
+            bar.write(f"{time.strftime('%H:%M:%S')} phase {plan.phase} step {state.step} seen {state.seen} {figures}")
+        if time.monotonic() - saved > SAVE_SECONDS:
+            state.save(checkpoint)
+            saved = time.monotonic()
+    state.save(checkpoint)
