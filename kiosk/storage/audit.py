@@ -1,0 +1,179 @@
+"""The audit log: who was let in or not, and why. Subject ids, never names, templates or pictures. Append-only."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.types import AuditRecord, Outcome
+from kiosk.storage.database import Store, to_text, to_time
+
+OUTCOME = "outcome"
+UNKNOWN = "unknown"
+"""What became of a grant that no outcome was recorded for."""
+RESTARTED = "kiosk_restarted"
+
+_INSERT = (
+    "INSERT INTO audit (kind, wall_at, grant_id, subject_id, outcome, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_PENDING = (
+    "SELECT * FROM audit AS decision WHERE kind = 'decision' AND outcome = ? AND grant_id IS NOT NULL AND NOT EXISTS "
+    "(SELECT 1 FROM audit AS door WHERE door.grant_id = decision.grant_id AND door.kind = 'outcome') ORDER BY id"
+)
+
+
+Row = tuple[str | None, ...]
+"""The columns of _INSERT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One person at the door: what was decided, and what the door did, None while that is not known."""
+
+    decision: AuditRecord
+    outcome: AuditRecord | None
+
+
+class Audit:
+    """The log in an open store; implements the port AuditTrail."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def append(self, records: Sequence[AuditRecord]) -> None:
+        """Returns once all are on disk, in one transaction. Raises GalleryError when they are not."""
+        self.write(encode(records))
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """As `append`, for records that `encode` has seen."""
+        with self._store.transaction():
+            insert(self._store, rows)
+
+    def records(
+        self,
+        limit: int | None = None,
+        since: datetime | None = None,
+        grant_id: str | None = None,
+        kinds: Sequence[str] = (),
+        subject_id: str | None = None,
+    ) -> list[AuditRecord]:
+        """The newest `limit` records that fit, newest last. Raises GalleryError."""
+        where, values = _conditions(since, grant_id, kinds, subject_id)
+        rows = self._store.rows(
+            f"SELECT * FROM audit{where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - only fixed texts and question marks
+            [*values, -1 if limit is None else limit],
+        )
+        return [_record(row) for row in reversed(rows)]
+
+    def stories(self, limit: int | None = None, since: datetime | None = None) -> list[Story]:
+        """Decisions, each with its outcome, newest last. Raises GalleryError."""
+        where, values = _conditions(since, None, (), None)
+        return self._stories(f"{where} ORDER BY id DESC LIMIT ?", [*values, -1 if limit is None else limit])
+
+    def story(self, grant_id: str) -> Story | None:
+        """The decision of this grant with its outcome; None when there is no such decision. Raises GalleryError."""
+        found = self._stories(" WHERE grant_id = ?", [grant_id])
+        return found[-1] if found else None
+
+    def pending_grants(self) -> list[AuditRecord]:
+        """Granted decisions without an outcome: the kiosk died before the door's answer was recorded."""
+        return [_record(row) for row in self._store.rows(_PENDING, [Outcome.GRANTED.value])]
+
+    def settle_pending(self, wall_at: datetime) -> list[AuditRecord]:
+        """At start, before anything is decided: gives each pending grant the outcome `unknown`; returns these."""
+        with self._store.transaction():
+            settled = [
+                AuditRecord(OUTCOME, wall_at, d.grant_id, d.subject_id, outcome=UNKNOWN, reason=RESTARTED)
+                for d in self.pending_grants()
+            ]
+            insert(self._store, encode(settled))
+        return settled
+
+    def close(self) -> None:
+        """Closes the store."""
+        self._store.close()
+
+    def _stories(self, tail: str, values: list[object]) -> list[Story]:
+        rows = self._store.rows(f"SELECT * FROM audit_story{tail}", values)  # noqa: S608 - `tail` is a fixed text
+        return [_story(row) for row in reversed(rows)]
+
+
+def insert(store: Store, rows: Sequence[Row]) -> None:
+    """Appends inside the caller's transaction."""
+    store.conn.executemany(_INSERT, rows)
+
+
+def encode(records: Sequence[AuditRecord]) -> list[Row]:
+    """Records as the table takes them. Raises GalleryError for one that cannot be written."""
+    return [_row(record) for record in records]
+
+
+def _conditions(
+    since: datetime | None, grant_id: str | None, kinds: Sequence[str], subject_id: str | None
+) -> tuple[str, list[object]]:
+    parts: list[str] = []
+    values: list[object] = []
+    if since is not None:
+        parts.append("wall_at >= ?")
+        values.append(to_text(since))
+    if grant_id is not None:
+        parts.append("grant_id = ?")
+        values.append(grant_id)
+    if kinds:
+        parts.append(f"kind IN ({', '.join('?' for _ in kinds)})")
+        values.extend(kinds)
+    if subject_id is not None:
+        parts.append("subject_id = ?")
+        values.append(subject_id)
+    return (" WHERE " + " AND ".join(parts) if parts else ""), values
+
+
+def _row(record: AuditRecord) -> Row:
+    try:
+        detail = json.dumps({key: _plain(value) for key, value in record.detail.items()}, separators=(",", ":"))
+        texts = (
+            record.kind,
+            to_text(record.wall_at),
+            record.grant_id,
+            record.subject_id,
+            record.outcome,
+            record.reason,
+        )
+        for text in texts:
+            if text is not None:
+                text.encode("utf-8")
+        return (*texts, detail)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise GalleryError(f"an audit record of kind {record.kind} cannot be written: {error}") from error
+
+
+def _plain(value: str | float | bool | None) -> str | float | bool | None:
+    """JSON knows no NaN and no infinity, yet the record of a fault that gave one must not be lost: they become text."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _story(row: dict[str, Any]) -> Story:
+    door = {name.removeprefix("door_"): value for name, value in row.items() if name.startswith("door_")}
+    return Story(_record(row), None if door["id"] is None else _record(door))
+
+
+def _record(row: dict[str, Any]) -> AuditRecord:
+    try:
+        detail = json.loads(row["detail"])
+    except (TypeError, ValueError) as error:
+        raise GalleryError(f"the gallery is damaged: audit record {row['id']} cannot be read") from error
+    return AuditRecord(
+        kind=row["kind"],
+        wall_at=to_time(row["wall_at"]),
+        grant_id=row["grant_id"],
+        subject_id=row["subject_id"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        detail=detail,
+        id=row["id"],
+    )

@@ -1,0 +1,273 @@
+"""The gallery: subjects and their references. Every change appends its audit record in the same transaction."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.types import AuditRecord, Reference, Subject
+from kiosk.storage.audit import encode, insert
+from kiosk.storage.database import Store, damaged, open_database, to_text, to_time
+from kiosk.storage.home import Home
+from kiosk.storage.vault import Vault, claim, unlock
+
+if TYPE_CHECKING:
+    from kiosk.domain.types import Template
+
+ENROLMENT = "enrolment"
+SUBJECT = "subject"
+LONGEST_NAME = 100
+SHORTEST_PREFIX = 4
+"""Characters of an id that may stand for it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewReference:
+    """A template to be enrolled: 128 signed bytes, and the quality of its sample, 0..1."""
+
+    template: Template
+    model_id: str
+    quality: float
+
+
+class Gallery:
+    """Subjects and references in an open store. For one thread at a time.
+
+    Without a vault subjects can still be listed, disabled and removed, so that a lost key is not the end.
+    Each method raises GalleryError when the database fails; what it did not do then is not there in part.
+    """
+
+    def __init__(
+        self, store: Store, vault: Vault | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._now = now
+
+    @property
+    def store(self) -> Store:
+        """The open file, for an Audit of the same connection."""
+        return self._store
+
+    def add_subject(
+        self,
+        name: str,
+        references: Sequence[NewReference],
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+    ) -> Subject:
+        """Enrols somebody. On disk, with all references, once it returns.
+
+        Raises GalleryError for a name or a validity that cannot be, VaultError when the key cannot be used.
+        """
+        if not references:
+            raise ValueError("an enrolment without references")
+        _check_validity(valid_from, valid_until)
+        subject = Subject(_new_id(), _clean(name), self._now(), False, valid_from, valid_until)
+        with self._store.transaction():
+            self._store.table("subject").insert(
+                {
+                    "id": subject.id,
+                    "name": subject.name,
+                    "created_at": to_text(subject.created_at),
+                    "disabled": 0,
+                    "valid_from": _optional_text(valid_from),
+                    "valid_until": _optional_text(valid_until),
+                }
+            )
+            for reference in references:
+                self._insert(subject.id, reference, subject.created_at)
+            self._record(ENROLMENT, subject.id, "enrolled", references=len(references))
+        return subject
+
+    def add_reference(self, subject_id: str, reference: NewReference) -> Reference:
+        """One more reference of somebody enrolled. Raises GalleryError when the subject is not there."""
+        with self._store.transaction():
+            self._existing(subject_id)
+            added = self._insert(subject_id, reference, self._now())
+            self._record(ENROLMENT, subject_id, "reference_added", references=1)
+        return added
+
+    def subjects(self) -> list[Subject]:
+        """All, in the order of their enrolment."""
+        return [_subject(row) for row in self._store.rows("SELECT * FROM subject ORDER BY created_at, rowid")]
+
+    def subject(self, subject_id: str) -> Subject | None:
+        """As enrolled now; None for nobody."""
+        rows = self._store.rows("SELECT * FROM subject WHERE id = ?", [subject_id])
+        return _subject(rows[0]) if rows else None
+
+    def find(self, text: str) -> Subject:
+        """By id, exact name or the beginning of the id. Raises GalleryError for nobody, and for more than one."""
+        everybody = self.subjects()
+        wanted = unicodedata.normalize("NFC", text.strip())
+        found = [s for s in everybody if s.id == wanted] or [s for s in everybody if s.name == wanted]
+        if not found and len(wanted) >= SHORTEST_PREFIX:
+            found = [s for s in everybody if s.id.startswith(wanted.lower())]
+        if not found:
+            raise GalleryError(f"{text}: nobody of this name or id is enrolled: see `kiosk subjects list`")
+        if len(found) > 1:
+            raise GalleryError(f"{text}: {len(found)} subjects fit, name one by id: {', '.join(s.id for s in found)}")
+        return found[0]
+
+    def set_disabled(self, subject_id: str, disabled: bool) -> None:
+        """Shuts somebody out, or lets them in again, without forgetting them."""
+        with self._store.transaction():
+            self._existing(subject_id)
+            self._store.table("subject").update(subject_id, {"disabled": int(disabled)})
+            self._record(SUBJECT, subject_id, "disabled" if disabled else "enabled")
+
+    def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
+        """From when until when somebody may pass; None is without limit."""
+        _check_validity(valid_from, valid_until)
+        validity = {"valid_from": _optional_text(valid_from), "valid_until": _optional_text(valid_until)}
+        with self._store.transaction():
+            self._existing(subject_id)
+            self._store.table("subject").update(subject_id, dict(validity))
+            self._record(SUBJECT, subject_id, "validity_changed", **validity)
+
+    def remove(self, subject_id: str) -> None:
+        """Deletes the subject and all references, overwriting their bytes. The audit log keeps the opaque id."""
+        with self._store.transaction():
+            self._existing(subject_id)
+            self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
+            self._record(SUBJECT, subject_id, "removed")
+        # The removed bytes may still stand in the -wal file. When somebody reads just now the next checkpoint does it.
+        self._store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def references(self, model_id: str) -> list[Reference]:
+        """All references of one model, decrypted. Raises GalleryError naming the first that does not open."""
+        vault = self._open_vault()
+        rows = self._store.rows("SELECT * FROM reference WHERE model_id = ? ORDER BY rowid", [model_id])
+        return [_reference(row, vault) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """Number of references by model_id."""
+        rows = self._store.rows("SELECT model_id, count(*) AS n FROM reference GROUP BY model_id ORDER BY model_id")
+        return {row["model_id"]: row["n"] for row in rows}
+
+    def data_version(self) -> int:
+        """Moves with every change of a subject or reference, whichever process made it.
+
+        A counter that triggers move, not PRAGMA data_version, which also moves with every audit record.
+        """
+        version = self._meta("gallery_version")
+        if not isinstance(version, int):
+            raise damaged(self._store.path, "its version is missing")
+        return version
+
+    @property
+    def demonstration(self) -> bool:
+        """Whether this is the demonstration's gallery, which never meets a real lock."""
+        return bool(self._meta("demonstration"))
+
+    def mark_demonstration(self) -> None:
+        """Makes this the demonstration's gallery for good."""
+        with self._store.transaction():
+            self._store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('demonstration', 1)")
+
+    def close(self) -> None:
+        """Closes the store."""
+        self._store.close()
+
+    def _insert(self, subject_id: str, new: NewReference, created_at: datetime) -> Reference:
+        vault = self._open_vault()
+        claim(self._store, vault)
+        reference = Reference(_new_id(), subject_id, new.model_id, new.template, new.quality, created_at)
+        self._store.table("reference").insert(
+            {
+                "id": reference.id,
+                "subject_id": subject_id,
+                "model_id": new.model_id,
+                "template": vault.seal(new.template, reference.id, subject_id, new.model_id),
+                "quality": float(new.quality),
+                "created_at": to_text(created_at),
+            }
+        )
+        return reference
+
+    def _record(self, kind: str, subject_id: str, outcome: str, **detail: str | int | None) -> None:
+        record = AuditRecord(kind, self._now(), None, subject_id, outcome, detail=dict(detail))
+        insert(self._store, encode([record]))
+
+    def _existing(self, subject_id: str) -> None:
+        if self.subject(subject_id) is None:
+            raise GalleryError(f"{subject_id}: nobody of this id is enrolled: see `kiosk subjects list`")
+
+    def _open_vault(self) -> Vault:
+        if self._vault is None:
+            raise GalleryError(f"{self._store.path}: the gallery was opened without its key")
+        return self._vault
+
+    def _meta(self, key: str) -> object:
+        rows = self._store.rows("SELECT value FROM meta WHERE key = ?", [key])
+        return rows[0]["value"] if rows else None
+
+
+def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, check: bool = True) -> Gallery:
+    """The gallery of a home, made on first use unless `read_only`.
+
+    `with_key=False` is for commands that see no template: list, disable, remove. Raises HomeError, GalleryError and
+    VaultError.
+    """
+    if not read_only:
+        home.prepare()
+        if home.key.exists() and (not home.database.exists() or home.database.stat().st_size == 0):
+            raise GalleryError(
+                f"{home.database}: the gallery is gone although its key is there: put a copy of it back, "
+                f"or move {home.key.name} away to begin a new one"
+            )
+    store = open_database(home.database, read_only=read_only, check=check)
+    try:
+        return Gallery(store, unlock(store, home.key) if with_key else None)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _new_id() -> str:
+    """64 random bits: says nothing about anybody."""
+    return secrets.token_hex(8)
+
+
+def _clean(name: str) -> str:
+    cleaned = unicodedata.normalize("NFC", name.strip())
+    if not cleaned or not cleaned.isprintable() or len(cleaned) > LONGEST_NAME:
+        raise GalleryError(f"{name!r}: a name is 1 to {LONGEST_NAME} printable characters on one line")
+    return cleaned
+
+
+def _check_validity(valid_from: datetime | None, valid_until: datetime | None) -> None:
+    if valid_from is not None and valid_until is not None and valid_from >= valid_until:
+        raise GalleryError("the validity ends before it begins")
+
+
+def _optional_text(moment: datetime | None) -> str | None:
+    return None if moment is None else to_text(moment)
+
+
+def _subject(row: dict[str, Any]) -> Subject:
+    return Subject(
+        id=row["id"],
+        name=row["name"],
+        created_at=to_time(row["created_at"]),
+        disabled=row["disabled"] != 0,
+        valid_from=None if row["valid_from"] is None else to_time(row["valid_from"]),
+        valid_until=None if row["valid_until"] is None else to_time(row["valid_until"]),
+    )
+
+
+def _reference(row: dict[str, Any], vault: Vault) -> Reference:
+    return Reference(
+        id=row["id"],
+        subject_id=row["subject_id"],
+        model_id=row["model_id"],
+        template=vault.unseal(row["template"], row["id"], row["subject_id"], row["model_id"]),
+        quality=row["quality"],
+        created_at=to_time(row["created_at"]),
+    )

@@ -1,0 +1,123 @@
+"""The home folder: where the gallery and its key live, and which of two kiosks may run on it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.domain.errors import HomeError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A home folder by its path; nothing is touched before `prepare` or `lock`."""
+
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        """Subjects, references and the audit log."""
+        return self.folder / "gallery.db"
+
+    @property
+    def key(self) -> Path:
+        """The 32 bytes that the templates are encrypted with."""
+        return self.folder / "gallery.key"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by `kiosk run`, with its process id inside."""
+        return self.folder / "kiosk.lock"
+
+    def prepare(self) -> None:
+        """Makes the folder, 0700, when it is not there. Raises HomeError when it cannot be used for writing."""
+        try:
+            _make(self.folder)
+            mode = self.folder.stat().st_mode
+        except OSError as error:
+            raise HomeError(
+                f"{self.folder}: the home folder cannot be used ({_why(error)}): name another one with --home"
+            ) from error
+        if mode & stat.S_IWOTH:
+            raise HomeError(f"{self.folder}: others may write in this home folder: chmod 700 {self.folder}")
+        # access() also answers for a file system that was mounted or fell back to read-only.
+        if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
+            raise HomeError(
+                f"{self.folder}: the home folder cannot be written: see to its owner and file system, "
+                "or name another one with --home"
+            )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps a second `kiosk run` off this home; the system gives the lock back when the process dies.
+
+        Other commands do not take it: they work beside a running kiosk through SQLite's own locks.
+        Raises HomeError when another process holds it or the file cannot be written.
+        """
+        self.prepare()
+        try:
+            file = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
+        try:
+            self._take(file)
+            yield
+        finally:
+            os.close(file)
+
+    def _take(self, file: int) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            pid = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            raise HomeError(
+                f"{self.folder}: another kiosk (pid {pid}) uses this home: stop it first, or name another with --home"
+            ) from error
+        except OSError as error:
+            raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
+        try:
+            give_to_owner(file, self.folder)
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
+        except OSError as error:
+            raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
+
+
+def give_to_owner(file: int, folder: Path) -> None:
+    """What root makes in somebody's folder belongs to that somebody, as SQLite does it with its own files.
+
+    Otherwise one `sudo kiosk enrol` would leave files that the kiosk's own user cannot read.
+    """
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(file, owner.st_uid, owner.st_gid)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes names that were added to a folder survive power loss. Raises OSError."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _make(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Two first commands at once may both find nothing; a file of this name shows at the next stat.
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        sync_folder(folder.parent)
+    if not folder.is_dir():
+        raise NotADirectoryError(20, os.strerror(20))
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -1,0 +1,87 @@
+"""The schema, step by step. A step that was released is never edited: add another one."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x4B694F73
+"""Marks the file as a kiosk's gallery (PRAGMA application_id): "KiOs"."""
+
+MIGRATIONS = Migrations("kiosk")
+
+_TABLES = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY NOT NULL,
+    value ANY
+) STRICT;
+CREATE TABLE subject (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    valid_from TEXT,
+    valid_until TEXT
+) STRICT;
+CREATE TABLE reference (
+    id TEXT PRIMARY KEY NOT NULL,
+    subject_id TEXT NOT NULL REFERENCES subject (id) ON DELETE CASCADE,
+    model_id TEXT NOT NULL,
+    template BLOB NOT NULL,
+    quality REAL NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX reference_subject ON reference (subject_id);
+CREATE INDEX reference_model ON reference (model_id);
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY NOT NULL,
+    kind TEXT NOT NULL,
+    wall_at TEXT NOT NULL,
+    grant_id TEXT,
+    subject_id TEXT,
+    outcome TEXT,
+    reason TEXT,
+    detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_grant ON audit (grant_id, kind) WHERE grant_id IS NOT NULL;
+CREATE INDEX audit_wall_at ON audit (wall_at);
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE VIEW audit_story AS
+    SELECT decision.*, door.id AS door_id, door.kind AS door_kind, door.wall_at AS door_wall_at,
+           door.grant_id AS door_grant_id, door.subject_id AS door_subject_id, door.outcome AS door_outcome,
+           door.reason AS door_reason, door.detail AS door_detail
+    FROM audit AS decision LEFT JOIN audit AS door ON door.id =
+        (SELECT max(id) FROM audit AS o WHERE o.grant_id = decision.grant_id AND o.kind = 'outcome')
+    WHERE decision.kind = 'decision';
+INSERT INTO meta (key, value) VALUES ('gallery_version', 0);
+"""
+
+_COUNTER = """
+CREATE TRIGGER {name} AFTER {change} ON {table}
+BEGIN UPDATE meta SET value = value + 1 WHERE key = 'gallery_version'; END
+"""
+
+
+@MIGRATIONS()
+def m0001_first(db: Database) -> None:
+    """Subjects, references, the audit log, and a counter that every change of the gallery moves."""
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.executescript(_TABLES)
+    for table in ("subject", "reference"):
+        for change in ("INSERT", "UPDATE", "DELETE"):
+            db.execute(_COUNTER.format(name=f"{table}_{change.lower()}_counts", change=change, table=table))
+
+
+def _known() -> frozenset[str]:
+    empty = Database(memory=True)
+    try:
+        return frozenset(migration.name for migration in MIGRATIONS.pending(empty))
+    finally:
+        empty.close()
+
+
+KNOWN = _known()
+"""The steps of this program; any other in a file is of a newer one."""
