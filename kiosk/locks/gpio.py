@@ -47,9 +47,7 @@ class GpioLock:
             import gpiod  # noqa: PLC0415 - lazily: machines without GPIO need not have it
             from gpiod.line import Direction, Value  # noqa: PLC0415
         except ImportError as error:
-            raise LockError(
-                "the gpio lock needs the Python package gpiod: pip install 'gpiod>=2.3'"
-            ) from error
+            raise LockError("the gpio lock needs the Python package gpiod: pip install 'gpiod>=2.3'") from error
         energised, idle = Value.ACTIVE, Value.INACTIVE
         self._secured, self._released = (energised, idle) if options.fail_mode == "safe" else (idle, energised)
         self._line = options.line
