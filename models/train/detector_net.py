@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 STRIDES = (8, 16, 32)
-INPUT_SCALE = 128.0
+INPUT_SCALE = 128.0  # inside the network; folded into the stem on export
 
 
 class Unit(nn.Module):
@@ -50,26 +50,24 @@ class Detector(nn.Module):
         self.units = nn.ModuleList(Unit(i, o) for i, o in widths)
         self.heads = nn.ModuleList(Unit(64, 16, head=True) for _ in STRIDES)
 
+    def scaled(self, x: Tensor) -> Tensor:
+        return x / INPUT_SCALE
+
     def forward(self, x: Tensor, given: list[Tensor] | None = None) -> tuple[list[Tensor], list[Tensor]]:
         """With the teacher's features `given`, each block reads those instead of its predecessor's output."""
-        out: list[Tensor] = []
-
-        def f(i: int) -> Tensor:
-            return out[i] if given is None else given[i]
+        features = [torch.relu(self.norm(self.stem(self.scaled(x))))]
+        read = features if given is None else given
 
         def up(v: Tensor) -> Tensor:
             return F.interpolate(v, scale_factor=2.0, mode="nearest")
 
-        out.append(torch.relu(self.norm(self.stem(x / INPUT_SCALE))))
-        for i in range(12):  # the backbone; pooled before the units whose features are halved
-            v = f(i)
-            if i < 11:
-                out.append(self.units[i](F.max_pool2d(v, 2) if i in (1, 5, 7, 9) else v))
-        out.append(self.units[11](f(11)))
-        out.append(self.units[12](f(9) + up(f(12))))
-        out.append(self.units[13](f(7) + up(f(13))))
-        maps = [head(f(i)) for head, i in zip(self.heads, (14, 13, 12), strict=True)]
-        return out, maps
+        for i, unit in enumerate(self.units[:11]):  # the backbone; four of its units read their input at half the size
+            v = F.max_pool2d(read[i], 2) if i in (1, 5, 7, 9) else read[i]
+            features.append(unit(v))
+        features.append(self.units[11](read[11]))
+        features.append(self.units[12](read[9] + up(read[12])))
+        features.append(self.units[13](read[7] + up(read[13])))
+        return features, [head(read[i]) for head, i in zip(self.heads, (14, 13, 12), strict=True)]
 
 
 def decode(maps: list[Tensor]) -> Tensor:
@@ -89,21 +87,29 @@ def decode(maps: list[Tensor]) -> Tensor:
     return torch.cat(rows, 1)
 
 
+class Bare(Detector):
+    """A Detector whose stem takes the picture as it is."""
+
+    def scaled(self, x: Tensor) -> Tensor:
+        return x
+
+
 class Runtime(nn.Module):
-    """What is exported: batch norm folded into the convolutions, the input's scale into the stem, decoded output."""
+    """What is exported: batch norm and the input's scale folded into the convolutions, decoded output."""
 
     def __init__(self, net: Detector) -> None:
         super().__init__()
-        self.net = copy.deepcopy(net).eval()
-        self.net.stem = nn.utils.fuse_conv_bn_eval(self.net.stem, self.net.norm)
-        self.net.norm = nn.Identity()
+        self.net = Bare()
+        self.net.load_state_dict(net.state_dict())
+        self.net.eval()
+        stem = nn.utils.fuse_conv_bn_eval(self.net.stem, self.net.norm)
+        stem.weight.data /= INPUT_SCALE
+        self.net.stem, self.net.norm = stem, nn.Identity()
         for unit in self.net.units:
-            unit.depth = nn.utils.fuse_conv_bn_eval(unit.depth, unit.norm)
-            unit.norm = nn.Identity()
-        self.net.stem.weight.data *= 1.0 / INPUT_SCALE
+            unit.depth, unit.norm = nn.utils.fuse_conv_bn_eval(unit.depth, unit.norm), nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return decode(self.net(x * INPUT_SCALE)[1])
+        return decode(self.net(x)[1])
 
 
 def session(model: onnx.ModelProto | str, threads: int = 1) -> ort.InferenceSession:
@@ -151,6 +157,7 @@ class Teacher:
 
     def __call__(self, x: Tensor, inner: bool = False) -> tuple[list[Tensor], list[Tensor]]:
         names = (self.features if inner else []) + [n for level in self.maps for n in level]
-        got = [torch.from_numpy(v) for v in self.session.run(names, {self.input: np.ascontiguousarray(x.numpy())})]
+        one_by_one = [self.session.run(names, {self.input: v[None]}) for v in x.numpy()]  # faster than a batch: cache
+        got = [torch.from_numpy(np.concatenate(v)) for v in zip(*one_by_one, strict=True)]
         features, rest = (got[:15], got[15:]) if inner else ([], got)
         return features, [torch.cat(rest[k : k + 4], 1) for k in (0, 4, 8)]

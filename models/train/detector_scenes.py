@@ -60,7 +60,8 @@ def load_frames(faces: Path, work: Path, detect: Detect, validation: bool, share
     """Frames and PAD frames of one side of the split, with the teacher's boxes (cached in `work`)."""
 
     def keep(row: dict[str, str]) -> bool:
-        return usable(row) and held_out(row["path"]) == validation and path_hash(row["path"]) // 10 % 1000 < share * 1000
+        chosen = path_hash(row["path"]) // 10 % 1000 < share * 1000
+        return chosen and usable(row) and held_out(row["path"]) == validation
 
     cache = work / "boxes.json"
     boxes: dict[str, list[list[float]]] = json.loads(cache.read_text()) if cache.exists() else {}
@@ -151,7 +152,8 @@ class Scenes:
         if scale < 0.5:  # warpAffine does not average: shrink first
             image = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
             m = m @ np.diag([w / image.shape[1], h / image.shape[0]])
-        border = int(rng.choice([cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT_101]))
+        borders = [cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT_101]
+        border = int(rng.choice(borders, p=[0.2, 0.3, 0.5]))
         flags = cv2.INTER_LINEAR if scale < 1 or rng.random() < 0.5 else cv2.INTER_CUBIC
         return cv2.warpAffine(image, np.c_[m, shift], (width, height), flags=flags, borderMode=border)
 
