@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kiosk.domain.errors import GalleryError
+from kiosk.storage.audit import Audit
+from kiosk.storage.gallery import Gallery, NewReference, open_gallery
+from kiosk.storage.home import Home
+from tests.storage.conftest import MODEL, NOON, a_reference, a_template
+
+
+def test_an_enrolment_is_there_for_whoever_opens_the_gallery_next(home: Home, gallery: Gallery) -> None:
+    begin = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))
+    subject = gallery.add_subject(" Ada L. ", [a_reference(1), a_reference(2)], valid_from=begin, valid_until=NOON)
+    gallery.close()
+    again = open_gallery(home, read_only=True)
+    assert again.subjects() == [subject]
+    assert again.subject(subject.id) == subject
+    assert subject.name == "Ada L."
+    assert subject.valid_from == begin
+    references = again.references(MODEL)
+    assert [r.subject_id for r in references] == [subject.id] * 2
+    assert np.array_equal(references[1].template, a_template(2))
+    assert (references[0].quality, references[0].model_id) == (0.75, MODEL)
+    assert references[0].created_at == subject.created_at
+    again.close()
+
+
+def test_references_of_another_model_stay_apart(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1)])
+    added = gallery.add_reference(ada.id, a_reference(2, "model-b"))
+    assert [r.id for r in gallery.references("model-b")] == [added.id]
+    assert len(gallery.references(MODEL)) == 1
+    assert gallery.references("model-c") == []
+    assert gallery.counts() == {MODEL: 1, "model-b": 1}
+
+
+def test_a_failed_enrolment_leaves_nothing(gallery: Gallery) -> None:
+    bad = NewReference(np.zeros(5, np.int8), MODEL, 0.5)
+    version = gallery.data_version()
+    with pytest.raises(ValueError, match="128"):
+        gallery.add_subject("Ada", [a_reference(1), bad])
+    assert gallery.subjects() == []
+    assert gallery.counts() == {}
+    assert gallery.data_version() == version
+    assert Audit(gallery.store).records() == []
+    gallery.add_subject("Ada", [a_reference(1)])
+
+
+def test_every_change_is_in_the_audit_log_by_id_and_never_by_name(home: Home, gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada Lovelace", [a_reference(1)])
+    gallery.add_reference(ada.id, a_reference(2))
+    gallery.set_disabled(ada.id, True)
+    gallery.set_disabled(ada.id, False)
+    gallery.set_validity(ada.id, None, NOON)
+    gallery.remove(ada.id)
+    records = Audit(gallery.store).records()
+    assert [(r.kind, r.outcome) for r in records] == [
+        ("enrolment", "enrolled"),
+        ("enrolment", "reference_added"),
+        ("subject", "disabled"),
+        ("subject", "enabled"),
+        ("subject", "validity_changed"),
+        ("subject", "removed"),
+    ]
+    assert {r.subject_id for r in records} == {ada.id}
+    assert records[4].detail == {"valid_from": None, "valid_until": "2026-03-01T12:00:00.000000+00:00"}
+    assert "Ada" not in repr(records)
+
+
+def test_a_change_whose_audit_record_fails_does_not_happen(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1)])
+    gallery.store.execute(
+        "CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no more records'); END"
+    )
+    with pytest.raises(GalleryError, match="no more records"):
+        gallery.set_disabled(ada.id, True)
+    with pytest.raises(GalleryError):
+        gallery.add_subject("Bob", [a_reference(2)])
+    with pytest.raises(GalleryError):
+        gallery.remove(ada.id)
+    assert gallery.subjects() == [ada]
+
+
+def test_a_removed_subject_leaves_no_byte_of_name_or_template(home: Home, gallery: Gallery) -> None:
+    kept = gallery.add_subject("Grace", [a_reference(1)])
+    gone = gallery.add_subject("Zwicky-Unmistakable", [a_reference(2), a_reference(3)])
+    sealed = [row["template"] for row in gallery.store.rows("SELECT * FROM reference WHERE subject_id = ?", [gone.id])]
+    assert any(blob in _raw(home) for blob in sealed)
+    gallery.remove(gone.id)
+    raw = _raw(home)
+    assert not any(blob[1:40] in raw for blob in sealed)
+    assert b"Unmistakable" not in raw
+    assert gone.id.encode() in raw
+    assert gallery.subjects() == [kept]
+    assert gallery.subject(gone.id) is None
+    assert [r.subject_id for r in gallery.references(MODEL)] == [kept.id]
+
+
+def test_no_template_is_in_clear_in_any_file(home: Home, gallery: Gallery) -> None:
+    for seed in range(20):
+        gallery.add_subject(f"Subject {seed}", [a_reference(seed)])
+    raw = _raw(home)
+    assert b"Subject 7" in raw
+    for seed in range(20):
+        clear = a_template(seed).tobytes()
+        assert not any(clear[i : i + 8] in raw for i in range(0, 128, 8))
+    assert home.key.read_bytes() not in raw
+
+
+def test_all_files_are_for_their_owner_alone(home: Home, gallery: Gallery) -> None:
+    gallery.add_subject("Ada", [a_reference(1)])
+    modes = {p.name: p.stat().st_mode & 0o777 for p in home.folder.iterdir()}
+    assert modes == dict.fromkeys(("gallery.db", "gallery.db-wal", "gallery.db-shm", "gallery.key"), 0o600)
+
+
+def test_a_reference_moved_to_another_subject_is_refused_by_name(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1)])
+    eve = gallery.add_subject("Eve", [a_reference(2)])
+    moved = gallery.references(MODEL)[1].id
+    gallery.store.execute("UPDATE reference SET subject_id = ? WHERE subject_id = ?", [ada.id, eve.id])
+    with pytest.raises(GalleryError, match=f"reference {moved} of subject {ada.id} was damaged or altered"):
+        gallery.references(MODEL)
+
+
+def test_a_reference_passed_off_as_another_model_is_refused(gallery: Gallery) -> None:
+    gallery.add_subject("Ada", [a_reference(1)])
+    gallery.store.execute("UPDATE reference SET model_id = 'model-b'")
+    with pytest.raises(GalleryError, match="damaged or altered"):
+        gallery.references("model-b")
+
+
+def test_disabled_and_validity_are_stored(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1)])
+    gallery.set_disabled(ada.id, True)
+    gallery.set_validity(ada.id, NOON, NOON + timedelta(days=1))
+    now = gallery.subject(ada.id)
+    assert now is not None
+    assert (now.disabled, now.valid_from, now.valid_until) == (True, NOON, NOON + timedelta(days=1))
+    gallery.set_disabled(ada.id, False)
+    gallery.set_validity(ada.id, None, None)
+    assert gallery.subject(ada.id) == ada
+
+
+def test_a_validity_that_cannot_be_is_refused(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1)])
+    with pytest.raises(GalleryError, match="ends before it begins"):
+        gallery.set_validity(ada.id, NOON, NOON)
+    with pytest.raises(GalleryError, match="ends before it begins"):
+        gallery.add_subject("Bob", [a_reference(2)], NOON, NOON - timedelta(1))
+    with pytest.raises(ValueError, match="time zone"):
+        gallery.set_validity(ada.id, datetime(2026, 1, 1), None)  # noqa: DTZ001 - what must be refused
+    assert gallery.subjects() == [ada]
+
+
+@pytest.mark.parametrize("name", ["", "   ", "two\nlines", "bell\a", "x" * 101, "\udc80"])
+def test_a_name_that_cannot_be_shown_is_refused(gallery: Gallery, name: str) -> None:
+    with pytest.raises(GalleryError, match="printable characters") as caught:
+        gallery.add_subject(name, [a_reference(1)])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_enrolment_needs_a_reference(gallery: Gallery) -> None:
+    with pytest.raises(ValueError, match="without references"):
+        gallery.add_subject("Ada", [])
+
+
+def test_somebody_is_found_by_id_name_or_the_beginning_of_the_id(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1)])
+    twin = gallery.add_subject("Bob", [a_reference(2)])
+    gallery.add_subject("Bob", [a_reference(3)])
+    named_like_an_id = gallery.add_subject(ada.id[:6], [a_reference(4)])
+    assert gallery.find(ada.id) == ada
+    assert gallery.find(" Ada ") == ada
+    assert gallery.find(twin.id[:10].upper()) == twin
+    assert gallery.find(ada.id[:6]) == named_like_an_id
+    with pytest.raises(GalleryError, match="2 subjects fit"):
+        gallery.find("Bob")
+    for nobody in ("Carol", "ada", "", ada.id[:3], "%", "____"):
+        with pytest.raises(GalleryError, match="nobody of this name or id"):
+            gallery.find(nobody)
+
+
+def test_changes_of_nobody_are_refused(gallery: Gallery) -> None:
+    for change in (
+        lambda: gallery.remove("nobody"),
+        lambda: gallery.set_disabled("nobody", True),
+        lambda: gallery.set_validity("nobody", None, None),
+        lambda: gallery.add_reference("nobody", a_reference(1)),
+    ):
+        with pytest.raises(GalleryError, match="nobody of this id"):
+            change()
+    assert Audit(gallery.store).records() == []
+
+
+def test_another_connection_s_changes_move_the_version_and_audit_records_do_not(home: Home, gallery: Gallery) -> None:
+    other = open_gallery(home)
+    seen = [gallery.data_version()]
+    ada = other.add_subject("Ada", [a_reference(1)])
+    seen.append(gallery.data_version())
+    other.set_disabled(ada.id, True)
+    seen.append(gallery.data_version())
+    Audit(other.store).append([])
+    other.mark_demonstration()
+    assert gallery.data_version() == seen[-1]
+    other.remove(ada.id)
+    seen.append(gallery.data_version())
+    assert seen == sorted(set(seen))
+    assert len(seen) == 4
+    other.close()
+
+
+def test_the_demonstration_s_gallery_says_so_for_good(home: Home, gallery: Gallery) -> None:
+    assert gallery.demonstration is False
+    gallery.mark_demonstration()
+    gallery.close()
+    again = open_gallery(home, read_only=True)
+    assert again.demonstration is True
+    again.close()
+
+
+def test_a_reference_cannot_stand_without_its_subject(gallery: Gallery) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        gallery.store.execute("INSERT INTO reference VALUES ('r', 'nobody', 'm', x'00', 0.5, 'now')")
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20),
+    moment=st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2900, 1, 1)),  # noqa: DTZ001
+)
+def test_any_name_and_time_comes_back(gallery: Gallery, name: str, moment: datetime) -> None:
+    moment = moment.replace(tzinfo=UTC)
+    subject = gallery.add_subject(name, [a_reference(1)], valid_until=moment)
+    assert gallery.subject(subject.id) == subject
+    assert subject.valid_until == moment
+
+
+def _raw(home: Home) -> bytes:
+    return b"".join(p.read_bytes() for p in home.folder.glob("gallery.db*"))
