@@ -117,11 +117,11 @@ def running(
     home: Home,
     publish: Callable[[Event], None],
     show: Callable[[Frame], None],
-    eye: Camera | None = None,
+    eye: Camera,
 ) -> Iterator[Kiosk]:
     """Everything that must be right before anybody is looked at, in order; stopped in reverse.
 
-    Raises KioskError when any part is missing or wrong: nothing runs then. `eye` stands in for the configured camera.
+    Raises KioskError when any part is missing or wrong: nothing runs then.
     """
     clock = time.monotonic
     with ExitStack() as stack:
@@ -129,7 +129,6 @@ def running(
         models = load(config.models, config.policy)
         gallery = open_gallery(home)
         stack.callback(gallery.close)
-        eye = eye or camera(config.camera)
         client = DoorClient(config.door.socket)
         stack.callback(client.close)
         refuse_make_believe(eye, gallery, client.status(timeout=2.0))

@@ -1,0 +1,36 @@
+# make run    the kiosk; without a configuration, its demonstration
+# make test   all checks: ruff, mypy, the layers, the tests
+# Both make what they need in .venv first. PYTHON chooses the interpreter (3.11 to 3.13).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_ARGS ?=
+
+.PHONY: install run test check clean
+
+install: $(VENV)/.installed
+
+run: $(VENV)/.installed
+	$(BIN)/kiosk run $(RUN_ARGS)
+
+test: $(VENV)/.tests-installed check
+	$(BIN)/pytest
+
+check: $(VENV)/.tests-installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "make: Python 3.11 to 3.13 is needed, this is %d.%d: set PYTHON=python3.12, say" % sys.version_info[:2])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "make: python cannot make a virtual environment: sudo apt-get install python3-venv" >&2; exit 2; }
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --editable .
+	touch $@
+
+$(VENV)/.tests-installed: $(VENV)/.installed
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --editable '.[test,plots]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist

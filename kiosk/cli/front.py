@@ -1,0 +1,161 @@
+"""What `kiosk run` shows: lines on a console, and a window where one is wanted."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event as Flag
+from types import FrameType
+
+import click
+
+from kiosk import build
+from kiosk.cli.console import Row, complain, emit
+from kiosk.cli.decisions import decision_line, decision_row, door_row
+from kiosk.domain.errors import KioskError
+from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Recovered
+
+NameOf = Callable[[str], str | None]
+TURN_SECONDS = 0.2
+"""How often the console looks whether it is to stop."""
+POSE_SECONDS = 0.5
+"""After the door has been released, until the screenshot is taken: the screen has settled then."""
+
+
+class Stop:
+    """Set by SIGTERM and SIGINT."""
+
+    def __init__(self) -> None:
+        self.flag = Flag()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self.flag.set()
+
+    def due(self, kiosk: build.Kiosk) -> bool:
+        """Whether the kiosk is to stop: told to, at its end, or dead. Feeds the watchdog on the way."""
+        silent = build.feed_watchdog(kiosk)
+        if silent:
+            complain(f"no sign of life from: {', '.join(silent)}")
+        return self.flag.is_set() or kiosk.finished.is_set()
+
+
+class Console:
+    """Writes what happens, a line each. `publish` is called from the kiosk's threads."""
+
+    def __init__(self, as_json: bool, name_of: NameOf, remark: Callable[[Event], str]) -> None:
+        self._as_json = as_json
+        self._name_of = name_of
+        self._remark = remark
+
+    def publish(self, event: Event) -> None:
+        """What concerns nobody but the window is passed over."""
+        said = self._said(event)
+        if said is None:
+            return
+        row, line = said
+        if self._as_json:
+            emit(row)
+        else:
+            click.echo(line + self._remark(event))
+
+    def _said(self, event: Event) -> tuple[Row, str] | None:
+        match event:
+            case Decided(decision):
+                name = self._name_of(decision.subject_id) if decision.subject_id else None
+                return decision_row(decision), decision_line(decision, name)
+            case DoorAnswered(_, reply):
+                return door_row(reply), f"  door: {reply.result.value} {reply.reason}".rstrip()
+            case DoorChanged(state):
+                return {"event": "door_state", "state": state.value}, f"  lock: {state.value}"
+            case Faulted(reason, message):
+                return (
+                    {"event": "fault", "reason": reason.value, "message": message},
+                    f"FAULT {reason.value}: {message}",
+                )
+            case Recovered(reason):
+                return {"event": "recovered", "reason": reason.value}, f"works again: {reason.value}"
+        return None
+
+    def wait(self, kiosk: build.Kiosk, stop: Stop) -> None:
+        """Until the end of the story, or a signal."""
+        while not stop.due(kiosk):
+            kiosk.finished.wait(TURN_SECONDS)
+
+
+class Window:
+    """The window, seen or offscreen. Qt is imported only when there is one."""
+
+    def __init__(self, name_of: NameOf, banner: str, offscreen: bool, picture: Path | None) -> None:
+        """Raises KioskError when Qt cannot be loaded or `picture` could not be written."""
+        from kiosk.gui.app import create_application  # noqa: PLC0415 - loads Qt
+
+        self._application = create_application(sys.argv[:1], offscreen)
+        from kiosk.gui.bridge import Bridge  # noqa: PLC0415
+        from kiosk.gui.window import KioskWindow  # noqa: PLC0415
+
+        self.bridge = Bridge()
+        self._window = KioskWindow(self.bridge, name_of, banner=banner, beat=self._beat)
+        self._picture = picture
+        self._turn: Callable[[], None] = lambda: None
+        self._pose: float | None = None
+        if picture is not None:
+            _writable(picture)
+
+    def wait(self, kiosk: build.Kiosk, stop: Stop, full_screen: bool) -> None:
+        """Qt's loop until the end of the story, a signal, or the window is closed."""
+
+        def turn() -> None:
+            if stop.due(kiosk):
+                self._application.quit()
+
+        self._turn = turn
+        if full_screen:
+            self._window.show_full_screen()
+        else:
+            self._window.show()
+        self._application.exec()
+        self._turn = lambda: None
+        self._snap()
+
+    def close(self) -> None:
+        """Takes no more events."""
+        self.bridge.close()
+        self._window.close()
+
+    def _beat(self) -> None:
+        """On each tick of the window: ten times a second."""
+        self._turn()
+        if self._picture is not None and self._welcomed():
+            self._snap()
+
+    def _welcomed(self) -> bool:
+        """Whether somebody has been welcomed for POSE_SECONDS: that is the picture that shows most."""
+        from kiosk.gui.presenter import Mode  # noqa: PLC0415
+
+        if self._window.screen_state.mode is not Mode.GRANTED:
+            self._pose = None
+            return False
+        self._pose = self._pose or time.monotonic()
+        return time.monotonic() - self._pose >= POSE_SECONDS
+
+    def _snap(self) -> None:
+        """Writes the picture once; what is shown last where nobody was welcomed."""
+        from kiosk.gui.app import screenshot  # noqa: PLC0415
+
+        picture, self._picture = self._picture, None
+        if picture is not None:
+            screenshot(self._window, picture)
+
+
+def _writable(path: Path) -> None:
+    """Raises KioskError now rather than after the story."""
+    try:
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise KioskError(f"{path}: the screenshot cannot be written ({error.strerror})") from error

@@ -1,0 +1,127 @@
+"""`kiosk run`: the kiosk itself; without a configuration, the demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import click
+
+from kiosk import build, config
+from kiosk.cli.console import complain, config_option, json_option
+from kiosk.cli.front import Console, Stop, Window
+from kiosk.domain.events import Event
+from kiosk.domain.ports import Camera
+from kiosk.domain.types import Frame
+from kiosk.gui import words
+from kiosk.gui.app import display_available
+from kiosk.service import systemd
+from kiosk.service.names import Names
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+
+
+@click.command()
+@config_option
+@click.option("--headless", is_flag=True, help="No window; decisions on lines. Chosen by itself without a display.")
+@click.option("--screenshot", type=click.Path(dir_okay=False, path_type=Path), help="Write the window as PNG.")
+@click.option("--full-screen", is_flag=True, help="The window fills the screen.")
+@json_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    config_file: Path | None,
+    headless: bool,
+    screenshot: Path | None,
+    full_screen: bool,
+    as_json: bool,
+) -> None:
+    """Watches the camera and opens the door to who may pass.
+
+    Without a configuration this is the demonstration: simulated visitors and a simulated lock. Headless, its story
+    runs once; the exit status is 0 if every decision of it was the expected one.
+    """
+    found = config.find(config_file)
+    seen = not headless and display_available()
+    if not seen and not headless:
+        complain("no display answers: running without a window, as with --headless")
+    if found is None:
+        good = _demonstrate(seen, screenshot, full_screen, as_json)
+    else:
+        good = _serve(config.read(found), Home(ctx.obj), seen, screenshot, full_screen, as_json)
+    ctx.exit(0 if good else 1)
+
+
+def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json: bool) -> bool:
+    """The story; over and over where it is seen. True when it went as it should, or was ended by who looked at it."""
+    from kiosk import demonstration  # noqa: PLC0415 - a real kiosk never loads it
+
+    complain(demonstration.NOTICE)
+    with demonstration.stage() as (settings, home):
+        camera = demonstration.camera(loop=seen)
+        score = demonstration.Score(camera.visit_at)
+        front = Front(seen, screenshot, full_screen, as_json, words.banner(True, True), score.remark)
+        front.listeners.append(score.take)
+        front.run(settings, home, camera)
+    return seen or score.good
+
+
+def _serve(
+    settings: config.Config, home: Home, seen: bool, screenshot: Path | None, full_screen: bool, as_json: bool
+) -> bool:
+    """A configured kiosk, until it is told to stop. False when it stopped by itself."""
+    camera = build.camera(settings.camera)
+    front = Front(seen, screenshot, full_screen, as_json, words.banner(not camera.live, False), lambda _: "")
+    return front.run(settings, home, camera)
+
+
+class Front:
+    """A kiosk with its console and, where it is seen or pictured, its window."""
+
+    def __init__(
+        self,
+        seen: bool,
+        screenshot: Path | None,
+        full_screen: bool,
+        as_json: bool,
+        banner: str,
+        remark: Callable[[Event], str],
+    ) -> None:
+        """Raises KioskError when the window cannot be had or the screenshot could not be written."""
+        self._names = Names()
+        self._full_screen = full_screen
+        self._stop = Stop()
+        self._console = Console(as_json, self._names, remark)
+        self._window = (
+            Window(self._names, banner, offscreen=not seen, picture=screenshot) if seen or screenshot else None
+        )
+        self.listeners: list[Callable[[Event], None]] = [self._console.publish]
+        if self._window is not None:
+            self.listeners.append(self._window.bridge.publish)
+
+    def run(self, settings: config.Config, home: Home, camera: Camera) -> bool:
+        """True when it was told to stop. Raises KioskError when the kiosk cannot start."""
+        with ExitStack() as stack:
+            if self._window is not None:
+                stack.callback(self._window.close)
+            kiosk = stack.enter_context(build.running(settings, home, self._publish, self._show, camera))
+            # Without the key: names are all that is wanted here.
+            directory = open_gallery(home, read_only=True, with_key=False, check=False)
+            self._names.open(stack.enter_context(closing(directory)))
+            stack.callback(self._names.close)
+            systemd.notify("READY=1")
+            if self._window is not None:
+                self._window.wait(kiosk, self._stop, self._full_screen)
+            else:
+                self._console.wait(kiosk, self._stop)
+            systemd.notify("STOPPING=1")
+            return not kiosk.finished.is_set()
+
+    def _publish(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+    def _show(self, frame: Frame) -> None:
+        if self._window is not None:
+            self._window.bridge.show_frame(frame)
