@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     """A feature vector as the embedder gives it, not necessarily of unit length."""
     Template = NDArray[np.int8]
     """128 signed bytes: a quantized unit feature vector (FaceNet's byte vectors)."""
+else:
+    Image = Vector = Template = object
 
 
 @dataclass(frozen=True, slots=True, eq=False)
