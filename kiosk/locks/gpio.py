@@ -68,8 +68,8 @@ class GpioLock:
         """Raises LockError."""
         self._set(self._secured)
 
-    def release(self, seconds: float) -> None:  # noqa: ARG002 - the port's; a GPIO line cannot bound itself
-        """Raises LockError."""
+    def release(self, seconds: float) -> None:
+        """Raises LockError. A GPIO line cannot bound the release itself; `seconds` is for hardware that can."""
         self._set(self._released)
 
     def close(self) -> None:

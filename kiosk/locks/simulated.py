@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,10 +30,10 @@ class SimulatedLock:
 
     def __init__(self, options: Options) -> None:
         self._level = ""
-        self._record: TextIO | None = None
+        self._record: BinaryIO | None = None
         if options.record is not None:
             try:
-                self._record = options.record.open("a", encoding="utf-8")
+                self._record = cast("BinaryIO", options.record.open("ab", buffering=0))
             except OSError as error:
                 raise LockError(f"the simulated lock cannot write its record: {error}") from error
         self.secure()
@@ -42,7 +42,7 @@ class SimulatedLock:
         """Raises LockError when the record cannot be written."""
         self._set("secured")
 
-    def release(self, seconds: float) -> None:  # noqa: ARG002 - the port's; there is no hardware to bound it
+    def release(self, seconds: float) -> None:
         """Raises LockError when the record cannot be written."""
         self._set("released")
 
@@ -61,8 +61,7 @@ class SimulatedLock:
             return
         if self._record is not None:
             try:
-                self._record.write(json.dumps({"at": time.monotonic(), "level": level}) + "\n")
-                self._record.flush()
+                self._record.write(json.dumps({"at": time.monotonic(), "level": level}).encode() + b"\n")
             except OSError as error:
                 raise LockError(f"the simulated lock cannot write its record: {error}") from error
         self._level = level

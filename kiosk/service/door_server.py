@@ -231,7 +231,7 @@ def _listen(path: Path, stack: ExitStack) -> socket.socket:
     finally:
         os.umask(before)
     stack.callback(path.unlink, missing_ok=True)
-    listener.listen(MAX_CLIENTS)
+    listener.listen(socket.SOMAXCONN)  # refused after accept, not left waiting
     listener.setblocking(False)
     return listener
 

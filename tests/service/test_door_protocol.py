@@ -1,0 +1,131 @@
+"""The packets of the door's socket."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from kiosk.domain.errors import DoorError
+from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
+from kiosk.service.door_protocol import (
+    MAX_PACKET,
+    EventMessage,
+    GrantBody,
+    Message,
+    ReleaseRequest,
+    ReplyMessage,
+    SecureRequest,
+    StatusMessage,
+    StatusRequest,
+    WatchRequest,
+    decode_answer,
+    decode_request,
+    encode,
+)
+
+GRANT = Grant("7f", 12.25, 13.5)
+
+
+@pytest.mark.parametrize(
+    ("request_", "written"),
+    [
+        (
+            ReleaseRequest(grant=GrantBody.of(GRANT)),
+            {"type": "release", "grant": {"id": "7f", "captured_at": 12.25, "deadline": 13.5}},
+        ),
+        (StatusRequest(), {"type": "status"}),
+        (SecureRequest(), {"type": "secure"}),
+        (WatchRequest(), {"type": "watch"}),
+    ],
+)
+def test_requests_as_written(request_: Message, written: dict[str, object]) -> None:
+    packet = encode(request_)
+    assert json.loads(packet) == written
+    assert decode_request(packet) == request_
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        (
+            ReplyMessage.of(DoorReply("7f", DoorResult.RELEASED, "", 17.5)),
+            {"type": "reply", "grant_id": "7f", "result": "released", "reason": "", "released_until": 17.5},
+        ),
+        (
+            ReplyMessage.of(DoorReply("7f", DoorResult.REFUSED, "late")),
+            {"type": "reply", "grant_id": "7f", "result": "refused", "reason": "late", "released_until": None},
+        ),
+        (
+            StatusMessage.of(DoorStatus(DoorState.SECURED, True, 3.5)),
+            {"type": "status", "state": "secured", "simulated": True, "started_at": 3.5, "released_until": None},
+        ),
+        (EventMessage(state=DoorState.FAULT), {"type": "event", "state": "fault"}),
+    ],
+)
+def test_answers_as_written(answer: Message, written: dict[str, object]) -> None:
+    packet = encode(answer)
+    assert json.loads(packet) == written
+    assert decode_answer(packet) == answer
+
+
+@given(st.builds(Grant, st.text(min_size=1, max_size=64), st.floats(0, 1e9), st.floats(0, 1e9)))
+def test_a_grant_arrives_as_it_was(grant: Grant) -> None:
+    request = decode_request(encode(ReleaseRequest(grant=GrantBody.of(grant))))
+    assert isinstance(request, ReleaseRequest)
+    assert request.grant.grant() == grant
+
+
+def test_the_longest_message_fits_a_packet() -> None:
+    grant = Grant("\x00" * 64, 1.2345678901234567e-300, 1.2345678901234567e-300)
+    assert len(encode(ReleaseRequest(grant=GrantBody.of(grant)))) <= MAX_PACKET
+
+
+def test_a_reply_too_long_for_a_packet_is_not_sent() -> None:
+    with pytest.raises(DoorError, match="too long"):
+        encode(ReplyMessage.of(DoorReply("7f", DoorResult.REFUSED, "x" * MAX_PACKET)))
+
+
+@pytest.mark.parametrize(
+    "grant", [Grant("", 1, 2), Grant("x" * 65, 1, 2), Grant("g", math.nan, 2), Grant("g", 1, math.inf)]
+)
+def test_a_senseless_grant_cannot_be_sent(grant: Grant) -> None:
+    with pytest.raises(ValidationError):
+        GrantBody.of(grant)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"type":"open"}',
+        b'{"type":"status","please":true}',
+        b'{"type":"status"}{"type":"secure"}',
+        b'{"type":"release"}',
+        b'{"type":"release","grant":{"id":"g","captured_at":NaN,"deadline":1}}',
+        b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":Infinity}}',
+        b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":1e999}}',
+        b'{"type":"release","grant":{"id":"g","captured_at":"1","deadline":2}}',
+        b'{"type":"release","grant":{"id":7,"captured_at":1,"deadline":2}}',
+        b'{"type":"reply","grant_id":"g","result":"released","reason":"","released_until":1}',
+        b"[" * 4000,
+        b'{"type":"status"}' + b" " * MAX_PACKET,
+    ],
+)
+def test_anything_else_is_refused_with_a_reason(packet: bytes) -> None:
+    with pytest.raises(DoorError, match="packet"):
+        decode_request(packet)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_do_more_than_that(packet: bytes) -> None:
+    with pytest.raises(DoorError):
+        decode_request(packet)
