@@ -1,0 +1,93 @@
+"""Byte templates and the search over them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+
+from kiosk.domain.matching import ReferenceMatrix, cosine, quantize
+from kiosk.domain.types import Reference
+
+SCALE = 127 / 0.4
+VECTORS = nps.arrays(np.float32, 128, elements=st.floats(-10, 10, width=32)).filter(lambda v: np.linalg.norm(v) > 0.1)
+
+
+def reference(subject: str, template: np.ndarray, model_id: str = "m-1") -> Reference:
+    return Reference(f"ref-{subject}", subject, model_id, template, 1.0, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def unit(seed: int) -> np.ndarray:
+    v = np.random.default_rng(seed).normal(size=128).astype(np.float32)
+    return v / np.linalg.norm(v)
+
+
+@given(VECTORS)
+def test_a_template_is_128_signed_bytes_whatever_the_length_of_the_vector(vector: np.ndarray) -> None:
+    template = quantize(vector, SCALE)
+    assert template.dtype == np.int8
+    assert template.shape == (128,)
+    assert template.min() >= -127
+    assert np.abs(quantize(vector * 7, SCALE).astype(int) - template).max() <= 1
+
+
+@pytest.mark.parametrize("bad", [np.zeros(128), np.full(128, np.nan), np.full(128, np.inf)])
+def test_a_vector_without_direction_is_never_a_template(bad: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="feature vector"):
+        quantize(bad.astype(np.float32), SCALE)
+
+
+@given(VECTORS, VECTORS)
+def test_cosine_is_symmetric_and_bounded(a: np.ndarray, b: np.ndarray) -> None:
+    x, y = quantize(a, SCALE), quantize(b, SCALE)
+    assert cosine(x, y) == cosine(y, x)
+    assert -1.000001 <= cosine(x, y) <= 1.000001
+    assert cosine(x, x) == pytest.approx(1)
+
+
+def test_bytes_keep_the_cosine_of_typical_vectors() -> None:
+    for seed in range(50):
+        a, b = unit(seed), unit(seed + 1000)
+        mixed = a + 0.6 * b
+        exact = float(a @ mixed / np.linalg.norm(mixed))
+        assert cosine(quantize(a, SCALE), quantize(mixed, SCALE)) == pytest.approx(exact, abs=0.01)
+
+
+def test_the_search_finds_the_nearest_and_says_whether_it_is_near_enough() -> None:
+    people = {f"s{i}": quantize(unit(i), SCALE) for i in range(20)}
+    matrix = ReferenceMatrix("m-1", 128, [reference(s, t) for s, t in people.items()])
+    for subject, template in people.items():
+        found = matrix.search(template, 0.5)
+        assert (found.subject_id, found.mated) == (subject, True)
+        assert found.score == pytest.approx(1)
+    stranger = matrix.search(quantize(unit(777), SCALE), 0.5)
+    assert not stranger.mated
+    assert stranger.score == pytest.approx(max(cosine(quantize(unit(777), SCALE), t) for t in people.values()))
+
+
+def test_an_empty_gallery_knows_nobody() -> None:
+    found = ReferenceMatrix("m-1", 128).search(quantize(unit(1), SCALE), 0.1)
+    assert found.subject_id is None
+    assert not found.mated
+
+
+def test_references_of_another_model_are_never_compared() -> None:
+    with pytest.raises(ValueError, match="model m-2, not m-1"):
+        ReferenceMatrix("m-1", 128, [reference("s", quantize(unit(1), SCALE), "m-2")])
+
+
+@pytest.mark.parametrize("template", [np.zeros(128, np.int8), np.ones(64, np.int8)])
+def test_a_broken_reference_is_refused(template: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="not a template"):
+        ReferenceMatrix("m-1", 128, [reference("s", template)])
+
+
+@pytest.mark.parametrize("probe", [np.zeros(128, np.int8), np.ones(64, np.int8), np.ones(128, np.float32)])
+def test_a_broken_probe_is_refused(probe: np.ndarray) -> None:
+    matrix = ReferenceMatrix("m-1", 128, [reference("s", quantize(unit(1), SCALE))])
+    with pytest.raises(ValueError, match="probe"):
+        matrix.search(probe, 0.1)

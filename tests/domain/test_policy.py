@@ -1,0 +1,61 @@
+"""Who may pass."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.domain.attempt import Verdict
+from kiosk.domain.policy import decide, entitlement
+from kiosk.domain.types import Evidence, Outcome, Reason, Subject
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def subject(**changes: object) -> Subject:
+    return Subject("s1", "Ada", NOW - 100 * HOUR, **changes)  # type: ignore[arg-type]
+
+
+def verdict(reason: Reason = Reason.MATCHED, subject_id: str | None = "s1") -> Verdict:
+    return Verdict(reason, subject_id, Evidence(1, 0.0, NOW))
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"),
+    [
+        (None, Reason.NOT_ENROLLED),
+        (subject(), Reason.MATCHED),
+        (subject(disabled=True), Reason.SUBJECT_DISABLED),
+        (subject(valid_from=NOW + HOUR), Reason.VALIDITY_NOT_BEGUN),
+        (subject(valid_from=NOW), Reason.MATCHED),
+        (subject(valid_until=NOW), Reason.VALIDITY_ENDED),
+        (subject(valid_until=NOW + HOUR), Reason.MATCHED),
+        (subject(disabled=True, valid_until=NOW - HOUR), Reason.SUBJECT_DISABLED),
+    ],
+)
+def test_entitlement(who: Subject | None, reason: Reason) -> None:
+    assert entitlement(who, NOW) is reason
+
+
+def test_a_door_that_does_not_answer_refuses_everybody() -> None:
+    assert decide(verdict(), subject(), door_ready=False) == (Outcome.REFUSED, Reason.DOOR_UNAVAILABLE)
+
+
+def test_another_subject_than_the_matched_one_is_never_granted() -> None:
+    assert decide(verdict(subject_id="s2"), subject(), door_ready=True) == (Outcome.REFUSED, Reason.INTERNAL_FAULT)
+
+
+@given(
+    st.sampled_from(Reason),
+    st.one_of(st.none(), st.builds(subject, disabled=st.booleans())),
+    st.booleans(),
+)
+def test_granted_only_when_everything_is_right(reason: Reason, who: Subject | None, ready: bool) -> None:
+    outcome, said = decide(verdict(reason), who, ready)
+    right = reason is Reason.MATCHED and who is not None and not who.disabled and ready
+    assert (outcome is Outcome.GRANTED) == right
+    assert (said is Reason.MATCHED) == right
