@@ -128,6 +128,9 @@ class Writer:
             _fail(batch, str(error))
         except Exception as error:  # noqa: BLE001 - the boundary: the callers deny, the thread lives on
             _fail(batch, f"the audit log failed: {type(error).__name__}: {error}")
+        except BaseException:
+            _fail(batch, "the audit log's thread has ended")
+            raise
         else:
             for job in batch:
                 job.done.set_result(None)

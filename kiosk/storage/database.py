@@ -99,6 +99,9 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise GalleryError(f"{path}: {_meaning(error)}") from error
+    except UnicodeError as error:
+        # The driver's own way of failing on text, or on an error message, that a damaged file put there.
+        raise damaged(path, "text that cannot be read") from error
     except OSError as error:
         raise GalleryError(f"{path}: {_system_meaning(error)}") from error
 

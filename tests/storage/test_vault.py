@@ -116,7 +116,7 @@ def test_a_missing_key_is_never_made_anew_for_a_filled_gallery(home: Home, galle
 def test_the_key_of_another_gallery_is_refused(home: Home, gallery: Gallery, read_only: bool) -> None:
     gallery.add_subject("Ada", [a_reference(1)])
     home.key.write_bytes(bytes(32))
-    with pytest.raises(VaultError, match="does not belong to the gallery .*: put the right key back"):
+    with pytest.raises(VaultError, match=r"does not belong to the gallery .*: put the right key back"):
         open_gallery(home, read_only=read_only)
 
 

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.types import AuditRecord
+from kiosk.storage.audit import Audit, encode
+from kiosk.storage.gallery import Gallery
+from tests.storage.conftest import NOON, a_decision, an_outcome
+
+
+@pytest.fixture
+def audit(gallery: Gallery) -> Audit:
+    return Audit(gallery.store)
+
+
+def test_records_come_back_as_they_were_newest_last(audit: Audit) -> None:
+    records = [a_decision("g1"), an_outcome("g1"), AuditRecord("start", NOON)]
+    audit.append(records)
+    found = audit.records()
+    assert [replace(r, id=None) for r in found] == records
+    assert [r.id for r in found] == [1, 2, 3]
+
+
+def test_they_are_chosen_by_time_kind_grant_subject_and_number(audit: Audit) -> None:
+    late = replace(a_decision("g2"), wall_at=NOON + timedelta(hours=1), subject_id="subject-2")
+    audit.append([a_decision("g1"), an_outcome("g1"), late])
+    assert [r.grant_id for r in audit.records(since=NOON + timedelta(minutes=1))] == ["g2"]
+    assert [r.kind for r in audit.records(grant_id="g1")] == ["decision", "outcome"]
+    assert [r.id for r in audit.records(kinds=["decision", "fault"])] == [1, 3]
+    assert [r.id for r in audit.records(subject_id="subject-2")] == [3]
+    assert [r.id for r in audit.records(limit=2)] == [2, 3]
+    assert [r.id for r in audit.records(limit=1, kinds=["decision"], grant_id="g1")] == [1]
+    assert audit.records(limit=0) == []
+
+
+def test_decision_and_outcome_are_one_story(audit: Audit) -> None:
+    refused = a_decision("g2", "refused")
+    audit.append([a_decision("g1"), an_outcome("g1"), refused])
+    first, second = audit.stories()
+    assert audit.story("g1") == first
+    assert first.decision.detail == {"score": 0.5, "pad": None}
+    assert first.outcome is not None
+    assert (first.outcome.kind, first.outcome.grant_id, first.outcome.outcome) == ("outcome", "g1", "released")
+    assert first.outcome.wall_at == NOON + timedelta(seconds=1)
+    assert (second.decision.outcome, second.outcome) == ("refused", None)
+    assert audit.story("g3") is None
+    assert audit.stories(limit=1) == [second]
+    assert audit.stories(since=NOON + timedelta(seconds=1)) == []
+
+
+def test_a_grant_without_outcome_is_settled_once(audit: Audit) -> None:
+    audit.append([a_decision("g1"), an_outcome("g1"), a_decision("g2"), a_decision("g3", "refused")])
+    assert [r.grant_id for r in audit.pending_grants()] == ["g2"]
+    settled = audit.settle_pending(NOON + timedelta(minutes=1))
+    assert [(r.grant_id, r.outcome, r.reason) for r in settled] == [("g2", "unknown", "kiosk_restarted")]
+    story = audit.story("g2")
+    assert story is not None
+    assert story.outcome is not None
+    assert (story.outcome.outcome, story.outcome.reason, story.outcome.subject_id) == (
+        "unknown",
+        "kiosk_restarted",
+        "subject-1",
+    )
+    assert audit.pending_grants() == []
+    assert audit.settle_pending(NOON) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET reason = 'nothing'",
+        "DELETE FROM audit",
+        "INSERT OR REPLACE INTO audit (id, kind, wall_at, detail) VALUES (1, 'start', 'now', '{}')",
+    ],
+)
+def test_the_log_only_grows(gallery: Gallery, audit: Audit, statement: str) -> None:
+    audit.append([a_decision("g1")])
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        gallery.store.execute(statement)
+    assert [replace(r, id=None) for r in audit.records()] == [a_decision("g1")]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        replace(a_decision("g2"), wall_at=NOON.replace(tzinfo=None)),
+        replace(a_decision("g2"), detail={"template": np.zeros(128, np.int8)}),
+        replace(a_decision("g2"), detail={"template": b"bytes"}),
+        replace(a_decision("g2"), subject_id="\udc80"),
+        replace(a_decision("g2"), subject_id=7),
+    ],
+)
+def test_a_record_that_cannot_be_written_takes_its_neighbours_with_it(audit: Audit, bad: AuditRecord) -> None:
+    with pytest.raises(GalleryError, match="of kind decision cannot be written"):
+        audit.append([a_decision("g1"), bad])
+    assert audit.records() == []
+
+
+def test_a_score_that_is_no_number_is_recorded_as_such(audit: Audit) -> None:
+    audit.append([replace(a_decision("g1"), detail={"score": float("nan"), "pad": float("-inf")})])
+    assert audit.records()[0].detail == {"score": "nan", "pad": "-inf"}
+
+
+def test_a_record_without_kind_is_refused_by_the_table(audit: Audit) -> None:
+    with pytest.raises(GalleryError):
+        audit.append([replace(a_decision("g1"), kind=None)])  # type: ignore[arg-type]
+
+
+details = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text())
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(details)
+def test_any_detail_comes_back(audit: Audit, detail: dict[str, str | int | float | bool | None]) -> None:
+    record = AuditRecord("fault", NOON, detail=detail)
+    expected = {k: str(v) if v in (float("inf"), float("-inf")) else v for k, v in detail.items()}
+    assert len(encode([record])) == 1
+    audit.append([record])
+    assert audit.records(limit=1)[0].detail == expected

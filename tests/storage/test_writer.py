@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from kiosk.domain.errors import GalleryError
+from kiosk.service.writer import Writer
+from kiosk.storage.audit import Audit, Row
+from kiosk.storage.gallery import Gallery
+from kiosk.storage.home import Home
+from tests.storage.conftest import NOON, a_decision
+
+LONG = 30.0
+
+
+class Steps:
+    """A clock that moves one second each time it is read."""
+
+    def __init__(self) -> None:
+        self._seconds = itertools.count(1.0)
+
+    def __call__(self) -> float:
+        return next(self._seconds)
+
+
+class Gate:
+    """Stands in for an Audit on a disk that hangs, fails or works, as the test says."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.go = threading.Event()
+        self.errors: list[BaseException] = []
+        self.batches: list[list[Row]] = []
+        self.closed = False
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self.entered.set()
+        assert self.go.wait(LONG)
+        if self.errors:
+            raise self.errors.pop(0)
+        self.batches.append(list(rows))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def grants(self) -> list[list[str | None]]:
+        return [[row[2] for row in batch] for batch in self.batches]
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    made = Gate()
+    yield made
+    made.go.set()
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise TimeoutError
+
+
+def _writer(gate: Gate, timeout: float = LONG) -> Writer:
+    made = Writer(gate, Steps(), timeout)  # type: ignore[arg-type]
+    made.start()
+    return made
+
+
+def test_an_acknowledged_record_is_there_for_another_connection(home: Home, gallery: Gallery) -> None:
+    writer = Writer.at(home.database, Steps(), LONG)
+    writer.start()
+    writer.append([a_decision("g1")])
+    assert [replace(r, id=None) for r in Audit(gallery.store).records()] == [a_decision("g1")]
+    writer.stop()
+    assert not writer.alive
+
+
+def test_many_threads_lose_nothing(home: Home, gallery: Gallery) -> None:
+    writer = Writer.at(home.database, Steps(), LONG)
+    writer.start()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: writer.append([a_decision(f"g{n}")]), range(100)))
+    found = [r.grant_id for r in Audit(gallery.store).records()]
+    assert sorted(found, key=str) == sorted(f"g{n}" for n in range(100))
+    writer.stop()
+
+
+def test_what_waits_goes_into_one_transaction(gate: Gate) -> None:
+    writer = _writer(gate)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(writer.append, [a_decision("g0")])
+        assert gate.entered.wait(LONG)
+        others = [pool.submit(writer.append, [a_decision(f"g{n}")]) for n in (1, 2)]
+        _until(lambda: writer._jobs.qsize() == 2)
+        gate.go.set()
+        assert [f.result(LONG) for f in (first, *others)] == [None] * 3
+    assert [sorted(batch, key=str) for batch in gate.grants()] == [["g0"], ["g1", "g2"]]
+    writer.stop()
+
+
+def test_a_failure_reaches_all_it_concerns_and_the_thread_lives_on(gate: Gate) -> None:
+    gate.go.set()
+    gate.errors = [GalleryError("the disk is full"), ValueError("no idea")]
+    writer = _writer(gate)
+    with pytest.raises(GalleryError, match="the disk is full"):
+        writer.append([a_decision("g1")])
+    with pytest.raises(GalleryError, match="the audit log failed: ValueError: no idea"):
+        writer.append([a_decision("g2")])
+    assert writer.alive
+    writer.append([a_decision("g3")])
+    assert gate.grants() == [["g3"]]
+    writer.stop()
+
+
+def test_a_bad_record_fails_its_own_caller_only(gate: Gate) -> None:
+    gate.go.set()
+    writer = _writer(gate)
+    with pytest.raises(GalleryError, match="cannot be written"):
+        writer.append([replace(a_decision("g1"), wall_at=NOON.replace(tzinfo=None))])
+    assert not gate.entered.is_set()
+    writer.append([a_decision("g2")])
+    writer.stop()
+
+
+def test_a_disk_that_hangs_is_reported_in_time_and_what_was_given_up_is_not_written(gate: Gate) -> None:
+    writer = _writer(gate, timeout=0.05)
+    for grant in ("g1", "g2"):
+        with pytest.raises(GalleryError, match=r"did not answer within 0\.05 s"):
+            writer.append([a_decision(grant)])
+    beat = writer.beat
+    assert gate.entered.wait(LONG)
+    # A hanging thread does not beat: the watchdog will see it.
+    assert writer.beat == beat
+    gate.go.set()
+    writer.stop()
+    # g1 had been begun; g2 was still waiting when its caller gave up.
+    assert gate.grants() == [["g1"]]
+
+
+def test_it_beats_while_there_is_nothing_to_do(gate: Gate) -> None:
+    writer = _writer(gate)
+    before = writer.beat
+    _until(lambda: writer.beat > before + 1)
+    assert writer.alive
+    writer.stop()
+
+
+def test_stop_writes_what_waits_and_takes_no_more(gate: Gate) -> None:
+    writer = _writer(gate)
+    with ThreadPoolExecutor(3) as pool:
+        appended = [pool.submit(writer.append, [a_decision("g1")])]
+        assert gate.entered.wait(LONG)
+        appended.append(pool.submit(writer.append, [a_decision("g2")]))
+        _until(lambda: writer._jobs.qsize() == 1)
+        stopping = pool.submit(writer.stop)
+        gate.go.set()
+        stopping.result(LONG)
+        assert [f.result(LONG) for f in appended] == [None, None]
+    assert gate.grants() == [["g1"], ["g2"]]
+    assert gate.closed
+    assert not writer.alive
+    with pytest.raises(GalleryError, match="the audit log is closed"):
+        writer.append([a_decision("g3")])
+    writer.stop()
+
+
+def test_before_start_nothing_is_taken(gate: Gate) -> None:
+    writer = Writer(gate, Steps())  # type: ignore[arg-type]
+    with pytest.raises(GalleryError, match="closed"):
+        writer.append([a_decision("g1")])
+    assert not writer.alive
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_death_of_the_thread_is_an_error_for_those_who_wait(gate: Gate) -> None:
+    gate.errors = [SystemExit()]
+    writer = _writer(gate)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(writer.append, [a_decision("g1")])
+        assert gate.entered.wait(LONG)
+        second = pool.submit(writer.append, [a_decision("g2")])
+        _until(lambda: writer._jobs.qsize() == 1)
+        gate.go.set()
+        for waiting in (first, second):
+            with pytest.raises(GalleryError):
+                waiting.result(LONG)
+    writer._thread.join(LONG)
+    assert not writer.alive
+    with pytest.raises(GalleryError, match="closed"):
+        writer.append([a_decision("g3")])
+
+
+def test_another_command_s_long_transaction_is_an_error_and_not_the_end(home: Home, gallery: Gallery) -> None:
+    writer = Writer.at(home.database, Steps(), timeout=0.3)
+    writer.start()
+    with gallery.store.transaction(), pytest.raises(GalleryError, match="another command is writing"):
+        writer.append([a_decision("g1")])
+    writer.append([a_decision("g2")])
+    assert [r.grant_id for r in Audit(gallery.store).records()] == ["g2"]
+    writer.stop()
+
+
+def test_a_gallery_that_was_deleted_or_replaced_acknowledges_nothing(home: Home, gallery: Gallery) -> None:
+    writer = Writer.at(home.database, Steps(), LONG)
+    writer.start()
+    writer.append([a_decision("g1")])
+    away = home.database.rename(home.folder / "away.db")
+    with pytest.raises(GalleryError, match="removed or replaced in use"):
+        writer.append([a_decision("g2")])
+    home.database.write_bytes(away.read_bytes())
+    with pytest.raises(GalleryError, match="removed or replaced in use"):
+        writer.append([a_decision("g3")])
+    with pytest.raises(GalleryError, match="removed or replaced in use"):
+        gallery.mark_demonstration()
+    writer.stop()
