@@ -1,0 +1,247 @@
+"""The way of a frame with scripted stages: what is decided, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from kiosk.domain.attempt import Rules
+from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
+from kiosk.domain.types import Box, Comparison, Decision, Face, Flaw, Frame, Quality, Reason, Subject
+from kiosk.service.pipeline import Pipeline, Stages
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+FPS = 15.0
+
+
+def face(x: float = 250.0, width: float = 140.0) -> Face:
+    landmarks = tuple((x + a * width, 180 + b * width) for a, b in ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)))
+    return Face(Box(x, 180, width, width * 1.2), landmarks, 0.9)
+
+
+@dataclass
+class Script:
+    """All stages in one, doing as told."""
+
+    faces: list[Face] = field(default_factory=lambda: [face()])
+    quality: Quality = field(default_factory=lambda: Quality(0.9))
+    pad: float = 0.9
+    subject_id: str = "ada"
+    mated: bool = True
+    subjects: dict[str, Subject] = field(default_factory=lambda: {"ada": Subject("ada", "Ada", NOON)})
+    door: bool = True
+    broken: str = ""
+    threshold: float = 0.5
+    model_id: str = "m-1"
+
+    def _work(self, name: str) -> None:
+        if self.broken == name:
+            raise RuntimeError(f"{name} is broken")
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        self._work("detect")
+        return self.faces
+
+    def assess(self, image: np.ndarray, face: Face) -> Quality:
+        self._work("quality")
+        return self.quality
+
+    def score(self, image: np.ndarray, face: Face) -> float:
+        self._work("pad")
+        return self.pad
+
+    def embed(self, image: np.ndarray, face: Face) -> np.ndarray:
+        self._work("embed")
+        return np.ones(128, np.int8)
+
+    def search(self, probe: np.ndarray) -> Comparison:
+        self._work("search")
+        return Comparison(self.subject_id, 0.8 if self.mated else 0.2, 0.5, self.model_id)
+
+    def subject(self, subject_id: str) -> Subject | None:
+        self._work("subject")
+        return self.subjects.get(subject_id)
+
+    def ready(self) -> bool:
+        self._work("door")
+        return self.door
+
+
+class Scene:
+    """Feeds frames to a pipeline and keeps what it says."""
+
+    def __init__(self, script: Script, rules: Rules = Rules()) -> None:
+        self.script = script
+        self.pipeline = Pipeline(
+            Stages(script, script, script, script, script), rules, min_face=80, door_ready=script.ready
+        )
+        self.number = 0
+        self.at = 100.0
+
+    def frames(self, count: int, frozen: bool = False) -> list[Event]:
+        events: list[Event] = []
+        for _ in range(count):
+            self.number += 1
+            self.at += 1 / FPS
+            image = np.full((480, 640, 3), 0 if frozen else self.number % 251, np.uint8)
+            wall = NOON + timedelta(seconds=self.at)
+            events += self.pipeline.step(Frame(image, self.number, self.at, wall))
+        return events
+
+    def decisions(self, count: int) -> list[Decision]:
+        return [e.decision for e in self.frames(count) if isinstance(e, Decided)]
+
+
+def test_an_enrolled_person_is_granted_after_the_needed_frames() -> None:
+    (decision,) = Scene(Script()).decisions(3)
+    assert decision.granted
+    assert decision.reason is Reason.MATCHED
+    assert decision.subject_id == "ada"
+    assert decision.evidence.frames == 3
+    assert decision.evidence.frame_number == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda s: replace(s, mated=False), Reason.NOT_ENROLLED),
+        (lambda s: replace(s, pad=0.1), Reason.PRESENTATION_ATTACK),
+        (lambda s: replace(s, door=False), Reason.DOOR_UNAVAILABLE),
+        (lambda s: replace(s, broken="door"), Reason.DOOR_UNAVAILABLE),
+        (lambda s: replace(s, subjects={}), Reason.NOT_ENROLLED),
+        (lambda s: replace(s, subjects={"ada": Subject("ada", "Ada", NOON, disabled=True)}), Reason.SUBJECT_DISABLED),
+        (lambda s: replace(s, subjects={"ada": Subject("ada", "Ada", NOON, valid_until=NOON)}), Reason.VALIDITY_ENDED),
+        (lambda s: replace(s, broken="detect"), Reason.DETECTOR_FAULT),
+        (lambda s: replace(s, broken="quality"), Reason.QUALITY_FAULT),
+        (lambda s: replace(s, broken="pad"), Reason.PAD_FAULT),
+        (lambda s: replace(s, broken="embed"), Reason.EMBEDDER_FAULT),
+        (lambda s: replace(s, broken="search"), Reason.GALLERY_FAULT),
+        (lambda s: replace(s, broken="subject"), Reason.GALLERY_FAULT),
+    ],
+)
+def test_everything_else_is_refused_with_its_reason(change: Callable[[Script], Script], reason: Reason) -> None:
+    decisions = Scene(change(Script())).decisions(20)
+    assert [(d.granted, d.reason) for d in decisions] == [(False, reason)]
+
+
+def test_nobody_is_no_attempt() -> None:
+    events = Scene(Script(faces=[])).frames(10)
+    assert all(isinstance(e, Waiting) for e in events)
+
+
+@pytest.mark.parametrize("flaw", [Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE])
+def test_a_passer_by_is_no_attempt(flaw: Flaw) -> None:
+    scene = Scene(Script(quality=Quality(0.0, flaw)))
+    assert scene.decisions(100) == []
+
+
+def test_a_face_that_stays_poor_is_refused_when_time_is_over() -> None:
+    scene = Scene(Script(quality=Quality(0.0, Flaw.BLURRED)))
+    (decision,) = scene.decisions(int(3.5 * FPS))
+    assert decision.reason is Reason.POOR_QUALITY
+    assert decision.subject_id is None
+
+
+def test_a_second_face_restarts_the_attempt() -> None:
+    script = Script()
+    scene = Scene(script)
+    assert scene.decisions(2) == []
+    script.faces = [face(), face(50, 100)]
+    assert scene.decisions(1) == []
+    script.faces = [face()]
+    assert scene.decisions(2) == []
+    assert [d.granted for d in scene.decisions(1)] == [True]
+
+
+def test_a_small_face_behind_does_not_disturb() -> None:
+    script = Script(faces=[face(), face(50, 50)])
+    assert [d.granted for d in Scene(script).decisions(3)] == [True]
+
+
+def test_two_faces_for_long_are_refused_as_such() -> None:
+    script = Script()
+    scene = Scene(script)
+    scene.frames(1)
+    script.faces = [face(), face(50, 100)]
+    (decision,) = scene.decisions(int(3.5 * FPS))
+    assert decision.reason is Reason.SEVERAL_FACES
+
+
+def test_another_face_in_another_place_cannot_use_the_votes_of_the_first() -> None:
+    script = Script()
+    scene = Scene(script)
+    scene.frames(2)
+    script.faces = [face(20.0)]
+    assert scene.decisions(2) == []
+    (decision,) = scene.decisions(1)
+    assert decision.evidence.frames == 3
+
+
+def test_a_frozen_camera_never_grants() -> None:
+    scene = Scene(Script())
+    decisions = [e.decision for e in scene.frames(int(4 * FPS), frozen=True) if isinstance(e, Decided)]
+    assert [(d.granted, d.reason) for d in decisions] == [(False, Reason.CAMERA_UNAVAILABLE)]
+
+
+def test_who_leaves_in_the_middle_is_recorded() -> None:
+    script = Script()
+    scene = Scene(script)
+    scene.frames(2)
+    script.faces = []
+    (decision,) = scene.decisions(15)
+    assert decision.reason is Reason.INCOMPLETE
+
+
+def test_after_a_grant_the_same_face_rests_and_the_next_person_does_not() -> None:
+    script = Script()
+    scene = Scene(script)
+    assert len(scene.decisions(3)) == 1
+    assert scene.decisions(60) == []
+    script.faces = [face(20.0)]
+    assert [d.granted for d in scene.decisions(3)] == [True]
+
+
+def test_after_a_refusal_nobody_is_tried_for_a_while() -> None:
+    script = Script(mated=False)
+    scene = Scene(script)
+    assert len(scene.decisions(5)) == 1
+    script.mated, script.faces = True, [face(20.0)]
+    assert scene.decisions(20) == []
+    assert [d.granted for d in scene.decisions(6)] == [True]
+
+
+def test_a_fault_is_told_once_and_its_end_too() -> None:
+    script = Script(broken="pad")
+    scene = Scene(script)
+    told = [e for e in scene.frames(3) if isinstance(e, Faulted | Recovered)]
+    assert told == [Faulted(Reason.PAD_FAULT, "RuntimeError: pad is broken")]
+    script.broken = ""
+    told = [e for e in scene.frames(30) if isinstance(e, Faulted | Recovered)]
+    assert told == [Recovered(Reason.PAD_FAULT)]
+
+
+def test_a_broken_network_refuses_every_later_attempt() -> None:
+    scene = Scene(Script(broken="embed"), Rules(pause=0.0))
+    decisions = scene.decisions(10)
+    assert len(decisions) == 10
+    assert {d.reason for d in decisions} == {Reason.EMBEDDER_FAULT}
+
+
+def test_progress_grows_to_the_grant() -> None:
+    events = Scene(Script()).frames(3)
+    progress = [e.progress for e in events if isinstance(e, Observed)]
+    assert progress == pytest.approx([1 / 3, 2 / 3, 1.0])
+
+
+def test_an_interruption_ends_an_open_attempt_once() -> None:
+    scene = Scene(Script())
+    scene.frames(2)
+    first = scene.pipeline.interrupt(Reason.CAMERA_UNAVAILABLE, "unplugged", scene.at, NOON)
+    assert [type(e) for e in first] == [Faulted, Decided]
+    assert scene.pipeline.interrupt(Reason.CAMERA_UNAVAILABLE, "unplugged", scene.at + 2, NOON) == []
+    told = scene.frames(1)
+    assert Recovered(Reason.CAMERA_UNAVAILABLE) in told
