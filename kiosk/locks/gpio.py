@@ -12,6 +12,7 @@ starts is the board's and its pull resistor's business.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,12 +75,11 @@ class GpioLock:
 
     def close(self) -> None:
         """Never raises."""
-        try:
+        with suppress(LockError):
             self.secure()
-            if self._request is not None:
+        if self._request is not None:
+            with suppress(OSError):
                 self._request.release()
-        except (LockError, OSError):
-            pass
         self._request = None
 
     def _set(self, value: gpiod.line.Value) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -36,7 +37,11 @@ class SimulatedLock:
                 self._record = cast("BinaryIO", options.record.open("ab", buffering=0))
             except OSError as error:
                 raise LockError(f"the simulated lock cannot write its record: {error}") from error
-        self.secure()
+        try:
+            self.secure()
+        except LockError:
+            self.close()
+            raise
 
     def secure(self) -> None:
         """Raises LockError when the record cannot be written."""
@@ -48,12 +53,10 @@ class SimulatedLock:
 
     def close(self) -> None:
         """Never raises."""
-        try:
+        with suppress(LockError):
             self.secure()
-            if self._record is not None:
-                self._record.close()
-        except (LockError, OSError):
-            pass
+        if self._record is not None:
+            self._record.close()
         self._record = None
 
     def _set(self, level: str) -> None:

@@ -177,6 +177,19 @@ def test_answers_to_questions_given_up_are_passed_over(doors: Doors, client_of: 
     assert client.secure(10).state is DoorState.SECURED
 
 
+def test_a_watcher_sees_a_release_a_death_and_the_return(doors: Doors, client_of: Connect, grant: MakeGrant) -> None:
+    door = doors.start(release_seconds=60)
+    watcher = DoorWatcher(door.socket)
+    assert watcher.wait(10) is DoorState.SECURED
+    client_of(door).release(grant())
+    assert watcher.wait(10) is DoorState.RELEASED
+    door.kill()
+    assert watcher.wait(10) is DoorState.UNKNOWN
+    doors.start(release_seconds=60)
+    assert watcher.wait(10) is DoorState.SECURED
+    watcher.close()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_signal_secures_and_ends_well(doors: Doors, number: signal.Signals, patience: float) -> None:
     door = doors.start(release_seconds=60)

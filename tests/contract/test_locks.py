@@ -1,0 +1,227 @@
+"""One suite for every lock that is registered under the entry points `kiosk.locks`.
+
+A lock that is added there fails here until it has a Rig: how to build it without its hardware, and how to see what the
+world would see.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from itertools import product
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from kiosk import plugins
+from kiosk.domain.errors import LockError
+from kiosk.domain.ports import Lock
+
+NAMES = sorted({point.name for point in entry_points(group="kiosk.locks")})
+
+
+@dataclass
+class Rig:
+    """`levels` are those that the world saw since the lock was built; `absent` names hardware that is not there."""
+
+    options: dict[str, object]
+    levels: Callable[[], list[str]]
+    absent: dict[str, object]
+    break_it: Callable[[], None]
+    simulated: bool
+
+
+def fake_gpiod() -> ModuleType:
+    path = Path(__file__).parents[1] / "fakes" / "gpiod.py"
+    spec = importlib.util.spec_from_file_location("fake_gpiod", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["fake_gpiod"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def gpio(fail_mode: str, active_high: bool) -> Callable[[Path, pytest.MonkeyPatch], Rig]:
+    def rig(_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+        chip = fake_gpiod().Chip()
+        monkeypatch.setattr("gpiod.request_lines", chip.request_lines)
+        options = {"chip": chip.path, "line": 17, "active_high": active_high, "fail_mode": fail_mode}
+
+        def levels() -> list[str]:
+            energised = [high == active_high for high in chip.high]
+            return ["released" if on == (fail_mode == "secure") else "secured" for on in energised]
+
+        def break_it() -> None:
+            chip.broken = True
+
+        return Rig(options, levels, options | {"chip": "/dev/gpiochip9"}, break_it, simulated=False)
+
+    return rig
+
+
+def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    record = folder / "record"
+
+    def levels() -> list[str]:
+        return [json.loads(line)["level"] for line in record.read_text().splitlines()]
+
+    def break_it() -> None:
+        def full(_: object) -> str:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("kiosk.locks.simulated.json.dumps", full)
+
+    return Rig({"record": str(record)}, levels, {"record": str(folder / "none" / "x")}, break_it, simulated=True)
+
+
+RIGS: dict[str, list[Callable[[Path, pytest.MonkeyPatch], Rig]]] = {
+    "gpio": [gpio(fail_mode, high) for fail_mode, high in product(("secure", "safe"), (True, False))],
+    "simulated": [simulated],
+}
+CASES = [(name, make) for name in NAMES for make in RIGS.get(name, [])]
+
+
+def plugin(name: str) -> Any:
+    return plugins.load("locks", name)
+
+
+@pytest.fixture(params=CASES, ids=[name for name, _ in CASES])
+def built(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Rig]:
+    name, make = request.param
+    return name, make(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def name(built: tuple[str, Rig]) -> str:
+    return built[0]
+
+
+@pytest.fixture
+def rig(built: tuple[str, Rig]) -> Rig:
+    return built[1]
+
+
+@pytest.fixture
+def lock(name: str, rig: Rig) -> Iterator[Lock]:
+    cls = plugin(name)
+    built: Lock = cls(cls.Options.model_validate(rig.options))
+    yield built
+    built.close()
+
+
+def test_every_lock_is_tested_here() -> None:
+    assert set(RIGS) == set(NAMES)
+    assert {"gpio", "simulated"} <= set(NAMES)
+
+
+def test_it_is_taken_at_its_secured_level_with_no_other_before(lock: Lock, rig: Rig) -> None:
+    assert rig.levels() == ["secured"]
+
+
+def test_it_says_whether_it_moves_anything(lock: Lock, rig: Rig) -> None:
+    assert lock.simulated is rig.simulated
+
+
+def test_release_and_secure(lock: Lock, rig: Rig) -> None:
+    lock.release(5.0)
+    assert rig.levels()[-1] == "released"
+    lock.release(2.0)
+    assert rig.levels()[-1] == "released"
+    lock.secure()
+    assert rig.levels()[-1] == "secured"
+    lock.secure()
+    assert rig.levels()[-1] == "secured"
+
+
+def test_close_secures(lock: Lock, rig: Rig) -> None:
+    lock.release(5.0)
+    lock.close()
+    assert rig.levels()[-1] == "secured"
+    lock.close()
+
+
+def test_it_can_be_taken_again_once_closed(lock: Lock, rig: Rig, name: str) -> None:
+    lock.close()
+    cls = plugin(name)
+    again = cls(cls.Options.model_validate(rig.options))
+    again.release(1.0)
+    assert rig.levels()[-1] == "released"
+    again.close()
+
+
+def test_hardware_that_fails_raises_and_close_does_not(lock: Lock, rig: Rig) -> None:
+    rig.break_it()
+    with pytest.raises(LockError):
+        lock.release(5.0)
+    lock.close()
+
+
+def test_hardware_that_is_not_there_raises(rig: Rig, name: str) -> None:
+    cls = plugin(name)
+    with pytest.raises(LockError):
+        cls(cls.Options.model_validate(rig.absent))
+
+
+def test_options_are_checked(rig: Rig, name: str) -> None:
+    options: type[BaseModel] = plugin(name).Options
+    with pytest.raises(ValidationError):
+        options.model_validate(rig.options | {"unknown": 1})
+
+
+# The gpio lock's own
+
+
+GPIO = {"chip": "/dev/gpiochip0", "line": 17, "active_high": True, "fail_mode": "secure"}
+
+
+@pytest.mark.parametrize("missing", GPIO)
+def test_gpio_guesses_nothing(missing: str) -> None:
+    with pytest.raises(ValidationError):
+        plugin("gpio").Options.model_validate({k: v for k, v in GPIO.items() if k != missing})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"line": -1}, {"line": ""}, {"line": True}, {"active_high": "yes"}, {"fail_mode": "open"}, {"chip": ""}]
+)
+def test_gpio_takes_nothing_ambiguous(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        plugin("gpio").Options.model_validate(GPIO | wrong)
+
+
+@pytest.mark.parametrize(
+    ("fail_mode", "active_high", "secured"),
+    [("secure", True, False), ("secure", False, True), ("safe", True, True), ("safe", False, False)],
+)
+def test_gpio_levels(monkeypatch: pytest.MonkeyPatch, fail_mode: str, active_high: bool, secured: bool) -> None:
+    """A strike's relay is energised to release, a maglock's to secure; `secured` is whether the line is then high."""
+    chip = fake_gpiod().Chip()
+    monkeypatch.setattr("gpiod.request_lines", chip.request_lines)
+    cls = plugin("gpio")
+    lock = cls(
+        cls.Options.model_validate(GPIO | {"active_high": active_high, "fail_mode": fail_mode, "line": "GPIO17"})
+    )
+    lock.release(1)
+    lock.secure()
+    assert chip.high == [secured, not secured, secured]
+    assert chip.consumer == "kiosk-door"
+    with pytest.raises(LockError, match="busy"):
+        cls(cls.Options.model_validate(GPIO))
+    lock.close()
+    assert not chip.held
+    with pytest.raises(LockError, match="given back"):
+        lock.release(1)
+
+
+def test_gpio_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gpiod", None)
+    cls = plugin("gpio")
+    with pytest.raises(LockError, match="pip install 'gpiod"):
+        cls(cls.Options.model_validate(GPIO))
