@@ -1,0 +1,84 @@
+"""`kiosk bench`: how fast this machine is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import click
+
+from kiosk import build
+from kiosk.cameras.sources import stills
+from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.domain.types import Image
+from kiosk.evaluation import bench as timing
+from kiosk.evaluation.bench import Contest, Times, Timing
+from kiosk.vision.models import load
+
+
+@click.command()
+@click.option("--against", type=click.Path(dir_okay=False, path_type=Path), help="Another embedder, timed in turns.")
+@click.option("--frames", "wanted", type=click.IntRange(10, 100_000), default=300, show_default=True)
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    help="A clip or a folder of pictures instead of the demonstration's scene.",
+)
+@config_option
+@json_option
+def bench(against: Path | None, wanted: int, source: Path | None, config_file: Path | None, as_json: bool) -> None:
+    """Time the way of a 640x480 frame to a decision.
+
+    Counted are frames that pass every stage, searched among 1,000 references. The start to the first decision is that
+    of this process, with Python's own start. The last line is one JSON object.
+    """
+    config = settings(config_file)
+    way = timing.pipeline(config, load(config.models, config.policy), build.gate(config.quality))
+    taken = timing.measure(way, timing.frames(_images(source)), wanted)
+    contest = timing.contest(config, against, wanted) if against else None
+    if not as_json:
+        _print(taken, contest, config.models.threads)
+    emit(_row(taken, contest, against))
+
+
+def _images(source: Path | None) -> Iterator[Image]:
+    """Without end."""
+    for _ in count():
+        yield from (still.image for still in stills(source)) if source else _scene()
+
+
+def _print(taken: Timing, contest: Contest | None, threads: int) -> None:
+    click.echo(f"{'':10}{'p50':>9}{'p99':>9}  ms, {taken.frames} frames of 640x480, {threads} threads")
+    for name, times in [*taken.stages.items(), ("frame", taken.step)]:
+        click.echo(f"{name:10}{times.p50:9.2f}{times.p99:9.2f}")
+    click.echo(f"{taken.fps:.1f} frames a second")
+    click.echo(f"{taken.first_decision:.2f} s from the start of the process to the first decision")
+    click.echo(f"{taken.rss_mb:.0f} MiB of memory")
+    if contest:
+        click.echo(
+            f"embedder alone: {contest.ours:.2f} ms, the other {contest.other:.2f} ms, ratio {contest.ratio:.2f}"
+        )
+
+
+def _row(taken: Timing, contest: Contest | None, against: Path | None) -> Row:
+    return {
+        "stages": {name: _times(times) for name, times in taken.stages.items()},
+        "step": _times(taken.step),
+        "frames": taken.frames,
+        "fps": round(taken.fps, 2),
+        "start_to_first_decision_s": round(taken.first_decision, 2),
+        "rss_mb": round(taken.rss_mb, 1),
+        "against": {
+            "file": str(against),
+            "ours_ms": round(contest.ours, 4),
+            "other_ms": round(contest.other, 4),
+            "ratio": round(contest.ratio, 4),
+        }
+        if contest
+        else None,
+    }
+
+
+def _times(times: Times) -> Row:
+    return {"p50_ms": round(times.p50, 3), "p99_ms": round(times.p99, 3)}

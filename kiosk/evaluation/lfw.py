@@ -1,0 +1,200 @@
+"""Verification as Labeled Faces in the Wild asks for it (UMass Amherst technical report 07-49), and all pairs.
+
+A picture passes the project's own way: detector, alignment, embedder, byte template; the score of a pair is the cosine
+of the byte templates. Quality gate and PAD take no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.domain.errors import SampleError
+from kiosk.domain.matching import cosine
+from kiosk.domain.ports import Detector, Embedder
+from kiosk.domain.types import Face, Image, Template
+from kiosk.evaluation import figures
+from kiosk.evaluation.figures import CrossValidation, Fold, Tar
+from kiosk.evaluation.samples import Samples, pictures, read_image
+
+FARS = {"0.001": 1e-3, "0.0001": 1e-4, "0.00001": 1e-5, "0.000001": 1e-6}
+FOLDS_OF_ONE_LIST = 10
+
+Templates = Mapping[str, Template | None]
+"""By picture; None where no face was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two pictures, by name without folder and suffix: `Name_0001`."""
+
+    first: str
+    second: str
+    mated: bool
+
+
+PairList = tuple[tuple[Pair, ...], ...]
+"""Pairs by fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllPairs:
+    """Scores of every pair of the pictures. NaN: not compared, a picture of the pair has no face."""
+
+    mated: NDArray[np.float32]
+    non_mated: NDArray[np.float32]
+
+    def tars(self) -> dict[str, Tar]:
+        """TAR at each of FARS; empty where there is no mated or no non-mated pair."""
+        if not self.mated.size or not (~np.isnan(self.non_mated)).any():
+            return {}
+        return {name: figures.tar_at_far(self.mated, self.non_mated, far) for name, far in FARS.items()}
+
+
+def find_list(name: Path, root: Path, samples: Samples) -> str:
+    """The text of a list of pairs: a file on disk, or one of `samples` with this name. Raises SampleError."""
+    try:
+        if name.is_file():
+            return name.read_text(encoding="utf-8")
+        members = [n for n in samples.names if f"/{n}".endswith(f"/{name.as_posix()}")]
+        if len(members) != 1:
+            raise SampleError(f"{name}: {len(members) or 'no'} such lists of pairs on disk or in {root}; name one")
+        return samples.read(members[0]).decode("utf-8")
+    except OSError as error:
+        raise SampleError(f"{name}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SampleError(f"{name}: not a list of pairs (not text)") from error
+
+
+def parse_pairs(text: str, source: str) -> PairList:
+    """Both official formats. First line `N`: N mated lines, then N non-mated, put into ten folds alternately. First
+    line `F N`: F times N mated lines, then N non-mated. Raises SampleError with the line that is wrong."""
+    header, *lines = text.rstrip().splitlines() or [""]
+    try:
+        numbers = [int(n) for n in header.split()]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in {1, 2} or min(numbers) < 1:
+        raise SampleError(f"{source}: line 1: not a list of pairs; it begins with one number, or with two")
+    parts, each = (1, numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1])
+    if parts * each * 2 != len(lines):
+        raise SampleError(f"{source}: {parts * each * 2} pairs are announced, {len(lines)} follow")
+    pairs = [_pair(line, f"{source}: line {i}") for i, line in enumerate(lines, start=2)]
+    for i, pair in enumerate(pairs):
+        if pair.mated != (i % (2 * each) < each):
+            raise SampleError(f"{source}: line {i + 2}: a {'' if pair.mated else 'non-'}mated pair is out of its place")
+    if len(numbers) == 2:
+        if parts < 2:
+            raise SampleError(f"{source}: one fold: a threshold from the others needs at least two")
+        return tuple(tuple(pairs[2 * each * k : 2 * each * (k + 1)]) for k in range(parts))
+    if each < FOLDS_OF_ONE_LIST:
+        raise SampleError(f"{source}: {each} mated pairs are too few for {FOLDS_OF_ONE_LIST} folds")
+    mated, non_mated = pairs[:each], pairs[each:]
+    return tuple((*mated[k::FOLDS_OF_ONE_LIST], *non_mated[k::FOLDS_OF_ONE_LIST]) for k in range(FOLDS_OF_ONE_LIST))
+
+
+def _pair(line: str, where: str) -> Pair:
+    fields = line.split()
+    try:
+        if len(fields) == 3:
+            name, i, j = fields
+            return Pair(picture_name(name, int(i)), picture_name(name, int(j)), mated=True)
+        if len(fields) == 4:
+            name, i, other, j = fields
+            return Pair(picture_name(name, int(i)), picture_name(other, int(j)), mated=name == other)
+    except ValueError:
+        pass
+    raise SampleError(f"{where}: not a pair (Name i j, or Name i Other j)")
+
+
+def picture_name(person: str, number: int) -> str:
+    """As LFW names its pictures, without the suffix."""
+    return f"{person}_{number:04d}"
+
+
+def person(picture: str) -> str:
+    """The person of a picture's name."""
+    return picture.rpartition("_")[0]
+
+
+def locate(folds: PairList, samples: Samples, root: Path) -> dict[str, str]:
+    """Path of each picture of the list, in the order in which they are read fastest. Raises SampleError for one that
+    is missing."""
+    wanted = {name for fold in folds for pair in fold for name in (pair.first, pair.second)}
+    found = {stem: path for path in pictures(samples) if (stem := PurePosixPath(path).stem) in wanted}
+    missing = sorted(wanted - found.keys())
+    if missing:
+        raise SampleError(f"{root}: {len(missing)} pictures of the list are missing, {missing[0]} among them")
+    return found
+
+
+def central(faces: Sequence[Face], image: Image) -> Face | None:
+    """The face nearest to the picture's centre: in LFW the subject is the central one."""
+    height, width = image.shape[:2]
+    return min(
+        faces,
+        key=lambda f: (f.box.centre[0] - width / 2) ** 2 + (f.box.centre[1] - height / 2) ** 2,
+        default=None,
+    )
+
+
+def template(image: Image, detector: Detector, embedder: Embedder) -> Template | None:
+    """None for a picture without a face, or with one that cannot be aligned: a failure to enrol (FTE)."""
+    face = central(detector.detect(image), image)
+    if face is None:
+        return None
+    try:
+        return embedder.embed(image, face)
+    except ValueError:
+        return None
+
+
+def templates(
+    paths: Iterable[tuple[str, str]], samples: Samples, detector: Detector, embedder: Embedder
+) -> dict[str, Template | None]:
+    """The template of each (name, path). Raises SampleError for a file that is no picture."""
+    return {name: template(read_image(samples, path), detector, embedder) for name, path in paths}
+
+
+def verify(folds: PairList, found: Templates) -> CrossValidation:
+    """Accuracy over the list's folds. A pair with a picture without a face is an error, mated or not."""
+    return figures.cross_validate([fold_scores(fold, found) for fold in folds])
+
+
+def fold_scores(fold: Sequence[Pair], found: Templates) -> Fold:
+    """NaN for a pair with a picture without a face."""
+    mated = [_score(pair, found) for pair in fold if pair.mated]
+    non_mated = [_score(pair, found) for pair in fold if not pair.mated]
+    return Fold(np.array(mated, np.float64), np.array(non_mated, np.float64))
+
+
+def scores(folds: PairList, found: Templates) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(mated, non-mated) scores of all pairs of a list."""
+    parts = [fold_scores(fold, found) for fold in folds]
+    return np.concatenate([p.mated for p in parts]), np.concatenate([p.non_mated for p in parts])
+
+
+def _score(pair: Pair, found: Templates) -> float:
+    a, b = found[pair.first], found[pair.second]
+    return np.nan if a is None or b is None else cosine(a, b)
+
+
+def all_pairs(found: Templates) -> AllPairs:
+    """Every picture with every other one; the same person's are mated."""
+    people = np.unique([person(name) for name in found], return_inverse=True)[1]
+    length = next((len(t) for t in found.values() if t is not None), 1)
+    # An FTE is a row of NaN, and so is every score with it.
+    rows = np.array([np.full(length, np.nan) if t is None else t for t in found.values()], np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    mated, non_mated = [], []
+    for i in range(len(rows) - 1):
+        scores = rows[i + 1 :] @ rows[i]
+        same = people[i + 1 :] == people[i]
+        mated.append(scores[same])
+        non_mated.append(scores[~same])
+    nothing = np.empty(0, np.float32)
+    return AllPairs(np.concatenate([nothing, *mated]), np.concatenate([nothing, *non_mated]))

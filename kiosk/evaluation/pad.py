@@ -1,0 +1,143 @@
+"""Presentation attack detection, measured as ISO/IEC 30107-3 asks: APCER, BPCER, and the equal error rate."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.domain.errors import SampleError
+from kiosk.domain.ports import Detector, PresentationAttackDetector
+from kiosk.domain.types import Image
+from kiosk.evaluation import figures
+from kiosk.evaluation.figures import Rate
+from kiosk.evaluation.samples import FolderSamples, Samples, open_samples, pictures, read_image
+
+BONA_FIDE = "bona_fide"
+LABELS = frozenset({BONA_FIDE, "attack", "print"})
+COLUMNS = frozenset({"shard", "path", "source", "label"})
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """One picture of the set. `source` is who took it; a folder is one source."""
+
+    samples: Samples
+    path: str
+    source: str
+    bona_fide: bool
+
+    def image(self) -> Image:
+        """Raises SampleError for a file that is no picture."""
+        return read_image(self.samples, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """`score` 0 (attack) .. 1 (bona fide); NaN for a picture without a face, which is left out of all rates."""
+
+    source: str
+    bona_fide: bool
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PadFigures:
+    """`apcer`: attacks taken for bona fide. `bpcer`: bona fide presentations taken for attacks. `eer` is NaN where one
+    of the two kinds is missing."""
+
+    apcer: Rate
+    bpcer: Rate
+    eer: float
+    eer_threshold: float
+    no_face: int
+
+
+@contextmanager
+def open_set(root: Path) -> Iterator[list[Presentation]]:
+    """The pictures of a folder with `bona_fide` and `attack`, or with pad.csv and its shards. Raises SampleError."""
+    with ExitStack() as stack:
+        if (root / "pad.csv").is_file():
+            yield _listed(root, stack)
+        elif (root / BONA_FIDE).is_dir() and (root / "attack").is_dir():
+            yield _sorted_by_folder(root)
+        elif root.is_dir():
+            raise SampleError(f"{root}: has neither the folders {BONA_FIDE} and attack nor a pad.csv")
+        else:
+            raise SampleError(f"{root}: there is no such folder")
+
+
+def _sorted_by_folder(root: Path) -> list[Presentation]:
+    found = []
+    for label in (BONA_FIDE, "attack"):
+        samples = FolderSamples(root / label)
+        found += [Presentation(samples, name, root.name, label == BONA_FIDE) for name in pictures(samples)]
+    return found
+
+
+def _listed(root: Path, stack: ExitStack) -> list[Presentation]:
+    path = root / "pad.csv"
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SampleError(f"{path}: cannot be read ({error})") from error
+    shards: dict[str, Samples] = {}
+    found = []
+    for line, row in enumerate(rows, start=2):
+        if any(row.get(column) is None for column in COLUMNS):
+            raise SampleError(f"{path}: line {line}: needs the columns {', '.join(sorted(COLUMNS))}")
+        if row["label"] not in LABELS:
+            raise SampleError(f"{path}: line {line}: the label is none of {', '.join(sorted(LABELS))}")
+        shard = row["shard"]
+        if shard not in shards:
+            shards[shard] = stack.enter_context(open_samples(root / shard))
+        found.append(Presentation(shards[shard], row["path"], row["source"], row["label"] == BONA_FIDE))
+    return found
+
+
+def select(presentations: list[Presentation], sources: tuple[str, ...]) -> list[Presentation]:
+    """Those of the sources named, all without a name. Raises SampleError for an unknown one."""
+    known = {p.source for p in presentations}
+    unknown = [s for s in sources if s not in known]
+    if unknown:
+        raise SampleError(f"there is no source {unknown[0]!r}; known: {', '.join(sorted(known)) or 'none'}")
+    return [p for p in presentations if not sources or p.source in sources]
+
+
+def score(
+    presentations: Iterable[Presentation], detector: Detector, pad: PresentationAttackDetector
+) -> Iterator[Scored]:
+    """The score of the largest face of each picture, as at the door."""
+    for p in presentations:
+        image = p.image()
+        faces = detector.detect(image)
+        yield Scored(p.source, p.bona_fide, pad.score(image, faces[0]) if faces else math.nan)
+
+
+def measure(scored: list[Scored], threshold: float) -> PadFigures:
+    """Error rates at `threshold`, and where they are equal."""
+    bona_fide, attacks = scores(scored)
+    eer = figures.equal_error(bona_fide, attacks) if bona_fide.size and attacks.size else (math.nan, math.nan)
+    return PadFigures(
+        apcer=figures.clopper_pearson(int((attacks >= threshold).sum()), attacks.size),
+        bpcer=figures.clopper_pearson(int((bona_fide < threshold).sum()), bona_fide.size),
+        eer=eer[0],
+        eer_threshold=eer[1],
+        no_face=sum(math.isnan(s.score) for s in scored),
+    )
+
+
+def scores(scored: list[Scored]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(bona fide, attacks), without the pictures that had no face."""
+    kept = [s for s in scored if not math.isnan(s.score)]
+    return (
+        np.array([s.score for s in kept if s.bona_fide], np.float64),
+        np.array([s.score for s in kept if not s.bona_fide], np.float64),
+    )
