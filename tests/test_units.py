@@ -1,0 +1,105 @@
+"""What is installed beside the package: the units, the default configuration, users and folders."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from kiosk import config
+from kiosk.config import Config, DoorConfig
+
+ROOT = Path(__file__).parents[1]
+UNITS = sorted((ROOT / "systemd").glob("*.service"))
+DEFAULT = ROOT / "deploy" / "kiosk.toml"
+
+
+def settings(unit: Path) -> dict[str, list[str]]:
+    """The settings of a unit; several of one name add up, as systemd reads them."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for line in unit.read_text().splitlines():
+        if line and not line.startswith(("#", "[")):
+            name, _, value = line.partition("=")
+            found[name].append(value)
+    return found
+
+
+@pytest.fixture(params=UNITS, ids=[unit.name for unit in UNITS])
+def unit(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def test_both_units_are_there() -> None:
+    assert {unit.name for unit in UNITS} >= {"kiosk.service", "kiosk-door.service"}
+
+
+def test_units_name_their_configuration(unit: Path) -> None:
+    (command,) = settings(unit)["ExecStart"]
+    assert "--config /etc/kiosk/kiosk.toml" in command
+
+
+def test_units_keep_secrets_and_restart(unit: Path) -> None:
+    of = settings(unit)
+    assert of["LimitCORE"] == of["MemorySwapMax"] == ["0"]
+    assert (of["Type"], of["Restart"]) == (["notify"], ["always"])
+    assert of["WatchdogSec"]
+    assert of["NoNewPrivileges"] == ["yes"]
+
+
+def test_units_have_no_ip_network(unit: Path) -> None:
+    (families,) = settings(unit)["RestrictAddressFamilies"]
+    assert set(families.split()) <= {"AF_UNIX", "AF_NETLINK"}
+
+
+def test_the_door_has_a_user_of_its_own_and_does_not_depend_on_the_kiosk() -> None:
+    door, kiosk = (settings(ROOT / "systemd" / name) for name in ("kiosk-door.service", "kiosk.service"))
+    assert (door["User"], kiosk["User"]) == (["kiosk-door"], ["kiosk"])
+    assert door["Group"] == kiosk["Group"]
+    assert not [v for name in ("Requires", "BindsTo", "PartOf", "Requisite") for v in door[name] + kiosk[name]]
+    users = (ROOT / "deploy" / "sysusers.conf").read_text()
+    assert re.search(r"^u kiosk ", users, re.MULTILINE)
+    assert re.search(r"^u kiosk-door ", users, re.MULTILINE)
+
+
+def test_the_exposure_is_low(unit: Path) -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed (Debian package systemd)")
+    offline = subprocess.run([tool, "security", "--help"], capture_output=True, text=True, check=True).stdout
+    if "--offline" not in offline:
+        pytest.skip("this systemd-analyze is older than 250 and cannot judge a file")
+    command = [tool, "security", "--no-pager", "--offline=yes", "--threshold=15", str(unit)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-200:] + result.stderr
+
+
+def test_the_default_configuration_names_no_lock_and_lets_the_kiosk_speak() -> None:
+    assert config.parse(DEFAULT.read_text(), "kiosk.toml", {}) == Config(door=DoorConfig(clients=("kiosk",)))
+
+
+def test_what_is_commented_out_is_the_default_and_complete() -> None:
+    text = DEFAULT.read_text()
+    parsed = config.parse(re.sub(r"^#(?=[\[a-z])", "", text, flags=re.MULTILINE), "kiosk.toml", {})
+    assert parsed.lock is not None
+    assert parsed.lock.options() == {
+        "chip": "/dev/gpiochip0",
+        "line": 17,
+        "active_high": True,
+        "fail_mode": "secure",
+    }
+    optional = {"models": {"folder"}, "policy": {"threshold", "pad_threshold"}, "door": {"clients"}}
+    for name in ("door", "models", "quality", "attempt", "policy"):
+        shown, default = getattr(parsed, name), getattr(Config(), name)
+        left_out = optional.get(name, set())
+        assert shown.model_dump(exclude=left_out) == default.model_dump(exclude=left_out)
+        assert shown.model_fields_set == set(type(shown).model_fields), f"[{name}] does not show every key"
+
+
+def test_the_shown_socket_is_in_the_folder_that_the_unit_makes() -> None:
+    (folder,) = settings(ROOT / "systemd" / "kiosk-door.service")["RuntimeDirectory"]
+    assert Config().door.socket.parent == Path("/run") / folder
