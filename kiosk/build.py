@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
 from typing import cast
@@ -65,6 +66,12 @@ def matcher(models: Models, gallery: Gallery) -> GalleryMatcher:
     """The gallery as searched with the configured embedder. Raises GalleryError."""
     entry = models.embedder_entry
     return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.threshold)
+
+
+def searchable(folder: Path) -> Gallery:
+    """The gallery of a home, to be searched and not changed; an empty one is made where there is none yet."""
+    home = Home(folder)
+    return open_gallery(home, read_only=home.database.exists())
 
 
 def stages(config: Config, models: Models, gallery: Gallery) -> Stages:

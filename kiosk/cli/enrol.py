@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -69,22 +69,19 @@ def enrol(
         click.echo(f"enrolled {subject.name} as {subject.id} with {len(samples)} reference(s)")
 
 
-def gather(enroller: Enroller, source: Path) -> Iterator[EnrolmentSample]:
+def gather(enroller: Enroller, source: Path) -> list[EnrolmentSample]:
     """The samples of one source. Raises SampleError for any poor photograph, or for a clip without a good frame."""
     if not is_clip(source):
-        yield from map(enroller.sample, stills(source))
-        return
-    poor: SampleError | None = None
-    good = False
+        return [enroller.sample(still) for still in stills(source)]
+    good: list[EnrolmentSample] = []
+    poor = SampleError(f"{source}: the clip holds no frames")
     for still in stills(source):
         if still.number % CLIP_STEP:
             continue
         try:
-            sample = enroller.sample(still)
+            good.append(enroller.sample(still))
         except SampleError as error:
             poor = error
-            continue
-        good = True
-        yield sample
     if not good:
-        raise poor or SampleError(f"{source}: the clip holds no frames")
+        raise poor
+    return enroller.best_of_clip(good)

@@ -13,8 +13,6 @@ from kiosk.cameras.sources import read_picture
 from kiosk.cli.console import Row, config_option, emit, json_option, settings
 from kiosk.domain.errors import SampleError
 from kiosk.service.pipeline import Stages
-from kiosk.storage.gallery import open_gallery
-from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
 
@@ -27,7 +25,7 @@ def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_js
     """Compares the largest face of each picture with everybody enrolled. Opens no door and records nothing."""
     config = settings(config_file)
     models = load(config.models, config.policy)
-    with closing(open_gallery(Home(home), read_only=True)) as gallery:
+    with closing(build.searchable(home)) as gallery:
         stages = Stages(
             models.detector,
             build.gate(config.quality, build.ANY_PLACE),

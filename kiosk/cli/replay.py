@@ -16,8 +16,6 @@ from kiosk.cli.console import Row, config_option, emit, json_option, settings
 from kiosk.cli.decisions import decision_line, decision_row
 from kiosk.domain.events import Decided, Observed
 from kiosk.domain.types import Decision, Frame
-from kiosk.storage.gallery import open_gallery
-from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
 
@@ -76,7 +74,7 @@ def replay(
     models = load(config.models, config.policy)
     tally = Tally()
     started = datetime.now(UTC)
-    with closing(open_gallery(Home(home), read_only=True)) as gallery:
+    with closing(build.searchable(home)) as gallery:
         pipeline = build.replay_pipeline(config, models, gallery)
         for still in stills(source):
             if still.at < begin:

@@ -62,18 +62,28 @@ class Enroller:
     def best(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
         """At most MAX_REFERENCES, the best first, none of them nearly a copy of another.
 
-        Raises SampleError when they are not all of one person.
+        Raises SampleError when they are not all like the best one.
         """
         ranked = sorted(samples, key=lambda s: -s.quality)
         first = ranked[0]
         for other in ranked[1:]:
-            if cosine(first.template, other.template) < self._threshold:
-                raise SampleError(f"{other.name}: not the same person as in {first.name}")
-        kept = [first]
-        for s in ranked[1:]:
-            if len(kept) < MAX_REFERENCES and all(cosine(s.template, k.template) < SAME_PICTURE for k in kept):
-                kept.append(s)
-        return kept
+            if not self._alike(first, other):
+                raise SampleError(f"{other.name} does not match {first.name}: another person or a poor picture")
+        return _distinct(ranked)
+
+    def best_of_clip(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
+        """As `best`, for frames of one clip, in which a person turns and talks: those unlike the best are left out.
+
+        Raises SampleError when they are most: then the clip does not show one person.
+        """
+        ranked = sorted(samples, key=lambda s: -s.quality)
+        alike = [s for s in ranked if self._alike(ranked[0], s)]
+        if 2 * len(alike) <= len(ranked):
+            raise SampleError(f"{ranked[0].name}: the frames of the clip do not match one another: one person only")
+        return _distinct(alike)
+
+    def _alike(self, a: EnrolmentSample, b: EnrolmentSample) -> bool:
+        return cosine(a.template, b.template) >= self._threshold
 
     def already(self, samples: Iterable[EnrolmentSample], enrolled: ReferenceMatrix) -> str | None:
         """The subject that one of the samples looks like, None when it is nobody enrolled."""
@@ -83,3 +93,11 @@ class Enroller:
                 return comparison.subject_id
         return None
 
+
+def _distinct(ranked: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
+    """The first MAX_REFERENCES that are not nearly the same."""
+    kept: list[EnrolmentSample] = []
+    for s in ranked:
+        if len(kept) < MAX_REFERENCES and all(cosine(s.template, k.template) < SAME_PICTURE for k in kept):
+            kept.append(s)
+    return kept

@@ -16,10 +16,12 @@ from kiosk.service.pipeline import Pipeline, Stages
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 FPS = 15.0
+DEFAULT = Rules()
 
 
 def face(x: float = 250.0, width: float = 140.0) -> Face:
-    landmarks = tuple((x + a * width, 180 + b * width) for a, b in ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)))
+    places = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
+    landmarks = tuple((x + a * width, 180 + b * width) for a, b in places)
     return Face(Box(x, 180, width, width * 1.2), landmarks, 0.9)
 
 
@@ -74,7 +76,7 @@ class Script:
 class Scene:
     """Feeds frames to a pipeline and keeps what it says."""
 
-    def __init__(self, script: Script, rules: Rules = Rules()) -> None:
+    def __init__(self, script: Script, rules: Rules = DEFAULT) -> None:
         self.script = script
         self.pipeline = Pipeline(
             Stages(script, script, script, script, script), rules, min_face=80, door_ready=script.ready

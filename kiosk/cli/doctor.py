@@ -1,0 +1,136 @@
+"""`kiosk doctor`: is this machine fit to stand at a door?"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from kiosk import build, config
+from kiosk.cli.console import config_option, emit, json_option
+from kiosk.config import Config
+from kiosk.domain.errors import KioskError
+from kiosk.gui.app import display_available, missing_packages
+from kiosk.service.door_client import DoorClient
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+from kiosk.vision.models import load
+
+SWAPS = Path("/proc/swaps")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: `level` is ok, note (worth knowing) or bad (the kiosk will not run, or not safely)."""
+
+    check: str
+    level: str
+    message: str
+
+
+@click.command()
+@config_option
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
+    """Checks what the kiosk needs: models, home, gallery and key, camera, door, window, the machine.
+
+    Exit status 0 when nothing is bad, else 1. Nothing is changed and no door is opened.
+    """
+    bad = False
+    for finding in findings(config_file, Home(ctx.obj)):
+        bad = bad or finding.level == "bad"
+        if as_json:
+            emit({"check": finding.check, "level": finding.level, "message": finding.message})
+        else:
+            click.echo(f"{finding.level:<5} {finding.check:<9} {finding.message}")
+    ctx.exit(1 if bad else 0)
+
+
+def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
+    """All checks, one after another; one that fails does not keep the next from being made."""
+    yield Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}")
+    try:
+        found = config.find(config_file)
+        settings = config.parse("", "the defaults") if found is None else config.read(found)
+    except KioskError as error:
+        yield Finding("config", "bad", str(error))
+        return
+    yield Finding("config", "ok" if found else "note", str(found or "none: `kiosk run` would be the demonstration"))
+    yield _check("models", lambda: _models(settings))
+    yield _check("gallery", lambda: _gallery(home))
+    if found is not None:
+        yield _check("camera", lambda: _camera(settings))
+        yield _check("door", lambda: _door(settings))
+    yield _window()
+    yield from _machine()
+
+
+def _check(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, "ok", look())
+    except KioskError as error:
+        return Finding(name, "bad", str(error))
+
+
+def _models(settings: Config) -> str:
+    models = load(settings.models, settings.policy)
+    return f"{models.embedder.model_id}, threshold {models.threshold:g}, PAD threshold {models.pad.threshold:g}"
+
+
+def _gallery(home: Home) -> str:
+    if not home.database.exists():
+        return f"{home.folder}: empty, made on first use"
+    with closing(open_gallery(home, read_only=True)) as gallery:
+        counts = ", ".join(f"{n} of {model}" for model, n in gallery.counts().items()) or "none"
+        return f"{home.folder}: {len(gallery.subjects())} subjects, references: {counts}"
+
+
+def _camera(settings: Config) -> str:
+    camera = build.camera(settings.camera)
+    try:
+        camera.open()
+        height, width = camera.read(3.0).image.shape[:2]
+    except EOFError:
+        return f"{settings.camera.kind}: the recording is empty"
+    finally:
+        camera.close()
+    return f"{settings.camera.kind}: {width} x {height}"
+
+
+def _door(settings: Config) -> str:
+    with DoorClient(settings.door.socket) as client:
+        status = client.status(timeout=2.0)
+    return f"{status.state.value}" + (", the lock is simulated" if status.simulated else "")
+
+
+def _window() -> Finding:
+    missing = missing_packages("xcb" if display_available() else "offscreen")
+    if missing:
+        return Finding("window", "bad", f"sudo apt-get install {' '.join(missing)}")
+    if not display_available():
+        return Finding("window", "note", "no display answers: `kiosk run` would be headless")
+    return Finding("window", "ok", "a display answers")
+
+
+def _machine() -> Iterator[Finding]:
+    """What could write templates to a disk in clear: core dumps and plain swap."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_CORE)
+    if soft == 0:
+        yield Finding("cores", "ok", "no core dumps")
+    else:
+        yield Finding("cores", "note", "core dumps are on in this shell; kiosk.service turns them off (LimitCORE=0)")
+    swaps = SWAPS.read_text(encoding="ascii").splitlines()[1:] if SWAPS.exists() else []
+    plain = [line.split()[0] for line in swaps if "zram" not in line and "/dm-" not in line]
+    if plain:
+        yield Finding("swap", "note", f"swap that may be unencrypted: {', '.join(plain)}; kiosk.service does not swap")
+    else:
+        yield Finding("swap", "ok", "no plain swap")
+    if sys.maxsize < 2**32:
+        yield Finding("machine", "bad", "a 64-bit system is needed: onnxruntime has no 32-bit build")

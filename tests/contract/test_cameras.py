@@ -1,0 +1,187 @@
+"""What every registered camera must do. The USB camera runs over a scripted cv2.VideoCapture: no camera is here.
+
+The script does not model: V4L2's formats and controls, a device that hangs in the kernel, real light.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
+
+from kiosk.cameras.replay import ReplayCamera, ReplayOptions
+from kiosk.cameras.usb import UsbCamera, UsbOptions
+from kiosk.domain.errors import CameraError
+from kiosk.domain.ports import Camera
+
+NAMES = sorted(p.name for p in entry_points(group="kiosk.cameras"))
+
+
+class Clock:
+    """Moves only when told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(0.0, seconds)
+
+
+class ScriptedCapture:
+    """A V4L2 device by cv2's names: each grab takes the next buffer of a queue filled at 30 a second."""
+
+    def __init__(self, clock: Clock, opened: bool = True) -> None:
+        self.clock = clock
+        self.opened = opened
+        self.stamps: list[float] = []
+        self.current = 0.0
+        self.dead = False
+        self.wrong_clock = 0.0
+
+    def isOpened(self) -> bool:
+        return self.opened
+
+    def set(self, propId: int, value: float) -> bool:
+        return True
+
+    def get(self, propId: int) -> float:
+        return (self.current + self.wrong_clock) * 1000 if propId == cv2.CAP_PROP_POS_MSEC else 0.0
+
+    def grab(self) -> bool:
+        if self.dead:
+            return False
+        if not self.stamps:
+            self.clock.now += 1 / 30
+            self.stamps.append(self.clock.now - 0.005)
+        self.current = self.stamps.pop(0)
+        return True
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        return True, np.full((480, 640, 3), int(self.current * 30) % 256, np.uint8)
+
+    def release(self) -> None:
+        self.opened = False
+
+
+def usb(clock: Clock, capture: ScriptedCapture) -> UsbCamera:
+    return UsbCamera(UsbOptions(), lambda _: capture, clock, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=NAMES)
+def camera(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Camera:
+    for i in range(20):
+        cv2.imwrite(str(tmp_path / f"{i:03}.png"), np.full((48, 64, 3), i, np.uint8))
+    made: dict[str, Camera] = {
+        "usb": usb(clock, ScriptedCapture(clock)),
+        "replay": ReplayCamera(ReplayOptions(source=tmp_path)),
+        "simulated": SimulatedCamera(SimulatedOptions(), clock=clock, sleep=clock.sleep),
+    }
+    return made[request.param]
+
+
+def test_frames_are_pictures_with_rising_numbers_and_times(camera: Camera) -> None:
+    camera.open()
+    frames = [camera.read(1.0) for _ in range(10)]
+    camera.close()
+    assert all(f.image.dtype == np.uint8 and f.image.ndim == 3 and f.image.shape[2] == 3 for f in frames)
+    for a, b in itertools.pairwise(frames):
+        assert a.number < b.number
+        assert a.captured_at < b.captured_at
+        assert a.wall_at <= b.wall_at
+    assert frames[0].wall_at.tzinfo is not None
+
+
+def test_a_live_frame_is_not_of_the_future_nor_old(camera: Camera, clock: Clock) -> None:
+    camera.open()
+    if not camera.live and isinstance(camera, ReplayCamera):
+        pytest.skip("a recording has its own time")
+    for _ in range(10):
+        frame = camera.read(1.0)
+        assert 0 <= clock.now - frame.captured_at < 0.2
+
+
+def test_a_closed_camera_delivers_nothing_and_may_be_opened_again(camera: Camera) -> None:
+    camera.close()
+    with pytest.raises(CameraError):
+        camera.read(0.1)
+    camera.open()
+    camera.read(1.0)
+    camera.close()
+    camera.close()
+    with pytest.raises(CameraError):
+        camera.read(0.1)
+
+
+def test_pictures_once_given_do_not_change(camera: Camera) -> None:
+    camera.open()
+    first = camera.read(1.0).image
+    copy = first.copy()
+    for _ in range(5):
+        camera.read(1.0)
+    assert np.array_equal(first, copy)
+
+
+def test_only_the_usb_camera_is_live() -> None:
+    assert [c.live for c in (UsbCamera, ReplayCamera, SimulatedCamera)] == [True, False, False]
+
+
+def test_usb_frames_queued_during_a_stall_are_thrown_away(clock: Clock) -> None:
+    capture = ScriptedCapture(clock)
+    camera = usb(clock, capture)
+    camera.open()
+    capture.stamps = [clock.now + i / 30 for i in range(4)]
+    clock.now += 5.0
+    frame = camera.read(1.0)
+    assert clock.now - frame.captured_at < 0.1
+
+
+def test_a_usb_camera_that_lags_for_good_is_a_fault(clock: Clock) -> None:
+    capture = ScriptedCapture(clock)
+    camera = usb(clock, capture)
+    camera.open()
+    capture.stamps = [clock.now - 5 + i / 1000 for i in range(50)]
+    with pytest.raises(CameraError, match="lags"):
+        camera.read(1.0)
+
+
+@pytest.mark.parametrize("offset", [-5000.0, 1.7e9])
+def test_usb_time_stamps_of_another_clock_are_refused(clock: Clock, offset: float) -> None:
+    capture = ScriptedCapture(clock)
+    capture.wrong_clock = offset
+    camera = usb(clock, capture)
+    camera.open()
+    with pytest.raises(CameraError, match="monotonic"):
+        camera.read(1.0)
+
+
+def test_an_unplugged_usb_camera_is_a_fault(clock: Clock) -> None:
+    capture = ScriptedCapture(clock)
+    camera = usb(clock, capture)
+    camera.open()
+    capture.dead = True
+    with pytest.raises(CameraError, match="stopped delivering"):
+        camera.read(1.0)
+
+
+def test_a_missing_usb_camera_says_so() -> None:
+    with pytest.raises(CameraError, match="cannot be opened"):
+        UsbCamera(UsbOptions(device="/dev/video-that-is-not-there")).open()
+
+
+def test_a_missing_recording_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CameraError, match="no such recording"):
+        ReplayCamera(ReplayOptions(source=tmp_path / "gone")).open()
