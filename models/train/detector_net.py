@@ -25,22 +25,24 @@ INPUT_SCALE = 128.0  # inside the network; folded into the stem on export
 
 
 class Unit(nn.Module):
-    """1x1 convolution, 3x3 depthwise convolution, batch norm, ReLU (the last two left out in the heads)."""
+    """1x1 convolution, 3x3 depthwise convolution, batch norm (not in the heads); its reader applies the ReLU."""
 
     def __init__(self, inputs: int, outputs: int, head: bool = False) -> None:
         super().__init__()
         self.point = nn.Conv2d(inputs, outputs, 1)
         self.depth = nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs, bias=head)
         self.norm: nn.Module = nn.Identity() if head else nn.BatchNorm2d(outputs, momentum=0.03)
-        self.act: nn.Module = nn.Identity() if head else nn.ReLU()
         nn.init.kaiming_normal_(self.depth.weight, mode="fan_out")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.norm(self.depth(self.point(x))))
+        return self.norm(self.depth(self.point(x)))
 
 
 class Detector(nn.Module):
-    """BGR 0 to 255, B x 3 x H x W with H and W multiples of 32 -> 15 inner features and 3 raw maps."""
+    """BGR 0 to 255, B x 3 x H x W with H and W multiples of 32 -> 15 features before their ReLU, and 3 raw maps.
+
+    Before it, because a channel that is dead after it would never learn from its error.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,18 +57,22 @@ class Detector(nn.Module):
 
     def forward(self, x: Tensor, given: list[Tensor] | None = None) -> tuple[list[Tensor], list[Tensor]]:
         """With the teacher's features `given`, each block reads those instead of its predecessor's output."""
-        features = [torch.relu(self.norm(self.stem(self.scaled(x))))]
-        read = features if given is None else given
+        features: list[Tensor] = []
+        read: list[Tensor] = []
+
+        def add(v: Tensor) -> None:
+            features.append(v)
+            read.append(torch.relu(v if given is None else given[len(read)]))
 
         def up(v: Tensor) -> Tensor:
             return F.interpolate(v, scale_factor=2.0, mode="nearest")
 
+        add(self.norm(self.stem(self.scaled(x))))
         for i, unit in enumerate(self.units[:11]):  # the backbone; four of its units read their input at half the size
-            v = F.max_pool2d(read[i], 2) if i in (1, 5, 7, 9) else read[i]
-            features.append(unit(v))
-        features.append(self.units[11](read[11]))
-        features.append(self.units[12](read[9] + up(read[12])))
-        features.append(self.units[13](read[7] + up(read[13])))
+            add(unit(F.max_pool2d(read[i], 2) if i in (1, 5, 7, 9) else read[i]))
+        add(self.units[11](read[11]))
+        add(self.units[12](read[9] + up(read[12])))
+        add(self.units[13](read[7] + up(read[13])))
         return features, [head(read[i]) for head, i in zip(self.heads, (14, 13, 12), strict=True)]
 
 
@@ -140,7 +146,7 @@ class Teacher:
         model = onnx.load(path)
         graph = model.graph
         kept = [n for n in graph.node if n.op_type not in ("Transpose", "Reshape", "Sigmoid")]
-        self.features = [n.output[0] for n in kept if n.op_type == "Relu"]
+        self.features = [n.input[0] for n in kept if n.op_type == "Relu"]
         ends = {n.input[1]: n.output[0] for n in kept if n.op_type == "Conv"}
         self.maps = [
             [ends[f"bbox_head.multi_level_{part}.{level}.conv2.weight"] for part in ("cls", "obj", "bbox", "kps")]
@@ -155,9 +161,11 @@ class Teacher:
         self.input = graph.input[0].name
         self.session = session(model)
 
-    def __call__(self, x: Tensor, inner: bool = False) -> tuple[list[Tensor], list[Tensor]]:
-        names = (self.features if inner else []) + [n for level in self.maps for n in level]
+    def __call__(self, x: Tensor, features_from: int | None = None) -> tuple[list[Tensor], list[Tensor]]:
+        """The features from that one on (none if None), and the raw maps."""
+        inner = [] if features_from is None else self.features[features_from:]
+        names = inner + [n for level in self.maps for n in level]
         one_by_one = [self.session.run(names, {self.input: v[None]}) for v in x.numpy()]  # faster than a batch: cache
         got = [torch.from_numpy(np.concatenate(v)) for v in zip(*one_by_one, strict=True)]
-        features, rest = (got[:15], got[15:]) if inner else ([], got)
-        return features, [torch.cat(rest[k : k + 4], 1) for k in (0, 4, 8)]
+        rest = got[len(inner) :]
+        return got[: len(inner)], [torch.cat(rest[k : k + 4], 1) for k in (0, 4, 8)]
