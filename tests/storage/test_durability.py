@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,25 +86,24 @@ class Acknowledged:
     def check(self, home: Home) -> None:
         """All of it is there, and the rest is consistent."""
         _whole(home)
-        gallery = open_gallery(home)
-        audit = Audit(gallery.store)
-        assert self.grants <= {str(r.grant_id) for r in audit.records(kinds=["decision"])}
-        there = {s.id for s in gallery.subjects()}
-        assert not self.removed & there
-        # At most one removal was done and not yet heard of.
-        missing = self.subjects - there
-        assert len(missing) <= 1
-        assert missing <= {str(r.subject_id) for r in audit.records(kinds=["subject"])}
-        self.subjects -= missing
-        # No enrolment or removal is there in part.
-        references = gallery.references(MODEL)
-        assert {r.subject_id for r in references} == there
-        assert len(references) == 3 * len(there)
-        enrolled = {str(r.subject_id) for r in audit.records(kinds=["enrolment"])}
-        assert enrolled - {str(r.subject_id) for r in audit.records(kinds=["subject"])} == there
-        audit.settle_pending(NOON)
-        assert audit.pending_grants() == []
-        gallery.close()
+        with closing(open_gallery(home)) as gallery:
+            audit = Audit(gallery.store)
+            assert self.grants <= {str(r.grant_id) for r in audit.records(kinds=["decision"])}
+            there = {s.id for s in gallery.subjects()}
+            assert not self.removed & there
+            # At most one removal was done and not yet heard of.
+            missing = self.subjects - there
+            assert len(missing) <= 1
+            assert missing <= {str(r.subject_id) for r in audit.records(kinds=["subject"])}
+            self.subjects -= missing
+            # No enrolment or removal is there in part.
+            references = gallery.references(MODEL)
+            assert {r.subject_id for r in references} == there
+            assert len(references) == 3 * len(there)
+            enrolled = {str(r.subject_id) for r in audit.records(kinds=["enrolment"])}
+            assert enrolled - {str(r.subject_id) for r in audit.records(kinds=["subject"])} == there
+            audit.settle_pending(NOON)
+            assert audit.pending_grants() == []
 
 
 @pytest.mark.timeout(400)
@@ -145,7 +145,7 @@ def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path) -> None:
             _mount(image, folder)
             acknowledged.check(home)
     finally:
-        _unmount(folder)
+        _unmount(folder, "--lazy")
     assert len(acknowledged.grants) > CUTS
 
 
@@ -182,5 +182,5 @@ def _mount(image: Path, folder: Path) -> None:
     subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True, capture_output=True)
 
 
-def _unmount(folder: Path) -> None:
-    subprocess.run(["umount", str(folder)], check=True, capture_output=True)
+def _unmount(folder: Path, *options: str) -> None:
+    subprocess.run(["umount", *options, str(folder)], check=True, capture_output=True)
