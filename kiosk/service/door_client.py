@@ -93,11 +93,16 @@ class DoorClient:
 
     Keeps one connection and makes a new one when it has broken. A release belongs to that connection: close(), or the
     end of this process, secures the lock at once.
+
+    With `only_simulated` no grant goes to a door whose lock is real, not even to one that took the place of a simulated
+    one while the kiosk ran: it is not ready, and a grant is UNAVAILABLE.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, only_simulated: bool = False) -> None:
         self._path = path
+        self._only_simulated = only_simulated
         self._connection: _Connection | None = None
+        self._simulated = False
         self._owed = 0
 
     def __enter__(self) -> Self:
@@ -109,11 +114,13 @@ class DoorClient:
         self.close()
 
     def ready(self) -> bool:
-        """Whether the door answers within STATUS_SECONDS and its lock is not in fault. Never raises."""
+        """Whether the door answers within STATUS_SECONDS and its lock can be released. Never raises."""
         try:
-            return self.status().state in {DoorState.SECURED, DoorState.RELEASED}
+            status = self.status()
         except DoorError:
             return False
+        fits = status.simulated or not self._only_simulated
+        return fits and status.state in {DoorState.SECURED, DoorState.RELEASED}
 
     def release(self, grant: Grant) -> DoorReply:
         """Sends a grant and waits for its answer, to a little after its deadline at most. Never raises.
@@ -142,7 +149,7 @@ class DoorClient:
         """Hangs up; a release of this client ends. The next call connects again."""
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._owed = None, 0
+        self._connection, self._owed, self._simulated = None, 0, False
 
     def _connected(self) -> _Connection:
         if self._connection is not None and not self._connection.alive():
@@ -151,11 +158,21 @@ class DoorClient:
             self._connection = _Connection(self._path)
         return self._connection
 
+    def _fitting(self) -> _Connection:
+        """A connection to a door that grants may be sent to. What is known of a door goes with its connection."""
+        connection = self._connected()
+        if self._only_simulated and not self._simulated:
+            self.status(timeout=0.5)
+            connection = self._connected()
+            if not self._simulated:
+                raise DoorError("kiosk-door drives a real lock, and this kiosk may not")
+        return connection
+
     def _release(self, grant: Grant) -> DoorReply:
         request = ReleaseRequest(grant=GrantBody.of(grant))
         now = time.monotonic()
         until = min(max(now, grant.deadline), now + MAX_GRANT_SECONDS) + GRACE_SECONDS
-        connection = self._connected()
+        connection = self._fitting()
         connection.send(request)
         while (answer := connection.receive(until)) is not None:
             if isinstance(answer, ReplyMessage) and answer.grant_id == grant.id:
@@ -175,6 +192,7 @@ class DoorClient:
                 if isinstance(answer, StatusMessage):
                     self._owed -= 1
                     if self._owed == 0:
+                        self._simulated = answer.simulated
                         return answer.status()
         except DoorError:
             self.close()

@@ -23,8 +23,8 @@ def answered(name: str, result: DoorResult = DoorResult.RELEASED) -> bytes:
     return encode(ReplyMessage.of(DoorReply(name, result)))
 
 
-def status(state: DoorState) -> bytes:
-    return encode(StatusMessage.of(DoorStatus(state, simulated=True, started_at=1.0)))
+def status(state: DoorState, simulated: bool = True) -> bytes:
+    return encode(StatusMessage.of(DoorStatus(state, simulated, started_at=1.0)))
 
 
 @pytest.fixture
@@ -133,6 +133,22 @@ def test_without_a_door(tmp_path: Path) -> None:
 def test_ready(scripted: Script, packets: list[bytes], ready: bool) -> None:
     with DoorClient(scripted([packets])) as client:
         assert client.ready() is ready
+
+
+def test_a_kiosk_that_may_not_never_sends_a_grant_to_a_real_lock(scripted: Script) -> None:
+    real = status(DoorState.SECURED, simulated=False)
+    with DoorClient(scripted([[real], [real], []]), only_simulated=True) as client:
+        assert not client.ready()
+        reply = client.release(short())
+    assert reply.result is DoorResult.UNAVAILABLE
+    assert "real lock" in reply.reason
+
+
+def test_a_kiosk_that_may_not_asks_the_door_before_its_first_grant(scripted: Script) -> None:
+    path = scripted([[status(DoorState.SECURED)], [answered("g")], [answered("h")]])
+    with DoorClient(path, only_simulated=True) as client:
+        now = time.monotonic()
+        assert [client.release(Grant(name, now, now + 1.5)).result for name in "gh"] == [DoorResult.RELEASED] * 2
 
 
 def test_a_watcher_tells_each_change_once(scripted: Script) -> None:

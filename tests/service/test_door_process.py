@@ -164,6 +164,15 @@ def test_a_door_that_hangs_is_unavailable_and_refuses_late_what_it_finds_afterwa
     assert answered == {"hung": Refusal.LATE}
 
 
+def test_a_demonstrations_client_asks_each_door_anew(doors: Doors, grant: MakeGrant) -> None:
+    door = doors.start(release_seconds=60)
+    with DoorClient(door.socket, only_simulated=True) as client:
+        assert client.release(grant("first")).result is DoorResult.RELEASED
+        door.kill()
+        doors.start(release_seconds=60)
+        assert client.release(grant("second")).result is DoorResult.RELEASED
+
+
 def test_answers_to_questions_given_up_are_passed_over(doors: Doors, client_of: Connect, grant: MakeGrant) -> None:
     door = doors.start(release_seconds=60)
     client = client_of(door)
