@@ -11,6 +11,7 @@ import click
 from kiosk import build
 from kiosk.cameras.sources import stills
 from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
 from kiosk.evaluation import bench as timing
 from kiosk.evaluation.bench import Contest, Times, Timing
@@ -34,6 +35,8 @@ def bench(against: Path | None, wanted: int, source: Path | None, config_file: P
     of this process, with Python's own start. The last line is one JSON object.
     """
     config = settings(config_file)
+    if against and not against.is_file():
+        raise ModelError(f"{against}: there is no such file")
     way = timing.pipeline(config, load(config.models, config.policy), build.gate(config.quality))
     taken = timing.measure(way, timing.frames(_images(source)), wanted)
     contest = timing.contest(config, against, wanted) if against else None
@@ -45,7 +48,7 @@ def bench(against: Path | None, wanted: int, source: Path | None, config_file: P
 def _images(source: Path | None) -> Iterator[Image]:
     """Without end."""
     for _ in count():
-        yield from (still.image for still in stills(source)) if source else _scene()
+        yield from (still.image for still in stills(source)) if source else timing.scene()
 
 
 def _print(taken: Timing, contest: Contest | None, threads: int) -> None:

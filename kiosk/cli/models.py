@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli.console import complain, emit, json_option
+from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
 from kiosk.vision.manifest import EmbedderEntry, Entry, Manifest, PadEntry, default_folder
 from kiosk.vision.network import Network
@@ -60,7 +61,7 @@ def verify(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     bad = False
     for entry in manifest.entries:
         try:
-            Network.load(manifest, entry, threads=1)
+            Network.load(manifest, entry, ModelsConfig().threads)
         except ModelError as error:
             bad = True
             complain(str(error))

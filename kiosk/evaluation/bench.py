@@ -12,6 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from kiosk.cameras.scene import HOLD, HOLD_BEGINS, Scene
+from kiosk.cameras.story import STORY, Kind
 from kiosk.config import Config
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import KioskError, ModelError
@@ -102,6 +104,15 @@ def pipeline(config: Config, models: Models, gate: QualityGate) -> Pipeline:
         config.quality.min_face,
         door_ready=lambda: True,
     )
+
+
+def scene() -> Iterator[Image]:
+    """The demonstration's live visitors, standing before the kiosk one after another. Raises CameraError when a
+    visitor's picture is missing."""
+    view = Scene()
+    moments = [(visit, i / RATE) for visit in STORY if visit.kind is Kind.LIVE for i in range(round(HOLD * RATE))]
+    for number, (visit, t) in enumerate(moments):
+        yield view.render(visit, HOLD_BEGINS + t, number)
 
 
 def frames(images: Iterable[Image]) -> Iterator[Frame]:

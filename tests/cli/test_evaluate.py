@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from kiosk.cameras.simulated import SimulatedCamera
+from kiosk.cameras.story import VISITORS
+from kiosk.vision.manifest import Manifest, default_folder
+
+Command = Callable[..., tuple[int, list[str], list[str]]]
+
+SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared") / "faces"
+LFW = SHARED / "lfw-view1-devtest.tar"
+PAD = SHARED / "pad-00.tar"
+
+
+def paint(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)
+
+
+@pytest.fixture
+def visitors(tmp_path: Path) -> Path:
+    """The demonstration's visitors as if LFW had them, twice each: the second picture is the first in a mirror."""
+    people = [v.key for v in VISITORS]
+    for visitor in VISITORS:
+        image = SimulatedCamera.enrolment_picture(visitor)
+        paint(tmp_path / "deep" / visitor.key / f"{visitor.key}_0001.png", image)
+        paint(tmp_path / "deep" / visitor.key / f"{visitor.key}_0002.png", np.ascontiguousarray(image[:, ::-1]))
+    mated = [f"{p}\t1\t2" for p in people] * 3
+    non_mated = [f"{a}\t1\t{b}\t1" for a, b in combinations(people, 2)] * 2
+    (tmp_path / "pairs.txt").write_text("\n".join(["12", *mated, *non_mated]))
+    return tmp_path
+
+
+def test_lfw_end_to_end(visitors: Path, kiosk: Command) -> None:
+    status, out, _ = kiosk("evaluate", "lfw", visitors, "--pairs", visitors / "pairs.txt", "--all-pairs")
+    assert status == 0
+    result = json.loads(out[-1])
+    assert result["accuracy"] == 1
+    assert result["accuracy_se"] == 0
+    assert result["fte"] == 0
+    assert result["tar"] == {"0.001": 1, "0.0001": 1, "0.00001": 1, "0.000001": 1}
+    assert set(result["false_matches"].values()) == {0}
+    assert (result["pairs"], result["pictures"]) == (24, 8)
+    assert (result["mated_pairs"], result["non_mated_pairs"]) == (4, 24)
+    assert result["model_id"].startswith("kiosk-")
+    assert any("too few to rely on" in line for line in out)
+
+
+def test_lfw_json_alone(visitors: Path, kiosk: Command) -> None:
+    status, out, _ = kiosk("evaluate", "lfw", visitors, "--pairs", visitors / "pairs.txt", "--json")
+    assert status == 0
+    assert len(out) == 1
+    assert json.loads(out[0])["tar"] == {}
+
+
+def test_a_picture_without_a_face_is_an_error(visitors: Path, kiosk: Command) -> None:
+    """One of four people: three of twelve mated pairs, and six of twelve non-mated ones."""
+    key = VISITORS[0].key
+    paint(visitors / "deep" / key / f"{key}_0001.png", np.full((200, 200, 3), 128, np.uint8))
+    _, out, _ = kiosk("evaluate", "lfw", visitors, "--pairs", visitors / "pairs.txt", "--json")
+    result = json.loads(out[0])
+    assert result["fte"] == 0.125
+    # Folds differ in size: the mean over the folds is not the share of all pairs.
+    assert 0.5 < result["accuracy"] < 0.7
+
+
+@pytest.mark.parametrize("what", ["folder", "list", "picture", "face", "damaged"])
+def test_bad_input_is_one_line_and_status_2(visitors: Path, kiosk: Command, what: str) -> None:
+    root, pairs = visitors, visitors / "pairs.txt"
+    pictures = sorted(visitors.rglob("*.png"))
+    if what == "folder":
+        root = visitors / "nowhere"
+    elif what == "list":
+        pairs.write_text("12\nAnn 1 2\n")
+    elif what == "picture":
+        pictures[0].unlink()
+    elif what == "damaged":
+        pictures[0].write_bytes(pictures[0].read_bytes()[:20])
+    else:
+        for picture in pictures:
+            paint(picture, np.full((200, 200, 3), 128, np.uint8))
+    status, out, err = kiosk("evaluate", "lfw", root, "--pairs", pairs)
+    assert (status, out) == (2, [])
+    assert len(err) == 1
+
+
+def test_pad_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+    root = tmp_path / "pad"
+    for label in ("bona_fide", "attack"):
+        for visitor in VISITORS:
+            paint(root / label / f"{visitor.key}.png", SimulatedCamera.enrolment_picture(visitor))
+    paint(root / "attack" / "nobody.png", np.full((200, 200, 3), 128, np.uint8))
+    status, out, _ = kiosk("evaluate", "pad", root)
+    assert status == 0
+    result = json.loads(out[-1])
+    assert (result["bona_fides"], result["attacks"], result["no_face"]) == (4, 4, 1)
+    # The same pictures on both sides: whatever the scores are, each error of one kind is none of the other.
+    assert result["apcer"] + result["bpcer"] == 1
+    assert result["apcer_low"] <= result["apcer"] <= result["apcer_high"]
+    assert result["threshold"] in [e.threshold for e in Manifest(default_folder()).entries if e.role == "pad"]
+
+
+@pytest.mark.parametrize("sources", [["--source", "elsewhere"], []])
+def test_pad_without_a_set(kiosk: Command, tmp_path: Path, sources: list[str]) -> None:
+    for label in ("bona_fide", "attack"):
+        (tmp_path / label).mkdir()
+    status, out, err = kiosk("evaluate", "pad", tmp_path, *sources)
+    assert (status, out) == (2, [])
+    assert len(err) == 1
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not LFW.is_file(), reason="needs the shared research sets: name their folder in KIOSK_SHARED")
+def test_lfw_on_real_people(kiosk: Command, tmp_path: Path) -> None:
+    """The first 20 pairs of either kind, read from the tar."""
+    with tarfile.open(LFW) as archive:
+        content = archive.extractfile("lfw/pairsDevTest.txt")
+        assert content is not None
+        lines = content.read().decode().splitlines()
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("\n".join(["20", *lines[1:21], *lines[501:521]]))
+    status, out, _ = kiosk("evaluate", "lfw", LFW, "--pairs", pairs)
+    assert status == 0
+    result = json.loads(out[-1])
+    assert result["pairs"] == 40
+    assert result["fte"] == 0
+    assert result["accuracy"] >= 0.9
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not PAD.is_file(), reason="needs the shared research sets: name their folder in KIOSK_SHARED")
+def test_pad_on_real_people(kiosk: Command, tmp_path: Path) -> None:
+    """Eight pictures of either kind of the subject that no network of ours was trained on."""
+    for label in ("bona_fide", "print"):
+        rows = [r for r in (SHARED / "pad.csv").read_text().splitlines() if r.endswith(f",nuaa,{label},nuaa-8")]
+        assert rows
+        (tmp_path / "pad.csv").touch()
+        with (tmp_path / "pad.csv").open("a") as file:
+            file.write("" if file.tell() else "shard,path,source,label,subject\n")
+            file.writelines(row + "\n" for row in rows[:: max(1, len(rows) // 8)][:8])
+    (tmp_path / PAD.name).symlink_to(PAD)
+    status, out, _ = kiosk("evaluate", "pad", tmp_path, "--source", "nuaa")
+    assert status == 0
+    result = json.loads(out[-1])
+    assert result["bona_fides"] + result["attacks"] + result["no_face"] == 16
+    assert result["bona_fides"] > 0
+    assert result["attacks"] > 0

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kiosk.vision.manifest import Manifest, default_folder
+
+Command = Callable[..., tuple[int, list[str], list[str]]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the networks that may be damaged."""
+    copy = tmp_path / "models"
+    copy.mkdir()
+    manifest = Manifest(default_folder())
+    for name in ("manifest.toml", *(e.file for e in manifest.entries)):
+        shutil.copy(manifest.folder / name, copy / name)
+    return copy
+
+
+def test_the_networks_that_came_with_the_program_are_good(kiosk: Command) -> None:
+    status, out, err = kiosk("models", "verify")
+    assert (status, err) == (0, [])
+    assert out == [f"{name}: ok" for name in Manifest(default_folder()).names]
+
+
+def test_list_names_each_network(kiosk: Command) -> None:
+    status, out, _ = kiosk("models", "list", "--json")
+    assert status == 0
+    rows = [json.loads(line) for line in out]
+    entries = Manifest(default_folder()).entries
+    assert [(r["name"], r["role"], r["model_id"]) for r in rows] == [(e.name, e.role, e.model_id) for e in entries]
+    for row in rows:
+        assert row["bytes"] == (default_folder() / row["file"]).stat().st_size
+        assert 0 < row["threshold"] < 1
+        assert row["licence"]
+    _, lines, _ = kiosk("models", "list")
+    assert all(r["model_id"] in line and r["licence"] in line for r, line in zip(rows, lines, strict=True))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "missing"])
+def test_a_bad_network_is_one_line_and_status_2(folder: Path, kiosk: Command, damage: str) -> None:
+    entries = Manifest(folder).entries
+    path = folder / entries[0].file
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-100] if damage == "truncated" else content[:-1] + bytes([content[-1] ^ 1]))
+    status, out, err = kiosk("models", "verify", "--folder", folder)
+    assert status == 2
+    assert len(err) == 1
+    assert str(path) in err[0]
+    assert out == [f"{e.name}: ok" for e in entries[1:]]
+
+    status, out, _ = kiosk("models", "verify", "--folder", folder, "--json")
+    assert status == 2
+    assert [json.loads(line)["ok"] for line in out] == [False] + [True] * (len(entries) - 1)
+
+
+def test_a_network_that_onnxruntime_refuses(folder: Path, kiosk: Command) -> None:
+    """Its hash is the manifest's: only loading shows that it is none."""
+    entry = Manifest(folder).entries[0]
+    (folder / entry.file).write_bytes(b"")
+    text = (folder / "manifest.toml").read_text()
+    nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    (folder / "manifest.toml").write_text(text.replace(entry.sha256, nothing))
+    status, _, err = kiosk("models", "verify", "--folder", folder)
+    assert status == 2
+    assert len(err) == 1
+    assert "onnxruntime cannot load" in err[0]
+
+
+def test_a_folder_without_a_list(tmp_path: Path, kiosk: Command) -> None:
+    for command in ("list", "verify"):
+        status, _, err = kiosk("models", command, "--folder", tmp_path)
+        assert status == 2
+        assert len(err) == 1
+        assert "manifest.toml" in err[0]
+
+
+def test_list_says_that_a_file_is_missing(folder: Path, kiosk: Command) -> None:
+    (folder / Manifest(folder).entries[0].file).unlink()
+    _, out, _ = kiosk("models", "list", "--folder", folder)
+    assert "missing" in out[0]
+    _, out, _ = kiosk("models", "list", "--folder", folder, "--json")
+    assert json.loads(out[0])["bytes"] is None
