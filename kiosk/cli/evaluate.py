@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
@@ -17,12 +17,15 @@ from kiosk.domain.errors import SampleError
 from kiosk.evaluation import lfw as protocol
 from kiosk.evaluation import pad as attacks
 from kiosk.evaluation import plots
-from kiosk.evaluation.figures import Rate
+from kiosk.evaluation.figures import CrossValidation, Rate, Tar
 from kiosk.evaluation.pad import PadFigures
 from kiosk.evaluation.samples import open_samples
 from kiosk.vision.models import load
 
 T = TypeVar("T")
+
+RELIABLE = 10
+"""False matches below which a false accept rate says little."""
 
 root_argument = click.argument("root", type=click.Path(path_type=Path))
 plot_option = click.option(
@@ -66,42 +69,34 @@ def lfw(root: Path, pairs: Path, all_pairs: bool, plot: Path | None, config_file
         models = load(config.models, config.policy)
         with progress(paths) as shown:
             found = protocol.templates(shown, samples, models.detector, models.embedder)
-    missing = sum(t is None for t in found.values())
-    if missing == len(found):
-        raise SampleError(f"{root}: no face was found in any picture")
+    model_id = models.embedder_entry.model_id
     result = protocol.verify(folds, found)
     everything = protocol.all_pairs(found) if all_pairs else None
     tars = everything.tars() if everything else {}
+    missing = sum(t is None for t in found.values())
     count = sum(len(f) for f in folds)
-    threshold = float(np.mean(result.thresholds))
-    row: Row = {
-        "accuracy": round(result.accuracy, 6),
-        "accuracy_se": round(result.standard_error, 6),
-        "threshold": round(threshold, 4),
-        "fte": round(missing / len(found), 6),
-        "tar": {name: round(t.tar, 6) for name, t in tars.items()},
-        "false_matches": {name: t.false_matches for name, t in tars.items()},
-        "pairs": count,
-        "pictures": len(found),
-        "mated_pairs": int(everything.mated.size) if everything else None,
-        "non_mated_pairs": int(everything.non_mated.size) if everything else None,
-        "model_id": models.embedder_entry.model_id,
-    }
     if not as_json:
-        click.echo(f"{models.embedder_entry.model_id}: {count} pairs of {len(found)} pictures, {len(folds)} folds")
-        click.echo(f"accuracy  {_percent(result.accuracy)}, standard error {_percent(result.standard_error)}")
-        click.echo(f"threshold {threshold:.4f} in the mean of the folds")
+        click.echo(f"{model_id}: {count} pairs of {len(found)} pictures, {len(folds)} folds")
         click.echo(f"FTE       {_percent(missing / len(found))}, {missing} pictures")
-        for name, t in tars.items():
-            few = "" if t.false_matches >= 10 else ", too few to rely on"
-            click.echo(
-                f"TAR       {_percent(t.tar)} at FAR {name}, threshold {t.threshold:.4f}, "
-                f"{t.false_matches} false matches{few}"
-            )
+        _print_lfw(result, tars)
     if plot:
         mated, non_mated = (everything.mated, everything.non_mated) if everything else protocol.scores(folds, found)
-        plots.det(mated, non_mated, models.embedder_entry.model_id, plot)
-    emit(row)
+        plots.det(mated, non_mated, model_id, plot)
+    emit(
+        {
+            "accuracy": round(result.accuracy, 6),
+            "accuracy_se": round(result.standard_error, 6),
+            "threshold": round(float(np.mean(result.thresholds)), 4),
+            "fte": round(missing / len(found), 6),
+            "tar": {name: round(t.tar, 6) for name, t in tars.items()},
+            "false_matches": {name: t.false_matches for name, t in tars.items()},
+            "pairs": count,
+            "pictures": len(found),
+            "mated_pairs": int(everything.mated.size) if everything else None,
+            "non_mated_pairs": int(everything.non_mated.size) if everything else None,
+            "model_id": model_id,
+        }
+    )
 
 
 @evaluate.command()
@@ -124,7 +119,7 @@ def pad(root: Path, sources: tuple[str, ...], plot: Path | None, config_file: Pa
         chosen = attacks.select(presentations, sources)
         models = load(config.models, config.policy)
         with progress(chosen) as shown:
-            scored = list(attacks.score(shown, models.detector, models.pad))
+            scored = list(attacks.run(shown, models.detector, models.pad))
     threshold = models.pad.threshold
     overall = attacks.measure(scored, threshold)
     if not overall.apcer.trials + overall.bpcer.trials:
@@ -148,6 +143,15 @@ def pad(root: Path, sources: tuple[str, ...], plot: Path | None, config_file: Pa
             "sources": {name: _pad_row(result) for name, result in by_source.items()},
         }
     )
+
+
+def _print_lfw(result: CrossValidation, tars: Mapping[str, Tar]) -> None:
+    click.echo(f"accuracy  {_percent(result.accuracy)}, standard error {_percent(result.standard_error)}")
+    click.echo(f"threshold {np.mean(result.thresholds):.4f} in the mean of the folds")
+    for name, t in tars.items():
+        few = "" if t.false_matches >= RELIABLE else ", too few to rely on"
+        at = f"at FAR {name}, threshold {t.threshold:.4f}"
+        click.echo(f"TAR       {_percent(t.tar)} {at}, {t.false_matches} false matches{few}")
 
 
 def _pad_lines(r: PadFigures) -> str:

@@ -143,12 +143,10 @@ def central(faces: Sequence[Face], image: Image) -> Face | None:
 
 
 def template(image: Image, detector: Detector, embedder: Embedder) -> Template | None:
-    """None for a picture without a face, or with one that cannot be aligned: a failure to enrol (FTE)."""
-    face = central(detector.detect(image), image)
-    if face is None:
-        return None
+    """None for a picture without a face, or with one that a network has no use for: a failure to enrol (FTE)."""
     try:
-        return embedder.embed(image, face)
+        face = central(detector.detect(image), image)
+        return None if face is None else embedder.embed(image, face)
     except ValueError:
         return None
 
@@ -161,8 +159,14 @@ def templates(
 
 
 def verify(folds: PairList, found: Templates) -> CrossValidation:
-    """Accuracy over the list's folds. A pair with a picture without a face is an error, mated or not."""
-    return figures.cross_validate([fold_scores(fold, found) for fold in folds])
+    """Accuracy over the list's folds. A pair with a picture without a face is an error, mated or not.
+
+    Raises SampleError when no face was found in so many pictures that there is no threshold to choose.
+    """
+    try:
+        return figures.cross_validate([fold_scores(fold, found) for fold in folds])
+    except ValueError as error:
+        raise SampleError(f"no face was found in {sum(t is None for t in found.values())} pictures: {error}") from error
 
 
 def fold_scores(fold: Sequence[Pair], found: Templates) -> Fold:

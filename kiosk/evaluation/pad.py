@@ -111,14 +111,16 @@ def select(presentations: list[Presentation], sources: tuple[str, ...]) -> list[
     return [p for p in presentations if not sources or p.source in sources]
 
 
-def score(
-    presentations: Iterable[Presentation], detector: Detector, pad: PresentationAttackDetector
-) -> Iterator[Scored]:
-    """The score of the largest face of each picture, as at the door."""
+def run(presentations: Iterable[Presentation], detector: Detector, pad: PresentationAttackDetector) -> Iterator[Scored]:
+    """The score of the largest face of each picture, as at the door; 0 where a network fails: that denies there."""
     for p in presentations:
         image = p.image()
-        faces = detector.detect(image)
-        yield Scored(p.source, p.bona_fide, pad.score(image, faces[0]) if faces else math.nan)
+        try:
+            faces = detector.detect(image)
+            score = pad.score(image, faces[0]) if faces else math.nan
+        except ValueError:
+            score = 0.0
+        yield Scored(p.source, p.bona_fide, score)
 
 
 def measure(scored: list[Scored], threshold: float) -> PadFigures:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from kiosk.domain.errors import KioskError
 from kiosk.evaluation.figures import Scores, error_curve
 
@@ -18,9 +20,11 @@ def check() -> None:
 
 
 def det(mated: Scores, non_mated: Scores, title: str, path: Path) -> None:
-    """Draws a DET curve: false reject rate over false accept rate, both logarithmic. Raises KioskError when the file
-    cannot be written or its suffix is unknown."""
+    """Draws a DET curve: false reject rate over false accept rate, both logarithmic. Raises KioskError when there is
+    nothing to draw, or the file cannot be written or has an unknown suffix."""
     check()
+    if np.isnan(mated).all() or np.isnan(non_mated).all():
+        raise KioskError(f"{path}: a curve needs scores of both kinds")
     from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
 
     _, false_accepts, false_rejects = error_curve(mated, non_mated)

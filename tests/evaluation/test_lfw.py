@@ -103,6 +103,11 @@ class TestScores:
         assert result.accuracies == (1, 1, 0)
         assert np.isnan(fold_scores(bad, found).mated).all()
 
+    def test_too_few_faces_for_a_threshold(self) -> None:
+        fold = (Pair("A_0001", "A_0002", mated=True), Pair("A_0001", "B_0001", mated=False))
+        with pytest.raises(SampleError, match="no face was found in 2 pictures"):
+            verify([fold, fold], {"A_0001": unit(1), "A_0002": None, "B_0001": None})
+
     def test_all_pairs_are_every_pair_once(self) -> None:
         rng = np.random.default_rng(0)
         names = ["A_0001", "B_0001", "A_0002", "A_0003", "C_C_0001", "B_0002"]

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.domain.errors import SampleError
 from kiosk.domain.types import Box, Face, Image
-from kiosk.evaluation.pad import Scored, measure, open_set, score, select
+from kiosk.evaluation.pad import Scored, measure, open_set, run, select
 
 
 def paint(path: Path, level: int) -> None:
@@ -30,6 +30,8 @@ class LevelPad:
 
     def score(self, image: Image, face: Face) -> float:
         assert face.box.width == 8
+        if image[0, 0, 0] == 7:
+            raise ValueError("the PAD network's output is not finite")
         return float(image[0, 0, 0]) / 255
 
 
@@ -64,12 +66,19 @@ def listed(tmp_path: Path) -> Path:
 
 def test_a_folder_is_measured_end_to_end(folders: Path) -> None:
     with open_set(folders) as presentations:
-        scored = list(score(presentations, StubDetector(), LevelPad()))
+        scored = list(run(presentations, StubDetector(), LevelPad()))
     assert [s.score for s in scored if s.bona_fide] == [0.2, 1.0]
     figures = measure(scored, LevelPad.threshold)
     assert (figures.apcer.errors, figures.apcer.trials) == (1, 1)
     assert (figures.bpcer.errors, figures.bpcer.trials) == (1, 2)
     assert figures.no_face == 1
+
+
+def test_a_network_that_fails_denies(folders: Path) -> None:
+    for picture in folders.rglob("*.png"):
+        paint(picture, 7)
+    with open_set(folders) as presentations:
+        assert [s.score for s in run(presentations, StubDetector(), LevelPad())] == [0, 0, 0, 0]
 
 
 def test_a_list_with_shards(listed: Path) -> None:
