@@ -1,0 +1,114 @@
+"""The demonstration's camera: visitors who do not exist come to a door, in real time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kiosk.cameras.layers import photo
+from kiosk.cameras.scene import VISIT_SECONDS, Scene
+from kiosk.cameras.story import STORY, Visit, Visitor
+from kiosk.domain.errors import CameraError
+from kiosk.domain.types import Frame, Image
+
+GAP_SECONDS = 1.0
+"""Empty room before each visit."""
+
+
+class SimulatedOptions(BaseModel):
+    """[camera] kind = "simulated"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    fps: Annotated[float, Field(ge=1, le=60)] = 15.0
+    seed: Annotated[int, Field(ge=0)] = 0
+    loop: bool = False
+    """Whether the story begins anew at its end."""
+
+
+class SimulatedCamera:
+    """Plays a story from the first read() on. A reader that is late misses frames, as with any camera: the numbers of
+    the missed ones are left out. Raises EOFError at the story's end unless `loop`. Never meets a real lock."""
+
+    live = False
+    Options: ClassVar[type[SimulatedOptions]] = SimulatedOptions
+
+    def __init__(
+        self,
+        options: SimulatedOptions,
+        story: tuple[Visit, ...] = STORY,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._options = options
+        self._story = story
+        self._clock = clock
+        self._sleep = sleep
+        self._wall = wall
+        self._scene: Scene | None = None
+        self._begin: float | None = None
+        self._last = -1
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the story."""
+        return len(self._story) * (GAP_SECONDS + VISIT_SECONDS)
+
+    @property
+    def frames(self) -> int:
+        """Frames of the story."""
+        return round(self.seconds * self._options.fps)
+
+    def open(self) -> None:
+        """The story begins anew. Raises CameraError when a visitor's picture is missing or damaged."""
+        for visit in self._story:
+            photo(visit.visitor)
+        self._scene = Scene(self._options.seed)
+        self._begin, self._last = None, -1
+
+    def read(self, timeout: float) -> Frame:
+        """Raises CameraError when it is not open or no frame is due within `timeout` seconds, EOFError at the end."""
+        if self._scene is None:
+            raise CameraError("the simulated camera is not open")
+        now = self._clock()
+        if self._begin is None:
+            self._begin = now
+        number = max(self._last + 1, int((now - self._begin) * self._options.fps))
+        if number >= self.frames and not self._options.loop:
+            raise EOFError
+        wait = self._begin + number / self._options.fps - now
+        if wait > timeout:
+            self._sleep(timeout)
+            raise CameraError("the simulated camera has no frame yet")
+        if wait > 0:
+            self._sleep(wait)
+        self._last = number
+        captured_at, wall_at = self._clock(), self._wall()
+        visit, t = self._moment(number)
+        return Frame(self._scene.render(visit if t >= 0 else None, t, number), number, captured_at, wall_at)
+
+    def close(self) -> None:
+        """Never raises."""
+        self._scene = None
+
+    def visit_at(self, frame_number: int) -> Visit | None:
+        """Whose visit a frame belongs to; None while the room is empty before it, and after the story's end."""
+        if frame_number < 0 or (frame_number >= self.frames and not self._options.loop):
+            return None
+        visit, t = self._moment(frame_number)
+        return visit if t >= 0 else None
+
+    @staticmethod
+    def enrolment_picture(visitor: Visitor) -> Image:
+        """A clean photo of a visitor, 512 x 512, for the demonstration's gallery. Raises CameraError."""
+        return photo(visitor)
+
+    def _moment(self, number: int) -> tuple[Visit, float]:
+        """The visit, and the seconds since it began (negative: it has not begun yet)."""
+        index, t = divmod(number / self._options.fps % self.seconds, GAP_SECONDS + VISIT_SECONDS)
+        return self._story[min(int(index), len(self._story) - 1)], t - GAP_SECONDS
