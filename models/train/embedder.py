@@ -1,6 +1,7 @@
 """The embedder: train, export, measure.
 
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
+    python models/train/embedder.py teach                                    fills the teacher's cache ahead, beside it
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
     python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, threshold on held-out people
     python models/train/embedder.py train --smoke                            all of it in small, under 3 minutes
@@ -20,13 +21,13 @@ import torch
 from embedder_export import calibration_faces, export_fp32, export_int8
 from embedder_manifest import fragment
 from embedder_measure import measure
-from embedder_train import CHECKPOINT, Plan, train
+from embedder_train import CHECKPOINT, Plan, teach, train
 from faces import shared_folder
 
 MODEL = Path(__file__).resolve().parents[1] / "mobilefacenet.onnx"
 PLANS = {
     1: Plan(phase=1, steps=1200, finish=300, batch=16, rate=4e-3, decay=1e-4),
-    2: Plan(phase=2, steps=6000, finish=1000, batch=64, rate=1.5e-3, decay=0.01),
+    2: Plan(phase=2, steps=6000, finish=1000, batch=48, rate=1.5e-3, decay=0.01, features=0.2, resting=8, every=4),
 }
 
 
@@ -34,9 +35,11 @@ def plans(o: argparse.Namespace) -> list[Plan]:
     """The phases to run, changed by the options that were given."""
     chosen = [PLANS[p] for p in ([o.phase] if o.phase else [1, 2])]
     if o.smoke:
-        return [replace(p, steps=6, finish=3, batch=8, features=0.1 if p.phase == 2 else 0.0) for p in chosen]
+        return [replace(p, steps=6, finish=3, batch=8) for p in chosen]
     given = {
-        k: v for k in ("steps", "finish", "batch", "rate", "features", "frozen") if (v := getattr(o, k)) is not None
+        k: v
+        for k in ("steps", "finish", "batch", "rate", "features", "resting", "every")
+        if (v := getattr(o, k)) is not None
     }
     return [replace(p, **given) for p in chosen]
 
@@ -50,7 +53,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("do", choices=["train", "export", "measure"])
+    a.add_argument("do", choices=["teach", "train", "export", "measure"])
     a.add_argument("--shared", help="the data folder")
     a.add_argument("--work", type=Path, default=Path("work-embedder"), help="caches and checkpoints")
     a.add_argument("--threads", type=int, default=2)
@@ -62,7 +65,8 @@ def main() -> None:
     a.add_argument("--rate", type=float)
     a.add_argument("--batch", type=int)
     a.add_argument("--features", type=float, help="weight of the teacher's maps in phase 2")
-    a.add_argument("--frozen", type=int, help="leading layers of 20 that phase 2 leaves as they are")
+    a.add_argument("--resting", type=int, help="leading layers of 20 that learn only every EVERY-th step of phase 2")
+    a.add_argument("--every", type=int)
     a.add_argument("--weights", type=Path, help="what to export (default: the checkpoint's average)")
     a.add_argument("--out", type=Path, default=MODEL, help="the int8 model to write or measure")
     a.add_argument("--quick", action="store_true", help="measure on LFW only")
@@ -73,6 +77,8 @@ def main() -> None:
     if o.smoke:
         o.work, o.out = o.work / "smoke", o.work / "smoke" / "mobilefacenet.onnx"
     o.work.mkdir(parents=True, exist_ok=True)
+    if o.do == "teach":
+        teach(shared, o.work, o.threads)
     if o.do == "train":
         for plan in plans(o):
             train(plan, shared, o.work, o.threads, o.start)

@@ -133,6 +133,14 @@ def lfw(score: NDArray[np.float32], names: list[str], pairs: list[tuple[int, int
     return Lfw(view1_accuracy(score[a, b], mated), tar)
 
 
+def lfw_at(threshold: float, score: NDArray[np.float32], names: list[str]) -> tuple[float, float]:
+    """TAR and FAR over all pairs of View 1's pictures at a threshold."""
+    people = np.array([n[:-5] for n in names])
+    i, j = np.triu_indices(len(names), 1)
+    same, match = people[i] == people[j], score[i, j] >= threshold
+    return float(match[same].mean()), float(match[~same].mean())
+
+
 @dataclass(frozen=True)
 class Fmr:
     """At `score` and above, `false_matches` of `pairs` non-mated pairs match: a share of at most `fmr`."""
@@ -196,4 +204,7 @@ def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) 
     print(f"held-out people: pairs removed because the teacher takes them for one person: {removed}")
     for r in rows:
         print(f"  {r.source:8} FMR {r.fmr:g}: score {r.score:.4f}, {r.false_matches} of {r.pairs} pairs")
+    for r in worst(rows):
+        tar_at, far_at = lfw_at(r.score, cosines(templates(unit)), names)
+        print(f"at {r.score:.4f} (FMR {r.fmr:g}, worst source), all pairs of LFW: TAR {tar_at:.3f} FAR {far_at:.1e}")
     return rows

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import copy
 import math
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from embedder_teacher import Targets, Teacher
+from embedder_teacher import Targets, Teacher, first_side
 from faces import Batches, pictures, read_faces, training_faces
-from mobilefacenet import PIECES, Bottleneck, MobileFaceNet, net_input
+from mobilefacenet import PIECES, Bottleneck, MobileFaceNet, Unit, net_input
 from torch import nn
 from tqdm import tqdm
 
@@ -41,7 +44,8 @@ class Plan:
     rate: float
     decay: float  # AdamW's weight decay
     features: float = 0.0  # weight of the maps' loss (phase 2)
-    frozen: int = 0  # leading layers kept as they are (phase 2): twice as fast with 8 of 20
+    resting: int = 0  # leading layers that learn only every `every`-th step (phase 2): the others are twice as fast
+    every: int = 1
 
 
 class State:
@@ -109,7 +113,7 @@ def relative_error(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def piece_ends(teacher: Teacher, batches: Batches, n: int) -> list[torch.Tensor]:
     """The input of each piece and the output of the last, from the teacher, on n changed pictures."""
-    x, _ = batches.crops(batches.ids(n), 1.5)
+    x = batches.crops(batches.ids(n), 1.5, batches.rng.random(n) < 0.5)
     x = batches.blur(batches.blend(batches.light(x, 0.25, 20), n // 4), 0.15).clamp_(0, 255)
     e, maps = teacher.run(x, list(range(len(PIECES) - 1)))
     return [net_input(x), *maps, e[:, :, None, None]]
@@ -146,39 +150,53 @@ def block_losses(net: MobileFaceNet, teacher: Teacher, batches: Batches, n: int)
     return losses
 
 
-def forward_with_maps(net: MobileFaceNet, x: torch.Tensor, frozen: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    wanted = {2 + i for i in FEATURES}  # the bottleneck i is the layer 2 + i
-    maps = []
-    for i, layer in enumerate(net.n):
-        with torch.set_grad_enabled(i >= frozen):
-            x = layer(x)
-        if i in wanted:
-            maps.append(x)
-    return x.flatten(1), maps
+def folded(unit: Unit, x: torch.Tensor) -> torch.Tensor:
+    """A unit with its batch norm's running statistics folded into the convolution: for layers that rest."""
+    scale = unit.b.weight * torch.rsqrt(unit.b.running_var + unit.b.eps)
+    bias = unit.b.bias - unit.b.running_mean * scale
+    weight = unit.c.weight * scale[:, None, None, None]
+    y = F.conv2d(x, weight, bias, unit.c.stride, unit.c.padding, groups=unit.c.groups)
+    return y if isinstance(unit.a, nn.Identity) else y.relu_()
+
+
+@torch.no_grad()
+def resting(layers: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
+    for layer in layers:
+        y = x
+        for unit in layer.f if isinstance(layer, Bottleneck) else [layer]:
+            y = folded(unit, y)
+        x = x + y if isinstance(layer, Bottleneck) and layer.residual else y
+    return x
 
 
 def whole_losses(
-    net: MobileFaceNet, teacher: Teacher, targets: Targets, batches: Batches, plan: Plan
-) -> list[torch.Tensor]:
-    """Phase 2: 1 - cosine to the teacher, squared difference of the batch's similarities, error of the maps."""
-    n, ids = plan.batch, batches.ids(plan.batch)
-    x, flip = batches.crops(ids, 1.0)
-    blends = n // 8
-    x = batches.blend(x, blends)
-    if plan.features:  # the teacher sees the very picture: its maps must be those of this crop
-        x = batches.blur(batches.light(x, 0.2, 15), 0.1).clamp_(0, 255)
+    net: MobileFaceNet, teacher: Teacher, targets: Targets, state: State, plan: Plan
+) -> tuple[list[torch.Tensor], bool]:
+    """Phase 2: 1 - cosine to the teacher, squared difference of the batch's similarities, error of the maps.
+
+    Every `plan.every`-th step all layers learn, with the teacher's maps of the very pictures as further targets; in
+    the others the leading `plan.resting` layers rest, and the teacher's cached embeddings of the clean pictures do.
+    """
+    batches, n, full = state.batches, plan.batch, state.step % plan.every == 0
+    ids = batches.ids(n)
+    flip = first_side(ids) ^ (state.seen // (3 * len(batches.all_ids)) % 2 == 1)  # it changes after three rounds
+    x = batches.light(batches.crops(ids, 1.0, flip), 0.2, 15)
+    if full:
+        x = batches.blur(batches.blend(x, n // 4), 0.1).clamp_(0, 255)
         y, y_maps = teacher.run(x, FEATURES)
-        y = F.normalize(y)
-    else:  # the teacher saw the clean picture, the student sees a changed one
+        layers, x, kept = net.n, net_input(x), {2 + i for i in FEATURES}  # the bottleneck i is the layer 2 + i
+    else:
         y, y_maps = targets.of(ids, flip), []
-        x[-blends:] = batches.light(x[-blends:], 0.15, 12)
-        y[-blends:] = F.normalize(teacher.run(x[-blends:])[0])
-        x[:-blends] = batches.blur(batches.light(x[:-blends], 0.2, 15), 0.1).clamp_(0, 255)
-    e, z_maps = forward_with_maps(net, net_input(x), plan.frozen)
-    e = F.normalize(e)
+        x = resting(net.n[: plan.resting], net_input(batches.blur(x, 0.1)))
+        layers, kept = net.n[plan.resting :], set()
+    z_maps = []
+    for i, layer in enumerate(layers):
+        x = layer(x)
+        if i in kept:
+            z_maps.append(x)
+    e, y = F.normalize(x.flatten(1)), F.normalize(y)
     losses = [1 - (e * y).sum(1).mean(), (e @ e.T - y @ y.T).pow(2).mean()]
-    pairs = zip(z_maps, y_maps, strict=True) if plan.features else []
-    return losses + [relative_error(z, m) for z, m in pairs if z.requires_grad]
+    return losses + [relative_error(z, m) for z, m in zip(z_maps, y_maps, strict=True)], full
 
 
 def weighted(losses: list[torch.Tensor], plan: Plan) -> torch.Tensor:
@@ -186,13 +204,6 @@ def weighted(losses: list[torch.Tensor], plan: Plan) -> torch.Tensor:
         return torch.stack(losses).sum()
     total = 4 * losses[0] + 20 * losses[1]
     return total + plan.features * torch.stack(losses[2:]).sum() if losses[2:] else total
-
-
-def freeze(net: MobileFaceNet, layers: int) -> None:
-    """The leading layers: no gradient, and their batch norms keep their statistics."""
-    for i, layer in enumerate(net.n):
-        layer.requires_grad_(i >= layers)
-        layer.train(i >= layers)
 
 
 def train(plan: Plan, shared: Path, work: Path, threads: int, start: Path | None) -> Path:
@@ -216,34 +227,45 @@ def train(plan: Plan, shared: Path, work: Path, threads: int, start: Path | None
     if (plan.phase, state.step) == (1, 0):
         start_pieces(state.net, piece_ends(teacher, state.batches, 64))
         state.average.load_state_dict(state.net.state_dict())
-    freeze(state.net, plan.frozen)
     run_steps(plan, state, teacher, targets, checkpoint)
     return checkpoint
 
 
+def teach(shared: Path, work: Path, threads: int) -> None:
+    """Fills the cache of the teacher's embeddings, in an order of its own, beside a training or before it."""
+    faces = read_faces(shared)
+    x = pictures(shared, work, faces)
+    ids = np.random.default_rng(1).permutation([f.index for f in training_faces(faces)])
+    Targets(work, Teacher(shared, threads), x).fill(ids)
+
+
 def run_steps(plan: Plan, state: State, teacher: Teacher, targets: Targets, checkpoint: Path) -> None:
-    parameters: list[nn.Parameter] = [p for p in state.net.parameters() if p.requires_grad]
-    begin, saved, mean = state.step, time.monotonic(), None
+    """SIGTERM ends the run after the step at hand, with a checkpoint."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    begin, saved, means = state.step, time.monotonic(), dict[bool, torch.Tensor]()
     bar = tqdm(range(begin, plan.steps), initial=begin, total=plan.steps, desc=f"phase {plan.phase}", mininterval=20)
     for step in bar:
         for group, decay in zip(state.optimiser.param_groups, (plan.decay, 0.0), strict=True):
             group["lr"], group["weight_decay"] = rate_at(plan, step), decay
         if plan.phase == 1:
-            losses = block_losses(state.net, teacher, state.batches, plan.batch)
+            losses, full = block_losses(state.net, teacher, state.batches, plan.batch), True
         else:
-            losses = whole_losses(state.net, teacher, targets, state.batches, plan)
+            losses, full = whole_losses(state.net, teacher, targets, state, plan)
         state.optimiser.zero_grad()
         weighted(losses, plan).backward()
-        nn.utils.clip_grad_norm_(parameters, 10.0 if plan.phase == 1 else 5.0)
+        nn.utils.clip_grad_norm_(state.net.parameters(), 10.0 if plan.phase == 1 else 5.0)
         state.optimiser.step()
         state.average_weights()
         state.step, state.seen = step + 1, state.seen + plan.batch
         now = torch.stack([v.detach() for v in losses])
-        mean = now if mean is None else 0.97 * mean + 0.03 * now
+        means[full] = now if full not in means else 0.95 * means[full] + 0.05 * now
         if state.step % 50 == 0:
-            figures = " ".join(f"{v:.4f}" if plan.phase == 2 else f"{v:.2f}" for v in mean.tolist())
+            figures = " | ".join(" ".join(f"{v:.3f}" for v in m.tolist()) for m in means.values())
             bar.write(f"{time.strftime('%H:%M:%S')} phase {plan.phase} step {state.step} seen {state.seen} {figures}")
-        if time.monotonic() - saved > SAVE_SECONDS:
+        if stop.is_set() or time.monotonic() - saved > SAVE_SECONDS:
             state.save(checkpoint)
             saved = time.monotonic()
+        if stop.is_set():
+            raise SystemExit(f"stopped at step {state.step}; the next start goes on from there")
     state.save(checkpoint)

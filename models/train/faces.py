@@ -140,16 +140,15 @@ class Batches:
         taken, self.order = self.order[:n], self.order[n:]
         return taken
 
-    def crops(self, ids: NDArray[np.int64], sigma: float) -> tuple[torch.Tensor, NDArray[np.bool_]]:
-        """n x 3 x 112 x 112 float RGB 0..255, shifted by about sigma pixels, mirrored at random; and which were."""
+    def crops(self, ids: NDArray[np.int64], sigma: float, flip: NDArray[np.bool_]) -> torch.Tensor:
+        """n x 3 x 112 x 112 float RGB 0..255, shifted by about sigma pixels, mirrored where `flip` says."""
         n = len(ids)
-        flip = self.rng.random(n) < 0.5
         at = MARGIN + np.clip(np.rint(self.rng.normal(0, sigma, (n, 2))), 1 - MARGIN, MARGIN - 1).astype(int)
         out = np.empty((n, 112, 112, 3), np.uint8)
         for k, i in enumerate(ids):
             c = self.x[i, at[k, 0] : at[k, 0] + 112, at[k, 1] : at[k, 1] + 112]
             out[k] = c[:, ::-1] if flip[k] else c
-        return _rgb(out), flip
+        return _rgb(out)
 
     def _uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
         return torch.from_numpy(self.rng.uniform(low, high, shape).astype(np.float32))
