@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,12 +136,12 @@ def running(
         models = load(config.models, config.policy)
         gallery = open_gallery(home)
         stack.callback(gallery.close)
-        client = DoorClient(config.door.socket)
+        client = DoorClient(config.door.socket, only_simulated=not eye.live or gallery.demonstration)
         stack.callback(client.close)
         refuse_make_believe(eye, gallery, client.status(timeout=2.0))
-        audit = Audit(open_database(home.database))
-        audit.settle_pending(datetime.now(UTC))
-        writer = Writer(audit, clock)
+        with closing(Audit(open_database(home.database, check=False))) as audit:
+            audit.settle_pending(datetime.now(UTC))
+        writer = Writer.at(home.database, clock)
         writer.start()
         stack.callback(writer.stop)
         health = Health(clock)

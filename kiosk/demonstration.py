@@ -17,7 +17,7 @@ from pathlib import Path
 from kiosk import build
 from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 from kiosk.cameras.sources import Still
-from kiosk.cameras.story import ENDED, ENROLLED, STORY, Visit
+from kiosk.cameras.story import STORY, VISITORS, Enrolment, Visit
 from kiosk.config import AttemptConfig, CameraConfig, Config, DoorConfig, LockConfig
 from kiosk.domain.errors import DoorError
 from kiosk.domain.events import Decided, Event
@@ -101,10 +101,14 @@ def enrol_visitors(config: Config, home: Home, models: Models) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with closing(open_gallery(home)) as gallery:
         gallery.mark_demonstration()
-        for visitor in (*ENROLLED, *ENDED):
-            sample = enroller.sample(Still(visitor.name, visitor.enrolment_picture(), 0, 0.0))
+        for visitor in VISITORS:
+            if visitor.enrolment is Enrolment.NONE:
+                continue
+            picture = SimulatedCamera.enrolment_picture(visitor)
+            sample = enroller.sample(Still(visitor.name, picture, 0, 0.0))
             reference = NewReference(sample.template, models.embedder.model_id, sample.quality)
-            gallery.add_subject(visitor.name, [reference], valid_until=yesterday if visitor in ENDED else None)
+            ended = visitor.enrolment is Enrolment.ENDED
+            gallery.add_subject(visitor.name, [reference], valid_until=yesterday if ended else None)
 
 
 @contextmanager

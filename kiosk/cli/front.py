@@ -98,13 +98,14 @@ class Window:
         from kiosk.gui.bridge import Bridge  # noqa: PLC0415
         from kiosk.gui.window import KioskWindow  # noqa: PLC0415
 
-        self.bridge = Bridge()
-        self._window = KioskWindow(self.bridge, name_of, banner=banner, beat=self._beat)
+        if picture is not None:
+            _writable(picture)
         self._picture = picture
         self._turn: Callable[[], None] = lambda: None
         self._pose: float | None = None
-        if picture is not None:
-            _writable(picture)
+        self._posing = False
+        self.bridge = Bridge()
+        self._window = KioskWindow(self.bridge, name_of, banner=banner, beat=self._beat)
 
     def wait(self, kiosk: build.Kiosk, stop: Stop, full_screen: bool) -> None:
         """Qt's loop until the end of the story, a signal, or the window is closed."""
@@ -114,6 +115,7 @@ class Window:
                 self._application.quit()
 
         self._turn = turn
+        self._posing = True
         if full_screen:
             self._window.show_full_screen()
         else:
@@ -130,7 +132,7 @@ class Window:
     def _beat(self) -> None:
         """On each tick of the window: ten times a second."""
         self._turn()
-        if self._picture is not None and self._welcomed():
+        if self._picture is not None and self._posing and self._welcomed():
             self._snap()
 
     def _welcomed(self) -> bool:

@@ -79,6 +79,8 @@ class Station:
                     self._health.beat("camera")
                     self._latest.put(self._camera.read(FRAME_TIMEOUT))
                     wait = 0.5
+                    if not self._camera.live:
+                        self._latest.wait_taken(FRAME_TIMEOUT)
             except EOFError:
                 break
             except CameraError as error:

@@ -52,3 +52,21 @@ def test_a_waiting_thread_is_woken() -> None:
     latest.put(frame(7))
     thread.join(10)
     assert taken == [7]
+
+
+def test_a_recording_waits_until_its_frame_was_taken() -> None:
+    latest = LatestFrame()
+    taken: list[int] = []
+
+    def take() -> None:
+        taken.append(latest.take(10).number)
+        taken.append(latest.take(10).number)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    for number in (1, 2):
+        latest.put(frame(number))
+        latest.wait_taken(10)
+    thread.join(10)
+    assert taken == [1, 2]
+    assert latest.dropped == 0
