@@ -117,13 +117,13 @@ def _door(config: Config) -> Iterator[None]:
     socket = config.door.socket
     command = [sys.executable, "-m", "kiosk.service.door_daemon", "--socket", str(socket), "--lock", "simulated"]
     command += ["--release-seconds", str(RELEASE_SECONDS), "--until-stdin-ends"]
-    door = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603 - our own module
-    try:
-        _await_door(socket)
-        yield
-    finally:
-        door.terminate()
-        door.wait(5)
+    # The kernel closes the pipe when this process ends, in whatever way; the door ends with it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as door:  # noqa: S603 - our own
+        try:
+            _await_door(socket)
+            yield
+        finally:
+            door.terminate()
 
 
 def _await_door(socket: Path) -> None:

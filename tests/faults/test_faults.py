@@ -1,0 +1,248 @@
+"""A fault in each stage ends in a denial with its reason and a record of it, never in a grant (rule 1).
+
+All parts are the real ones: networks, gallery, audit log, threads, and kiosk-door as a process. The visitor is the
+demonstration's, who is let in when nothing is wrong: the first test shows that.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kiosk import build, demonstration
+from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
+from kiosk.config import Config
+from kiosk.domain.errors import CameraError
+from kiosk.domain.events import Decided, DoorAnswered, Event, Observed
+from kiosk.domain.types import AuditRecord, Decision, DoorResult, Frame, Reason
+from kiosk.service.door_client import DoorClient
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.home import Home
+from kiosk.vision.models import Models, load
+
+PATIENCE = 60.0
+
+
+class Visitor(SimulatedCamera):
+    """The story's first visitor, as fast as the pipeline takes the frames. `broken` makes it fail as a camera does."""
+
+    def __init__(self) -> None:
+        super().__init__(SimulatedOptions(), clock=time.monotonic, sleep=lambda _: None)
+        self.broken = False
+
+    def read(self, timeout: float) -> Frame:
+        """Raises CameraError while broken."""
+        if self.broken:
+            raise CameraError("unplugged")
+        return super().read(timeout)
+
+
+@dataclass
+class Bench:
+    """A kiosk to be broken, and what it says."""
+
+    config: Config
+    home: Home
+    models: Models
+    door: int
+    camera: Visitor = field(default_factory=Visitor)
+    events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
+    on_progress: Callable[[], None] = lambda: None
+
+    def publish(self, event: Event) -> None:
+        """As the kiosk's threads call it."""
+        if isinstance(event, Observed) and event.progress > 0:
+            self.on_progress()
+        self.events.put(event)
+
+    def next(self, kind: type) -> Event:
+        """Waits for the next event of a kind."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            event = self.events.get(timeout=max(0.0, until - time.monotonic()))
+            if isinstance(event, kind):
+                return event
+
+    def decision(self) -> Decision:
+        """The next decision."""
+        event = self.next(Decided)
+        assert isinstance(event, Decided)
+        return event.decision
+
+    def records(self) -> list[AuditRecord]:
+        """All decisions and outcomes on disk."""
+        with closing(Audit(open_database(self.home.database, read_only=True))) as audit:
+            return audit.records(kinds=("decision", "outcome"))
+
+    def sql(self, statement: str) -> None:
+        """Changes the database behind the kiosk's back."""
+        with closing(sqlite3.connect(self.home.database)) as connection, connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    config = demonstration.settings(Path("unused"))
+    return load(config.models, config.policy)
+
+
+@pytest.fixture
+def bench(models: Models, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    started: list[int] = []
+    popen = demonstration.subprocess.Popen
+
+    def remember(*args: object, **options: object) -> object:
+        process = popen(*args, **options)  # type: ignore[call-overload]
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr(demonstration.subprocess, "Popen", remember)
+    monkeypatch.setattr(demonstration, "load", lambda *_: models)
+    with demonstration.stage() as (config, home):
+        bench = Bench(config, home, models, started[0])
+        monkeypatch.setattr(build, "load", lambda *_: bench.models)
+        yield bench
+
+
+def run(bench: Bench) -> AbstractContextManager[build.Kiosk]:
+    return build.running(bench.config, bench.home, bench.publish, lambda _: None, bench.camera)
+
+
+
+class Broken:
+    """Stands where a stage was, and fails."""
+
+    threshold = 0.5
+
+    def __init__(self, model_id: str = "") -> None:
+        self.model_id = model_id
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def fail(*_: object) -> object:
+            raise RuntimeError(f"{name} is broken")
+
+        return fail
+
+
+def break_detector(bench: Bench) -> None:
+    bench.models = replace(bench.models, detector=Broken())  # type: ignore[arg-type]
+
+
+def break_pad(bench: Bench) -> None:
+    bench.models = replace(bench.models, pad=Broken())  # type: ignore[arg-type]
+
+
+def break_embedder(bench: Bench) -> None:
+    bench.models = replace(bench.models, embedder=Broken(bench.models.embedder.model_id))  # type: ignore[arg-type]
+
+
+def break_gallery(bench: Bench) -> None:
+    bench.on_progress = lambda: bench.sql("UPDATE reference SET template = zeroblob(157)")
+
+
+def break_audit(bench: Bench) -> None:
+    bench.sql(
+        "CREATE TRIGGER broken BEFORE INSERT ON audit WHEN NEW.outcome = 'granted' "
+        "BEGIN SELECT RAISE(ABORT, 'injected'); END"
+    )
+
+
+def break_camera(bench: Bench) -> None:
+    def unplug() -> None:
+        bench.camera.broken = True
+
+    bench.on_progress = unplug
+
+
+def kill_door(bench: Bench) -> None:
+    def kill() -> None:
+        bench.on_progress = lambda: None
+        os.kill(bench.door, signal.SIGKILL)
+
+    bench.on_progress = kill
+
+
+def freeze_door(bench: Bench) -> None:
+    def freeze() -> None:
+        bench.on_progress = lambda: None
+        os.kill(bench.door, signal.SIGSTOP)
+
+    bench.on_progress = freeze
+
+
+def test_without_a_fault_the_visitor_is_let_in(bench: Bench) -> None:
+    with run(bench):
+        decision = bench.decision()
+        answer = bench.next(DoorAnswered)
+    assert decision.granted
+    assert isinstance(answer, DoorAnswered)
+    assert answer.reply.result is DoorResult.RELEASED
+    assert [(r.kind, r.outcome, r.grant_id) for r in bench.records()] == [
+        ("decision", "granted", decision.id),
+        ("outcome", "released", decision.id),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [
+        (break_camera, Reason.CAMERA_UNAVAILABLE),
+        (break_detector, Reason.DETECTOR_FAULT),
+        (break_pad, Reason.PAD_FAULT),
+        (break_embedder, Reason.EMBEDDER_FAULT),
+        (break_gallery, Reason.GALLERY_FAULT),
+        (break_audit, Reason.AUDIT_UNAVAILABLE),
+        (kill_door, Reason.DOOR_UNAVAILABLE),
+        (freeze_door, Reason.DOOR_UNAVAILABLE),
+    ],
+)
+def test_a_fault_is_a_denial_and_is_recorded(bench: Bench, break_it: Callable[[Bench], None], reason: Reason) -> None:
+    bench.config = bench.config.model_copy(
+        update={"attempt": bench.config.attempt.model_copy(update={"needed": 5, "window": 5})}
+    )
+    break_it(bench)
+    try:
+        with run(bench):
+            decision = bench.decision()
+    finally:
+        if break_it is freeze_door:
+            os.kill(bench.door, signal.SIGCONT)
+    assert (decision.granted, decision.reason) == (False, reason)
+    assert (decision.id, "refused", reason.value) in {(r.grant_id, r.outcome, r.reason) for r in bench.records()}
+    assert not any(r.outcome in {"granted", "released"} for r in bench.records())
+
+
+@pytest.mark.parametrize("network", ["detector", "pad", "embedder"])
+def test_a_network_that_gives_no_numbers_grants_nothing(
+    bench: Bench, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = getattr(bench.models, network)
+    part = stage._networks[0][0] if network == "pad" else stage._network
+    real = part.run_batch
+    monkeypatch.setattr(part, "run_batch", lambda batch: np.full_like(real(batch), np.nan))
+    with run(bench):
+        decision = bench.decision()
+    assert not decision.granted
+    assert decision.reason.value == f"{network}_fault"
+
+
+def test_a_door_that_comes_back_is_used_again(bench: Bench) -> None:
+    with DoorClient(bench.config.door.socket) as client:
+        assert client.ready()
+        os.kill(bench.door, signal.SIGSTOP)
+        assert not client.ready()
+        os.kill(bench.door, signal.SIGCONT)
+        deadline = time.monotonic() + PATIENCE
+        while not client.ready():
+            assert time.monotonic() < deadline
