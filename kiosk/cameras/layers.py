@@ -18,6 +18,9 @@ CANVAS = 512
 EYES = (256.0, 172.0)
 """Where the point between the eyes lies in a visitor's picture; the eyes are 64 px apart."""
 
+BODY_BELOW = 96
+"""Rows by which a body goes on below its picture."""
+
 Layer = NDArray[np.uint8]
 """H x W x 4: BGR multiplied by alpha, and alpha."""
 Plane = NDArray[np.float32]
@@ -49,15 +52,29 @@ def visitor_picture(visitor: Visitor) -> tuple[NDArray[np.float32], Plane]:
     return image[:, :, :3].astype(np.float32), image[:, :, 3].astype(np.float32) / np.float32(255)
 
 
-def turned(picture: NDArray[np.float32], matte: Plane, yaw: float) -> tuple[NDArray[np.float32], Plane]:
-    """The visitor with the head turned by about `yaw` degrees: near parts of the head move further than far ones."""
-    y, x = np.mgrid[:CANVAS, :CANVAS].astype(np.float32)
+def visitor_layer(visitor: Visitor) -> Layer:
+    """The visitor in the room's light, the body going on below the picture. Raises CameraError as above."""
+    picture, matte = visitor_picture(visitor)
+    side = 1.05 - 0.17 * np.linspace(0, 1, CANVAS)  # the window is on the left
+    lit = picture * side[None, :, None] * np.array([1.0, 0.985, 0.96])
+    layer = premultiplied(_float(lit), matte)
+    return np.asarray(cv2.copyMakeBorder(layer, 0, BODY_BELOW, 0, 0, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def head_depth() -> tuple[Plane, Plane, Plane]:
+    """(depth, x, y) over a visitor's layer: how far a point moves when the head turns (0..1.35), and the grid."""
+    y, x = np.mgrid[: CANVAS + BODY_BELOW, :CANVAS].astype(np.float32)
     u, v = (x - EYES[0]) / 95, (y - EYES[1] - 25) / 135
     depth = np.sqrt(np.clip(1 - u * u - v * v, 0, 1))
     nose = 0.35 * np.exp(-(((x - EYES[0]) / 22) ** 2) - ((y - EYES[1] - 42) / 30) ** 2)
-    shift = np.float32(95 * np.sin(np.radians(yaw))) * cv2.GaussianBlur((depth + nose).astype(np.float32), (0, 0), 6)
-    both = cv2.remap(np.dstack([picture, matte]), x - shift.astype(np.float32), y, cv2.INTER_LINEAR)
-    return _float(both[:, :, :3]), _float(both[:, :, 3])
+    return _float(cv2.GaussianBlur(depth + nose, (0, 0), 6)), x, y
+
+
+def turned(layer: Layer, depth: tuple[Plane, Plane, Plane], yaw: float) -> Layer:
+    """The visitor with the head turned by about `yaw` degrees: near parts of the head move further than far ones."""
+    shift, x, y = depth
+    moved = x - shift * np.float32(95 * np.sin(np.radians(yaw)))
+    return np.asarray(cv2.remap(layer, moved, y, cv2.INTER_LINEAR), np.uint8)
 
 
 def noise(rng: np.random.Generator, height: int, width: int, sigma: float) -> Plane:
@@ -104,10 +121,32 @@ def photo(visitor: Visitor) -> Image:
     return _bytes(shown)
 
 
+def _thumb(canvas: NDArray[np.float32], alpha: Plane, edge: int, row: int, side: int) -> None:
+    """A thumb from behind the sheet's edge, and the ball of the hand outside it."""
+    skin = np.array([118, 142, 188], np.float32)
+    shape = np.zeros(alpha.shape, np.uint8)
+    cv2.ellipse(shape, (edge + side * 26, row + 26), (26, 40), side * -24, 0, 360, 255, -1)
+    for k, thick in enumerate((34, 32, 29, 26)):
+        a = (edge + side * (24 - 17 * k), row + 18 - 7 * k)
+        b = (edge + side * (7 - 17 * k), row + 11 - 7 * k)
+        cv2.line(shape, a, b, 255, thick)
+    soft = cv2.GaussianBlur(shape, (0, 0), 1.0).astype(np.float32) / 255
+    # Round: bright in the middle and from above, dark at the rim; a shadow on the paper below.
+    inner = cv2.GaussianBlur(cv2.distanceTransform(shape, cv2.DIST_L2, 5), (0, 0), 2)
+    light = 0.55 + 0.5 * np.sqrt(np.clip(inner / 15, 0, 1)) - 0.15 * np.roll(1 - soft, 5, 0)
+    shadow = cv2.GaussianBlur(np.roll(soft, 7, 0), (0, 0), 6)
+    canvas *= (1 - 0.45 * shadow * (1 - soft))[..., None]
+    nail = np.zeros_like(soft)
+    cv2.ellipse(nail, (edge - side * 44, row - 14), (10, 7), side * 24, 0, 360, 1.0, -1)
+    tone = light[..., None] * (skin + cv2.GaussianBlur(nail, (0, 0), 1.5)[..., None] * np.array([26, 22, 14]))
+    canvas[:] = canvas * (1 - soft[..., None]) + tone * soft[..., None]
+    np.maximum(alpha, soft, out=alpha)
+
+
 PAPER = (300, 380)
 """Width and height of a print in a scene, before it is tilted."""
 PAPER_EYES = (150.0, 150.0)
-PAPER_MARGIN = 40
+PAPER_MARGIN = 64
 """Room around the sheet for the fingers that hold it."""
 
 
@@ -134,12 +173,5 @@ def print_of(visitor: Visitor, rng: np.random.Generator) -> Layer:
     canvas[pad:-pad, pad:-pad] = sheet
     alpha[pad:-pad, pad:-pad] = 1
     for side in (-1, 1):
-        edge = pad if side < 0 else pad + width
-        for k in range(2 if side < 0 else 1):
-            row = pad + height - 80 + 30 * k
-            tip = (edge - side * 40, row - 8)
-            for thick, tone in ((27, 0.72), (22, 0.95), (12, 1.03)):
-                colour = tuple(float(c * tone) for c in (128, 152, 198))
-                cv2.line(canvas, (edge + side * 30, row + 10), tip, colour, thick, cv2.LINE_AA)
-            cv2.line(alpha, (edge + side * 30, row + 10), tip, 1.0, 27, cv2.LINE_AA)
+        _thumb(canvas, alpha, pad if side < 0 else pad + width, pad + height - 70 + 12 * side, side)
     return premultiplied(_float(cv2.GaussianBlur(canvas, (0, 0), 0.8)), _float(cv2.GaussianBlur(alpha, (0, 0), 0.8)))

@@ -15,19 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.cameras.layers import (
-    CANVAS,
     EYES,
     HEIGHT,
     PAPER_EYES,
     PAPER_MARGIN,
     WIDTH,
     Layer,
+    head_depth,
     noise,
-    premultiplied,
     print_of,
     room,
     turned,
-    visitor_picture,
+    visitor_layer,
 )
 from kiosk.cameras.story import Kind, Visit, Visitor
 from kiosk.domain.types import Image
@@ -37,6 +36,7 @@ APPROACH, HOLD, TURN, LEAVE = 0.9, 2.5, 0.6, 0.5
 VISIT_SECONDS = APPROACH + HOLD + TURN + LEAVE
 HOLD_BEGINS, HOLD_ENDS = APPROACH, APPROACH + HOLD
 
+_LIFT = 8
 _YAW_STEP = 0.75
 """Degrees between the views of a turning head that are drawn; each is drawn once."""
 
@@ -83,9 +83,19 @@ class Scene:
         self._room = room(rng)
         self._light = self._gradient()
         self._grain = self._noise_tile(rng)
+        self._depth = head_depth()
+        self._visitor = lru_cache(maxsize=8)(visitor_layer)
         self._view = lru_cache(maxsize=64)(self._draw_view)
         self._print = lru_cache(maxsize=2)(self._draw_print)
         self._holder = lru_cache(maxsize=2)(self._draw_holder)
+
+    def prepare(self, story: tuple[Visit, ...]) -> None:
+        """Draws ahead what takes long. Raises CameraError when a visitor's picture cannot be read."""
+        for visit in story:
+            self._visitor(visit.visitor)
+            if visit.kind is Kind.PRINT:
+                self._print(visit.visitor)
+                self._holder(visit.visitor)
 
     def render(self, visit: Visit | None, t: float, number: int) -> Image:
         """480 x 640 x 3, BGR. `t`: seconds since the visit began; `number`: of the frame, it chooses the noise.
@@ -104,20 +114,16 @@ class Scene:
     # What is drawn once
 
     def _draw_view(self, visitor: Visitor, step: int) -> Layer:
-        picture, matte = visitor_picture(visitor)
-        picture, matte = turned(picture, matte, step * _YAW_STEP)
-        side = 1.05 - 0.17 * np.linspace(0, 1, CANVAS, dtype=np.float32)  # the window is on the left
-        return premultiplied(picture * side[None, :, None] * np.array([1.0, 0.985, 0.96], np.float32), matte)
+        return turned(self._visitor(visitor), self._depth, step * _YAW_STEP)
 
     def _draw_print(self, visitor: Visitor) -> Layer:
         return print_of(visitor, np.random.default_rng(self._seed + 1))
 
     def _draw_holder(self, visitor: Visitor) -> Layer:
-        """Somebody's body; the print hides the head."""
-        picture, matte = visitor_picture(visitor)
-        matte = matte * (np.arange(CANVAS)[:, None] > EYES[1] + 110)
-        mirrored = picture[:, ::-1] * np.array([0.5, 0.55, 0.6], np.float32)
-        return premultiplied(mirrored, matte[:, ::-1].astype(np.float32))
+        """Somebody's body in dark clothes; the print hides the head."""
+        body = self._visitor(visitor)[:, ::-1] * np.array([0.5, 0.55, 0.6, 1.0])
+        body[: int(EYES[1]) + 110] = 0
+        return np.asarray(body, np.uint8)
 
     def _show_print(self, image: Image, visitor: Visitor, at: Pose, t: float) -> None:
         body = Pose(at.x + 12, at.y - 14, at.scale, 0, 0)
@@ -138,13 +144,13 @@ class Scene:
         return np.repeat(np.clip(np.sqrt(light) * 220, 0, 255).astype(np.uint8)[..., None], 3, 2)
 
     @staticmethod
-    def _noise_tile(rng: np.random.Generator) -> NDArray[np.int16]:
+    def _noise_tile(rng: np.random.Generator) -> Image:
         """Sensor noise after the camera's own smoothing, mostly in brightness. In the square root's scale shot noise
-        is the same everywhere."""
+        is the same everywhere. Lifted by _LIFT, so that bytes can hold it."""
         h, w = HEIGHT + 128, WIDTH + 128
-        grey = noise(rng, h, w, 0.6)
-        tile = np.dstack([1.3 * grey + 0.9 * noise(rng, h, w, 1.1) for _ in range(3)])
-        return np.round(tile).astype(np.int16)
+        grey = noise(rng, h, w, 0.55)
+        tile = np.dstack([0.8 * grey + 0.55 * noise(rng, h, w, 1.0) for _ in range(3)])
+        return np.asarray(np.clip(np.round(tile) + _LIFT, 0, 2 * _LIFT), np.uint8)
 
     def _expose(self, image: Image, t: float, number: int) -> Image:
         """Lens, light and sensor. Multiplications and shot noise are done on square roots, in tables of 256."""
@@ -155,10 +161,11 @@ class Scene:
         roots = np.sqrt(np.clip(levels[:, None] * gains, 0, 255) * 255)
         shift = int(160 + 150 * math.sin(0.31 * t))
         dy, dx = (number * 61) % 128, (number * 97) % 127
-        light = cv2.LUT(cv2.GaussianBlur(image, (3, 3), 0.7), np.round(roots).astype(np.uint8)[None])
+        light = cv2.LUT(cv2.GaussianBlur(image, (3, 3), 0.55), np.round(roots).astype(np.uint8)[None])
         light = cv2.multiply(light, self._light[:, shift : shift + WIDTH], scale=1 / 220)
-        light = cv2.add(light, self._grain[dy : dy + HEIGHT, dx : dx + WIDTH], dtype=cv2.CV_8U)
-        return np.asarray(cv2.LUT(light, np.round(levels**2 / 255).astype(np.uint8)), np.uint8)
+        light = cv2.add(light, self._grain[dy : dy + HEIGHT, dx : dx + WIDTH])
+        squares = np.clip(levels - _LIFT, 0, 255) ** 2 / 255
+        return np.asarray(cv2.LUT(light, np.round(squares).astype(np.uint8)), np.uint8)
 
 
 def _placed(at: Pose, eyes: tuple[float, float]) -> NDArray[np.float64]:
@@ -169,11 +176,12 @@ def _placed(at: Pose, eyes: tuple[float, float]) -> NDArray[np.float64]:
 
 
 def _over(image: Image, layer: Layer, matrix: NDArray[np.float64]) -> None:
-    """Draws a layer onto the image, in place. A body goes on below its picture."""
-    if matrix.shape == (2, 3):
-        warped = cv2.warpAffine(layer, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    else:
-        warped = cv2.warpPerspective(layer, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
+    """Draws a layer onto the image, in place."""
+    warp = cv2.warpAffine if matrix.shape == (2, 3) else cv2.warpPerspective
+    warped = warp(layer, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
+    x, y, w, h = cv2.boundingRect(cv2.extractChannel(warped, 3))
+    part, warped = image[y : y + h, x : x + w], warped[y : y + h, x : x + w]
+    if part.size == 0:
+        return
     rest = cv2.cvtColor(255 - cv2.extractChannel(warped, 3), cv2.COLOR_GRAY2BGR)
-    cv2.multiply(image, rest, dst=image, scale=1 / 255)
-    cv2.add(image, cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR), dst=image)
+    part[:] = cv2.add(cv2.multiply(part, rest, scale=1 / 255), cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR))

@@ -66,9 +66,9 @@ class SimulatedCamera:
 
     def open(self) -> None:
         """The story begins anew. Raises CameraError when a visitor's picture is missing or damaged."""
-        for visit in self._story:
-            photo(visit.visitor)
-        self._scene = Scene(self._options.seed)
+        scene = Scene(self._options.seed)
+        scene.prepare(self._story)
+        self._scene = scene
         self._begin, self._last = None, -1
 
     def read(self, timeout: float) -> Frame:
