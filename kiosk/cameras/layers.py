@@ -121,32 +121,29 @@ def photo(visitor: Visitor) -> Image:
     return _bytes(shown)
 
 
-def _thumb(canvas: NDArray[np.float32], alpha: Plane, edge: int, row: int, side: int) -> None:
-    """A thumb from behind the sheet's edge, and the ball of the hand outside it."""
-    skin = np.array([118, 142, 188], np.float32)
-    shape = np.zeros(alpha.shape, np.uint8)
-    cv2.ellipse(shape, (edge + side * 26, row + 26), (26, 40), side * -24, 0, 360, 255, -1)
-    for k, thick in enumerate((34, 32, 29, 26)):
-        a = (edge + side * (24 - 17 * k), row + 18 - 7 * k)
-        b = (edge + side * (7 - 17 * k), row + 11 - 7 * k)
-        cv2.line(shape, a, b, 255, thick)
-    soft = cv2.GaussianBlur(shape, (0, 0), 1.0).astype(np.float32) / 255
-    # Round: bright in the middle and from above, dark at the rim; a shadow on the paper below.
-    inner = cv2.GaussianBlur(cv2.distanceTransform(shape, cv2.DIST_L2, 5), (0, 0), 2)
-    light = 0.55 + 0.5 * np.sqrt(np.clip(inner / 15, 0, 1)) - 0.15 * np.roll(1 - soft, 5, 0)
-    shadow = cv2.GaussianBlur(np.roll(soft, 7, 0), (0, 0), 6)
-    canvas *= (1 - 0.45 * shadow * (1 - soft))[..., None]
-    nail = np.zeros_like(soft)
-    cv2.ellipse(nail, (edge - side * 44, row - 14), (10, 7), side * 24, 0, 360, 1.0, -1)
-    tone = light[..., None] * (skin + cv2.GaussianBlur(nail, (0, 0), 1.5)[..., None] * np.array([26, 22, 14]))
-    canvas[:] = canvas * (1 - soft[..., None]) + tone * soft[..., None]
-    np.maximum(alpha, soft, out=alpha)
+def _fingers(canvas: NDArray[np.float32], alpha: Plane, edge: int, row: int, side: int) -> None:
+    """Four fingers that reach around the sheet's edge from behind; the lowest is the little one."""
+    skin = np.array([112, 136, 180])
+    for k, (reach, thick) in enumerate(((25, 17), (31, 18), (28, 17), (19, 14))):
+        y = row + 18 * k
+        shape = np.zeros(alpha.shape, np.uint8)
+        cv2.line(shape, (edge + side * 13, y + 2), (edge - side * reach, y - 2 + k), 255, thick)
+        soft = cv2.GaussianBlur(shape, (0, 0), 0.9).astype(np.float32) / 255
+        depth = cv2.GaussianBlur(cv2.distanceTransform(shape, cv2.DIST_L2, 5), (0, 0), 1.5)
+        light = 0.50 + 0.52 * np.sqrt(np.clip(depth / thick * 2, 0, 1)) - 0.12 * np.roll(1 - soft, 4, 0)
+        shadow = cv2.GaussianBlur(np.roll(soft, 5, 0), (0, 0), 4)
+        canvas *= (1 - 0.4 * shadow * (1 - soft))[..., None]
+        nail = np.zeros_like(soft)
+        cv2.ellipse(nail, (edge - side * (reach - 1), y - 3 + k), (6, 4), 0, 0, 360, 1.0, -1)
+        tone = light[..., None] * (skin + cv2.GaussianBlur(nail, (0, 0), 1.2)[..., None] * np.array([34, 28, 18]))
+        canvas[:] = canvas * (1 - soft[..., None]) + tone * soft[..., None]
+        np.maximum(alpha, soft, out=alpha)
 
 
 PAPER = (300, 380)
 """Width and height of a print in a scene, before it is tilted."""
 PAPER_EYES = (150.0, 150.0)
-PAPER_MARGIN = 64
+PAPER_MARGIN = 40
 """Room around the sheet for the fingers that hold it."""
 
 
@@ -173,5 +170,5 @@ def print_of(visitor: Visitor, rng: np.random.Generator) -> Layer:
     canvas[pad:-pad, pad:-pad] = sheet
     alpha[pad:-pad, pad:-pad] = 1
     for side in (-1, 1):
-        _thumb(canvas, alpha, pad if side < 0 else pad + width, pad + height - 70 + 12 * side, side)
+        _fingers(canvas, alpha, pad if side < 0 else pad + width, pad + height - 120 + 14 * side, side)
     return premultiplied(_float(cv2.GaussianBlur(canvas, (0, 0), 0.8)), _float(cv2.GaussianBlur(alpha, (0, 0), 0.8)))
