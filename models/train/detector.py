@@ -6,9 +6,9 @@
     python detector.py --work FOLDER --smoke
 
 Phase 1 (block by block): every block learns the teacher's own mapping from the teacher's own input to it, all blocks
-in the same step. Phase 2 (end to end): the whole network towards the teacher's raw maps, positions on faces weighted
-most, landmarks relative to the face's size, and every block's output still towards the teacher's. The training takes
-about an hour on one core; it goes on from its last checkpoint when it is started again.
+in the same step; then channels stuck in a poor minimum are solved by least squares. Phase 2 (end to end): the whole
+network towards the teacher's raw maps, positions on faces weighted most, landmarks relative to the face's size, and
+every block's output still towards the teacher's. The training goes on from its last checkpoint when started again.
 
 Needs torch onnx onnxruntime opencv-python-headless numpy tqdm.
 """
@@ -30,6 +30,7 @@ import onnx
 import torch
 from detector_measure import Found, Network, measure, suppress, teacher_agreement
 from detector_net import Detector, Runtime, Teacher, decode, session
+from detector_refit import refit
 from detector_scenes import Image, Picture, Scenes, load_aligned, load_frames, pad_to_32
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -136,6 +137,8 @@ def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int) -> 
         if step == plan.blockwise:
             mean = None
             optimiser.state.clear()
+            bar.write(f"{refit(net, *teacher(torch.from_numpy(scenes.batch(steps, 16, 384, 384)), 0))} channels solved")
+            average.load_state_dict(net.state_dict())
         net.train()
         if step >= plan.blockwise // 2:
             freeze_statistics(net)
@@ -232,7 +235,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="all steps on a few pictures, under two minutes")
     steps = parser.add_subparsers(dest="step")
     training = steps.add_parser("train")
-    training.add_argument("--blockwise", type=int, default=2750, help="steps of phase 1")
+    training.add_argument("--blockwise", type=int, default=2500, help="steps of phase 1")
     training.add_argument("--endtoend", type=int, default=900, help="steps of phase 2")
     for name in ("export", "measure"):
         steps.add_parser(name).add_argument("file", type=Path)
