@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ import numpy as np
 
 from kiosk.domain.errors import SampleError
 from kiosk.domain.types import Image
+
+# FFmpeg and OpenCV would write lines of their own on standard error for a damaged clip, where one line of ours says
+# what to do. -8 is AV_LOG_QUIET.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
 CLIPS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"})

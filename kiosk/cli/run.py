@@ -43,13 +43,14 @@ def run(
     runs once; the exit status is 0 if every decision of it was the expected one.
     """
     found = config.find(config_file)
+    settings = config.read(found) if found is not None else None
     seen = not headless and display_available()
     if not seen and not headless:
         complain("no display answers: running without a window, as with --headless")
-    if found is None:
+    if settings is None:
         good = _demonstrate(seen, screenshot, full_screen, as_json)
     else:
-        good = _serve(config.read(found), Home(ctx.obj), seen, screenshot, full_screen, as_json)
+        good = _serve(settings, Home(ctx.obj), seen, screenshot, full_screen, as_json)
     ctx.exit(0 if good else 1)
 
 

@@ -1,28 +1,79 @@
+"""Commands as a user gives them, in this process; pictures of the demonstration's visitors, who do not exist."""
+
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
 
+import cv2
 import pytest
 
 from kiosk.__main__ import main
+from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
+from kiosk.cameras.sources import stills
+from kiosk.cameras.story import VISITORS
 
 
-class Command:
-    """`kiosk` in this process, from its arguments to its exit status."""
+@dataclass(frozen=True)
+class Result:
+    """What a command gave."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
+    status: int
+    out: str
+    err: str
 
-    def __call__(self, *arguments: object) -> tuple[int, list[str], list[str]]:
-        """Exit status, lines of standard output, lines of standard error."""
-        self._monkeypatch.setattr(sys, "argv", ["kiosk", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = self._capsys.readouterr()
-        return int(ended.value.code or 0), out.splitlines(), err.splitlines()
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """Its output as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Command = Callable[..., Result]
 
 
 @pytest.fixture
-def kiosk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capsys)
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def kiosk(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """`kiosk("subjects", "list")` runs it with a home of its own."""
+
+    def run(*arguments: str | Path, at: Path | None = None) -> Result:
+        monkeypatch.setattr(sys, "argv", ["kiosk", "--home", str(at or home), *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capfd.readouterr()
+        return Result(int(stop.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A photograph of each visitor, by the visitor's key."""
+    folder = tmp_path_factory.mktemp("portraits")
+    for visitor in VISITORS:
+        cv2.imwrite(str(folder / f"{visitor.key}.png"), SimulatedCamera.enrolment_picture(visitor))
+    return {v.key: folder / f"{v.key}.png" for v in VISITORS}
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The story's first visit, five seconds of it."""
+    path = tmp_path_factory.mktemp("clips") / "ada.avi"
+    ticks = count()
+    camera = SimulatedCamera(SimulatedOptions(), clock=lambda: next(ticks) / 100, sleep=lambda _: None)
+    camera.open()
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15.0, (640, 480))
+    for _ in range(75):
+        writer.write(camera.read(60.0).image)
+    writer.release()
+    assert sum(1 for _ in stills(path)) == 75
+    return path

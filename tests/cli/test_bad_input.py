@@ -1,0 +1,193 @@
+"""Bad input: one clear line, exit status 2, no traceback, and nothing lost."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from kiosk.vision.manifest import default_folder
+
+Command = Callable[..., Any]
+Result = Any
+"""conftest.Result: pytest's importlib mode keeps test modules from importing one another."""
+
+
+def refused(result: Result, *words: str) -> None:
+    """One line on standard error with these words, and status 2."""
+    assert result.status == 2, result
+    assert result.err.count("\n") == 1, result.err
+    assert "Traceback" not in result.err + result.out
+    for word in words:
+        assert word in result.err, result.err
+
+
+@pytest.fixture
+def enrolled(kiosk: Command, portraits: dict[str, Path]) -> Command:
+    assert kiosk("enrol", "--name", "Ada", portraits["ada"]).status == 0
+    return kiosk
+
+
+def names(kiosk: Command) -> list[object]:
+    return [row["name"] for row in kiosk("subjects", "list", "--json").rows]
+
+
+def test_an_unreadable_picture(enrolled: Command, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"\xff\xd8\xff no picture at all")
+    refused(enrolled("enrol", "--name", "Eve", bad), "bad.jpg", "not a readable picture")
+    refused(enrolled("identify", bad), "bad.jpg", "not a readable picture")
+    refused(enrolled("enrol", "--name", "Eve", tmp_path / "gone.jpg"), "no such file")
+    assert names(enrolled) == ["Ada"]
+
+
+def test_a_picture_without_a_face(enrolled: Command, tmp_path: Path) -> None:
+    wall = tmp_path / "wall.png"
+    cv2.imwrite(str(wall), np.full((480, 640, 3), 127, np.uint8))
+    refused(enrolled("enrol", "--name", "Eve", wall), "wall.png", "no face")
+    refused(enrolled("identify", wall), "no face")
+    assert names(enrolled) == ["Ada"]
+
+
+def test_two_faces_on_a_picture(enrolled: Command, portraits: dict[str, Path], tmp_path: Path) -> None:
+    both = tmp_path / "both.png"
+    pictures = [cv2.resize(cv2.imread(str(portraits[k])), (640, 480)) for k in ("ben", "cleo")]
+    cv2.imwrite(str(both), np.hstack(pictures))
+    refused(enrolled("enrol", "--name", "Ben", both), "both.png", "faces are found")
+    assert names(enrolled) == ["Ada"]
+
+
+def test_a_face_too_small(enrolled: Command, portraits: dict[str, Path], tmp_path: Path) -> None:
+    small = tmp_path / "small.png"
+    canvas = np.full((480, 640, 3), 127, np.uint8)
+    canvas[100:260, 100:260] = cv2.resize(cv2.imread(str(portraits["ben"])), (160, 160))
+    cv2.imwrite(str(small), canvas)
+    refused(enrolled("enrol", "--name", "Ben", small), "small.png", "too small")
+
+
+def test_somebody_enrolled_already(enrolled: Command, portraits: dict[str, Path]) -> None:
+    refused(enrolled("enrol", "--name", "Ada again", portraits["ada"]), "looks like Ada")
+    assert names(enrolled) == ["Ada"]
+
+
+def test_two_people_as_one(kiosk: Command, portraits: dict[str, Path]) -> None:
+    refused(kiosk("enrol", "--name", "Two", portraits["ada"], portraits["ben"]), "does not match")
+
+
+def test_a_clip_that_ends_in_the_middle(enrolled: Command, clip: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.avi"
+    content = clip.read_bytes()
+    broken.write_bytes(content[: len(content) * 2 // 3])
+    result = enrolled("replay", "--json", broken)
+    assert result.rows, "what was read before the damage was decided"
+    refused(result, "broken.avi", "damaged")
+    refused(enrolled("enrol", "--name", "Eve", broken), "damaged")
+    assert names(enrolled) == ["Ada"]
+
+
+def test_no_clip_at_all(enrolled: Command, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"nothing")
+    refused(enrolled("replay", bad), "bad.mp4", "not a readable clip")
+    refused(enrolled("replay", tmp_path), "holds no pictures")
+
+
+@pytest.mark.parametrize("name", ["face-detector.onnx", "mobilefacenet.onnx"])
+@pytest.mark.parametrize("damage", ["truncated", "altered", "gone"])
+def test_a_damaged_model(kiosk: Command, portraits: dict[str, Path], tmp_path: Path, name: str, damage: str) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(default_folder(), folder, ignore=shutil.ignore_patterns("train", "*.md"))
+    content = (folder / name).read_bytes()
+    if damage == "gone":
+        (folder / name).unlink()
+    else:
+        changed = content[:-10] if damage == "truncated" else content[:-1] + bytes([content[-1] ^ 1])
+        (folder / name).write_bytes(changed)
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[models]\nfolder = "{folder}"\n')
+    refused(kiosk("enrol", "--config", config, "--name", "Ada", portraits["ada"]), name, "install the package again")
+
+
+def test_a_wrong_key(enrolled: Command, home: Path, portraits: dict[str, Path]) -> None:
+    right = (home / "gallery.key").read_bytes()
+    (home / "gallery.key").write_bytes(os.urandom(len(right)))
+    refused(enrolled("identify", portraits["ada"]), "gallery.key", "does not belong")
+    refused(enrolled("enrol", "--name", "Ben", portraits["ben"]), "gallery.key")
+    (home / "gallery.key").unlink()
+    refused(enrolled("enrol", "--name", "Ben", portraits["ben"]), "gallery.key")
+    (home / "gallery.key").write_bytes(right)
+    (home / "gallery.key").chmod(0o600)
+    assert enrolled("identify", "--json", portraits["ada"]).rows[0]["subject"]
+
+
+def test_a_newer_database(enrolled: Command, home: Path, portraits: dict[str, Path]) -> None:
+    with closing(sqlite3.connect(home / "gallery.db")) as connection, connection:
+        (table,) = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE '%migrations%'").fetchone()
+        connection.execute(
+            f"INSERT INTO {table} (migration_set, name, applied_at) "
+            f"SELECT migration_set, 'm9999_from_the_future', applied_at FROM {table} LIMIT 1"
+        )
+    refused(enrolled("subjects", "list"), "gallery.db", "newer")
+    refused(enrolled("enrol", "--name", "Ben", portraits["ben"]), "gallery.db", "newer")
+
+
+def test_a_corrupt_database(enrolled: Command, home: Path, portraits: dict[str, Path]) -> None:
+    content = (home / "gallery.db").read_bytes()
+    (home / "gallery.db").write_bytes(b"x" * len(content))
+    refused(enrolled("subjects", "list"), "gallery.db")
+    refused(enrolled("enrol", "--name", "Ben", portraits["ben"]), "gallery.db")
+
+
+def test_an_unknown_key_in_the_configuration(kiosk: Command, tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text("[door]\nrelease_secs = 5\n")
+    refused(kiosk("run", "--config", config), "kiosk.toml", "release_secs", "unknown key")
+    refused(kiosk("run", "--config", tmp_path / "gone.toml"), "gone.toml", "no such configuration")
+    config.write_text("[camera\n")
+    refused(kiosk("run", "--config", config), "kiosk.toml", "not valid TOML")
+
+
+def test_a_second_kiosk_on_the_same_home(kiosk: Command, home: Path, tmp_path: Path) -> None:
+    home.mkdir(mode=0o700)
+    config = tmp_path / "kiosk.toml"
+    config.write_text('[camera]\nkind = "usb"\n')
+    with (home / "kiosk.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused(kiosk("run", "--headless", "--config", config), "another kiosk")
+
+
+def test_a_door_that_is_not_there(kiosk: Command, tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[camera]\nkind = "usb"\n[door]\nsocket = "{tmp_path}/door.sock"\n')
+    refused(kiosk("run", "--headless", "--config", config), "door")
+
+
+def test_a_screenshot_that_cannot_be_written(kiosk: Command, tmp_path: Path) -> None:
+    result = kiosk("run", "--headless", "--screenshot", tmp_path / "nowhere" / "picture.png")
+    assert result.status == 2
+    assert "picture.png" in result.err.splitlines()[-1]
+
+
+def test_a_full_disk_loses_nothing(enrolled: Command, home: Path, portraits: dict[str, Path]) -> None:
+    with closing(sqlite3.connect(home / "gallery.db")) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON reference BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    refused(enrolled("enrol", "--name", "Ben", portraits["ben"]), "gallery.db")
+    assert names(enrolled) == ["Ada"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; tests/storage mounts a read-only disk instead")
+def test_a_read_only_home(enrolled: Command, home: Path, portraits: dict[str, Path]) -> None:
+    home.chmod(0o500)
+    refused(enrolled("enrol", "--name", "Ben", portraits["ben"]), "home")
+    home.chmod(0o700)
