@@ -1,0 +1,161 @@
+"""`kiosk run` as a process, with kiosk-door beside it, as the units start them; both killed for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk import demonstration
+from kiosk.config import Config
+from kiosk.storage.home import Home
+from kiosk.vision.models import load
+
+PATIENCE = 60.0
+RELEASE = 4.0
+
+
+class Process:
+    """A command whose lines are read as they come."""
+
+    def __init__(self, *command: str | Path) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
+        self._rest = b""
+
+    def line(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The next JSON line of standard output that is wanted."""
+        assert self.popen.stdout is not None
+        until = time.monotonic() + PATIENCE
+        while True:
+            head, newline, rest = self._rest.partition(b"\n")
+            if newline:
+                self._rest = rest
+                row = json.loads(head)
+                if wanted(row):
+                    return dict(row)
+                continue
+            ready, _, _ = select.select([self.popen.stdout], [], [], until - time.monotonic())
+            assert ready, "nothing was said in time"
+            chunk = os.read(self.popen.stdout.fileno(), 65536)
+            assert chunk, self.popen.stderr.read() if self.popen.stderr else ""
+            self._rest += chunk
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.popen.kill()
+        self.popen.wait(PATIENCE)
+
+    def close(self) -> None:
+        """Ends it, whatever it does."""
+        self.kill()
+        for pipe in (self.popen.stdout, self.popen.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+@dataclass
+class Site:
+    """A configured kiosk with the demonstration's people, its door, and the record of the lock."""
+
+    config: Path
+    home: Path
+    record: Path
+    socket: Path
+    stack: ExitStack
+
+    def door(self) -> Process:
+        """Starts kiosk-door and waits until it answers."""
+        door = Process("kiosk.service.door_daemon", "--config", self.config)
+        self.stack.callback(door.close)
+        demonstration._await_door(self.socket)
+        return door
+
+    def kiosk(self) -> Process:
+        """Starts the kiosk."""
+        process = Process("kiosk", "--home", self.home, "run", "--config", self.config, "--headless", "--json")
+        self.stack.callback(process.close)
+        return process
+
+    def levels(self) -> list[dict[str, Any]]:
+        """What the lock did, in order."""
+        return [json.loads(line) for line in self.record.read_text().splitlines()]
+
+    def wait_for_level(self, state: str, count: int) -> float:
+        """Monotonic time at which the lock was `state` for the count-th time."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            times = [float(level["at"]) for level in self.levels() if level["level"] == state]
+            if len(times) >= count:
+                return times[count - 1]
+            assert time.monotonic() < until, self.levels()
+            os.sched_yield()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    socket, record = tmp_path / "door.sock", tmp_path / "lock.jsonl"
+    config = tmp_path / "kiosk.toml"
+    config.write_text(
+        f"""
+        [camera]
+        kind = "simulated"
+        [lock]
+        kind = "simulated"
+        record = "{record}"
+        [door]
+        socket = "{socket}"
+        release_seconds = {RELEASE}
+        """
+    )
+    settings: Config = demonstration.settings(socket)
+    demonstration.enrol_visitors(settings, Home(tmp_path / "home"), load(settings.models, settings.policy))
+    with ExitStack() as stack:
+        yield Site(config, tmp_path / "home", record, socket, stack)
+
+
+def decision(row: dict[str, Any]) -> bool:
+    return bool(row["event"] == "decision")
+
+
+def test_killing_the_kiosk_during_a_release_secures_the_lock(site: Site) -> None:
+    site.door()
+    kiosk = site.kiosk()
+    assert kiosk.line(decision)["outcome"] == "granted"
+    assert kiosk.line(lambda row: row["event"] == "door")["result"] == "released"
+    released = site.wait_for_level("released", 1)
+    secured_before = sum(level["level"] == "secured" for level in site.levels())
+    kiosk.kill()
+    secured = site.wait_for_level("secured", secured_before + 1)
+    assert secured - released < RELEASE + 0.1
+
+
+def test_killing_the_door_refuses_everybody_until_it_is_back(site: Site) -> None:
+    door = site.door()
+    kiosk = site.kiosk()
+    assert kiosk.line(decision)["outcome"] == "granted"
+    door.kill()
+    refused = kiosk.line(lambda row: decision(row) and row["reason"] != "incomplete")
+    assert (refused["outcome"], refused["reason"]) == ("refused", "door_unavailable")
+
+
+def test_a_stop_signal_ends_it_in_order(site: Site) -> None:
+    site.door()
+    kiosk = site.kiosk()
+    kiosk.line(decision)
+    kiosk.popen.send_signal(signal.SIGTERM)
+    assert kiosk.popen.wait(PATIENCE) == 0
+    again = site.kiosk()
+    again.line(decision)
