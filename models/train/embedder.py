@@ -1,7 +1,6 @@
 """The embedder: train, export, measure.
 
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
-    python models/train/embedder.py teach                                    fills the teacher's cache ahead, beside it
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
     python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, threshold on held-out people
     python models/train/embedder.py train --smoke                            all of it in small, under 3 minutes
@@ -21,13 +20,13 @@ import torch
 from embedder_export import calibration_faces, export_fp32, export_int8
 from embedder_manifest import fragment
 from embedder_measure import measure
-from embedder_train import CHECKPOINT, Plan, teach, train
+from embedder_train import CHECKPOINT, Plan, train
 from faces import shared_folder
 
 MODEL = Path(__file__).resolve().parents[1] / "mobilefacenet.onnx"
 PLANS = {
     1: Plan(phase=1, steps=1200, finish=300, batch=16, rate=4e-3, decay=1e-4),
-    2: Plan(phase=2, steps=6000, finish=1000, batch=48, rate=1.5e-3, decay=0.01, features=0.2, resting=8, every=4),
+    2: Plan(phase=2, steps=6000, finish=1000, batch=32, rate=1.5e-3, decay=0.01, features=0.5, resting=8, every=4),
 }
 
 
@@ -53,7 +52,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("do", choices=["teach", "train", "export", "measure"])
+    a.add_argument("do", choices=["train", "export", "measure"])
     a.add_argument("--shared", help="the data folder")
     a.add_argument("--work", type=Path, default=Path("work-embedder"), help="caches and checkpoints")
     a.add_argument("--threads", type=int, default=2)
@@ -77,8 +76,6 @@ def main() -> None:
     if o.smoke:
         o.work, o.out = o.work / "smoke", o.work / "smoke" / "mobilefacenet.onnx"
     o.work.mkdir(parents=True, exist_ok=True)
-    if o.do == "teach":
-        teach(shared, o.work, o.threads)
     if o.do == "train":
         for plan in plans(o):
             train(plan, shared, o.work, o.threads, o.start)

@@ -11,12 +11,11 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from faces import clean_crops
 from mobilefacenet import BOTTLENECKS
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 TEACHER = Path("weights") / "mobilefacenet_y1.onnx"
+FEATURES = [5, 11, 14]  # bottlenecks whose maps are targets in phase 2: ends of the 28, the 14 and the 7 stages
 
 
 def _map_names(graph: onnx.GraphProto) -> list[str]:
@@ -61,35 +60,32 @@ class Teacher:
         return tensors[0].flatten(1), inner
 
 
-class Targets:
-    """The teacher's unit embeddings of each clean picture and its mirror image, computed when first asked for."""
-
-    def __init__(self, work: Path, teacher: Teacher, x: NDArray[np.uint8]) -> None:
-        path = work / "y1.npy"
-        shape = (len(x), 2, 128)
-        if not path.exists():
-            new = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-            new[:] = 0
-            new.flush()
-        self.known = np.lib.format.open_memmap(path, mode="r+")
-        self.teacher = teacher
-        self.x = x
-
-    def of(self, ids: NDArray[np.int64], flip: NDArray[np.bool_]) -> torch.Tensor:
-        side = flip.astype(int)
-        new = ~self.known[ids, side].any(1)
-        if new.any():
-            e, _ = self.teacher.run(clean_crops(self.x, ids[new], flip[new]))
-            self.known[ids[new], side[new]] = torch.nn.functional.normalize(e).numpy()
-        return torch.from_numpy(self.known[ids, side].copy())
-
-    def fill(self, ids: NDArray[np.int64]) -> None:
-        """Computes the first side of these pictures ahead: a second process that a training shares its cache with."""
-        for k in tqdm(range(0, len(ids), 16), desc="teacher", mininterval=20):
-            some = ids[k : k + 16]
-            self.of(some, first_side(some))
-
-
-def first_side(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which pictures are mirrored at first: every other one. The teacher need not embed both sides at once."""
+def mirrored(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Every other picture is taken mirrored, always: the teacher need not embed both sides."""
     return ids % 2 == 1
+
+
+class Targets:
+    """The teacher's unit embeddings of the clean pictures, kept in the work folder from the first time on."""
+
+    def __init__(self, work: Path, teacher: Teacher, count: int) -> None:
+        path = work / "y1.npy"
+        if not path.exists():
+            np.save(path, np.zeros((count, 128), np.float32))
+        self.kept = np.load(path, mmap_mode="r+")
+        self.is_known = self.kept.any(1)
+        self.teacher = teacher
+
+    def known(self, among: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those pictures of `among` whose embedding is kept."""
+        return among[self.is_known[among]]
+
+    def of(self, ids: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(self.kept[ids])
+
+    def with_maps(self, x: torch.Tensor, ids: NDArray[np.int64]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Embeds clean pictures, keeps their unit embeddings -> these and the maps of FEATURES."""
+        e, maps = self.teacher.run(x, FEATURES)
+        e = torch.nn.functional.normalize(e)
+        self.kept[ids], self.is_known[ids] = e.numpy(), True
+        return e, maps

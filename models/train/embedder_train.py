@@ -17,10 +17,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from embedder_teacher import Targets, Teacher, first_side
+from embedder_teacher import FEATURES, Targets, Teacher, mirrored
 from faces import Batches, pictures, read_faces, training_faces
 from mobilefacenet import PIECES, Bottleneck, MobileFaceNet, Unit, net_input
 from torch import nn
@@ -28,7 +27,6 @@ from tqdm import tqdm
 
 WARM_UP = 100  # steps
 HIGH = 6  # the first pieces, at 56 x 56 and 28 x 28, that see three eighths of a batch in phase 1
-FEATURES = [5, 11, 14]  # bottlenecks whose maps are targets in phase 2: ends of the 28 -> 14, the 14 and the 7 stages
 SAVE_SECONDS = 180
 CHECKPOINT = "checkpoint.pt"
 
@@ -169,32 +167,31 @@ def resting(layers: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def whole_losses(
-    net: MobileFaceNet, teacher: Teacher, targets: Targets, state: State, plan: Plan
-) -> tuple[list[torch.Tensor], bool]:
+def whole_losses(net: MobileFaceNet, targets: Targets, state: State, plan: Plan) -> tuple[list[torch.Tensor], bool]:
     """Phase 2: 1 - cosine to the teacher, squared difference of the batch's similarities, error of the maps.
 
-    Every `plan.every`-th step all layers learn, with the teacher's maps of the very pictures as further targets; in
-    the others the leading `plan.resting` layers rest, and the teacher's cached embeddings of the clean pictures do.
+    Every `plan.every`-th step all layers learn, from new pictures, with the teacher's maps as further targets. In the
+    others the leading `plan.resting` layers rest, and so does the teacher: pictures that it has embedded come again.
+    The teacher always sees the clean picture, the student a changed one.
     """
     batches, n, full = state.batches, plan.batch, state.step % plan.every == 0
-    ids = batches.ids(n)
-    flip = first_side(ids) ^ (state.seen // (3 * len(batches.all_ids)) % 2 == 1)  # it changes after three rounds
-    x = batches.light(batches.crops(ids, 1.0, flip), 0.2, 15)
+    ids = batches.ids(n) if full else batches.rng.choice(targets.known(batches.all_ids), n, replace=False)
+    flip = mirrored(ids)
+    x = batches.crops(ids, 0.0 if full else 1.0, flip)
     if full:
-        x = batches.blur(batches.blend(x, n // 4), 0.1).clamp_(0, 255)
-        y, y_maps = teacher.run(x, FEATURES)
-        layers, x, kept = net.n, net_input(x), {2 + i for i in FEATURES}  # the bottleneck i is the layer 2 + i
+        y, y_maps = targets.with_maps(x, ids)
+        layers, kept = net.n, {2 + i for i in FEATURES}  # the bottleneck i is the layer 2 + i
     else:
-        y, y_maps = targets.of(ids, flip), []
-        x = resting(net.n[: plan.resting], net_input(batches.blur(x, 0.1)))
+        y, y_maps = targets.of(ids), []
         layers, kept = net.n[plan.resting :], set()
+    x = net_input(batches.blur(batches.light(x, 0.2, 15), 0.1))
+    x = x if full else resting(net.n[: plan.resting], x)
     z_maps = []
     for i, layer in enumerate(layers):
         x = layer(x)
         if i in kept:
             z_maps.append(x)
-    e, y = F.normalize(x.flatten(1)), F.normalize(y)
+    e = F.normalize(x.flatten(1))
     losses = [1 - (e * y).sum(1).mean(), (e @ e.T - y @ y.T).pow(2).mean()]
     return losses + [relative_error(z, m) for z, m in zip(z_maps, y_maps, strict=True)], full
 
@@ -212,7 +209,7 @@ def train(plan: Plan, shared: Path, work: Path, threads: int, start: Path | None
     faces = read_faces(shared)
     x = pictures(shared, work, faces)
     teacher = Teacher(shared, threads)
-    targets = Targets(work, teacher, x)
+    targets = Targets(work, teacher, len(x))
     state = State(Batches(x, [f.index for f in training_faces(faces)], seed=0), seed=0)
     checkpoint = work / CHECKPOINT
     if checkpoint.exists():
@@ -224,19 +221,14 @@ def train(plan: Plan, shared: Path, work: Path, threads: int, start: Path | None
         state.start_phase(plan.phase)
     if state.phase != plan.phase:
         raise SystemExit(f"{checkpoint} is in phase {state.phase} already")
+    if plan.phase == 2:
+        for unit in state.net.n[-2:]:  # one position a face: a batch's own statistics would be noise in each embedding
+            unit.b.eval()
     if (plan.phase, state.step) == (1, 0):
         start_pieces(state.net, piece_ends(teacher, state.batches, 64))
         state.average.load_state_dict(state.net.state_dict())
     run_steps(plan, state, teacher, targets, checkpoint)
     return checkpoint
-
-
-def teach(shared: Path, work: Path, threads: int) -> None:
-    """Fills the cache of the teacher's embeddings, in an order of its own, beside a training or before it."""
-    faces = read_faces(shared)
-    x = pictures(shared, work, faces)
-    ids = np.random.default_rng(1).permutation([f.index for f in training_faces(faces)])
-    Targets(work, Teacher(shared, threads), x).fill(ids)
 
 
 def run_steps(plan: Plan, state: State, teacher: Teacher, targets: Targets, checkpoint: Path) -> None:
@@ -251,7 +243,7 @@ def run_steps(plan: Plan, state: State, teacher: Teacher, targets: Targets, chec
         if plan.phase == 1:
             losses, full = block_losses(state.net, teacher, state.batches, plan.batch), True
         else:
-            losses, full = whole_losses(state.net, teacher, targets, state, plan)
+            losses, full = whole_losses(state.net, targets, state, plan)
         state.optimiser.zero_grad()
         weighted(losses, plan).backward()
         nn.utils.clip_grad_norm_(state.net.parameters(), 10.0 if plan.phase == 1 else 5.0)
