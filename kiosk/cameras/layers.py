@@ -55,7 +55,7 @@ def visitor_picture(visitor: Visitor) -> tuple[NDArray[np.float32], Plane]:
 def visitor_layer(visitor: Visitor) -> Layer:
     """The visitor in the room's light, the body going on below the picture. Raises CameraError as above."""
     picture, matte = visitor_picture(visitor)
-    side = 1.05 - 0.17 * np.linspace(0, 1, CANVAS)  # the window is on the left
+    side = 1.10 - 0.16 * np.linspace(0, 1, CANVAS)  # the window is on the left
     lit = picture * side[None, :, None] * np.array([1.0, 0.985, 0.96])
     layer = premultiplied(_float(lit), matte)
     return np.asarray(cv2.copyMakeBorder(layer, 0, BODY_BELOW, 0, 0, cv2.BORDER_REPLICATE), np.uint8)
@@ -87,7 +87,7 @@ def room(rng: np.random.Generator) -> Image:
     """A lobby, out of focus: wall, window, a door, a ceiling lamp, a plant, the floor."""
     h, w = HEIGHT, WIDTH
     y, x = np.mgrid[:h, :w].astype(np.float32)
-    wall = np.array([158, 170, 178], np.float32)
+    wall = np.array([154, 170, 180], np.float32)
     picture = wall * (1.05 - 0.30 * (x / w)[..., None] - 0.16 * ((y / h)[..., None]) ** 2)
 
     def fill(points: list[tuple[int, int]], colour: tuple[int, int, int]) -> None:
@@ -107,7 +107,7 @@ def room(rng: np.random.Generator) -> Image:
         cv2.ellipse(picture, (px, py), (int(rng.integers(6, 20)), 7), float(rng.uniform(0, 180)), 0, 360,
                     (48 * tone, 92 * tone, 66 * tone), -1)  # fmt: skip
     picture = cv2.GaussianBlur(picture, (0, 0), 7)
-    picture += 2.0 * noise(rng, h, w, 30)[..., None]
+    picture = 0.76 * picture + 2.0 * noise(rng, h, w, 30)[..., None]
     return _bytes(picture)
 
 

@@ -149,7 +149,7 @@ class Scene:
         is the same everywhere. Lifted by _LIFT, so that bytes can hold it."""
         h, w = HEIGHT + 128, WIDTH + 128
         grey = noise(rng, h, w, 0.55)
-        tile = np.dstack([0.8 * grey + 0.55 * noise(rng, h, w, 1.0) for _ in range(3)])
+        tile = np.dstack([0.5 * grey + 0.35 * noise(rng, h, w, 1.0) for _ in range(3)])
         return np.asarray(np.clip(np.round(tile) + _LIFT, 0, 2 * _LIFT), np.uint8)
 
     def _expose(self, image: Image, t: float, number: int) -> Image:
