@@ -236,7 +236,7 @@ def main() -> None:
     steps = parser.add_subparsers(dest="step")
     training = steps.add_parser("train")
     training.add_argument("--blockwise", type=int, default=2500, help="steps of phase 1")
-    training.add_argument("--endtoend", type=int, default=900, help="steps of phase 2")
+    training.add_argument("--endtoend", type=int, default=500, help="steps of phase 2")
     for name in ("export", "measure"):
         steps.add_parser(name).add_argument("file", type=Path)
     a = parser.parse_args()
