@@ -12,10 +12,8 @@ from threading import Event as Flag
 from threading import Thread
 from typing import cast
 
-from pydantic import BaseModel, ValidationError
-
 from kiosk import plugins
-from kiosk.config import Config, PluginSection, QualityConfig, explain
+from kiosk.config import Config, PluginSection, QualityConfig
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import ConfigError
 from kiosk.domain.events import DoorChanged, Event
@@ -43,12 +41,7 @@ ANY_PLACE = 1.0
 
 def camera(section: PluginSection) -> Camera:
     """The configured camera, not yet open. Raises ConfigError."""
-    plugin = plugins.load("cameras", section.kind)
-    options = cast("type[BaseModel]", plugin.Options)  # type: ignore[attr-defined]
-    try:
-        return cast("Camera", plugin(options.model_validate(section.options())))  # type: ignore[operator]
-    except ValidationError as error:
-        raise ConfigError(f"[camera] kind = {section.kind!r}: {explain(error)}") from error
+    return cast("Camera", plugins.make("cameras", section))
 
 
 def gate(config: QualityConfig, guide: float | None = None) -> Gate:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
+from pydantic import BaseModel, ValidationError
+
+from kiosk.config import PluginSection, explain
 from kiosk.domain.errors import ConfigError
 
 
@@ -21,3 +24,20 @@ def load(group: str, name: str) -> object:
         return found[0].load()
     except ImportError as error:
         raise ConfigError(f"{group}: {name!r} cannot be loaded: {error}") from error
+
+
+def make(group: str, section: PluginSection) -> object:
+    """The plug-in that a section names, made with the section's own keys, which its Options check.
+
+    Raises ConfigError for a plug-in that is not one or keys that are wrong, and whatever its making raises.
+    """
+    plugin = load(group, section.kind)
+    options = getattr(plugin, "Options", None)
+    if not (isinstance(plugin, type) and isinstance(options, type) and issubclass(options, BaseModel)):
+        raise ConfigError(f"{group}: {section.kind!r} is no plug-in: it needs a class with Options")
+    try:
+        checked = options.model_validate(section.options())
+    except ValidationError as error:
+        raise ConfigError(f"{group}: kind = {section.kind!r}: {explain(error)}") from error
+    made: object = plugin(checked)
+    return made

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from kiosk import config, plugins
 from kiosk.domain.door import DoorMachine
@@ -58,15 +58,7 @@ def allowed_users(clients: Sequence[str]) -> frozenset[int]:
 
 def build_lock(section: config.LockConfig) -> Lock:
     """The configured lock, taken at its secured level. Raises ConfigError, LockError."""
-    plugin = plugins.load("locks", section.kind)
-    options = getattr(plugin, "Options", None)
-    if not (isinstance(plugin, type) and isinstance(options, type) and issubclass(options, BaseModel)):
-        raise ConfigError(f"lock.kind: {section.kind!r} is not a lock: it needs a class with Options")
-    try:
-        checked = options.model_validate(section.options())
-    except ValidationError as error:
-        raise ConfigError(f"[lock] of kind {section.kind!r}: {config.explain(error)}") from error
-    return cast("Lock", plugin(checked))
+    return cast("Lock", plugins.make("locks", section))
 
 
 def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:

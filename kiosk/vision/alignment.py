@@ -19,13 +19,16 @@ TEMPLATE = np.array(
 def similarity(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """The 2 x 3 similarity that maps 5 x 2 landmarks onto TEMPLATE with the least squared error (Umeyama 1991).
 
-    In the plane it is linear in complex numbers: z -> a z + b. Raises ValueError for landmarks in one point.
+    In the plane it is linear in complex numbers: z -> a z + b. Raises ValueError for landmarks that are not finite or
+    lie in one point.
     """
+    if not np.isfinite(landmarks).all():
+        raise ValueError("the landmarks are not finite")
     z = landmarks[:, 0] + 1j * landmarks[:, 1]
     t = TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
     zc, tc = z - z.mean(), t - t.mean()
     spread = float(np.vdot(zc, zc).real)
-    if not np.isfinite(spread) or spread < 1e-9:
+    if spread < 1e-9:
         raise ValueError("the landmarks lie in one point")
     a = np.vdot(zc, tc) / spread
     b = t.mean() - a * z.mean()

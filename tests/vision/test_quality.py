@@ -1,0 +1,64 @@
+"""The quality gate, on faces drawn by their landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kiosk.domain.types import Box, Face, Flaw
+from kiosk.vision.alignment import TEMPLATE
+from kiosk.vision.quality import Bounds, Gate, turned
+
+RNG = np.random.default_rng(0)
+BOUNDS = Bounds(min_face=80, guide=0.8)
+
+
+def face(x: float = 260.0, y: float = 160.0, scale: float = 1.2, nose: float = 0.0) -> Face:
+    points = TEMPLATE * scale + (x, y)
+    points[2, 0] += nose * scale
+    return Face(Box(x + 8, y, 96 * scale, 112 * scale), tuple((float(a), float(b)) for a, b in points), 0.9)
+
+
+def picture(level: float = 128.0, grain: float = 25.0) -> np.ndarray:
+    return np.clip(RNG.normal(level, grain, (480, 640, 1)) + np.zeros(3), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("shown", "image", "flaw"),
+    [
+        (face(), picture(), None),
+        (face(scale=0.6), picture(), Flaw.TOO_SMALL),
+        (face(x=-60), picture(), Flaw.OUTSIDE_GUIDE),
+        (face(y=420, scale=0.9), picture(), Flaw.OUTSIDE_GUIDE),
+        (face(y=290, scale=2.2), picture(), Flaw.CLIPPED),
+        (face(nose=14), picture(), Flaw.TURNED),
+        (face(), picture(level=15, grain=8), Flaw.TOO_DARK),
+        (face(), picture(level=250, grain=8), Flaw.TOO_BRIGHT),
+        (face(), picture(grain=0.5), Flaw.BLURRED),
+    ],
+)
+def test_each_flaw_is_found(shown: Face, image: np.ndarray, flaw: Flaw | None) -> None:
+    quality = Gate(BOUNDS).assess(image, shown)
+    assert quality.flaw is flaw
+    assert (quality.score > 0) == (flaw is None)
+
+
+def test_the_score_grows_with_the_face() -> None:
+    gate, image = Gate(BOUNDS), picture()
+    assert gate.assess(image, face(scale=0.9)).score < gate.assess(image, face(scale=1.5)).score <= 1
+
+
+def test_frontal_and_turned() -> None:
+    assert turned(face())[0] < 0.05
+    left, right = turned(face(nose=-10))[0], turned(face(nose=10))[0]
+    assert left == pytest.approx(right, abs=0.05)
+    assert left > 0.3
+
+
+def test_a_tilted_head_is_rolled() -> None:
+    upright = face()
+    (ax, ay), (bx, by), *rest = upright.landmarks
+    tilted = replace(upright, landmarks=((ax, ay - 30), (bx, by + 30), *rest))
+    assert turned(tilted)[1] > 0.6
