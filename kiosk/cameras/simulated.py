@@ -78,7 +78,7 @@ class SimulatedCamera:
         now = self._clock()
         if self._begin is None:
             self._begin = now
-        number = max(self._last + 1, int((now - self._begin) * self._options.fps))
+        number = self._last + 1
         if number >= self.frames and not self._options.loop:
             raise EOFError
         wait = self._begin + number / self._options.fps - now
@@ -87,6 +87,8 @@ class SimulatedCamera:
             raise CameraError("the simulated camera has no frame yet")
         if wait > 0:
             self._sleep(wait)
+        else:
+            self._begin -= wait  # whoever reads is late: the story waits, so that it is the same on a slow machine
         self._last = number
         captured_at, wall_at = self._clock(), self._wall()
         visit, t = self._moment(number)
