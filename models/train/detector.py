@@ -47,6 +47,7 @@ class Plan:
     rate_blockwise: float
     rate_endtoend: float
     share: float  # of the pictures
+    solving: int  # scenes for solving the stuck channels
 
 
 def rate(step: int, plan: Plan) -> float:
@@ -137,7 +138,9 @@ def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int) -> 
         if step == plan.blockwise:
             mean = None
             optimiser.state.clear()
-            bar.write(f"{refit(net, *teacher(torch.from_numpy(scenes.batch(steps, 16, 384, 384)), 0))} channels solved")
+            bar.write(
+                f"{refit(net, *teacher(torch.from_numpy(scenes.batch(steps, plan.solving, 384, 384)), 0))} channels solved"
+            )
             average.load_state_dict(net.state_dict())
         net.train()
         if step >= plan.blockwise // 2:
@@ -252,11 +255,11 @@ def main() -> None:
     faces = a.shared / "faces"
     if a.smoke:
         (work / "detector.pt").unlink(missing_ok=True)
-        plan = Plan(blockwise=40, endtoend=40, rate_blockwise=5e-3, rate_endtoend=1.5e-4, share=0.02)
+        plan = Plan(blockwise=40, endtoend=40, rate_blockwise=5e-3, rate_endtoend=1.5e-4, share=0.02, solving=2)
         export(train(plan, faces, Teacher(reference), work, every=40), work / "smoke.onnx")
         measure(work / "smoke.onnx", reference, a.shared, work, teacher=TorchNetwork(Teacher(reference)), share=0.05)
     elif a.step == "train":
-        plan = Plan(a.blockwise, a.endtoend, rate_blockwise=5e-3, rate_endtoend=1.5e-4, share=1.0)
+        plan = Plan(a.blockwise, a.endtoend, rate_blockwise=5e-3, rate_endtoend=1.5e-4, share=1.0, solving=16)
         train(plan, faces, Teacher(reference), work, every=500)
     elif a.step == "export":
         export(trained(work), a.file)

@@ -54,7 +54,8 @@ def refit(net: Detector, features: list[Tensor], maps: list[Tensor]) -> int:
         variance = target.var(dim=(0, 2, 3))
         variance = variance.clamp_min(0.1 * float(variance.mean()))
         error = ((unit(x) - target) ** 2).mean((0, 2, 3)) / variance
-        for o in torch.nonzero(error > STUCK).flatten().tolist():
+        worst = error.argsort(descending=True)[:8].tolist()
+        for o in (k for k in worst if error[k] > STUCK):
             before = {name: value.clone() for name, value in unit.state_dict().items()}
             point, depth, point_bias, bias = solve(x, target[:, o])
             unit.point.weight[o, :, 0, 0], unit.point.bias[o] = point.float(), point_bias
