@@ -81,8 +81,9 @@ def main() -> None:
             train(plan, shared, o.work, o.threads, o.start)
     if o.do == "export" or o.smoke:
         fp32 = o.work / "mobilefacenet_fp32.onnx"
-        export_fp32(weights(o.weights or o.work / CHECKPOINT), fp32)
-        export_int8(fp32, o.out, calibration_faces(shared, o.work))
+        x = calibration_faces(shared, o.work)
+        export_fp32(weights(o.weights or o.work / CHECKPOINT), fp32, x)
+        export_int8(fp32, o.out, x)
         print(f"{o.out}: {o.out.stat().st_size} bytes")
     if o.do == "measure" or o.smoke:
         rows = measure(o.out, shared, o.work, o.threads, heldout=not (o.quick or o.smoke))

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import torch
 from faces import clean_crops, pictures, read_faces, training_faces
-from mobilefacenet import MobileFaceNet, Unit
+from mobilefacenet import MobileFaceNet, Unit, net_input
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from torch import nn
@@ -19,10 +19,31 @@ CALIBRATION_FACES = 512
 PERCENTILE = 99.999
 
 
-def export_fp32(weights: dict[str, torch.Tensor], path: Path) -> None:
-    """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised."""
-    net = MobileFaceNet()
+def settle(net: MobileFaceNet, x: torch.Tensor) -> None:
+    """Takes the batch norms' statistics anew on clean faces: those of the training are of older, unaveraged weights.
+
+    The last two keep theirs: they were fixed in the second phase.
+    """
+    net.train()
+    for unit in net.n[-2:]:
+        unit.b.eval()
+    for unit in net.modules():
+        if isinstance(unit, Unit) and unit.b.training:
+            unit.b.reset_running_stats()
+            unit.b.momentum = None  # the plain mean over the batches
+    with torch.no_grad():
+        for part in x.split(64):
+            net(net_input(part))
+
+
+def export_fp32(weights: dict[str, torch.Tensor], path: Path, x: torch.Tensor) -> None:
+    """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised.
+
+    `x`: clean training faces, RGB 0..255, for the statistics of the batch norms.
+    """
+    net = MobileFaceNet().to(memory_format=torch.channels_last)
     net.load_state_dict({k: v.float() if v.dtype.is_floating_point else v for k, v in weights.items()})
+    settle(net, x)
     net.eval()
     for unit in net.modules():
         if isinstance(unit, Unit):

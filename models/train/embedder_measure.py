@@ -173,7 +173,9 @@ def heldout_thresholds(
         if source == "celeba":  # labelled: nothing is removed
             alike[:] = False
         removed[source] = int((alike & different).sum())
-        scores = np.sort(cosines(templates(embed(net, crops)))[i, j][different & ~alike])[::-1]
+        e = embed(net, crops)
+        print(f"  {source}: {len(group)} faces, mean cosine to the teacher {(e * t).sum(1).mean():.3f}")
+        scores = np.sort(cosines(templates(e))[i, j][different & ~alike])[::-1]
         for fmr in FMRS:
             allowed = int(fmr * len(scores))
             score = float(np.ceil((scores[allowed] + 1e-6) * 1e4) / 1e4)
