@@ -28,7 +28,7 @@ RELEASE_AT_MOST = 60.0
 """The longest release that the configuration allows."""
 NEWS_SECONDS = 1.5
 """Guidance and preview older than this are not shown: the person may have gone."""
-HINT_SECONDS = 0.6
+HINT_SECONDS = 0.5
 """A hint stays at least this long, so that it can be read and does not flicker."""
 
 
@@ -74,7 +74,7 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class _Hint:
-    """Guidance of an open attempt and the time of the frame it came with."""
+    """Guidance of an open attempt and when it was last given."""
 
     mode: Mode
     words: Words
@@ -83,7 +83,7 @@ class _Hint:
 
 @dataclass(slots=True)
 class _Result:
-    """The last decision and what became of it. `until` ends its screen."""
+    """The last decision and what became of it: ASKING, then GRANTED or REFUSED. `until` ends its screen."""
 
     decision: Decision
     words: Words
@@ -102,7 +102,7 @@ class Presenter:
         self._result: _Result | None = None
         self._hint: _Hint | None = None
         self._observed: Observed | None = None
-        self._news_at = -math.inf
+        self._observed_at = -math.inf
         self._frame_at = -math.inf
         self._started = False
 
@@ -114,18 +114,18 @@ class Presenter:
         """Takes an event that was published at `at` (monotonic seconds)."""
         match event:
             case Waiting():
-                self._begin(at)
+                self._started = True
                 self._observed = None
             case Observed():
-                self._begin(at)
+                self._started = True
                 self._observe(event, at)
             case Decided(decision):
-                self._begin(at)
+                self._started = True
                 self._decide(decision, at)
             case DoorAnswered():
                 self._answer(event, at)
             case DoorChanged(state):
-                self._door = state
+                self._change(state)
             case Faulted(reason):
                 self._faults.setdefault(reason, at)
             case Recovered(reason):
@@ -134,8 +134,8 @@ class Presenter:
     def screen(self, now: float) -> Screen:
         """What to show at `now`."""
         preview = now - self._frame_at <= NEWS_SECONDS
-        result = self._current_result(now)
-        if result is not None and result.mode is Mode.GRANTED:
+        result = self._result
+        if result is not None and result.mode is Mode.GRANTED and now < result.until:
             return Screen(
                 Mode.GRANTED,
                 result.words.icon,
@@ -148,18 +148,16 @@ class Presenter:
         fault = self._fault()
         if fault is not None:
             return _screen(Mode.FAULT, words.REFUSALS[fault], code=fault.value)
-        if result is not None:
+        if result is not None and now < result.until:
             return _screen(result.mode, result.words, preview=preview)
+        if result is not None and result.mode is Mode.ASKING and now < result.until + REFUSED_SECONDS:
+            return _screen(Mode.REFUSED, words.OUT_OF_ORDER, preview=preview)
         if not self._started:
             return _screen(Mode.STARTING, words.STARTING, preview=preview)
         return self._guidance(now, preview)
 
-    def _begin(self, at: float) -> None:
-        self._started = True
-        self._news_at = max(self._news_at, at)
-
     def _observe(self, event: Observed, at: float) -> None:
-        self._observed = event
+        self._observed, self._observed_at = event, at
         mode, said = _hint(len(event.faces), event.quality)
         held = self._hint
         fresh = held is not None and at - held.at < HINT_SECONDS and held.mode is not Mode.IDLE
@@ -195,24 +193,11 @@ class Presenter:
             said = words.DOOR_STAYED_CLOSED if refused else words.OUT_OF_ORDER
             self._result = _Result(result.decision, said, Mode.REFUSED, at, at + REFUSED_SECONDS)
 
-    def _current_result(self, now: float) -> _Result | None:
-        """The last decision while it is to be shown; a grant without an answer becomes a closed door."""
-        result = self._result
-        if result is None:
-            return None
-        if result.mode is Mode.GRANTED and self._door is not DoorState.RELEASED:
+    def _change(self, state: DoorState) -> None:
+        self._door = state
+        if state is not DoorState.RELEASED and self._result is not None and self._result.mode is Mode.GRANTED:
             # The release is over, whatever comes next: a later one has a grant of its own.
             self._result = None
-            return None
-        if now < result.until:
-            return result
-        if result.mode is Mode.ASKING:
-            late = _Result(
-                result.decision, words.OUT_OF_ORDER, Mode.REFUSED, result.until, result.until + REFUSED_SECONDS
-            )
-            self._result = late
-            return late if now < late.until else None
-        return None
 
     def _fault(self) -> Reason | None:
         """The oldest fault, the camera's before all others: it is what the visitor can see."""
@@ -226,7 +211,7 @@ class Presenter:
 
     def _guidance(self, now: float, preview: bool) -> Screen:
         hint, observed = self._hint, self._observed
-        current = observed is not None and now - self._news_at <= NEWS_SECONDS
+        current = observed is not None and now - self._observed_at <= NEWS_SECONDS
         if hint is None or not (current or now - hint.at < HINT_SECONDS):
             return _screen(Mode.IDLE, words.IDLE, preview=preview)
         if observed is None or not current:

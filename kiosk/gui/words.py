@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from kiosk.domain.types import Flaw, Reason
@@ -49,6 +50,12 @@ NOT_ACCEPTED = Words(Icon.CROSS, "Not accepted", "Please see reception.")
 
 PRIVACY = "No pictures are stored."
 
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
 FLAWS: dict[Flaw, Words] = {
     Flaw.TOO_SMALL: Words(Icon.CLOSER, "Come closer"),
     Flaw.OUTSIDE_GUIDE: Words(Icon.CENTRE, "Move into the oval"),
@@ -89,10 +96,15 @@ def welcome(name: str | None) -> Words:
     """For an open door, and for nothing else. The name comes from the gallery: one line, 40 characters at most."""
     plain = " ".join("".join(c for c in name if c.isprintable()).split()) if name else ""
     short = plain if len(plain) <= 40 else plain[:39].rstrip() + "…"
-    return Words(Icon.TICK, f"Welcome, {short}" if short else "Welcome", "The door is open. Please come in.")
+    return Words(Icon.TICK, f"Welcome,\n{short}" if short else "Welcome", "The door is open.\nPlease come in.")
 
 
 def banner(simulated_visitors: bool, simulated_lock: bool) -> str:
     """What is not real, said loudly; empty when all is real."""
     parts = ["simulated visitors"] * simulated_visitors + ["simulated lock"] * simulated_lock
     return f"DEMONSTRATION · {', '.join(parts)}" if parts else ""
+
+
+def clock(now: datetime) -> str:
+    """Time and date, the same whatever the machine's language."""
+    return f"{now:%H:%M}   {_DAYS[now.weekday()]} {now.day} {_MONTHS[now.month - 1]}"

@@ -1,0 +1,166 @@
+"""Starting Qt: which platform, which system libraries, which font. Importing this module does not import Qt."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiosk.domain.errors import KioskError
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication, QWidget
+
+FONTS = Path(__file__).parent / "fonts"
+
+_QT = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libX11.so.6": "libx11-6",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libfreetype.so.6": "libfreetype6",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libxkbcommon.so.0": "libxkbcommon0",
+}
+_XCB = {
+    "libX11-xcb.so.1": "libx11-xcb1",
+    "libxcb.so.1": "libxcb1",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libxcb-render.so.0": "libxcb-render0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-shm.so.0": "libxcb-shm0",
+    "libxcb-sync.so.1": "libxcb-sync1",
+    "libxcb-util.so.1": "libxcb-util1",
+    "libxcb-xfixes.so.0": "libxcb-xfixes0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+}
+_WAYLAND = {
+    "libwayland-client.so.0": "libwayland-client0",
+    "libwayland-cursor.so.0": "libwayland-cursor0",
+    "libwayland-egl.so.1": "libwayland-egl1",
+}
+_LIBRARIES = {"offscreen": _QT, "xcb": _QT | _XCB, "wayland": _QT | _WAYLAND}
+"""What a Qt platform loads, and the Debian package that brings it."""
+
+_UNSEEN = frozenset({"offscreen", "minimal", "vnc"})
+"""Platforms that nobody standing before the screen would see."""
+
+
+def missing_packages(platform: str = "offscreen") -> list[str]:
+    """Debian packages without which Qt's platform cannot be loaded; for an unknown platform those of Qt itself."""
+    if sys.platform != "linux":
+        return []
+    return sorted({package for library, package in _LIBRARIES.get(platform, _QT).items() if not _loads(library)})
+
+
+def display_available(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a window could be seen here: a display is named and answers, or the platform was chosen by hand."""
+    return _platform(os.environ if environ is None else environ) is not None
+
+
+def create_application(argv: Sequence[str], offscreen: bool) -> QApplication:
+    """The one QApplication, with the shipped font loaded.
+
+    Raises KioskError when there is no display or a system library is missing, naming the package that brings it. Qt
+    itself would end the process, so both are looked at first.
+    """
+    platform = "offscreen" if offscreen else _platform(os.environ)
+    if platform is None:
+        raise KioskError("no display answers (DISPLAY and WAYLAND_DISPLAY): run it with --headless")
+    missing = missing_packages(platform)
+    if missing:
+        raise KioskError(f"the window needs system libraries: sudo apt-get install {' '.join(missing)}")
+    if offscreen or not os.environ.get("QT_QPA_PLATFORM"):
+        os.environ["QT_QPA_PLATFORM"] = platform
+    try:
+        from PySide6.QtGui import QFontDatabase  # noqa: PLC0415
+        from PySide6.QtWidgets import QApplication  # noqa: PLC0415
+    except ImportError as error:
+        raise KioskError(_explained(error)) from error
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(list(argv))
+    application.setApplicationName("kiosk")
+    application.setApplicationDisplayName("Kiosk")
+    for path in sorted(FONTS.glob("*.ttf")):
+        if QFontDatabase.addApplicationFont(str(path)) < 0:
+            raise KioskError(f"{path.name}: the window's font cannot be loaded: install the kiosk again")
+    return application
+
+
+def screenshot(window: QWidget, path: Path) -> None:
+    """Writes what the window shows as PNG. Raises KioskError when the file cannot be written."""
+    if not window.grab().save(str(path), "PNG"):
+        raise KioskError(f"{path}: the screenshot cannot be written: does the folder exist, and may you write there?")
+
+
+def _platform(environ: Mapping[str, str]) -> str | None:
+    """Qt's platform for a display that answers, None without one."""
+    chosen = environ.get("QT_QPA_PLATFORM", "").split(";")[0].split(":")[0]
+    if chosen and chosen not in {"wayland", "xcb"}:
+        return None if chosen in _UNSEEN else chosen
+    if chosen != "xcb" and _wayland_answers(environ) and not (missing_packages("wayland") and environ.get("DISPLAY")):
+        return "wayland"
+    if chosen != "wayland" and environ.get("DISPLAY") and _x_answers(environ["DISPLAY"]):
+        return "xcb"
+    return None
+
+
+def _wayland_answers(environ: Mapping[str, str]) -> bool:
+    name, folder = environ.get("WAYLAND_DISPLAY"), environ.get("XDG_RUNTIME_DIR", "")
+    if not name or not hasattr(socket, "AF_UNIX"):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(Path(folder) / name))
+        except OSError:
+            return False
+    return True
+
+
+def _x_answers(display: str) -> bool:
+    """Connects as Qt would, with its authority. Without libxcb nobody can tell: then the display is believed, and the
+    missing package is named later."""
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return True
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
+    xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(display.encode(), None)
+    try:
+        return bool(xcb.xcb_connection_has_error(connection) == 0)
+    finally:
+        xcb.xcb_disconnect(connection)
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _explained(error: ImportError) -> str:
+    found = re.search(r"(lib[\w.+-]+\.so[.\d]*)", str(error))
+    if found is None:
+        return f"Qt cannot be loaded: {error}"
+    packages = _QT | _XCB | _WAYLAND
+    package = packages.get(found[1])
+    hint = f"sudo apt-get install {package}" if package else "install the package that brings it"
+    return f"Qt cannot be loaded, {found[1]} is missing: {hint}"

@@ -1,0 +1,80 @@
+"""From the pipeline's thread to the window: events in order with their times, pictures only the newest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from kiosk.domain.events import Event, Observed, Waiting
+from kiosk.domain.types import Frame
+
+_EVENTS_AT_MOST = 1000
+"""A window that hangs must not eat the memory; the oldest events go first."""
+
+
+class Bridge(QObject):
+    """`publish` and `show_frame` may be called from any thread and return at once; the signals arrive in the thread
+    that made the bridge. At most one wake-up is under way at a time, so a slow window meets no backlog.
+
+    Events are stamped when they are published: one that waited long is old, not new.
+    """
+
+    event_arrived = Signal(object, float)
+    """An event and when it was published, monotonic seconds."""
+    frame_arrived = Signal(object, float)
+    """The newest frame and when it came."""
+    _wake = Signal()
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._events: deque[tuple[Event, float]] = deque(maxlen=_EVENTS_AT_MOST)
+        self._frame: tuple[Frame, float] | None = None
+        self._awake = False
+        self._closed = False
+        self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def publish(self, event: Event) -> None:
+        """Hands an event to the window. One that only says what is seen now replaces such a one still waiting."""
+        with self._mutex:
+            passing = isinstance(event, Waiting | Observed)
+            if passing and self._events and isinstance(self._events[-1][0], Waiting | Observed):
+                self._events.pop()
+            self._events.append((event, self._clock()))
+            self._rouse()
+
+    def show_frame(self, frame: Frame) -> None:
+        """Hands a picture to the window, in place of one still waiting. Its pixels must not change afterwards."""
+        with self._mutex:
+            self._frame = frame, self._clock()
+            self._rouse()
+
+    def close(self) -> None:
+        """From now on everything is dropped: call it before the window goes away."""
+        with self._mutex:
+            self._closed = True
+            self._events.clear()
+            self._frame = None
+
+    def _rouse(self) -> None:
+        if not self._awake and not self._closed:
+            self._awake = True
+            self._wake.emit()
+
+    @Slot()
+    def _deliver(self) -> None:
+        with self._mutex:
+            events = list(self._events)
+            frame = self._frame
+            self._events.clear()
+            self._frame = None
+            self._awake = False
+        for event, at in events:
+            self.event_arrived.emit(event, at)
+        if frame is not None:
+            self.frame_arrived.emit(*frame)

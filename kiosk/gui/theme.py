@@ -1,0 +1,54 @@
+"""Colours and type. Light on dark; the tones differ in lightness and hue also for colour-blind eyes."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QColor, QFont
+
+from kiosk.gui.presenter import Mode
+
+FAMILY = "Kiosk Sans"
+GROUND_TOP = QColor("#1a1e23")
+GROUND_BOTTOM = QColor("#0d0f12")
+PANEL = QColor("#20252b")
+INK = QColor("#f4f6f8")
+QUIET = QColor("#b9c2cb")
+SOFT = QColor("#dde2e7")
+BANNER_GROUND = QColor("#f5c400")
+BANNER_INK = QColor("#15130a")
+
+_CALM = QColor("#c9d1d9")
+_HELP = QColor("#63b8ff")
+_GOOD = QColor("#3fdcab")
+_STOP = QColor("#ff8a5c")
+_BROKEN = QColor("#ffc94d")
+
+TONES: dict[Mode, QColor] = {
+    Mode.STARTING: _CALM,
+    Mode.IDLE: _CALM,
+    Mode.GUIDING: _HELP,
+    Mode.CHECKING: _HELP,
+    Mode.ASKING: _HELP,
+    Mode.GRANTED: _GOOD,
+    Mode.REFUSED: _STOP,
+    Mode.FAULT: _BROKEN,
+}
+GLOWING = frozenset({Mode.GRANTED, Mode.REFUSED, Mode.FAULT})
+"""Modes that tint the ground."""
+
+
+def type_face(pixels: float, bold: bool = False) -> QFont:
+    """The shipped font, drawn the same on every machine: no hinting, no subpixel colours, figures of one width."""
+    font = QFont(FAMILY)
+    font.setPixelSize(max(1, round(pixels)))
+    font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
+    font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    font.setStyleStrategy(QFont.StyleStrategy.NoSubpixelAntialias | QFont.StyleStrategy.PreferAntialias)
+    font.setFeature(QFont.Tag("tnum"), 1)
+    return font
+
+
+def faded(colour: QColor, alpha: float) -> QColor:
+    """The colour at an opacity of 0..1."""
+    paler = QColor(colour)
+    paler.setAlphaF(alpha)
+    return paler
