@@ -1,0 +1,113 @@
+"""The commands as they are meant to be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+FIXED_NAMES = {"event", "outcome", "reason", "subject", "score"}
+
+
+@pytest.fixture
+def ada(kiosk: Command, portraits: dict[str, Path]) -> str:
+    """Enrolled; her id."""
+    (row,) = kiosk("enrol", "--json", "--name", "Ada Example", portraits["ada"]).rows
+    return str(row["subject"])
+
+
+def test_enrol_and_identify(kiosk: Command, ada: str, portraits: dict[str, Path]) -> None:
+    rows = kiosk("identify", "--json", portraits["ada"], portraits["ben"]).rows
+    assert [row["subject"] for row in rows] == [ada, None]
+    assert rows[0]["score"] > rows[0]["threshold"] > rows[1]["score"]
+    said = kiosk("identify", portraits["ada"])
+    assert "Ada Example" in said.out
+
+
+def test_enrol_from_a_folder_and_from_a_clip(
+    kiosk: Command, portraits: dict[str, Path], clip: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ben"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(portraits["ben"].read_bytes())
+    assert kiosk("enrol", "--name", "Ben", folder).status == 0
+    (row,) = kiosk("enrol", "--json", "--name", "Ada", clip).rows
+    assert row["references"] >= 1
+    assert [r["name"] for r in kiosk("subjects", "list", "--json").rows] == ["Ben", "Ada"]
+
+
+def test_replay_grants_the_enrolled_and_begins_again_after_each_decision(kiosk: Command, ada: str, clip: Path) -> None:
+    result = kiosk("replay", "--json", clip)
+    assert result.status == 0
+    *decisions, summary = result.rows
+    assert all(set(d) >= FIXED_NAMES and d["event"] == "decision" for d in decisions)
+    granted = [d for d in decisions if d["outcome"] == "granted"]
+    assert len(granted) > 3
+    assert {d["subject"] for d in granted} == {ada}
+    assert all(d["seconds"] <= 1 for d in granted)
+    assert (summary["event"], summary["frames"], summary["granted"]) == ("summary", 75, len(granted))
+
+
+def test_replay_is_deterministic(kiosk: Command, ada: str, clip: Path) -> None:
+    def decisions() -> list[tuple[Any, ...]]:
+        rows = kiosk("replay", "--json", clip).rows[:-1]
+        return [(d["frame"], d["outcome"], d["reason"], d["score"], d["pad"], d["quality"]) for d in rows]
+
+    assert decisions() == decisions()
+
+
+def test_replay_of_nobody_enrolled_refuses(kiosk: Command, clip: Path) -> None:
+    *decisions, summary = kiosk("replay", "--json", clip).rows
+    assert decisions
+    assert summary["granted"] == 0
+    assert "not_enrolled" in {d["reason"] for d in decisions}
+
+
+def test_a_disabled_subject_is_refused_and_an_enabled_one_is_not(kiosk: Command, ada: str, clip: Path) -> None:
+    assert kiosk("subjects", "disable", ada).status == 0
+    *decisions, _ = kiosk("replay", "--json", "--until", "3", clip).rows
+    assert {d["reason"] for d in decisions if d["subject"]} == {"subject_disabled"}
+    assert kiosk("subjects", "enable", "Ada Example").status == 0
+    assert kiosk("replay", "--json", "--until", "3", clip).rows[-1]["granted"] > 0
+
+
+def test_validity_is_kept(kiosk: Command, portraits: dict[str, Path], clip: Path) -> None:
+    assert kiosk("enrol", "--name", "Ada", "--valid-until", "2020-01-01", portraits["ada"]).status == 0
+    *decisions, _ = kiosk("replay", "--json", "--until", "3", clip).rows
+    assert {d["reason"] for d in decisions if d["subject"]} == {"validity_ended"}
+
+
+def test_a_removed_subject_is_nobody(kiosk: Command, ada: str, portraits: dict[str, Path]) -> None:
+    assert kiosk("subjects", "remove", "--yes", ada[:6]).status == 0
+    assert kiosk("subjects", "list", "--json").rows == []
+    assert kiosk("identify", "--json", portraits["ada"]).rows[0]["subject"] is None
+    assert kiosk("subjects", "show", ada).status == 2
+
+
+def test_the_audit_log_tells_of_enrolments_without_names(kiosk: Command, ada: str) -> None:
+    kiosk("subjects", "disable", ada)
+    result = kiosk("audit", "show", "--json")
+    assert [(r["kind"], r["subject"]) for r in result.rows] == [("enrolment", ada), ("subject", ada)]
+    assert "Ada" not in result.out
+    assert len(kiosk("audit", "show").out.splitlines()) == 2
+    assert kiosk("audit", "show", "--json", "--kind", "decision").rows == []
+
+
+def test_doctor_looks_at_everything(kiosk: Command, ada: str) -> None:
+    result = kiosk("doctor", "--json")
+    checks = {row["check"]: row["level"] for row in result.rows}
+    assert checks["models"] == checks["gallery"] == "ok"
+    assert result.status == (1 if "bad" in checks.values() else 0)
+
+
+def test_doctor_finds_what_is_wrong(kiosk: Command, ada: str, home: Path, tmp_path: Path) -> None:
+    (home / "gallery.key").write_bytes(b"short")
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[camera]\nkind = "usb"\ndevice = "/dev/not-there"\n[door]\nsocket = "{tmp_path}/door.sock"\n')
+    result = kiosk("doctor", "--json", "--config", config)
+    levels = {row["check"]: row["level"] for row in result.rows}
+    assert result.status == 1
+    assert [levels[c] for c in ("models", "gallery", "camera", "door")] == ["ok", "bad", "bad", "bad"]

@@ -1,0 +1,104 @@
+"""What the composition root refuses to put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kiosk import build, config, plugins
+from kiosk.cameras.replay import ReplayCamera, ReplayOptions
+from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
+from kiosk.cameras.usb import UsbCamera, UsbOptions
+from kiosk.config import CameraConfig
+from kiosk.domain.errors import ConfigError
+from kiosk.domain.ports import Camera
+from kiosk.domain.types import DoorState, DoorStatus
+from kiosk.storage.gallery import Gallery, open_gallery
+from kiosk.storage.home import Home
+
+REAL = DoorStatus(DoorState.SECURED, simulated=False, started_at=0.0)
+PRETENDED = DoorStatus(DoorState.SECURED, simulated=True, started_at=0.0)
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    return open_gallery(Home(tmp_path / "home"))
+
+
+@pytest.mark.parametrize(
+    "eye", [SimulatedCamera(SimulatedOptions()), ReplayCamera(ReplayOptions(source=Path("clip.mp4")))]
+)
+def test_what_does_not_look_at_the_door_never_meets_a_real_lock(eye: Camera, gallery: Gallery) -> None:
+    with pytest.raises(ConfigError, match="real lock"):
+        build.refuse_make_believe(eye, gallery, REAL)
+    build.refuse_make_believe(eye, gallery, PRETENDED)
+
+
+def test_the_demonstrations_gallery_never_meets_a_real_lock(gallery: Gallery) -> None:
+    eye = UsbCamera(UsbOptions())
+    build.refuse_make_believe(eye, gallery, REAL)
+    gallery.mark_demonstration()
+    with pytest.raises(ConfigError, match="demonstration"):
+        build.refuse_make_believe(eye, gallery, REAL)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"kind": "thermal"}, "not installed"),
+        ({"kind": "usb", "colour": "blue"}, "unknown key"),
+        ({"kind": "usb", "width": 10}, "width"),
+        ({"kind": "replay"}, "source"),
+    ],
+)
+def test_a_wrong_camera_section_is_refused(section: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        build.camera(CameraConfig.model_validate(section))
+
+
+def test_there_is_no_fallback_to_another_plug_in() -> None:
+    with pytest.raises(ConfigError, match="installed are: gpio, simulated"):
+        plugins.load("locks", "relay")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[attempt]\nneeded = 6\nwindow = 5", "nobody could ever be let in"),
+        ("[door]\nrelease_seconds = 50\nmax_release_seconds = 10", "longer than"),
+        ("[policy]\nthreshold = 0", "threshold"),
+        ("[policy]\nthreshold = nan", "threshold"),
+        ("[policy]\ngrant_seconds = 60", "grant_seconds"),
+        ("[attempt]\nseconds = 10", "seconds"),
+        ("[models]\npad = []", "pad"),
+        ("surprise = 1", "unknown key"),
+        ("[quality]\nmin_face = 10", "min_face"),
+    ],
+)
+def test_a_configuration_that_would_be_unsafe_is_refused(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        config.parse(text, "kiosk.toml", {})
+
+
+def test_the_environment_overrides_the_file() -> None:
+    environ = {"KIOSK_DOOR__RELEASE_SECONDS": "7", "KIOSK_CAMERA__DEVICE": "/dev/video2", "KIOSK_HOME": "/x"}
+    read = config.parse('[camera]\nkind = "usb"', "kiosk.toml", environ)
+    assert read.door.release_seconds == 7
+    assert read.camera.options() == {"device": "/dev/video2"}
+    with pytest.raises(ConfigError, match="unknown key"):
+        config.parse("", "kiosk.toml", {"KIOSK_DOOR__NONSENSE": "1"})
+
+
+def test_a_machine_set_up_for_a_door_never_falls_back_to_the_demonstration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "SYSTEM_CONFIG", tmp_path / "etc" / "kiosk.toml")
+    assert config.find(None) is None
+    (tmp_path / "etc").mkdir()
+    with pytest.raises(ConfigError, match="missing"):
+        config.find(None)
+    (tmp_path / "etc" / "kiosk.toml").touch()
+    assert config.find(None) == tmp_path / "etc" / "kiosk.toml"
+    with pytest.raises(ConfigError, match="no such configuration"):
+        config.find(tmp_path / "other.toml")
