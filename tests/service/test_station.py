@@ -1,0 +1,176 @@
+"""The threads around the pipeline: a camera that comes, fails, hangs and comes back."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from kiosk.domain.errors import CameraError
+from kiosk.domain.events import Event, Faulted, Waiting
+from kiosk.domain.types import AuditRecord, DoorReply, DoorResult, Frame, Grant, Reason
+from kiosk.service.access import Access
+from kiosk.service.health import Health
+from kiosk.service.pipeline import Pipeline
+from kiosk.service.station import Station
+
+PATIENCE = 30.0
+
+
+class Seen(Pipeline):
+    """Stands for the pipeline: tells which frames came. What it decides is tested elsewhere."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def step(self, frame: Frame) -> list[Event]:
+        self.numbers.append(frame.number)
+        return [Waiting(frame.number)]
+
+    def interrupt(
+        self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1
+    ) -> list[Event]:
+        return [Faulted(reason, message)]
+
+
+class Paper:
+    """Audit log and door of a test without either."""
+
+    def __init__(self) -> None:
+        self.records: list[AuditRecord] = []
+
+    def append(self, records: Sequence[AuditRecord]) -> None:
+        self.records += records
+
+    def ready(self) -> bool:
+        return True
+
+    def release(self, grant: Grant) -> DoorReply:
+        return DoorReply(grant.id, DoorResult.UNAVAILABLE)
+
+
+class ScriptedCamera:
+    """Reads its script: a number is a frame of that age in seconds, an exception is raised."""
+
+    live = True
+
+    def __init__(self, script: Sequence[float | Exception]) -> None:
+        self.script = list(script)
+        self.opened = 0
+        self.number = 0
+
+    def open(self) -> None:
+        self.opened += 1
+
+    def read(self, timeout: float) -> Frame:
+        if not self.script:
+            raise EOFError
+        what = self.script.pop(0)
+        if isinstance(what, Exception):
+            raise what
+        self.number += 1
+        picture = np.zeros((4, 4, 3), np.uint8)
+        return Frame(picture, self.number, time.monotonic() - what, datetime.now(UTC))
+
+    def close(self) -> None:
+        pass
+
+
+class World:
+    """A station and what it says."""
+
+    def __init__(self, script: Sequence[float | Exception]) -> None:
+        self.camera = ScriptedCamera(script)
+        self.camera.live = False  # each frame of the script is waited for
+        self.pipeline = Seen()
+        self.paper = Paper()
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.shown: list[int] = []
+        self.health = Health(time.monotonic)
+        self.station = Station(
+            self.camera,
+            self.pipeline,
+            Access(self.paper, self.paper, 1.5, time.monotonic),
+            self.health,
+            time.monotonic,
+            self.events.put,
+            lambda frame: self.shown.append(frame.number),
+            max_age=1.5,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self.station.start()
+        try:
+            yield
+        finally:
+            self.station.stop(PATIENCE)
+
+    def fault(self) -> Faulted:
+        while True:
+            event = self.events.get(timeout=PATIENCE)
+            if isinstance(event, Faulted):
+                return event
+
+
+def test_frames_go_through_and_the_end_is_told() -> None:
+    world = World([0.0, 0.0, 0.0])
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.pipeline.numbers == world.shown == [1, 2, 3]
+    assert [r.kind for r in world.paper.records] == ["start", "stop"]
+
+
+@pytest.mark.parametrize("error", [CameraError("unplugged"), OSError("driver's surprise")])
+def test_a_camera_that_fails_is_told_and_opened_again(error: Exception) -> None:
+    world = World([0.0, error, 0.0])
+    with world.running():
+        fault = world.fault()
+        assert world.station.finished.wait(PATIENCE)
+    assert fault.reason is Reason.CAMERA_UNAVAILABLE
+    assert str(error) in fault.message
+    assert world.camera.opened == 2
+    assert world.pipeline.numbers == [1, 2]
+    assert ("fault", "camera_unavailable") in [(r.kind, r.reason) for r in world.paper.records]
+
+
+@pytest.mark.parametrize("age", [1.6, 3600.0, -5.0])
+def test_an_old_frame_or_one_of_the_future_is_no_evidence(age: float) -> None:
+    world = World([age, 0.0])
+    with world.running():
+        assert world.fault().reason is Reason.STALE_FRAME
+        assert world.station.finished.wait(PATIENCE)
+    assert world.pipeline.numbers == [2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_pipeline_that_dies_is_seen() -> None:
+    world = World([0.0] * 5)
+
+    def die(frame: Frame) -> list[Event]:
+        raise RuntimeError("a mistake of ours")
+
+    world.pipeline.step = die  # type: ignore[method-assign]
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+
+
+def test_silence_is_noticed_and_leaving_is_not_silence() -> None:
+    now = [0.0]
+    health = Health(lambda: now[0])
+    for name in ("camera", "pipeline"):
+        health.beat(name)
+    now[0] = 5.0
+    health.beat("camera")
+    assert health.silent() == []
+    now[0] = 9.0
+    assert health.silent() == ["pipeline"]
+    health.leave("pipeline")
+    assert health.silent() == []
+
+
