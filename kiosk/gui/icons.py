@@ -34,7 +34,7 @@ def _dot(path: QPainterPath, x: float, y: float) -> None:
 
 def _face(path: QPainterPath) -> None:
     _corners(path)
-    _lines(path, ((9, 9), (9, 10.2)), ((15, 9), (15, 10.2)), ((12, 9.5), (12, 12.6), (11.2, 12.6)))
+    _lines(path, ((9, 9), (9, 10.2)), ((15, 9), (15, 10.2)))
     _arc(path, (12, 12.6), 4, 215, 110)
 
 

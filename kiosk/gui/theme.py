@@ -36,14 +36,16 @@ GLOWING = frozenset({Mode.GRANTED, Mode.REFUSED, Mode.FAULT})
 """Modes that tint the ground."""
 
 
-def type_face(pixels: float, bold: bool = False) -> QFont:
-    """The shipped font, drawn the same on every machine: no hinting, no subpixel colours, figures of one width."""
+def type_face(pixels: float, bold: bool = False, figures: bool = False) -> QFont:
+    """The shipped font, drawn the same on every machine: no hinting, no subpixel colours. `figures` gives
+    all of them one width, for a clock."""
     font = QFont(FAMILY)
     font.setPixelSize(max(1, round(pixels)))
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     font.setStyleStrategy(QFont.StyleStrategy.NoSubpixelAntialias | QFont.StyleStrategy.PreferAntialias)
-    font.setFeature(QFont.Tag("tnum"), 1)
+    if figures:
+        font.setFeature(QFont.Tag("tnum"), 1)
     return font
 
 

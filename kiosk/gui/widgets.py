@@ -190,14 +190,14 @@ class Message(QWidget):
         flags = Qt.TextFlag.TextWordWrap | (
             Qt.AlignmentFlag.AlignHCenter if self._centred else Qt.AlignmentFlag.AlignLeft
         )
-        badge, gap = (96 if screen.preview else 136) * unit, 14 * unit
+        badge, gap = (90 if screen.preview else 136) * unit, 14 * unit
         room = self.height() - badge - 2 * gap
         headline_size, detail_size, headline_height, detail_height = self._fit(screen, int(flags), room)
         painter = QPainter(self)
         painter.setRenderHint(_ANTIALIASING)
         total = badge + gap + headline_height + (gap + detail_height if screen.detail else 0)
         y = max(0.0, (self.height() - total) / 2)
-        middle = width / 2 if self._centred else badge / 2 - 3 * unit
+        middle = width / 2 if self._centred else badge / 2
         self._paint_badge(painter, screen, QPointF(middle, y + badge / 2), badge)
         y += badge + gap
         painter.setFont(theme.type_face(headline_size, bold=True))
@@ -280,10 +280,10 @@ class Line(QWidget):
         if self._ground is not None:
             painter.fillRect(self.rect(), self._ground)
         bold = self._ground is not None
-        font = theme.type_face(self._units * self._unit, bold)
+        font = theme.type_face(self._units * self._unit, bold, figures=True)
         wide = QFontMetrics(font).horizontalAdvance(self._text)
         if wide > self.width() * 0.96:
-            font = theme.type_face(self._units * self._unit * self.width() * 0.96 / wide, bold)
+            font = theme.type_face(self._units * self._unit * self.width() * 0.96 / wide, bold, figures=True)
         elif self._ground is not None:
             self._paint_hazard(painter, (self.width() - wide) / 2 - 24 * self._unit)
         painter.setFont(font)
