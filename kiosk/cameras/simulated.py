@@ -31,8 +31,8 @@ class SimulatedOptions(BaseModel):
 
 
 class SimulatedCamera:
-    """Plays a story from the first read() on. A reader that is late misses frames, as with any camera: the numbers of
-    the missed ones are left out. Raises EOFError at the story's end unless `loop`. Never meets a real lock."""
+    """Plays a story from the first read() on, every frame of it: for a reader that is late the story waits, so that it
+    is the same on a slow machine. Raises EOFError at the story's end unless `loop`. Never meets a real lock."""
 
     live = False
     Options: ClassVar[type[SimulatedOptions]] = SimulatedOptions

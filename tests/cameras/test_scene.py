@@ -13,6 +13,9 @@ from kiosk.cameras.scene import HOLD_BEGINS, HOLD_ENDS, VISIT_SECONDS, Scene, po
 from kiosk.cameras.story import STORY, VISITORS, Enrolment, Kind, Visit, Visitor
 from kiosk.domain.errors import CameraError
 from kiosk.domain.types import Outcome, Reason
+from kiosk.vision.detector import FaceDetector
+from kiosk.vision.manifest import DetectorEntry, Manifest, default_folder
+from kiosk.vision.network import Network
 
 MIDDLE = (HOLD_BEGINS + HOLD_ENDS) / 2
 
@@ -80,3 +83,14 @@ def test_a_print_is_flatter_than_the_face_it_shows(scene: Scene) -> None:
     live, shown = (cv2.cvtColor(scene.render(v, MIDDLE, 1), cv2.COLOR_BGR2GRAY)[150:280, 260:380] for v in
                    (STORY[0], STORY[3]))  # fmt: skip
     assert np.ptp(np.percentile(shown, [2, 98])) < 0.85 * np.ptp(np.percentile(live, [2, 98]))
+
+
+@pytest.mark.parametrize("visit", STORY, ids=lambda v: v.name)
+def test_the_detector_finds_one_face_of_a_good_size_while_the_visitor_holds_still(scene: Scene, visit: Visit) -> None:
+    manifest = Manifest(default_folder())
+    entry = manifest.entry("face-detector", DetectorEntry)
+    detector = FaceDetector(Network.load(manifest, entry, 1), entry)
+    for t in np.linspace(HOLD_BEGINS, HOLD_ENDS, 8):
+        faces = detector.detect(scene.render(visit, float(t), round(15 * t)))
+        assert len(faces) == 1
+        assert 110 < faces[0].box.width < 170
