@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+import structlog
 
 from kiosk import config
 from kiosk.config import Config
@@ -21,6 +23,18 @@ config_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Configuration file.  [default: /etc/kiosk/kiosk.toml where it exists]",
 )
+
+
+def log_to_stderr() -> None:
+    """Logs as JSON lines on standard error, for the journal; standard output is for what was asked for."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def emit(row: Row) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kiosk import build, config
-from kiosk.cli.console import complain, config_option, json_option
+from kiosk.cli.console import complain, config_option, json_option, log_to_stderr
 from kiosk.cli.front import Console, Stop, Window
 from kiosk.domain.events import Event
 from kiosk.domain.ports import Camera
@@ -42,6 +42,7 @@ def run(
     Without a configuration this is the demonstration: simulated visitors and a simulated lock. Headless, its story
     runs once; the exit status is 0 if every decision of it was the expected one.
     """
+    log_to_stderr()
     found = config.find(config_file)
     settings = config.read(found) if found is not None else None
     seen = not headless and display_available()
