@@ -20,7 +20,7 @@ class Bounds:
     guide: float = 0.8
     max_turn: float = 0.5
     max_roll: float = 0.6
-    min_sharpness: float = 20.0
+    min_sharpness: float = 15.0
     darkest: float = 35.0
     brightest: float = 225.0
 
