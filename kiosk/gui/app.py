@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import re
 import socket
@@ -130,9 +131,11 @@ def _wayland_answers(environ: Mapping[str, str]) -> bool:
     return True
 
 
+@functools.cache
 def _x_answers(display: str) -> bool:
     """Connects as Qt would, with its authority. Without libxcb nobody can tell: then the display is believed, and the
-    missing package is named later."""
+    missing package is named later. A connection that succeeds is kept: a server whose only client leaves starts anew,
+    and turns Qt away in that moment."""
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:
@@ -142,10 +145,10 @@ def _x_answers(display: str) -> bool:
     xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
     xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
     connection = xcb.xcb_connect(display.encode(), None)
-    try:
-        return bool(xcb.xcb_connection_has_error(connection) == 0)
-    finally:
+    answers = bool(xcb.xcb_connection_has_error(connection) == 0)
+    if not answers:
         xcb.xcb_disconnect(connection)
+    return answers
 
 
 def _loads(library: str) -> bool:
