@@ -38,16 +38,17 @@ from tqdm import tqdm
 
 TEACHERS = {"pad-2.7": "fasnet_2_7.onnx", "pad-4.0": "fasnet_4_0.onnx"}
 CONTEXT = {"pad-2.7": 2.7, "pad-4.0": 4.0}
-STILL = 1  # pieces that phase 2 leaves as phase 1 made them: the entry costs most, and fits best
+STILL = 3  # pieces that phase 2 leaves as phase 1 made them: at half the picture's size they cost most, and fit best
 
 
 @dataclass(frozen=True)
 class Plan:
     blockwise: int  # steps of phase 1
     endtoend: int  # steps of phase 2; batch norm's statistics stand still
-    rate_blockwise: float = 5e-3
+    rate_blockwise: float = 1e-2
     rate_endtoend: float = 5e-4
-    count: int = 24  # pictures a step
+    count_blockwise: int = 16  # pictures a step
+    count_endtoend: int = 24
 
 
 def rate(step: int, plan: Plan) -> float:
@@ -71,13 +72,20 @@ def relative_errors(got: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
 
 def blockwise(net: Pad, x: Tensor, given: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
     """The pieces' errors; a large feature map's first rows do, since each gives many positions."""
-    out, pieces = [], [*net.blocks, net.head]
-    few = max(2, len(x) // 6)
-    out += relative_errors([net.entry(net.scaled(x[:few]))], [wanted[0][:few]])
-    for piece, v, t in zip(pieces, given, wanted[1:], strict=False):
-        rows = len(x) // 2 if v.shape[2] >= 20 else len(x)
-        out += relative_errors([piece(v[:rows])], [t[:rows]])
-    return out + relative_errors([net.last(given[-1]).flatten(1)], [wanted[-1]])
+    errors = []
+    for piece, v, t in zip(net.pieces(), [net.scaled(x), *given], wanted, strict=True):
+        rows = len(x) // 4 if v.shape[2] >= 40 else len(x) // 2 if v.shape[2] >= 20 else len(x)
+        errors += relative_errors([piece(v[:rows]).reshape(t[:rows].shape)], [t[:rows]])
+    return errors
+
+
+def start_at(net: Pad, wanted: list[Tensor]) -> None:
+    """Every piece's last batch norm begins with the mean and the spread of the teacher's output."""
+    norms = [layers[1] for layers in net.stem] + [block.layers[2][1] for block in net.blocks] + [net.head[2][1]]
+    for norm, t in zip(norms, wanted, strict=False):
+        over = [d for d in range(t.ndim) if d != 1]
+        norm.weight.data = t.std(over).flatten()
+        norm.bias.data = t.mean(over).flatten()
 
 
 def score_loss(logits: Tensor, teacher: Tensor, label: Tensor) -> tuple[Tensor, list[float]]:
@@ -117,13 +125,17 @@ def train(name: str, plan: Plan, groups: Groups, teacher: Teacher, work: Path, e
             mean = None
             optimiser.state.clear()
             net.load_state_dict(average.state_dict())
-        net.train(step < plan.blockwise * 0.7)
-        net.entry.requires_grad_(first)
+        net.train(step < plan.blockwise * 0.9)
+        for piece in net.pieces()[:STILL]:
+            piece.requires_grad_(first)
         for group in optimiser.param_groups:
             group["lr"] = rate(step, plan)
-        pixels, labels = batches.batch(step, plan.count)
+        pixels, labels = batches.batch(step, plan.count_blockwise if first else plan.count_endtoend)
         x = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         given, wanted = teacher(np.ascontiguousarray(pixels))
+        if step == 0:
+            start_at(net, wanted)
+            average.load_state_dict(net.state_dict())
         if first:
             errors = blockwise(net, x, given, wanted)
             loss, parts = torch.stack(errors).sum(), [v.item() for v in errors]
@@ -202,8 +214,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="all steps on a few pictures, under two minutes")
     steps = parser.add_subparsers(dest="step")
     training = steps.add_parser("train")
-    training.add_argument("--blockwise", type=int, default=1500, help="steps of phase 1")
-    training.add_argument("--endtoend", type=int, default=1500, help="steps of phase 2")
+    training.add_argument("--blockwise", type=int, default=800, help="steps of phase 1")
+    training.add_argument("--endtoend", type=int, default=900, help="steps of phase 2")
     exporting = steps.add_parser("export")
     for step in (training, exporting):
         step.add_argument("--network", choices=tuple(TEACHERS), help="this one alone")

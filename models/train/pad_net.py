@@ -2,13 +2,13 @@
 
 The teachers are MiniFASNet V2 (2.7) and V1SE (4.0) of minivision's Silent-Face-Anti-Spoofing (Apache-2.0): a stem,
 bottlenecks (1x1, 3x3 depthwise, 1x1 linear; some with squeeze and excitation), and a head. The student has the same
-blocks with ReLU instead of PReLU, hidden widths of whole vectors of 16, and random weights.
+blocks with ReLU instead of PReLU (but in the stem), hidden widths of whole vectors of 16, and random weights.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ class Shape:
     """A whole network: stem (two convolutions), blocks, head, the last layer."""
 
     stem: int
+    stem_output: str  # of its first half
     blocks: tuple[Block, ...]
     head_input: str
     features: str
@@ -68,8 +69,8 @@ def read_shape(model: onnx.ModelProto) -> Shape:
     def stride(conv: onnx.NodeProto) -> int:
         return int(next(a.ints[0] for a in conv.attribute if a.name == "strides"))
 
-    first, name = unit(graph.input[0].name)
-    _, name = unit(name)
+    first, stem_output = unit(graph.input[0].name)
+    _, name = unit(stem_output)
     blocks: list[Block] = []
     while True:
         wide, inner = unit(name)
@@ -88,7 +89,9 @@ def read_shape(model: onnx.ModelProto) -> Shape:
         name = sums[0].output[0] if sums else output
     last = made[graph.output[0].name]
     count = weights[last.input[1]][0]
-    return Shape(weights[first.input[1]][0], tuple(blocks), name, last.input[0], count, graph.output[0].name)
+    return Shape(
+        weights[first.input[1]][0], stem_output, tuple(blocks), name, last.input[0], count, graph.output[0].name
+    )
 
 
 def rounded(width: int) -> int:
@@ -126,17 +129,17 @@ class Bottleneck(nn.Module):
 
 
 class Pad(nn.Module):
-    """BGR 0 to 255, B x 3 x 80 x 80 -> every piece's output: entry, each block's branch, features, logits (last).
+    """BGR 0 to 255, B x 3 x 80 x 80 -> the outputs of its pieces: two of the stem, the blocks', features, logits.
 
-    The entry is the stem with the first block: a stem that ends in a ReLU cannot give the teacher's negative values.
+    The stem keeps PReLU: nothing linear follows in it that could give the teacher's negative values.
     """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        stem, entry = rounded(shape.stem), shape.blocks[0]
-        entry = replace(entry, channels=(stem, *entry.channels[1:]))
-        self.entry = nn.Sequential(unit(3, stem, 3, 2), unit(stem, stem, 3, 1, stem), Bottleneck(entry))
-        self.blocks = nn.ModuleList(Bottleneck(b) for b in shape.blocks[1:])
+        self.stem = nn.ModuleList([unit(3, shape.stem, 3, 2), unit(shape.stem, shape.stem, 3, 1, shape.stem)])
+        for layers in self.stem:
+            layers[2] = nn.PReLU(shape.stem)
+        self.blocks = nn.ModuleList(Bottleneck(b) for b in shape.blocks)
         width = shape.blocks[-1].channels[2]
         self.head = nn.Sequential(
             unit(width, HEAD, 1), unit(HEAD, HEAD, 5, groups=HEAD, pad=False, relu=False),
@@ -147,17 +150,22 @@ class Pad(nn.Module):
     def scaled(self, x: Tensor) -> Tensor:
         return x / INPUT_SCALE
 
-    def forward(self, x: Tensor, given: list[Tensor] | None = None) -> list[Tensor]:
-        """With the teacher's inputs `given` (of each block, the head, the last layer), each piece reads those."""
-        out = [self.entry(self.scaled(x))]
-        y = out[0]
-        for k, block in enumerate(self.blocks):
-            read = y if given is None else given[k]
-            out.append(block(read))
-            y = read + out[-1] if block.adds else out[-1]
-        out.append(self.head(y if given is None else given[len(self.blocks)]))
-        out.append(self.last(out[-1] if given is None else given[-1]).flatten(1))
+    def forward(self, x: Tensor) -> list[Tensor]:
+        y = self.scaled(x)
+        out: list[Tensor] = []
+        for layers in self.stem:
+            y = layers(y)
+            out.append(y)
+        for block in self.blocks:
+            out.append(block(y))
+            y = y + out[-1] if block.adds else out[-1]
+        out.append(self.head(y))
+        out.append(self.last(out[-1]).flatten(1))
         return out
+
+    def pieces(self) -> list[nn.Module]:
+        """In the order of the outputs; the first reads the scaled picture."""
+        return [*self.stem, *self.blocks, self.head, self.last]
 
 
 class Bare(Pad):
@@ -166,8 +174,8 @@ class Bare(Pad):
     def scaled(self, x: Tensor) -> Tensor:
         return x
 
-    def forward(self, x: Tensor, given: list[Tensor] | None = None) -> Tensor:  # type: ignore[override]
-        return super().forward(x, given)[-1]
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[-1]
 
 
 def runtime(net: Pad, shape: Shape) -> Bare:
@@ -178,7 +186,7 @@ def runtime(net: Pad, shape: Shape) -> Bare:
     for module in list(bare.modules()):
         if isinstance(module, nn.Sequential) and len(module) == 3 and isinstance(module[1], nn.BatchNorm2d):
             module[0], module[1] = nn.utils.fuse_conv_bn_eval(module[0], module[1]), nn.Identity()
-    bare.entry[0][0].weight.data /= INPUT_SCALE
+    bare.stem[0][0].weight.data /= INPUT_SCALE
     return bare
 
 
@@ -190,8 +198,14 @@ class Teacher:
         model = onnx.load(path)
         self.shape = read_shape(model)
         blocks = self.shape.blocks
-        self.given = [*(b.input for b in blocks[1:]), self.shape.head_input, self.shape.features]
-        self.wanted = [*(b.output for b in blocks), self.shape.features, self.shape.logits]
+        self.given = [self.shape.stem_output, *(b.input for b in blocks), self.shape.head_input, self.shape.features]
+        self.wanted = [
+            self.shape.stem_output,
+            blocks[0].input,
+            *(b.output for b in blocks),
+            self.shape.features,
+            self.shape.logits,
+        ]
         model = copy.deepcopy(model)
         for name in dict.fromkeys([*self.given, *self.wanted]):
             if name not in {o.name for o in model.graph.output}:
