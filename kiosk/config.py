@@ -83,7 +83,7 @@ class QualityConfig(Section):
     min_face: Annotated[float, Field(ge=40, le=1000)] = 80.0
     """Width of the face's box in pixels of the frame."""
     min_sharpness: Annotated[float, Field(ge=0)] = 15.0
-    """Variance of the Laplacian of the aligned face. LFW: 58 and more; blurred by 2 px: 19 in the median, by 3 px: 9."""
+    """Variance of the Laplacian of the aligned face. LFW: 58 and more; with 2 px of blur 19 in the median."""
     guide: Share = 0.8
     """The face's centre must lie within this share of the frame's width and height."""
 
