@@ -138,9 +138,8 @@ def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int) -> 
         if step == plan.blockwise:
             mean = None
             optimiser.state.clear()
-            bar.write(
-                f"{refit(net, *teacher(torch.from_numpy(scenes.batch(steps, plan.solving, 384, 384)), 0))} channels solved"
-            )
+            fresh = torch.from_numpy(scenes.batch(steps, plan.solving, 384, 384))
+            bar.write(f"{refit(net, *teacher(fresh, features_from=0))} channels solved")
             average.load_state_dict(net.state_dict())
         net.train()
         if step >= plan.blockwise // 2:
