@@ -42,6 +42,8 @@ class Bridge(QObject):
     def publish(self, event: Event) -> None:
         """Hands an event to the window. One that only says what is seen now replaces such a one still waiting."""
         with self._mutex:
+            if self._closed:
+                return
             passing = isinstance(event, Waiting | Observed)
             if passing and self._events and isinstance(self._events[-1][0], Waiting | Observed):
                 self._events.pop()
@@ -51,6 +53,8 @@ class Bridge(QObject):
     def show_frame(self, frame: Frame) -> None:
         """Hands a picture to the window, in place of one still waiting. Its pixels must not change afterwards."""
         with self._mutex:
+            if self._closed:
+                return
             self._frame = frame, self._clock()
             self._rouse()
 
@@ -62,7 +66,7 @@ class Bridge(QObject):
             self._frame = None
 
     def _rouse(self) -> None:
-        if not self._awake and not self._closed:
+        if not self._awake:
             self._awake = True
             self._wake.emit()
 

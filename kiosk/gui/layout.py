@@ -57,7 +57,7 @@ def arrange(width: int, height: int, banner: bool, preview: bool) -> Layout:
         clock = Rect(margin, top - px(4), width - 2 * margin, line)
         privacy = Rect(margin, bottom - line, width - 2 * margin, line)
         start = clock.bottom + px(10)
-        picture = Rect(margin, start, width - 2 * margin, round((privacy.y - start) * 0.54) if preview else 0)
+        picture = Rect(margin, start, width - 2 * margin, round((privacy.y - start) * 0.5) if preview else 0)
         below = picture.bottom + (px(16) if preview else 0)
         message = Rect(margin, below, width - 2 * margin, privacy.y - px(8) - below)
         return Layout(unit, banner_at, picture, clock, message, privacy, centred=True)

@@ -192,7 +192,9 @@ class Message(QWidget):
         )
         badge, gap = (90 if screen.preview else 136) * unit, 14 * unit
         room = self.height() - badge - 2 * gap
-        headline_size, detail_size, headline_height, detail_height = self._fit(screen, int(flags), room)
+        headline_size, detail_size, headline_height, detail_height = self._fit(
+            screen.headline, screen.detail, int(flags), room
+        )
         painter = QPainter(self)
         painter.setRenderHint(_ANTIALIASING)
         total = badge + gap + headline_height + (gap + detail_height if screen.detail else 0)
@@ -214,15 +216,15 @@ class Message(QWidget):
             painter.drawText(self.rect(), across | Qt.AlignmentFlag.AlignBottom, f"For staff: {screen.code}")
         painter.end()
 
-    def _fit(self, screen: Screen, flags: int, room: float) -> tuple[float, float, float, float]:
+    def _fit(self, upper: str, lower: str, flags: int, room: float) -> tuple[float, float, float, float]:
         """Sizes and heights of headline and detail: the largest at which every word and all lines have room."""
         scale = 1.0
         while True:
             headline, detail = 53 * self._unit * scale, 31 * self._unit * max(scale, 0.75)
-            upper = self._extent(screen.headline, headline, True, flags)
-            lower = self._extent(screen.detail, detail, False, flags)
-            if (upper.width() <= self.width() and upper.height() + lower.height() <= room) or scale < 0.35:
-                return headline, detail, float(upper.height()), float(lower.height())
+            above = self._extent(upper, headline, True, flags)
+            below = self._extent(lower, detail, False, flags)
+            if (above.width() <= self.width() and above.height() + below.height() <= room) or scale < 0.35:
+                return headline, detail, float(above.height()), float(below.height())
             scale *= 0.95
 
     def _extent(self, text: str, pixels: float, bold: bool, flags: int) -> QRect:

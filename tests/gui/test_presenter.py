@@ -1,0 +1,295 @@
+"""What a visitor is shown, and above all when nobody is told that the door is open."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Recovered, Waiting
+from kiosk.domain.types import (
+    Box,
+    Decision,
+    DoorReply,
+    DoorResult,
+    DoorState,
+    Evidence,
+    Face,
+    Flaw,
+    Outcome,
+    Quality,
+    Reason,
+)
+from kiosk.gui import presenter, words
+from kiosk.gui.presenter import Mode, Presenter, Screen
+
+NAMES = {"s1": "Amira", "s2": "Bo"}
+EVIDENCE = Evidence(1, 0.0, datetime(2026, 1, 1, tzinfo=UTC))
+FACE = Face(Box(200, 100, 180, 220), ((250, 180), (330, 180), (290, 220), (260, 260), (320, 260)), 0.9)
+GOOD = Quality(0.9)
+
+
+def granted(decision_id: str = "g1", subject: str | None = "s1") -> Decided:
+    return Decided(Decision(decision_id, Outcome.GRANTED, Reason.MATCHED, subject, EVIDENCE))
+
+
+def refused(reason: Reason = Reason.NOT_ENROLLED, decision_id: str = "r1") -> Decided:
+    return Decided(Decision(decision_id, Outcome.REFUSED, reason, "s1", EVIDENCE))
+
+
+def answer(result: DoorResult, until: float | None = None, decision_id: str = "g1") -> DoorAnswered:
+    return DoorAnswered(decision_id, DoorReply(decision_id, result, "", until))
+
+
+def observed(flaw: Flaw | None = None, progress: float = 0.0, faces: int = 1) -> Observed:
+    return Observed(1, (FACE,) * faces, Quality(0.3, flaw) if flaw else GOOD, progress)
+
+
+def after(*events: tuple[float, Event], seen_at: float | None = None) -> Presenter:
+    made = Presenter(NAMES.get)
+    for at, event in events:
+        made.handle(event, at)
+    if seen_at is not None:
+        made.frame_shown(seen_at)
+    return made
+
+
+def text(screen: Screen) -> str:
+    return f"{screen.headline} {screen.detail}".lower()
+
+
+def invites(screen: Screen) -> bool:
+    return "welcome" in text(screen) or "door is open" in text(screen) or "come in" in text(screen)
+
+
+def test_it_starts_with_one_moment() -> None:
+    assert after().screen(0).mode is Mode.STARTING
+
+
+def test_a_door_that_reports_alone_does_not_end_the_start() -> None:
+    assert after((0, DoorChanged(DoorState.SECURED))).screen(0).mode is Mode.STARTING
+
+
+def test_waiting_asks_to_look_at_the_camera() -> None:
+    screen = after((0, Waiting(1))).screen(0)
+    assert (screen.mode, screen.headline) == (Mode.IDLE, "Look at the camera")
+
+
+@pytest.mark.parametrize("flaw", list(Flaw))
+def test_a_flaw_becomes_guidance(flaw: Flaw) -> None:
+    screen = after((0, observed(flaw))).screen(0)
+    assert (screen.mode, screen.headline) == (Mode.GUIDING, words.FLAWS[flaw].headline)
+
+
+def test_progress_fills_the_rim() -> None:
+    screen = after((0, observed(progress=2 / 3))).screen(0)
+    assert (screen.mode, screen.progress) == (Mode.CHECKING, 2 / 3)
+
+
+@pytest.mark.parametrize(("told", "shown"), [(-1.0, 0.0), (7.0, 1.0), (float("nan"), 0.0)])
+def test_progress_stays_between_nothing_and_all(told: float, shown: float) -> None:
+    assert after((0, observed(progress=told))).screen(0).progress == shown
+
+
+def test_several_faces_are_shown_and_asked_apart() -> None:
+    screen = after((0, observed(faces=2))).screen(0)
+    assert screen.headline == "One person at a time"
+    assert len(screen.boxes) == 2
+
+
+def test_one_face_has_no_box() -> None:
+    assert after((0, observed())).screen(0).boxes == ()
+
+
+def test_hints_that_alternate_do_not_flicker() -> None:
+    frames = [(i / 15, observed(Flaw.TURNED if i % 2 else Flaw.BLURRED)) for i in range(30)]
+    shown = set()
+    made = Presenter(NAMES.get)
+    for at, event in frames:
+        made.handle(event, at)
+        shown.add(made.screen(at).headline)
+    assert shown == {words.FLAWS[Flaw.BLURRED].headline}
+
+
+def test_a_hint_gives_way_once_it_could_be_read() -> None:
+    made = after((0, observed(Flaw.TOO_SMALL)), (0.1, observed(Flaw.TURNED)))
+    assert made.screen(0.1).headline == "Come closer"
+    made.handle(observed(Flaw.TURNED), presenter.HINT_SECONDS)
+    assert made.screen(presenter.HINT_SECONDS).headline == "Look straight at the camera"
+
+
+def test_guidance_does_not_outlive_its_news() -> None:
+    assert after((0, observed(Flaw.TURNED))).screen(presenter.NEWS_SECONDS + 0.1).mode is Mode.IDLE
+
+
+def test_the_picture_is_shown_while_it_is_fresh() -> None:
+    made = after((0, Waiting(1)), seen_at=0)
+    assert made.screen(presenter.NEWS_SECONDS).preview
+    assert not made.screen(presenter.NEWS_SECONDS + 0.1).preview
+
+
+def test_a_grant_alone_opens_nothing() -> None:
+    screen = after((0, granted())).screen(0.1)
+    assert screen.mode is Mode.ASKING
+    assert not invites(screen)
+
+
+def test_welcome_while_the_door_is_released() -> None:
+    made = after((0, granted()), (0.1, answer(DoorResult.RELEASED, until=5.1)))
+    screen = made.screen(2.6)
+    assert screen.mode is Mode.GRANTED
+    assert "Amira" in screen.headline
+    assert screen.detail == "The door is open.\nPlease come in."
+    assert screen.countdown is not None
+    assert screen.countdown.share == pytest.approx(0.5)
+    assert screen.countdown.seconds == 3
+
+
+def test_welcome_ends_with_the_release() -> None:
+    made = after((0, granted()), (0.1, answer(DoorResult.RELEASED, until=5.1)))
+    assert not invites(made.screen(5.1))
+
+
+def test_welcome_ends_when_the_door_is_secured_early_and_does_not_come_back() -> None:
+    made = after((0, granted()), (0.1, answer(DoorResult.RELEASED, until=5.1)), (1, DoorChanged(DoorState.SECURED)))
+    assert not invites(made.screen(1))
+    made.handle(DoorChanged(DoorState.RELEASED), 2)
+    assert not invites(made.screen(2))
+
+
+def test_an_answer_that_comes_after_the_release_shows_nothing() -> None:
+    made = after((0, granted()), (9, answer(DoorResult.RELEASED, until=5.1)))
+    assert not invites(made.screen(9))
+
+
+def test_a_release_without_an_end_is_shown_briefly() -> None:
+    made = after((0, granted()), (0, answer(DoorResult.RELEASED)))
+    assert invites(made.screen(presenter.RELEASE_SECONDS - 0.1))
+    assert not invites(made.screen(presenter.RELEASE_SECONDS))
+
+
+def test_a_release_is_never_shown_longer_than_any_release_lasts() -> None:
+    made = after((0, granted()), (0, answer(DoorResult.RELEASED, until=1e9)))
+    assert not invites(made.screen(presenter.RELEASE_AT_MOST))
+
+
+@pytest.mark.parametrize("result", [DoorResult.REFUSED, DoorResult.UNAVAILABLE])
+def test_a_grant_that_the_door_did_not_follow_invites_nobody(result: DoorResult) -> None:
+    screen = after((0, granted()), (0.1, answer(result))).screen(0.1)
+    assert screen.mode is Mode.REFUSED
+    assert not invites(screen)
+    assert "Amira" not in screen.headline
+
+
+def test_a_door_that_never_answers_is_out_of_order() -> None:
+    made = after((0, granted()))
+    assert made.screen(presenter.ANSWER_SECONDS).headline == "Out of order"
+    assert made.screen(presenter.ANSWER_SECONDS + presenter.REFUSED_SECONDS).mode is Mode.IDLE
+
+
+def test_the_answer_to_another_grant_is_not_this_ones() -> None:
+    made = after((0, granted("g2", "s2")), (0.1, answer(DoorResult.RELEASED, until=5.0, decision_id="g1")))
+    assert not invites(made.screen(0.2))
+
+
+def test_a_refusal_takes_the_welcome_of_the_person_before_away() -> None:
+    made = after((0, granted()), (0.1, answer(DoorResult.RELEASED, until=5.1)), (1, refused()))
+    for now in (1, 2, 4.9, 6):
+        assert not invites(made.screen(now))
+
+
+@pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.MATCHED])
+def test_every_refusal_is_told_in_its_words(reason: Reason) -> None:
+    screen = after((0, refused(reason))).screen(0)
+    assert (screen.mode, screen.headline) == (Mode.REFUSED, words.REFUSALS[reason].headline)
+    assert not any(name in screen.headline for name in NAMES.values())
+
+
+def test_a_refusal_gives_way_to_the_next_attempt_once_it_could_be_read() -> None:
+    made = after((0, refused()), (1, observed()))
+    assert made.screen(1).mode is Mode.REFUSED
+    made.handle(observed(), presenter.REFUSED_AT_LEAST)
+    assert made.screen(presenter.REFUSED_AT_LEAST).mode is Mode.CHECKING
+
+
+def test_a_refusal_stays_while_nobody_comes() -> None:
+    made = after((0, refused()), (0.1, Waiting(2)))
+    assert made.screen(presenter.REFUSED_SECONDS - 0.1).mode is Mode.REFUSED
+    assert made.screen(presenter.REFUSED_SECONDS).mode is Mode.IDLE
+
+
+def test_a_fault_stays_until_it_has_recovered() -> None:
+    made = after((0, Waiting(1)), (1, Faulted(Reason.CAMERA_UNAVAILABLE, "secret path")), seen_at=1)
+    screen = made.screen(1)
+    assert (screen.mode, screen.code, screen.preview) == (Mode.FAULT, "camera_unavailable", False)
+    assert "secret" not in text(screen)
+    assert made.screen(1000).mode is Mode.FAULT
+    made.handle(Recovered(Reason.CAMERA_UNAVAILABLE), 1001)
+    assert made.screen(1001).mode is Mode.IDLE
+
+
+def test_one_recovery_leaves_the_other_fault() -> None:
+    made = after(
+        (0, Faulted(Reason.GALLERY_FAULT, "")), (1, Faulted(Reason.PAD_FAULT, "")), (2, Recovered(Reason.PAD_FAULT))
+    )
+    assert made.screen(2).code == "gallery_fault"
+
+
+@pytest.mark.parametrize("state", [DoorState.UNKNOWN, DoorState.FAULT])
+def test_a_door_that_cannot_work_is_out_of_order(state: DoorState) -> None:
+    made = after((0, Waiting(1)), (1, DoorChanged(state)))
+    assert made.screen(1).headline == "Out of order"
+    made.handle(DoorChanged(DoorState.SECURED), 2)
+    assert made.screen(2).mode is Mode.IDLE
+
+
+IDS = st.sampled_from(["g1", "g2"])
+TIMES = st.none() | st.floats(-10, 120)
+EVENTS: st.SearchStrategy[Event] = st.one_of(
+    st.just(Waiting(1)),
+    st.builds(observed, st.none() | st.sampled_from(Flaw), st.floats(0, 1), st.integers(0, 2)),
+    st.builds(granted, IDS, st.sampled_from(["s1", "s2", "s3", None])),
+    st.builds(refused, st.sampled_from([r for r in Reason if r is not Reason.MATCHED]), IDS),
+    st.builds(answer, st.sampled_from(DoorResult), TIMES, IDS),
+    st.builds(DoorChanged, st.sampled_from(DoorState)),
+    st.builds(Faulted, st.sampled_from(Reason), st.just("x")),
+    st.builds(Recovered, st.sampled_from(Reason)),
+)
+
+
+@given(st.lists(st.tuples(st.floats(0, 4), EVENTS), max_size=30), st.floats(0, 8))
+def test_no_story_shows_an_open_door_that_is_not(story: list[tuple[float, Event]], wait: float) -> None:
+    watched, unwatched = Presenter(NAMES.get), Presenter(NAMES.get)
+    door: DoorState | None = None
+    ends: dict[str, float] = {}
+    last: Decided | None = None
+    now = 0.0
+    for step, event in [*story, (wait, None)]:
+        now += step
+        if event is not None:
+            watched.handle(event, now)
+            unwatched.handle(event, now)
+        match event:
+            case DoorChanged(state):
+                door = state
+            case DoorAnswered(_, reply) if reply.result is DoorResult.RELEASED:
+                door = DoorState.RELEASED
+                limit = now + presenter.RELEASE_AT_MOST
+                ends[reply.grant_id] = max(
+                    ends.get(reply.grant_id, 0.0),
+                    limit if reply.released_until is None else min(limit, reply.released_until),
+                )
+            case Decided():
+                last = event
+        screen = watched.screen(now)
+        if invites(screen) or screen.mode is Mode.GRANTED or screen.countdown is not None:
+            assert door is DoorState.RELEASED
+            assert last is not None
+            assert last.decision.granted
+            assert now < ends[last.decision.id]
+        if screen.mode is not Mode.GRANTED:
+            assert not any(name in screen.headline for name in NAMES.values())
+        assert 0 <= screen.progress <= 1
+    assert watched.screen(now) == unwatched.screen(now)

@@ -1,0 +1,299 @@
+"""The window itself, offscreen."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from kiosk.domain.errors import KioskError
+from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Waiting
+from kiosk.domain.types import (
+    Box,
+    Decision,
+    DoorReply,
+    DoorResult,
+    DoorState,
+    Evidence,
+    Face,
+    Flaw,
+    Frame,
+    Outcome,
+    Quality,
+    Reason,
+)
+from kiosk.gui import words
+from kiosk.gui.app import screenshot
+from kiosk.gui.presenter import Mode
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from kiosk.gui.bridge import Bridge
+    from kiosk.gui.window import KioskWindow
+
+pytestmark = pytest.mark.qt
+
+SIZES = [(800, 480), (1024, 600), (1280, 800), (480, 800), (600, 1024)]
+WALL = datetime(2026, 11, 22, 9, 41, tzinfo=UTC)
+EVIDENCE = Evidence(1, 0.0, WALL)
+FACE = Face(Box(235, 120, 190, 240), ((290, 235), (370, 235), (330, 270), (305, 310), (355, 310)), 0.9)
+GOLDEN = Path(__file__).parent / "golden"
+
+GRANTED: list[Event] = [
+    Decided(Decision("g1", Outcome.GRANTED, Reason.MATCHED, "s1", EVIDENCE)),
+    DoorAnswered("g1", DoorReply("g1", DoorResult.RELEASED, "", 105.0)),
+]
+STATES: dict[str, list[Event]] = {
+    "starting": [],
+    "idle": [Waiting(1)],
+    "guiding": [Observed(1, (FACE,), Quality(0.2, Flaw.TURNED), 0.0)],
+    "checking": [Observed(1, (FACE,), Quality(0.9), 2 / 3)],
+    "several": [Observed(1, (FACE, FACE), None, 0.0)],
+    "granted": GRANTED,
+    "refused": [Decided(Decision("r1", Outcome.REFUSED, Reason.NOT_ENROLLED, None, EVIDENCE))],
+    "fault": [Faulted(Reason.CAMERA_UNAVAILABLE, "gone")],
+    "door": [Waiting(1), DoorChanged(DoorState.FAULT)],
+}
+
+
+def frame(number: int = 1, image: np.ndarray | None = None) -> Frame:
+    return Frame(picture() if image is None else image, number, 100.0, WALL)
+
+
+def picture() -> np.ndarray:
+    """A head and shoulders, drawn; a bright stripe at the left side of the picture."""
+    image = np.full((480, 640, 3), (96, 92, 84), np.uint8)
+    image[:, :160] = (150, 170, 180)
+    cv2.ellipse(image, (320, 560), (190, 170), 0, 0, 360, (90, 60, 40), -1, cv2.LINE_AA)
+    cv2.ellipse(image, (320, 250), (95, 128), 0, 0, 360, (140, 170, 215), -1, cv2.LINE_AA)
+    return image
+
+
+class Kit:
+    """A window with a clock of its own and a timer that never ticks by itself."""
+
+    def __init__(self, application: QApplication, banner: str = "", name: str = "Amira Okonkwo") -> None:
+        from PySide6.QtCore import QTimer
+
+        from kiosk.gui.bridge import Bridge
+        from kiosk.gui.window import KioskWindow
+
+        self.now = 100.0
+        self.beats = 0
+        self.application = application
+        self.timer = QTimer()
+        self.bridge: Bridge = Bridge(clock=lambda: self.now)
+        self.window: KioskWindow = KioskWindow(
+            self.bridge,
+            lambda _: name,
+            banner=banner,
+            clock=lambda: self.now,
+            wall_clock=lambda: WALL,
+            beat=self._beat,
+            timer=self.timer,
+        )
+
+    def _beat(self) -> None:
+        self.beats += 1
+
+    def show(self, width: int, height: int, events: list[Event], *, frames: int = 2) -> None:
+        self.window.resize(width, height)
+        self.window.show()
+        for event in events:
+            self.bridge.publish(event)
+        for number in range(frames):
+            self.bridge.show_frame(frame(number))
+            self.application.processEvents()
+
+    def grab(self) -> np.ndarray:
+        """H x W x 3, BGR."""
+        from PySide6.QtGui import QImage
+
+        image = self.window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)
+        return rows[:, :, :3].copy()
+
+
+@pytest.fixture
+def make(application: QApplication) -> Iterator[Callable[..., Kit]]:
+    kits: list[Kit] = []
+
+    def build(**options: str) -> Kit:
+        kits.append(Kit(application, **options))
+        return kits[-1]
+
+    yield build
+    for kit in kits:
+        kit.bridge.close()
+        kit.window.close()
+        kit.window.deleteLater()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_is_drawn_at_every_size(make: Callable[..., Kit], state: str, size: tuple[int, int]) -> None:
+    kit = make(banner=words.banner(True, True), name="Maximilian-Alexander Wolfeschlegelsteinhausen")
+    kit.show(*size, STATES[state])
+    shown = kit.grab()
+    assert shown.shape == (size[1], size[0], 3)
+    assert shown.std() > 10
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_all_words_have_room(make: Callable[..., Kit], size: tuple[int, int]) -> None:
+    from PySide6.QtCore import Qt
+
+    kit = make(banner=words.banner(True, True))
+    kit.show(*size, STATES["idle"])
+    message = kit.window._message
+    longest = words.welcome("Maximilian-Alexander Wolfeschlegelsteinhausen")
+    flags = Qt.TextFlag.TextWordWrap.value
+    for said in [*words.FLAWS.values(), *words.REFUSALS.values(), words.IDLE, words.CHECKING, longest]:
+        room = message.height() - 120 * message._unit
+        headline, detail, upper, lower = message._fit(said.headline, said.detail, flags, room)
+        assert upper + lower <= room, said
+        assert headline >= 32 * message._unit, said
+        assert detail >= 22 * message._unit, said
+
+
+def test_the_preview_is_a_mirror(make: Callable[..., Kit]) -> None:
+    kit = make()
+    kit.show(800, 480, STATES["idle"])
+    shown = kit.grab()
+    left, right = shown[240, 40].mean(), shown[240, 370].mean()
+    assert right > left + 10
+
+
+def test_a_picture_that_stopped_is_taken_away(make: Callable[..., Kit]) -> None:
+    kit = make()
+    kit.show(800, 480, STATES["idle"])
+    assert kit.window.screen_state.preview
+    kit.now += 2
+    kit.window.tick()
+    assert not kit.window.screen_state.preview
+
+
+def test_the_tick_ends_the_welcome_and_beats(make: Callable[..., Kit]) -> None:
+    kit = make()
+    kit.show(800, 480, GRANTED)
+    assert kit.window.screen_state.mode is Mode.GRANTED
+    kit.now, before = 105.0, kit.beats
+    kit.timer.timeout.emit()
+    assert kit.window.screen_state.mode is Mode.IDLE
+    assert kit.beats == before + 1
+
+
+def test_events_keep_their_order_and_their_time(make: Callable[..., Kit]) -> None:
+    kit = make()
+    came: list[tuple[object, float]] = []
+    kit.bridge.event_arrived.connect(lambda event, at: came.append((event, at)))
+
+    def publish() -> None:
+        for event in GRANTED:
+            kit.bridge.publish(event)
+            kit.now += 1
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    thread.join()
+    assert came == []
+    kit.application.processEvents()
+    assert came == [(GRANTED[0], 100.0), (GRANTED[1], 101.0)]
+
+
+def test_a_slow_window_meets_only_the_newest_picture_and_sight(make: Callable[..., Kit]) -> None:
+    kit = make()
+    frames: list[int] = []
+    events: list[object] = []
+    kit.bridge.frame_arrived.connect(lambda shown, _: frames.append(shown.number))
+    kit.bridge.event_arrived.connect(lambda event, _: events.append(event))
+    for number in range(100):
+        kit.bridge.show_frame(frame(number))
+        kit.bridge.publish(Waiting(number))
+    kit.bridge.publish(GRANTED[0])
+    kit.application.processEvents()
+    assert frames == [99]
+    assert events == [Waiting(99), GRANTED[0]]
+
+
+def test_nothing_arrives_after_the_end(make: Callable[..., Kit]) -> None:
+    kit = make()
+    came: list[object] = []
+    kit.bridge.event_arrived.connect(lambda event, _: came.append(event))
+    kit.bridge.publish(Waiting(1))
+    kit.bridge.close()
+    kit.bridge.publish(Waiting(2))
+    kit.bridge.show_frame(frame())
+    kit.application.processEvents()
+    assert came == []
+
+
+@pytest.mark.parametrize("shape", [(720, 1280, 3), (480, 640, 3), (64, 64, 3), (1, 1, 3)])
+def test_frames_of_any_size_are_shown(make: Callable[..., Kit], shape: tuple[int, int, int]) -> None:
+    kit = make()
+    kit.show(1024, 600, STATES["idle"])
+    kit.bridge.show_frame(frame(3, np.full(shape, 255, np.uint8)))
+    kit.application.processEvents()
+    assert kit.grab()[300, 270].min() > 240
+
+
+def test_escape_closes_a_window_but_not_a_door(make: Callable[..., Kit]) -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QKeyEvent
+
+    kit = make()
+    escape = QKeyEvent(QKeyEvent.Type.KeyPress, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier)
+    kit.window.show_full_screen()
+    kit.window.keyPressEvent(escape)
+    assert kit.window.isVisible()
+    kit.window.showNormal()
+    kit.window.keyPressEvent(escape)
+    assert not kit.window.isVisible()
+
+
+def test_a_screenshot_is_a_png(make: Callable[..., Kit], tmp_path: Path) -> None:
+    kit = make()
+    kit.show(800, 480, STATES["idle"])
+    screenshot(kit.window, tmp_path / "shot.png")
+    assert cv2.imread(str(tmp_path / "shot.png")).shape == (480, 800, 3)
+    with pytest.raises(KioskError, match="cannot be written"):
+        screenshot(kit.window, tmp_path / "absent" / "shot.png")
+
+
+def test_painting_loses_no_references(make: Callable[..., Kit]) -> None:
+    """PySide6 6.12.0 under Python 3.11 drops one to None with every call, until the process aborts."""
+    kit = make()
+    kit.show(800, 480, STATES["idle"])
+    before = sys.getrefcount(None)
+    for number in range(30):
+        kit.bridge.show_frame(frame(number))
+        kit.application.processEvents()
+    assert sys.getrefcount(None) > before - 30
+
+
+@pytest.mark.parametrize("state", ["idle", "granted", "refused"])
+def test_pictures_look_as_they_did(make: Callable[..., Kit], state: str, tmp_path: Path) -> None:
+    """Half-size against the pictures in golden/, which a person has looked at. To renew one, look at the picture that
+    the failure names and copy it there."""
+    kit = make(banner=words.banner(True, True))
+    kit.show(800, 480, STATES[state])
+    kit.now += 1.4
+    kit.window.tick()
+    kit.bridge.show_frame(frame())
+    kit.application.processEvents()
+    shown = cv2.resize(kit.grab(), (400, 240), interpolation=cv2.INTER_AREA)
+    found = tmp_path / f"{state}.png"
+    cv2.imwrite(str(found), shown)
+    wanted = cv2.imread(str(GOLDEN / f"{state}.png"))
+    assert wanted is not None, f"no golden picture: {found}"
+    difference = cv2.absdiff(shown, wanted)
+    assert difference.mean() < 1.0, found
+    assert (difference.max(axis=2) > 40).mean() < 0.005, found
