@@ -295,5 +295,5 @@ def test_pictures_look_as_they_did(make: Callable[..., Kit], state: str, tmp_pat
     wanted = cv2.imread(str(GOLDEN / f"{state}.png"))
     assert wanted is not None, f"no golden picture: {found}"
     difference = cv2.absdiff(shown, wanted)
-    assert difference.mean() < 1.0, found
-    assert (difference.max(axis=2) > 40).mean() < 0.005, found
+    assert difference.mean() < 0.5, found
+    assert (difference.max(axis=2) > 40).mean() < 0.001, found
