@@ -1,0 +1,70 @@
+"""Takes the README's pictures of the window from the demonstration: idle, granted, refused.
+
+usage: .venv/bin/python deploy/pictures/take.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk import build, demonstration
+from kiosk.domain.events import Decided, Event
+from kiosk.domain.types import Reason
+from kiosk.gui import words
+from kiosk.gui.app import create_application, screenshot
+from kiosk.gui.presenter import Mode
+from kiosk.service.names import Names
+from kiosk.storage.gallery import open_gallery
+
+HERE = Path(__file__).resolve().parent
+WANTED = (Mode.IDLE, Mode.CHECKING, Mode.GRANTED, Mode.REFUSED)
+SETTLED = 8
+"""Ticks of 100 ms that a screen has stood when its picture is taken."""
+
+
+def main() -> None:
+    """Plays the story until each picture is there."""
+    application = create_application(["take"], offscreen=True)
+    from kiosk.gui.bridge import Bridge  # noqa: PLC0415 - Qt is loaded by create_application
+    from kiosk.gui.window import KioskWindow  # noqa: PLC0415
+
+    names, bridge = Names(), Bridge()
+    taken: set[Mode] = set()
+    ticks: dict[Mode, int] = {}
+
+    reasons: list[Reason] = []
+
+    def publish(event: Event) -> None:
+        if isinstance(event, Decided):
+            reasons.append(event.decision.reason)
+        bridge.publish(event)
+
+    def beat() -> None:
+        mode = window.screen_state.mode
+        ticks[mode] = ticks.get(mode, 0) + 1
+        for other in set(ticks) - {mode}:
+            del ticks[other]
+        due = SETTLED if mode is not Mode.CHECKING else 1
+        right = mode is not Mode.REFUSED or reasons[-1:] == [Reason.NOT_ENROLLED]
+        if right and mode in WANTED and mode not in taken and ticks[mode] >= due:
+            taken.add(mode)
+            screenshot(window, HERE / f"{mode.value}.png")
+        if taken >= set(WANTED) or kiosk.finished.is_set():
+            application.quit()
+
+    with demonstration.stage() as (config, home):
+        names.open(open_gallery(home, read_only=True, with_key=False))
+        camera = demonstration.camera(loop=True)
+        with build.running(config, home, publish, bridge.show_frame, camera) as kiosk:
+            window = KioskWindow(bridge, names, banner=words.banner(True, True))
+            window.show()
+            window._timer.timeout.connect(beat)
+            application.exec()
+            bridge.close()
+            window.close()
+        names.close()
+    print("taken:", ", ".join(sorted(taken)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
