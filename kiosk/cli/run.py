@@ -74,7 +74,8 @@ def _serve(
 ) -> bool:
     """A configured kiosk, until it is told to stop. False when it stopped by itself."""
     camera = build.camera(settings.camera)
-    front = Front(seen, screenshot, full_screen, as_json, words.banner(not camera.live, False), lambda _: "")
+    pretended = settings.lock is not None and settings.lock.kind == "simulated"
+    front = Front(seen, screenshot, full_screen, as_json, words.banner(not camera.live, pretended), lambda _: "")
     return front.run(settings, home, camera)
 
 
