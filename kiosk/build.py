@@ -110,6 +110,11 @@ class Kiosk:
         """Set at the end of a story or recording, or when the pipeline has died."""
         return self.station.finished
 
+    @property
+    def died(self) -> bool:
+        """Whether the pipeline ended as it should not."""
+        return self.station.finished.is_set() and self.station.died
+
 
 @contextmanager
 def running(

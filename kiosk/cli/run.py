@@ -72,7 +72,7 @@ def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json
 def _serve(
     settings: config.Config, home: Home, seen: bool, screenshot: Path | None, full_screen: bool, as_json: bool
 ) -> bool:
-    """A configured kiosk, until it is told to stop. False when it stopped by itself."""
+    """A configured kiosk, until it is told to stop or its recording ends. False when it died."""
     camera = build.camera(settings.camera)
     pretended = settings.lock is not None and settings.lock.kind == "simulated"
     front = Front(seen, screenshot, full_screen, as_json, words.banner(not camera.live, pretended), lambda _: "")
@@ -104,7 +104,7 @@ class Front:
             self.listeners.append(self._window.bridge.publish)
 
     def run(self, settings: config.Config, home: Home, camera: Camera) -> bool:
-        """True when it was told to stop. Raises KioskError when the kiosk cannot start."""
+        """False when it died. Raises KioskError when the kiosk cannot start."""
         with ExitStack() as stack:
             if self._window is not None:
                 stack.callback(self._window.close)
@@ -119,7 +119,7 @@ class Front:
             else:
                 self._console.wait(kiosk, self._stop)
             systemd.notify("STOPPING=1")
-            return not kiosk.finished.is_set()
+            return not kiosk.died
 
     def _publish(self, event: Event) -> None:
         for listener in self.listeners:

@@ -50,6 +50,9 @@ class Station:
         self._latest = LatestFrame()
         self._stop = Flag()
         self.finished = Flag()
+        """Set once nothing will be decided any more: the recording is at its end, or the pipeline has died."""
+        self.died = True
+        """Whether it died; false once it has come to its end as it should."""
         self._threads = (
             Thread(target=self._watch, name="camera", daemon=True),
             Thread(target=self._decide, name="pipeline", daemon=True),
@@ -102,6 +105,7 @@ class Station:
                 self._health.beat("pipeline")
                 if not self._turn():
                     break
+            self.died = False
         finally:
             self.finished.set()
         self._health.leave("pipeline")

@@ -123,6 +123,7 @@ def test_frames_go_through_and_the_end_is_told() -> None:
     with world.running():
         assert world.station.finished.wait(PATIENCE)
     assert world.pipeline.numbers == world.shown == [1, 2, 3]
+    assert not world.station.died
     assert [r.kind for r in world.paper.records] == ["start", "stop"]
 
 
@@ -158,6 +159,7 @@ def test_a_pipeline_that_dies_is_seen() -> None:
     world.pipeline.step = die  # type: ignore[method-assign]
     with world.running():
         assert world.station.finished.wait(PATIENCE)
+    assert world.station.died
 
 
 def test_silence_is_noticed_and_leaving_is_not_silence() -> None:
