@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kiosk.domain.attempt import Rules
 from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
@@ -247,3 +250,40 @@ def test_an_interruption_ends_an_open_attempt_once() -> None:
     assert scene.pipeline.interrupt(Reason.CAMERA_UNAVAILABLE, "unplugged", scene.at + 2, NOON) == []
     told = scene.frames(1)
     assert Recovered(Reason.CAMERA_UNAVAILABLE) in told
+
+
+SITUATIONS = st.fixed_dictionaries(
+    {
+        "faces": st.sampled_from(["one", "one", "one", "elsewhere", "two", "none"]),
+        "pad": st.sampled_from([0.9, 0.9, 0.1]),
+        "subject_id": st.sampled_from(["ada", "ada", "ben"]),
+        "mated": st.sampled_from([True, True, True, False]),
+        "door": st.sampled_from([True, True, False]),
+        "broken": st.sampled_from(["", "", "", "", "detect", "quality", "pad", "embed", "search", "subject", "door"]),
+    }
+)
+FACES = {"one": [face()], "elsewhere": [face(20.0)], "two": [face(), face(50, 100)], "none": []}
+
+
+@given(st.lists(SITUATIONS, min_size=3, max_size=40))
+def test_whatever_happens_a_grant_rests_on_enough_good_frames_of_one_face(story: list[dict[str, Any]]) -> None:
+    script = Script(subjects={s: Subject(s, s, NOON) for s in ("ada", "ben")})
+    scene = Scene(script, Rules(pause=0.0, rest=0.0))
+    for i, now in enumerate(story):
+        script.faces = FACES[now["faces"]]
+        for name in ("pad", "subject_id", "mated", "door", "broken"):
+            setattr(script, name, now[name])
+        for decision in scene.decisions(1):
+            if not decision.granted:
+                continue
+            assert now["door"]
+            assert now["broken"] == ""
+            window = story[max(0, i - 4) : i + 1]
+            good = [
+                s
+                for s in window
+                if s["faces"] == now["faces"] in {"one", "elsewhere"}
+                and (s["pad"], s["mated"], s["subject_id"]) == (0.9, True, decision.subject_id)
+                and s["broken"] not in {"detect", "quality", "pad", "embed", "search"}
+            ]
+            assert len(good) >= 3
