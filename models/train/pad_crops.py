@@ -158,14 +158,17 @@ class Batches:
 
 
 def augmented(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Flip, light, colour, blur, noise, compression."""
+    """Flip, light, colour, blur or sharpening, noise, compression."""
     x = crop[:, ::-1] if rng.random() < 0.5 else crop
     if rng.random() < 0.15:
         packed = cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 98))])[1]
         x = cv2.imdecode(packed, cv2.IMREAD_COLOR)
     x = x.astype(np.float32)
-    if rng.random() < 0.2:
+    sharpness = rng.random()
+    if sharpness < 0.2:
         x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.3, 1.0))
+    elif sharpness < 0.45:  # as a large picture looks that is made small without a filter
+        x = x + rng.uniform(0.2, 1.2) * (x - cv2.GaussianBlur(x, (0, 0), rng.uniform(0.6, 1.2)))
     if rng.random() < 0.7:
         gain = np.exp(rng.normal(0, 0.15) + rng.normal(0, 0.04, 3))
         x = (x - 128) * np.exp(rng.normal(0, 0.12)) + 128 + rng.normal(0, 10)

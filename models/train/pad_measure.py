@@ -12,7 +12,7 @@ import onnxruntime as ort
 from detector_net import session
 from pad_crops import CONTEXTS, LEFT_OUT, Finder, clip_frames, cut, left_out
 
-MOST_BPCER = 0.03  # the cue can only deny, so a bona fide person at the door must seldom be taken for an attack
+MOST_BPCER = 0.03  # the upper end of its interval: the cue can only deny, so it must seldom deny the bona fide
 Scores = dict[str, np.ndarray]  # by network or mean: the bona fide probability of each crop
 
 
@@ -58,9 +58,11 @@ def bona_fide(run: ort.InferenceSession, crops: list[np.ndarray]) -> np.ndarray:
 
 
 def threshold_at(scores: np.ndarray, label: np.ndarray) -> float:
-    """The highest threshold that turns away at most MOST_BPCER of the bona fide (a score below it is an attack)."""
+    """The highest threshold that MOST_BPCER is still above, at 95%, on these bona fide (a score below it: attack)."""
     good = np.sort(scores[label == 1])
-    k = int(MOST_BPCER * len(good))
+    k = 0
+    while k + 1 < len(good) and clopper_pearson(k + 1, len(good))[1] <= MOST_BPCER:
+        k += 1
     return float((good[k] + (good[k - 1] if k else 0.0)) / 2)
 
 
