@@ -96,8 +96,8 @@ class AttemptConfig(Section):
     seconds: Annotated[float, Field(gt=0, le=3)] = 3.0
     pause: Annotated[float, Field(ge=0, le=60)] = 1.5
     """Seconds between a refusal and the next attempt; doubled from the fourth refusal in a row on, up to 30 s."""
-    rest: Annotated[float, Field(ge=0, le=600)] = 10.0
-    """Seconds after a grant until the same face, still standing there, may try again."""
+    rest: Annotated[float, Field(ge=0, le=600)] = 5.0
+    """Seconds after a grant until the next attempt, unless whoever was let in has gone before."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -18,13 +18,13 @@ PASSING_BY = frozenset({Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE})
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`needed` of the last `window` usable frames, within `seconds`; `pause` seconds after a refusal until the next
-    attempt; `rest` seconds after a grant until the same track's next one."""
+    attempt; `rest` seconds after a grant, unless the face has gone before."""
 
     needed: int = 3
     window: int = 5
     seconds: float = 3.0
     pause: float = 1.5
-    rest: float = 10.0
+    rest: float = 5.0
 
     def pause_after(self, refusals: int) -> float:
         """Seconds until the next attempt may open: doubled from the fourth refusal in a row on, 30 s at most."""

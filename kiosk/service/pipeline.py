@@ -49,7 +49,6 @@ class Pipeline:
         self._tracker = Tracker()
         self._frozen = FrozenPicture()
         self._attempt: Attempt | None = None
-        self._settled: int | None = None
         self._resume_at = 0.0
         self._refusals = 0
         self._faults: set[Reason] = set()
@@ -112,9 +111,7 @@ class Pipeline:
     def _present(self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int) -> list[Event]:
         """One face, judged and tracked."""
         if self._attempt is None:
-            passing = quality.flaw in PASSING_BY
-            resting = frame.captured_at < self._resume_at and (self._refusals > 0 or track == self._settled)
-            if passing or resting:
+            if quality.flaw in PASSING_BY or frame.captured_at < self._resume_at:
                 return [Observed(frame.number, faces, quality, 0.0)]
             self._attempt = Attempt(self._rules, track, frame)
         attempt = self._attempt
@@ -159,6 +156,8 @@ class Pipeline:
 
     def _nobody(self, frame: Frame) -> list[Event]:
         lost = self._tracker.lost(frame.captured_at)
+        if lost and self._refusals == 0:
+            self._resume_at = frame.captured_at
         if self._attempt is None:
             return [Waiting(frame.number)]
         if not lost:
@@ -190,7 +189,6 @@ class Pipeline:
         return decision
 
     def _settle(self, decision: Decision, at: float) -> None:
-        """After a refusal, nobody's attempt opens for a while; after a grant, not the same track's."""
-        self._settled = decision.track
+        """No attempt opens for a while; after a grant it may as soon as whoever was let in has gone."""
         self._refusals = 0 if decision.granted else self._refusals + 1
         self._resume_at = at + (self._rules.rest if decision.granted else self._rules.pause_after(self._refusals))

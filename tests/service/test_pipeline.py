@@ -201,13 +201,23 @@ def test_who_leaves_in_the_middle_is_recorded() -> None:
     assert decision.reason is Reason.INCOMPLETE
 
 
-def test_after_a_grant_the_same_face_rests_and_the_next_person_does_not() -> None:
+def test_after_a_grant_the_next_attempt_opens_when_the_face_has_gone() -> None:
     script = Script()
     scene = Scene(script)
     assert len(scene.decisions(3)) == 1
-    assert scene.decisions(60) == []
+    script.faces = [face(20.0)]
+    assert scene.decisions(60) == [], "a jump is not a new person"
+    script.faces = []
+    assert scene.decisions(9) == []
     script.faces = [face(20.0)]
     assert [d.granted for d in scene.decisions(3)] == [True]
+
+
+def test_after_a_grant_who_stays_may_try_again_after_a_rest() -> None:
+    scene = Scene(Script())
+    assert len(scene.decisions(3)) == 1
+    assert scene.decisions(74) == []
+    assert [d.granted for d in scene.decisions(4)] == [True]
 
 
 def test_after_a_refusal_nobody_is_tried_for_a_while() -> None:
