@@ -16,7 +16,7 @@ from kiosk.domain.types import Image
 # FFmpeg and OpenCV would write lines of their own on standard error for a damaged clip, where one line of ours says
 # what to do. -8 is AV_LOG_QUIET.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
 CLIPS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import pytest
@@ -18,18 +18,19 @@ from kiosk.cameras.sources import stills
 from kiosk.cameras.story import VISITORS
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What a command gave."""
 
     status: int
-    out: str
-    err: str
+    out: list[str]
+    """Lines of standard output."""
+    err: list[str]
+    """Lines of standard error."""
 
     @property
     def rows(self) -> list[dict[str, object]]:
         """Its output as JSON lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
+        return [json.loads(line) for line in self.out]
 
 
 Command = Callable[..., Result]
@@ -50,7 +51,7 @@ def kiosk(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixt
         with pytest.raises(SystemExit) as stop:
             main()
         out, err = capfd.readouterr()
-        return Result(int(stop.value.code or 0), out, err)
+        return Result(int(stop.value.code or 0), out.splitlines(), err.splitlines())
 
     return run
 
