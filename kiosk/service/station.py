@@ -20,6 +20,8 @@ from kiosk.service.pipeline import Pipeline
 
 FRAME_TIMEOUT = 2.0
 """Seconds without a frame until the camera counts as failed."""
+OPENING_TIMEOUT = 7.0
+"""The same for the first frame: a camera takes its time to open."""
 MAX_BACKOFF = 10.0
 log = structlog.get_logger("kiosk")
 
@@ -48,6 +50,7 @@ class Station:
         self._show = show
         self._max_age = max_age
         self._latest = LatestFrame()
+        self._patience = OPENING_TIMEOUT
         self._stop = Flag()
         self.finished = Flag()
         """Set once nothing will be decided any more: the recording is at its end, or the pipeline has died."""
@@ -113,7 +116,8 @@ class Station:
     def _turn(self) -> bool:
         """One frame, or one thing said about its absence. False at the end of the recording or story."""
         try:
-            frame = self._latest.take(FRAME_TIMEOUT)
+            frame = self._latest.take(self._patience)
+            self._patience = FRAME_TIMEOUT
             events = self._look(frame)
         except EOFError:
             return False
