@@ -80,7 +80,7 @@ class ModelsConfig(Section):
 class QualityConfig(Section):
     """[quality]: what a face must be before it is compared."""
 
-    min_face: Annotated[float, Field(ge=40, le=1000)] = 80.0
+    min_face: Annotated[float, Field(ge=40, le=1000)] = 64.0
     """Width of the face's box in pixels of the frame."""
     min_sharpness: Annotated[float, Field(ge=0)] = 15.0
     """Variance of the Laplacian of the aligned face. LFW: 58 and more; with 2 px of blur 19 in the median."""

@@ -16,7 +16,7 @@ class Bounds:
     """`min_face` px of the box's width; `guide` share of the frame in which the face's centre must lie; `turn` 0
     (frontal) to 1 (profile); `sharpness` variance of the Laplacian of the aligned face; luminance 0..255."""
 
-    min_face: float = 80.0
+    min_face: float = 64.0
     guide: float = 0.8
     max_turn: float = 0.5
     max_roll: float = 0.6
