@@ -215,7 +215,7 @@ def main() -> None:
     steps = parser.add_subparsers(dest="step")
     training = steps.add_parser("train")
     training.add_argument("--blockwise", type=int, default=800, help="steps of phase 1")
-    training.add_argument("--endtoend", type=int, default=900, help="steps of phase 2")
+    training.add_argument("--endtoend", type=int, default=800, help="steps of phase 2")
     exporting = steps.add_parser("export")
     for step in (training, exporting):
         step.add_argument("--network", choices=tuple(TEACHERS), help="this one alone")
