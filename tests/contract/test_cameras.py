@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 
 from kiosk.cameras.replay import ReplayCamera, ReplayOptions
+from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 from kiosk.cameras.usb import UsbCamera, UsbOptions
 from kiosk.domain.errors import CameraError
 from kiosk.domain.ports import Camera
