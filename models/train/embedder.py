@@ -16,12 +16,12 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from embedder_export import calibration_faces, export_fp32, export_int8
 from embedder_manifest import fragment
 from embedder_measure import measure
-from embedder_train import CHECKPOINT, Plan, train
+from embedder_train import Plan, train
 from faces import shared_folder
+from mobilefacenet import read_weights, write_weights
 
 MODEL = Path(__file__).resolve().parents[1] / "mobilefacenet.onnx"
 PLANS = {
@@ -43,20 +43,13 @@ def plans(o: argparse.Namespace) -> list[Plan]:
     return [replace(p, **given) for p in chosen]
 
 
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    """A state dict, or the average of weights of a checkpoint."""
-    s = torch.load(path, weights_only=True, map_location="cpu")
-    average: dict[str, torch.Tensor] = s.get("average", s)
-    return average
-
-
 def main() -> None:
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("do", choices=["train", "export", "measure"])
     a.add_argument("--shared", help="the data folder")
     a.add_argument("--work", type=Path, default=Path("work-embedder"), help="caches and checkpoints")
     a.add_argument("--threads", type=int, default=2)
-    a.add_argument("--smoke", action="store_true", help="a few steps, then export and measure, in WORK/smoke")
+    a.add_argument("--smoke", action="store_true", help="a few steps from nothing, then export and measure")
     a.add_argument("--from", dest="start", type=Path, help="weights to go on from (phase 2), instead of from nothing")
     a.add_argument("--phase", type=int, choices=[1, 2], help="only this phase")
     a.add_argument("--steps", type=int, help="the step at which the phase ends")
@@ -67,24 +60,29 @@ def main() -> None:
     a.add_argument("--resting", type=int, help="leading layers of 20 that learn only every EVERY-th step of phase 2")
     a.add_argument("--every", type=int)
     a.add_argument("--weights", type=Path, help="what to export (default: the checkpoint's average)")
+    a.add_argument("--keep", type=Path, help="write the weights there in half precision, for a later --from")
     a.add_argument("--out", type=Path, default=MODEL, help="the int8 model to write or measure")
     a.add_argument("--quick", action="store_true", help="measure on LFW only")
     a.add_argument("--fragment", type=Path, help="write the manifest's entry there")
     a.add_argument("--model-id", default="kiosk-mobilefacenet-1")
     o = a.parse_args()
     shared = shared_folder(o.shared)
-    if o.smoke:
-        o.work, o.out = o.work / "smoke", o.work / "smoke" / "mobilefacenet.onnx"
     o.work.mkdir(parents=True, exist_ok=True)
+    checkpoint = o.work / "checkpoint.pt"
+    if o.smoke:
+        checkpoint, o.out = o.work / "smoke.pt", o.work / "smoke.onnx"
+        checkpoint.unlink(missing_ok=True)
     if o.do == "train":
         for plan in plans(o):
-            train(plan, shared, o.work, o.threads, o.start)
+            train(plan, shared, o.work, checkpoint, o.threads, o.start)
     if o.do == "export" or o.smoke:
-        fp32 = o.work / "mobilefacenet_fp32.onnx"
-        x = calibration_faces(shared, o.work)
-        export_fp32(weights(o.weights or o.work / CHECKPOINT), fp32, x)
+        fp32 = o.work / f"{o.out.stem}_fp32.onnx"
+        x, state = calibration_faces(shared, o.work), read_weights(o.weights or checkpoint)
+        export_fp32(state, fp32, x)
         export_int8(fp32, o.out, x)
         print(f"{o.out}: {o.out.stat().st_size} bytes")
+        if o.keep:
+            write_weights(state, o.keep)
     if o.do == "measure" or o.smoke:
         rows = measure(o.out, shared, o.work, o.threads, heldout=not (o.quick or o.smoke))
         if o.fragment and rows:

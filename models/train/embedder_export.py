@@ -36,13 +36,13 @@ def settle(net: MobileFaceNet, x: torch.Tensor) -> None:
             net(net_input(part))
 
 
-def export_fp32(weights: dict[str, torch.Tensor], path: Path, x: torch.Tensor) -> None:
+def export_fp32(state: dict[str, torch.Tensor], path: Path, x: torch.Tensor) -> None:
     """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised.
 
     `x`: clean training faces, RGB 0..255, for the statistics of the batch norms.
     """
     net = MobileFaceNet().to(memory_format=torch.channels_last)
-    net.load_state_dict({k: v.float() if v.dtype.is_floating_point else v for k, v in weights.items()})
+    net.load_state_dict(state)
     settle(net, x)
     net.eval()
     for unit in net.modules():

@@ -21,14 +21,13 @@ import torch
 import torch.nn.functional as F
 from embedder_teacher import FEATURES, Targets, Teacher, mirrored
 from faces import Batches, pictures, read_faces, training_faces
-from mobilefacenet import PIECES, Bottleneck, MobileFaceNet, Unit, net_input
+from mobilefacenet import PIECES, Bottleneck, MobileFaceNet, Unit, net_input, read_weights
 from torch import nn
 from tqdm import tqdm
 
 WARM_UP = 100  # steps
 HIGH = 6  # the first pieces, at 56 x 56 and 28 x 28, that see three eighths of a batch in phase 1
 SAVE_SECONDS = 180
-CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -203,24 +202,23 @@ def weighted(losses: list[torch.Tensor], plan: Plan) -> torch.Tensor:
     return total + plan.features * torch.stack(losses[2:]).sum() if losses[2:] else total
 
 
-def train(plan: Plan, shared: Path, work: Path, threads: int, start: Path | None) -> Path:
-    """Runs the plan from the work folder's checkpoint where there is one -> the checkpoint."""
+def train(plan: Plan, shared: Path, work: Path, checkpoint: Path, threads: int, start: Path | None) -> None:
+    """Runs the plan, from the checkpoint where there is one; the work folder holds the caches."""
     torch.set_num_threads(threads)
     faces = read_faces(shared)
     x = pictures(shared, work, faces)
     teacher = Teacher(shared, threads)
     targets = Targets(work, teacher, len(x))
     state = State(Batches(x, [f.index for f in training_faces(faces)], seed=0), seed=0)
-    checkpoint = work / CHECKPOINT
     if checkpoint.exists():
         state.load(checkpoint)
     elif start is not None:
-        state.average.load_state_dict({k: v.float() for k, v in torch.load(start, weights_only=True).items()})
+        state.average.load_state_dict(read_weights(start))
         state.start_phase(2)
+    if state.phase > plan.phase:
+        return  # done before
     if state.phase < plan.phase:
         state.start_phase(plan.phase)
-    if state.phase != plan.phase:
-        raise SystemExit(f"{checkpoint} is in phase {state.phase} already")
     if plan.phase == 2:
         for unit in state.net.n[-2:]:  # one position a face: a batch's own statistics would be noise in each embedding
             unit.b.eval()
@@ -228,7 +226,6 @@ def train(plan: Plan, shared: Path, work: Path, threads: int, start: Path | None
         start_pieces(state.net, piece_ends(teacher, state.batches, 64))
         state.average.load_state_dict(state.net.state_dict())
     run_steps(plan, state, teacher, targets, checkpoint)
-    return checkpoint
 
 
 def run_steps(plan: Plan, state: State, teacher: Teacher, targets: Targets, checkpoint: Path) -> None:

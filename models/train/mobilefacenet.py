@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
@@ -62,3 +64,21 @@ class MobileFaceNet(nn.Module):
 def net_input(x: torch.Tensor) -> torch.Tensor:
     """RGB 0..255 -> the network's input, channels last in memory (a quarter faster here)."""
     return ((x.clamp(0, 255) - 127.5) / 128).contiguous(memory_format=torch.channels_last)
+
+
+def write_weights(state: dict[str, torch.Tensor], path: Path) -> None:
+    """A state dict in half precision, without the batch norms' counters (they have no use outside a training)."""
+    torch.save({k: v.half() for k, v in state.items() if v.dtype.is_floating_point}, path)
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The state dict of a file of `write_weights`, or the average of weights of a training's checkpoint.
+
+    Raises SystemExit if the file is not of this network.
+    """
+    saved = torch.load(path, weights_only=True)
+    state = MobileFaceNet().state_dict()
+    average = saved.get("average", saved)
+    if not {k for k, v in state.items() if v.dtype.is_floating_point} <= average.keys() <= state.keys():
+        raise SystemExit(f"{path} does not hold this network's weights")
+    return state | {k: v.to(state[k].dtype) for k, v in average.items()}
