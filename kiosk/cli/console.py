@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,14 +27,18 @@ config_option = click.option(
 
 
 def log_to_stderr() -> None:
-    """Logs as JSON lines on standard error, for the journal; standard output is for what was asked for."""
+    """Logs as JSON lines on standard error, for the journal; standard output is for what was asked for.
+
+    Through the standard library's handler, which never raises: a log that cannot be written stops nothing.
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO, force=True)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.stdlib.LoggerFactory(),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import cv2
 import numpy as np
 import onnxruntime as ort
@@ -14,14 +12,19 @@ from kiosk.domain.types import Image
 from kiosk.vision.manifest import Entry, Input, Manifest
 
 
-@cache
+_pool: list[int] = []
+
+
 def _share_pool(threads: int) -> None:
-    """One thread pool for all networks of the process, sized once: they run one after another.
+    """One thread pool for all networks of the process: they run one after another. The first network sizes it, since
+    onnxruntime allows it once.
 
     OpenCV's own threads would only compete with it: its work here is small (measured: a third less time without).
     """
-    cv2.setNumThreads(1)
-    ort.set_global_thread_pool_sizes(threads, 1)
+    if not _pool:
+        cv2.setNumThreads(1)
+        ort.set_global_thread_pool_sizes(threads, 1)
+        _pool.append(threads)
 
 
 class Network:
