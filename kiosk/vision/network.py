@@ -11,7 +11,6 @@ from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
 from kiosk.vision.manifest import Entry, Input, Manifest
 
-
 _pool: list[int] = []
 
 
