@@ -155,7 +155,7 @@ def print_of(visitor: Visitor, rng: np.random.Generator) -> Layer:
     place = np.array([[1.0, 0, PAPER_EYES[0] - EYES[0]], [0, 1.0, PAPER_EYES[1] - EYES[1]]])
     ink = cv2.warpAffine(photo(visitor), place, PAPER, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     grey = ink.mean(-1, keepdims=True)
-    ink = 62 + (grey + 0.62 * (ink - grey)) * 0.58  # few tones, pale colours
+    ink = (62 + (grey + 0.62 * (ink - grey)) * 0.58).astype(np.float32)  # few tones, pale colours
     ink *= np.array([1.04, 0.99, 0.97], np.float32)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     dots = np.sin((x + y) * 1.55) * np.sin((x - y) * 1.55)

@@ -85,7 +85,7 @@ def best_threshold(mated: Scores, non_mated: Scores) -> float:
     middles = (scores[:-1] + scores[1:]) / 2
     candidates = np.concatenate([scores[:1], middles, [np.nextafter(scores[-1], np.inf)]])
     errors = np.searchsorted(a, candidates, "left") + b.size - np.searchsorted(b, candidates, "left")
-    best = np.flatnonzero(errors == errors.min())
+    best = np.flatnonzero(errors == np.min(errors))
     return float(candidates[best[best.size // 2]])
 
 
