@@ -184,8 +184,8 @@ def heldout_thresholds(
 
 
 def worst(rows: list[Fmr]) -> list[Fmr]:
-    """The highest score of the sources at each FMR: no source has more false matches than stated."""
-    return [max((r for r in rows if r.fmr == f), key=lambda r: r.score) for f in FMRS]
+    """The highest score at each FMR, of the sources with pairs enough for one false match: none has more than stated."""
+    return [max((r for r in rows if r.fmr == f and r.fmr * r.pairs >= 1), key=lambda r: r.score) for f in FMRS]
 
 
 def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) -> list[Fmr]:
