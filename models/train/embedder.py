@@ -78,6 +78,7 @@ def main() -> None:
     if o.do == "export" or o.smoke:
         fp32 = o.work / f"{o.out.stem}_fp32.onnx"
         x, state = calibration_faces(shared, o.work), read_weights(o.weights or checkpoint)
+        x = x[:64] if o.smoke else x
         export_fp32(state, fp32, x)
         export_int8(fp32, o.out, x)
         print(f"{o.out}: {o.out.stat().st_size} bytes")

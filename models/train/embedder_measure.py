@@ -184,7 +184,7 @@ def heldout_thresholds(
 
 
 def worst(rows: list[Fmr]) -> list[Fmr]:
-    """The highest score at each FMR, of the sources with pairs enough for one false match: none has more than stated."""
+    """The highest score at each FMR, of the sources with pairs enough for one false match."""
     return [max((r for r in rows if r.fmr == f and r.fmr * r.pairs >= 1), key=lambda r: r.score) for f in FMRS]
 
 
