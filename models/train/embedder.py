@@ -25,7 +25,7 @@ from mobilefacenet import read_weights, write_weights
 
 MODEL = Path(__file__).resolve().parents[1] / "mobilefacenet.onnx"
 PLANS = {
-    1: Plan(phase=1, steps=1200, finish=300, batch=16, rate=4e-3, decay=1e-4),
+    1: Plan(phase=1, steps=560, finish=200, batch=16, rate=4e-3, decay=1e-4),
     2: Plan(phase=2, steps=6000, finish=1000, batch=32, rate=1.5e-3, decay=0.01, features=0.5, resting=8, every=4),
 }
 
