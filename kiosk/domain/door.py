@@ -93,8 +93,8 @@ class DoorMachine:
         self._secure(now)
 
     def client_gone(self, client: int, now: float) -> None:
-        """Secures at once when `client` holds the release."""
-        if self._holder == client:
+        """Secures at once when `client` holds the release, and in FAULT, where nobody knows any more who did."""
+        if self._holder == client or self._state is DoorState.FAULT:
             self._secure(now)
 
     def grant(self, grant: Grant, client: int, now: float) -> DoorReply:

@@ -223,6 +223,16 @@ def test_a_lock_that_fails_to_secure_is_told_until_it_does(door: DoorMachine, lo
     assert (door.state, lock.level) == (DoorState.SECURED, "secured")
 
 
+def test_in_fault_a_client_that_goes_has_the_lock_secured_at_once(door: DoorMachine, lock: RecordingLock) -> None:
+    door.grant(fresh(NOW), 1, NOW)
+    lock.stuck = True
+    door.secure(NOW)
+    lock.stuck = False
+    assert (door.state, lock.level) == (DoorState.FAULT, "released")
+    door.client_gone(1, NOW)
+    assert (door.state, lock.level) == (DoorState.SECURED, "secured")
+
+
 class Door(RuleBasedStateMachine):
     """Random traffic against a model that knows only the rules. The daemon ticks at every deadline; so does this."""
 
