@@ -19,7 +19,6 @@ from kiosk.domain.errors import ConfigError
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
 ENVIRONMENT_PREFIX = "KIOSK_"
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

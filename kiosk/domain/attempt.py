@@ -68,11 +68,6 @@ class Attempt:
         votes = self._votes().most_common(1)
         return min(1.0, votes[0][1] / self.rules.needed) if votes else 0.0
 
-    @property
-    def used(self) -> int:
-        """Usable samples since the last restart."""
-        return len(self._samples)
-
     def restart(self, track: int, because: Reason) -> None:
         """Forgets all samples: another track, a second face, a frozen picture. The time spent still counts."""
         self.track = track

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from kiosk.domain.types import AuditRecord, Comparison, DoorReply, Face, Frame, Grant, Quality, Reference, Subject
+from kiosk.domain.types import AuditRecord, Comparison, DoorReply, Face, Frame, Grant, Quality, Subject
 
 if TYPE_CHECKING:
     from kiosk.domain.types import Image, Template
@@ -101,24 +101,3 @@ class Lock(Protocol):
 
     def close(self) -> None:
         """Secures if it can, then gives the hardware back. Never raises."""
-
-
-class ReferenceStore(Protocol):
-    """Where references come from at start."""
-
-    def references(self, model_id: str) -> Iterable[Reference]:
-        """All references of one model, decrypted."""
-
-
-__all__ = [
-    "AuditTrail",
-    "Camera",
-    "Detector",
-    "Door",
-    "Embedder",
-    "Lock",
-    "Matcher",
-    "PresentationAttackDetector",
-    "QualityGate",
-    "ReferenceStore",
-]

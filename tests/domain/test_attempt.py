@@ -84,7 +84,7 @@ def test_a_restart_forgets_the_samples_but_not_the_time() -> None:
     attempt.add(sample("a"), frame(1, 10.1))
     attempt.add(sample("a"), frame(2, 10.2))
     attempt.restart(2, Reason.SEVERAL_FACES)
-    assert attempt.used == 0
+    assert attempt.progress == 0
     assert attempt.add(sample("a"), frame(3, 10.3)) is None
     attempt.restart(2, Reason.SEVERAL_FACES)
     assert attempt.expire(frame(4, 12.9)) is None
