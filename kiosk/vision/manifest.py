@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -111,11 +110,6 @@ class Manifest:
             raise ModelError(f"{path}: the list of models cannot be read: {error}") from error
         except ValidationError as error:
             raise ModelError(f"{path}: {explain(error)}") from error
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """All networks, in the manifest's order."""
-        return tuple(e.name for e in self.entries)
 
     def entry(self, name: str, kind: type[Kind]) -> Kind:
         """Raises ModelError for an unknown name or one of another role."""
