@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_networks_that_came_with_the_program_are_good(kiosk: Command) -> None:
     status, out, err = kiosk("models", "verify")
     assert (status, err) == (0, [])
-    assert out == [f"{name}: ok" for name in Manifest(default_folder()).names]
+    assert out == [f"{e.name}: ok" for e in Manifest(default_folder()).entries]
 
 
 def test_list_names_each_network(kiosk: Command) -> None:
