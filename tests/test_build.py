@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,10 @@ PRETENDED = DoorStatus(DoorState.SECURED, simulated=True, started_at=0.0)
 
 
 @pytest.fixture
-def gallery(tmp_path: Path) -> Gallery:
-    return open_gallery(Home(tmp_path / "home"))
+def gallery(tmp_path: Path) -> Iterator[Gallery]:
+    opened = open_gallery(Home(tmp_path / "home"))
+    yield opened
+    opened.close()
 
 
 @pytest.mark.parametrize(
