@@ -1,9 +1,10 @@
-"""A recorded clip or folder as a camera: every frame, in the recording's own time."""
+"""A recorded clip or folder as a camera: every frame, at the recording's own pace."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,25 +24,37 @@ class ReplayOptions(BaseModel):
 
 
 class ReplayCamera:
-    """Deterministic: `captured_at` counts from the recording's begin, whatever the time now. Raises EOFError at its
-    end. It shows nobody who stands at a door now, and so never meets a real lock."""
+    """Plays a recording as if it happened now; for a reader that is late the recording waits. Raises EOFError at its
+    end. It shows nobody who stands at a door now, and so never meets a real lock. (`kiosk replay` reads recordings
+    without a camera, as fast as it can.)"""
 
     live = False
     Options: ClassVar[type[ReplayOptions]] = ReplayOptions
 
-    def __init__(self, options: ReplayOptions) -> None:
+    def __init__(
+        self,
+        options: ReplayOptions,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._options = options
+        self._clock = clock
+        self._sleep = sleep
+        self._wall = wall
         self._stills: Iterator[Still] | None = None
-        self._begin = datetime.now(UTC)
+        self._begin: float | None = None
 
     def open(self) -> None:
-        """Raises CameraError when there is no such recording."""
+        """The recording begins anew. Raises CameraError when there is none."""
         if not self._options.source.exists():
             raise CameraError(f"{self._options.source}: there is no such recording")
         self._stills = stills(self._options.source)
+        self._begin = None
 
     def read(self, timeout: float) -> Frame:
-        """Raises CameraError for a damaged recording, EOFError at its end."""
+        """The next frame when it is due; recordings have no gaps as long as a timeout. Raises CameraError for a damaged
+        recording, EOFError at its end."""
         if self._stills is None:
             raise CameraError("the recording is not open")
         try:
@@ -50,7 +63,15 @@ class ReplayCamera:
             raise EOFError from None
         except SampleError as error:
             raise CameraError(str(error)) from error
-        return Frame(still.image, still.number, still.at, self._begin + timedelta(seconds=still.at))
+        now = self._clock()
+        if self._begin is None:
+            self._begin = now - still.at
+        wait = self._begin + still.at - now
+        if wait > 0:
+            self._sleep(wait)
+        else:
+            self._begin -= wait
+        return Frame(still.image, still.number, self._clock(), self._wall())
 
     def close(self) -> None:
         """Never raises."""
