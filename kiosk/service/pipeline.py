@@ -18,6 +18,11 @@ from kiosk.domain.types import Decision, Evidence, Face, Frame, Outcome, Quality
 from kiosk.service.stages import StageFault, Stopwatch
 from kiosk.vision.tracking import FrozenPicture, Tracker
 
+WHOLE_FRAME = frozenset({Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME, Reason.INTERNAL_FAULT})
+"""Faults that a fresh frame which went through has ended."""
+QUIET_SECONDS = 60.0
+"""So long after the last pause, refusals no longer count as in a row: the morning does not pay for the night."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stages:
@@ -61,6 +66,9 @@ class Pipeline:
             events = self._step(frame)
         except StageFault as fault:
             return self.interrupt(fault.reason, str(fault), frame.captured_at, frame.wall_at, frame.number)
+        except Exception as error:  # noqa: BLE001 - between the stages: whatever it is, it denies and is recorded
+            message = f"{type(error).__name__}: {error}"
+            return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
         return [*self._recovered(), *events]
 
     def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
@@ -87,8 +95,8 @@ class Pipeline:
         return [Decided(decision)] if known else [Faulted(reason, message), Decided(decision)]
 
     def _recovered(self) -> list[Event]:
-        """What was at fault and has worked on this frame. A frame that came at all shows that the camera works."""
-        healed = self._faults & (self.stopwatch.passed | {Reason.CAMERA_UNAVAILABLE})
+        """What was at fault and has worked on this frame."""
+        healed = self._faults & (self.stopwatch.passed | WHOLE_FRAME)
         self._faults -= healed
         return [Recovered(r) for r in sorted(healed)]
 
@@ -190,5 +198,7 @@ class Pipeline:
 
     def _settle(self, decision: Decision, at: float) -> None:
         """No attempt opens for a while; after a grant it may as soon as whoever was let in has gone."""
+        if at - self._resume_at > QUIET_SECONDS:
+            self._refusals = 0
         self._refusals = 0 if decision.granted else self._refusals + 1
         self._resume_at = at + (self._rules.rest if decision.granted else self._rules.pause_after(self._refusals))

@@ -229,6 +229,27 @@ def test_after_a_refusal_nobody_is_tried_for_a_while() -> None:
     assert [d.granted for d in scene.decisions(6)] == [True]
 
 
+def test_refusals_long_ago_no_longer_slow_it_down() -> None:
+    scene = Scene(Script(mated=False))
+    for _ in range(6):
+        assert len(scene.decisions(5)) == 1
+        scene.at += 31
+    scene.at += 120
+    assert len(scene.decisions(5)) == 1
+    assert scene.decisions(20) == []
+    assert len(scene.decisions(7)) == 1, "after the plain pause of a first refusal"
+
+
+def test_a_mistake_between_the_stages_is_a_denial(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(Script())
+    scene.frames(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.pipeline._tracker, "follow", lambda *_: 1 / 0)
+        (decision,) = scene.decisions(1)
+    assert (decision.granted, decision.reason) == (False, Reason.INTERNAL_FAULT)
+    assert Recovered(Reason.INTERNAL_FAULT) in scene.frames(1)
+
+
 def test_a_fault_is_told_once_and_its_end_too() -> None:
     script = Script(broken="pad")
     scene = Scene(script)
@@ -250,6 +271,14 @@ def test_progress_grows_to_the_grant() -> None:
     events = Scene(Script()).frames(3)
     progress = [e.progress for e in events if isinstance(e, Observed)]
     assert progress == pytest.approx([1 / 3, 2 / 3, 1.0])
+
+
+@pytest.mark.parametrize("reason", [Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME])
+def test_a_fresh_frame_ends_a_fault_of_frames(reason: Reason) -> None:
+    scene = Scene(Script(faces=[]))
+    scene.frames(1)
+    assert Faulted(reason, "why") in scene.pipeline.interrupt(reason, "why", scene.at, NOON)
+    assert Recovered(reason) in scene.frames(1)
 
 
 def test_an_interruption_ends_an_open_attempt_once() -> None:
