@@ -1,0 +1,16 @@
+"""`kiosk evaluate`: the error rates of this program, end to end, on research sets. One module a command."""
+
+from __future__ import annotations
+
+import click
+
+from kiosk.cli.evaluate import lfw, pad
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure the error rates on a research set."""
+
+
+for command in (lfw.lfw, pad.pad):
+    evaluate.add_command(command)
