@@ -53,11 +53,20 @@ class LockConfig(PluginSection):
 class DoorConfig(Section):
     """[door]: the process that owns the lock."""
 
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "main"
+    """What events call this door."""
     socket: Path = Path("/run/kiosk/door.sock")
     release_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     max_release_seconds: Annotated[float, Field(gt=0, le=60)] = 60.0
     clients: tuple[str, ...] = ()
     """Users (names or numbers) that may speak to the door besides its own."""
+    subscribers: tuple[str, ...] = ()
+    """Users that may subscribe to its events, and nothing else; `clients` may as well."""
+
+    @property
+    def events(self) -> Path:
+        """The socket of the events, beside the other: /run/kiosk/door-events.sock."""
+        return self.socket.with_name(f"{self.socket.stem}-events{self.socket.suffix}")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

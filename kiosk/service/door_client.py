@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +12,10 @@ from pydantic import ValidationError
 from kiosk.domain.door import MAX_GRANT_SECONDS
 from kiosk.domain.errors import DoorError
 from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
+from kiosk.service.door_connection import Connection
 from kiosk.service.door_protocol import (
-    MAX_PACKET,
-    Answer,
     EventMessage,
     GrantBody,
-    Message,
     ReleaseRequest,
     ReplyMessage,
     SecureRequest,
@@ -37,57 +34,6 @@ RETRY_SECONDS = 0.5
 """Pause of a watcher between two tries to reach the door."""
 
 
-class _Connection:
-    """One connection; every method raises DoorError once it is of no use any more."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            self._socket.setblocking(False)
-            self._socket.connect(str(path))
-        except OSError as error:
-            self._socket.close()
-            raise DoorError(f"kiosk-door cannot be reached at {path}: {error}") from error
-
-    def alive(self) -> bool:
-        """False once the other end is gone. A dead process's end is closed by the kernel at once."""
-        try:
-            return self._socket.recv(1, socket.MSG_PEEK) != b""
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-    def send(self, message: Message) -> None:
-        """Never waits."""
-        packet = encode(message)
-        try:
-            self._socket.send(packet)
-        except OSError as error:
-            raise DoorError(f"kiosk-door does not listen: {error}") from error
-
-    def receive(self, until: float) -> Answer | None:
-        """The next packet; None when none has come by `until` (monotonic)."""
-        self._socket.settimeout(max(0.0, until - time.monotonic()))
-        try:
-            packet, _, flags, _ = self._socket.recvmsg(MAX_PACKET)
-        except (TimeoutError, BlockingIOError):
-            return None
-        except OSError as error:
-            raise DoorError(f"kiosk-door has hung up: {error}") from error
-        finally:
-            self._socket.setblocking(False)
-        if not packet:
-            raise DoorError("kiosk-door has hung up")
-        if flags & socket.MSG_TRUNC:
-            raise DoorError("kiosk-door sent a packet that is too long")
-        return decode_answer(packet)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 class DoorClient:
     """The port `Door`, and the commands. For one thread.
 
@@ -101,7 +47,7 @@ class DoorClient:
     def __init__(self, path: Path, *, only_simulated: bool = False) -> None:
         self._path = path
         self._only_simulated = only_simulated
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._simulated = False
         self._owed = 0
 
@@ -151,14 +97,14 @@ class DoorClient:
             self._connection.close()
         self._connection, self._owed, self._simulated = None, 0, False
 
-    def _connected(self) -> _Connection:
+    def _connected(self) -> Connection:
         if self._connection is not None and not self._connection.alive():
             self.close()
         if self._connection is None:
-            self._connection = _Connection(self._path)
+            self._connection = Connection(self._path)
         return self._connection
 
-    def _fitting(self) -> _Connection:
+    def _fitting(self) -> Connection:
         """A connection to a door that grants may be sent to. What is known of a door goes with its connection."""
         connection = self._connected()
         if self._only_simulated and not self._simulated:
@@ -173,8 +119,9 @@ class DoorClient:
         now = time.monotonic()
         until = min(max(now, grant.deadline), now + MAX_GRANT_SECONDS) + GRACE_SECONDS
         connection = self._fitting()
-        connection.send(request)
-        while (answer := connection.receive(until)) is not None:
+        connection.send(encode(request))
+        while (packet := connection.receive(until)) is not None:
+            answer = decode_answer(packet)
             if isinstance(answer, ReplyMessage) and answer.grant_id == grant.id:
                 return answer.reply()
             if isinstance(answer, StatusMessage):
@@ -186,9 +133,10 @@ class DoorClient:
         until = time.monotonic() + timeout
         try:
             connection = self._connected()
-            connection.send(request)
+            connection.send(encode(request))
             self._owed += 1
-            while (answer := connection.receive(until)) is not None:
+            while (packet := connection.receive(until)) is not None:
+                answer = decode_answer(packet)
                 if isinstance(answer, StatusMessage):
                     self._owed -= 1
                     if self._owed == 0:
@@ -205,7 +153,7 @@ class DoorWatcher:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._told: DoorState | None = None
 
     def wait(self, timeout: float) -> DoorState | None:
@@ -234,7 +182,8 @@ class DoorWatcher:
 
     def _next(self, until: float) -> DoorState | None:
         if self._connection is None:
-            self._connection = _Connection(self._path)
-            self._connection.send(WatchRequest())
-        answer = self._connection.receive(until)
+            self._connection = Connection(self._path)
+            self._connection.send(encode(WatchRequest()))
+        packet = self._connection.receive(until)
+        answer = None if packet is None else decode_answer(packet)
         return answer.state if isinstance(answer, EventMessage) else None

@@ -148,15 +148,16 @@ def encode(message: Message) -> bytes:
 
 def decode_request(packet: bytes) -> Request:
     """Raises DoorError, saying what is wrong, for anything but a well-formed request."""
-    return _decode(_REQUESTS, packet)
+    return decode(_REQUESTS, packet)
 
 
 def decode_answer(packet: bytes) -> Answer:
     """Raises DoorError, saying what is wrong, for anything but a well-formed answer."""
-    return _decode(_ANSWERS, packet)
+    return decode(_ANSWERS, packet)
 
 
-def _decode(adapter: TypeAdapter[T], packet: bytes) -> T:
+def decode(adapter: TypeAdapter[T], packet: bytes) -> T:
+    """A packet as one of the adapter's messages. Raises DoorError, saying what is wrong."""
     if len(packet) > MAX_PACKET:
         raise DoorError("a packet is too long")
     try:

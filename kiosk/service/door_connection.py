@@ -1,0 +1,60 @@
+"""One connection to a socket of kiosk-door, seen from its clients."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+from kiosk.domain.errors import DoorError
+from kiosk.service.door_protocol import MAX_PACKET
+
+
+class Connection:
+    """Packets both ways; every method raises DoorError once it is of no use any more."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._socket.setblocking(False)
+            self._socket.connect(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise DoorError(f"kiosk-door cannot be reached at {path}: {error}") from error
+
+    def alive(self) -> bool:
+        """False once the other end is gone. A dead process's end is closed by the kernel at once."""
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def send(self, packet: bytes) -> None:
+        """Never waits."""
+        try:
+            self._socket.send(packet)
+        except OSError as error:
+            raise DoorError(f"kiosk-door does not listen: {error}") from error
+
+    def receive(self, until: float) -> bytes | None:
+        """The next packet; None when none has come by `until` (monotonic)."""
+        self._socket.settimeout(max(0.0, until - time.monotonic()))
+        try:
+            packet, _, flags, _ = self._socket.recvmsg(MAX_PACKET)
+        except (TimeoutError, BlockingIOError):
+            return None
+        except OSError as error:
+            raise DoorError(f"kiosk-door has hung up: {error}") from error
+        finally:
+            self._socket.setblocking(False)
+        if not packet:
+            raise DoorError("kiosk-door has hung up")
+        if flags & socket.MSG_TRUNC:
+            raise DoorError("kiosk-door sent a packet that is too long")
+        return packet
+
+    def close(self) -> None:
+        """Never raises."""
+        self._socket.close()

@@ -1,0 +1,156 @@
+"""The door's events, for whoever subscribes: the kiosk's audit log and kiosk-notify.
+
+A socket of its own, `door.events` of the configuration, on which nothing can be commanded. One JSON object a packet
+(SOCK_SEQPACKET), at most MAX_PACKET bytes, both ways; the peer's user is checked (`door.subscribers`).
+
+    subscriber -> door    subscribe     first, once: under a name
+                          acknowledge   everything up to this sequence number is on my disk
+    door -> subscriber    event         at most WINDOW of them unacknowledged
+
+Delivery is at least once and in order: events wait in a bounded spool on disk until each known subscriber has
+acknowledged them, over restarts of either side and power loss. A name is known from its first subscription on.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from kiosk.domain.door_events import DoorEvent, DoorEventKind
+from kiosk.domain.errors import DoorError
+from kiosk.service.door_connection import Connection
+from kiosk.service.door_protocol import GrantId, Message, decode, encode
+
+WINDOW = 32
+"""Events that may be under way without acknowledgement."""
+RETRY_SECONDS = 0.5
+"""Pause between two tries to reach the door."""
+
+Sequence = Annotated[int, Field(ge=0)]
+
+
+class SubscribeRequest(Message):
+    """Send me what I have not acknowledged yet, and then what comes."""
+
+    type: Literal["subscribe"] = "subscribe"
+    subscriber: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+
+
+class AcknowledgeRequest(Message):
+    """Up to `sequence` all is kept on this side: do not send it again."""
+
+    type: Literal["acknowledge"] = "acknowledge"
+    sequence: Sequence
+
+
+class DoorEventMessage(Message):
+    """domain.door_events.DoorEvent."""
+
+    type: Literal["event"] = "event"
+    sequence: Sequence
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    kind: DoorEventKind
+    door: Annotated[str, Field(min_length=1, max_length=64)]
+    wall_at: AwareDatetime
+    at: float
+    grant_id: GrantId | None = None
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+    @classmethod
+    def of(cls, event: DoorEvent) -> Self:
+        """From the domain's event."""
+        return cls(
+            sequence=event.sequence,
+            id=event.id,
+            kind=event.kind,
+            door=event.door,
+            wall_at=event.wall_at,
+            at=event.at,
+            grant_id=event.grant_id,
+            reason=event.reason,
+        )
+
+    def event(self) -> DoorEvent:
+        """As the domain has it."""
+        return DoorEvent(
+            self.sequence, self.id, self.kind, self.door, self.wall_at, self.at, self.grant_id, self.reason
+        )
+
+
+SubscriberRequest = SubscribeRequest | AcknowledgeRequest
+
+_REQUESTS: TypeAdapter[SubscriberRequest] = TypeAdapter(Annotated[SubscriberRequest, Field(discriminator="type")])
+_EVENTS: TypeAdapter[DoorEventMessage] = TypeAdapter(DoorEventMessage)
+
+
+def decode_subscriber(packet: bytes) -> SubscriberRequest:
+    """Raises DoorError, saying what is wrong, for anything but a well-formed request."""
+    return decode(_REQUESTS, packet)
+
+
+def decode_event(packet: bytes) -> DoorEvent:
+    """Raises DoorError, saying what is wrong, for anything but a well-formed event."""
+    return decode(_EVENTS, packet).event()
+
+
+class DoorEventStream:
+    """A subscription. For one thread; it connects again by itself when the door was away.
+
+    stream = DoorEventStream(path, "notify")
+    while not stopping:
+        event = stream.next(0.5)
+        if event is not None:
+            ...                         # to your own disk first
+            stream.acknowledge(event)   # then never again
+    """
+
+    def __init__(self, path: Path, subscriber: str) -> None:
+        """Raises pydantic.ValidationError for a name that is not lower-case letters, digits and hyphens."""
+        self._path = path
+        self._subscribe = SubscribeRequest(subscriber=subscriber)
+        self._connection: Connection | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the door was there when it was last asked."""
+        return self._connection is not None
+
+    def next(self, timeout: float) -> DoorEvent | None:
+        """The next event, waiting at most `timeout` seconds; None when there is none, or no door. Never raises.
+
+        What was not acknowledged comes again after the connection was lost.
+        """
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                return self._receive(until)
+            except DoorError:
+                self.close()
+                time.sleep(max(0.0, min(RETRY_SECONDS, until - time.monotonic())))
+            if time.monotonic() >= until:
+                return None
+
+    def acknowledge(self, event: DoorEvent) -> None:
+        """This event and all before it are kept. Never raises: one that does not arrive comes again."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.send(encode(AcknowledgeRequest(sequence=event.sequence)))
+        except DoorError:
+            self.close()
+
+    def close(self) -> None:
+        """Hangs up; the next call connects again."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _receive(self, until: float) -> DoorEvent | None:
+        if self._connection is None:
+            self._connection = Connection(self._path)
+            self._connection.send(encode(self._subscribe))
+        packet = self._connection.receive(until)
+        return None if packet is None else decode_event(packet)
