@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.types import Box, Face, Image
-from kiosk.vision.manifest import DetectorEntry
+from kiosk.vision.manifest import DetectorEntry, Manifest
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
+from kiosk.vision.yunet import YuNet
 
 SEARCH_SIDE = 320
 """Longest side in pixels of the picture that is searched: a face of 40 px in 640 x 480 is 20 px there."""
@@ -20,18 +23,32 @@ REFINED = 2
 """Faces that are refined: the one at the door, and the one that may disturb it."""
 
 
-class FaceDetector:
-    """The port Detector over one network whose rows are x, y, width, height, five landmarks, score."""
+class Finder(Protocol):
+    """A network that finds faces in one look."""
 
-    def __init__(self, network: Network, entry: DetectorEntry, search_side: int = SEARCH_SIDE) -> None:
-        self._network = network
-        self._entry = entry
+    def rows(self, image: Image) -> NDArray[np.float32]:
+        """N x 15, each row x, y, width, height, five landmarks (x, y), score: those above the network's threshold,
+        after non-maximum suppression. Raises ValueError when they are not finite."""
+
+
+class FaceDetector:
+    """The port Detector over one network."""
+
+    def __init__(self, finder: Finder, search_side: int = SEARCH_SIDE) -> None:
+        self._finder = finder
         self._search_side = search_side
+
+    @classmethod
+    def load(cls, manifest: Manifest, entry: DetectorEntry, threads: int) -> FaceDetector:
+        """Raises ModelError when the file is missing, altered or cannot be loaded."""
+        if entry.decoder == "yunet":
+            return cls(YuNet(manifest.bytes_of(entry), entry))
+        return cls(DecodedGraph(Network.load(manifest, entry, threads), entry))
 
     def detect(self, image: Image) -> list[Face]:
         """All faces, the largest first; the two largest with refined landmarks."""
         scale = min(1.0, self._search_side / max(image.shape[:2]))
-        rows = self._rows(_resized(image, scale))
+        rows = self._finder.rows(_resized(image, scale))
         rows[:, :14] /= scale
         faces = sorted(map(_face, rows), key=lambda f: -f.box.width * f.box.height)
         return [self._refined(image, f) if i < REFINED else f for i, f in enumerate(faces)]
@@ -44,7 +61,7 @@ class FaceDetector:
         to_crop = np.array([[zoom, 0, REFINE_SIDE / 2 - zoom * cx], [0, zoom, REFINE_SIDE / 2 - zoom * cy]])
         flags = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
         crop = picture(cv2.warpAffine(image, to_crop, (REFINE_SIDE, REFINE_SIDE), flags=flags))
-        rows = self._rows(crop)
+        rows = self._finder.rows(crop)
         if not len(rows):
             return face
         rows[:, :14] /= zoom
@@ -56,8 +73,16 @@ class FaceDetector:
         found = max(map(_face, rows), key=lambda f: f.box.iou(face.box))
         return found if found.box.iou(face.box) > 0.4 else face
 
-    def _rows(self, image: Image) -> NDArray[np.float32]:
-        """N x 15 rows above the threshold, after non-maximum suppression."""
+
+class DecodedGraph:
+    """The port Finder over a network whose graph gives the rows."""
+
+    def __init__(self, network: Network, entry: DetectorEntry) -> None:
+        self._network = network
+        self._entry = entry
+
+    def rows(self, image: Image) -> NDArray[np.float32]:
+        """As the port says. Zeros to the right and below fill up what is no multiple of the network's step."""
         height, width = image.shape[:2]
         step = self._entry.input.multiple_of
         padded = cv2.copyMakeBorder(image, 0, -height % step, 0, -width % step, cv2.BORDER_CONSTANT)

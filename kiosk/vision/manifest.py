@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kiosk.config import explain
 from kiosk.domain.errors import ModelError
@@ -50,9 +50,14 @@ class Entry(_Strict):
 
 
 class DetectorEntry(Entry):
-    """Finds faces; rows of x, y, width, height, five landmarks, score."""
+    """Finds faces; rows of x, y, width, height, five landmarks, score.
+
+    `decoder`: who makes rows of what the network gives: its own graph, or for "yunet" OpenCV (the twelve outputs of
+    OpenCV Zoo's files).
+    """
 
     role: Literal["detector"]
+    decoder: Literal["graph", "yunet"] = "graph"
     score_threshold: float
     nms_iou: float
 
@@ -95,6 +100,18 @@ Kind = TypeVar("Kind", DetectorEntry, EmbedderEntry, PadEntry)
 class _File(_Strict):
     schema_version: Literal[1]
     model: tuple[AnyEntry, ...]
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> Self:
+        names = [e.name for e in self.model]
+        twice = next((n for n in names if names.count(n) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two networks are called {twice!r}")
+        weights: dict[str, str] = {}
+        for e in self.model:
+            if weights.setdefault(e.model_id, e.sha256) != e.sha256:
+                raise ValueError(f"the model_id {e.model_id!r} stands for two files: a model_id is never used again")
+        return self
 
 
 class Manifest:

@@ -30,7 +30,7 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
     embedding = manifest.entry(config.embedder, EmbedderEntry)
     attacks = [manifest.entry(name, PadEntry) for name in config.pad]
     return Models(
-        detector=FaceDetector(Network.load(manifest, found, config.threads), found),
+        detector=FaceDetector.load(manifest, found, config.threads),
         pad=MeanPad(
             [(Network.load(manifest, e, config.threads), e) for e in attacks],
             policy.pad_threshold or max(e.threshold for e in attacks),

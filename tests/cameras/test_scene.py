@@ -15,7 +15,6 @@ from kiosk.domain.errors import CameraError
 from kiosk.domain.types import Outcome, Reason
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.manifest import DetectorEntry, Manifest, default_folder
-from kiosk.vision.network import Network
 
 MIDDLE = (HOLD_BEGINS + HOLD_ENDS) / 2
 
@@ -89,7 +88,7 @@ def test_a_print_is_flatter_than_the_face_it_shows(scene: Scene) -> None:
 def test_the_detector_finds_one_face_of_a_good_size_while_the_visitor_holds_still(scene: Scene, visit: Visit) -> None:
     manifest = Manifest(default_folder())
     entry = manifest.entry("face-detector", DetectorEntry)
-    detector = FaceDetector(Network.load(manifest, entry, 1), entry)
+    detector = FaceDetector.load(manifest, entry, 1)
     for t in np.linspace(HOLD_BEGINS, HOLD_ENDS, 8):
         faces = detector.detect(scene.render(visit, float(t), round(15 * t)))
         assert len(faces) == 1
