@@ -12,12 +12,15 @@ from threading import Event as Flag
 from threading import Thread
 from typing import cast
 
+import structlog
+
 from kiosk import plugins
 from kiosk.config import Config, PluginSection, QualityConfig
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import ConfigError
 from kiosk.domain.events import DoorChanged, Event
 from kiosk.domain.ports import Camera
+from kiosk.domain.thresholds import Threshold
 from kiosk.domain.types import DoorStatus, Frame
 from kiosk.service import systemd
 from kiosk.service.access import Access
@@ -34,6 +37,8 @@ from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
 from kiosk.vision.quality import Bounds, Gate
+
+log = structlog.get_logger("kiosk")
 
 ANY_PLACE = 1.0
 """The guide of enrolment and identification: a photograph's face may be anywhere in it."""
@@ -55,10 +60,22 @@ def gate(config: QualityConfig, guide: float | None = None) -> Gate:
     )
 
 
-def matcher(models: Models, gallery: Gallery) -> GalleryMatcher:
-    """The gallery as searched with the configured embedder. Raises GalleryError."""
+def matcher(models: Models, gallery: Gallery, tell: Callable[[Threshold], None] = lambda _: None) -> GalleryMatcher:
+    """The gallery as searched with the configured embedder; `tell` hears of each threshold. Raises GalleryError."""
     entry = models.embedder_entry
-    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.threshold)
+    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, tell)
+
+
+def log_threshold(threshold: Threshold) -> None:
+    """What the kiosk decides by, in the log: at start and whenever references come and go."""
+    note = log.warning if threshold.caution else log.info
+    note(
+        "threshold",
+        score=round(threshold.score, 4),
+        references=threshold.references,
+        fpir=threshold.fpir,
+        caution=threshold.caution,
+    )
 
 
 def searchable(folder: Path) -> Gallery:
@@ -67,11 +84,11 @@ def searchable(folder: Path) -> Gallery:
     return open_gallery(home, read_only=home.database.exists())
 
 
-def stages(config: Config, models: Models, gallery: Gallery) -> Stages:
-    """What a frame passes."""
-    return Stages(
-        models.detector, gate(config.quality), models.pad, models.embedder, matcher(models, gallery)
-    )
+def stages(
+    config: Config, models: Models, gallery: Gallery, tell: Callable[[Threshold], None] = lambda _: None
+) -> Stages:
+    """What a frame passes; `tell` as for `matcher`."""
+    return Stages(models.detector, gate(config.quality), models.pad, models.embedder, matcher(models, gallery, tell))
 
 
 def rules(config: Config) -> Rules:
@@ -82,7 +99,7 @@ def rules(config: Config) -> Rules:
 
 def enroller(config: Config, models: Models) -> Enroller:
     """Enrolment with the configured networks."""
-    return Enroller(models.detector, gate(config.quality, ANY_PLACE), models.embedder, models.threshold)
+    return Enroller(models.detector, gate(config.quality, ANY_PLACE), models.embedder, models.thresholds)
 
 
 def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:
@@ -143,11 +160,10 @@ def running(
         writer.start()
         stack.callback(writer.stop)
         health = Health(clock)
-        pipeline = Pipeline(stages(config, models, gallery), rules(config), config.quality.min_face, client.ready)
+        way = stages(config, models, gallery, log_threshold)
+        pipeline = Pipeline(way, rules(config), config.quality.min_face, client.ready)
         access = Access(writer, client, config.policy.grant_seconds, clock)
-        station = Station(
-            eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds
-        )
+        station = Station(eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds)
         stack.enter_context(_door_watch(DoorWatcher(config.door.socket), publish, health))
         station.start()
         stack.callback(station.stop)
@@ -197,5 +213,3 @@ def feed_watchdog(kiosk: Kiosk) -> list[str]:
     if not silent:
         systemd.notify("WATCHDOG=1")
     return silent
-
-

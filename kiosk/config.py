@@ -117,8 +117,11 @@ class AttemptConfig(Section):
 class PolicyConfig(Section):
     """[policy]"""
 
+    fpir: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    """The share of searches that may take somebody who is not enrolled for a subject: it sets the threshold, by the
+    manifest's table and the number of references (domain.thresholds)."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Comparison score; None takes the manifest's."""
+    """A fixed comparison score, whatever the gallery's size; None follows `fpir`."""
     pad_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     grant_seconds: Annotated[float, Field(gt=0, le=1.5)] = 1.5
     """A grant that has not reached the door this long after its frame was taken is void."""

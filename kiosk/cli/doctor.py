@@ -19,7 +19,8 @@ from kiosk.gui.app import display_available, missing_packages
 from kiosk.service.door_client import DoorClient
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
-from kiosk.vision.models import load
+from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.models import load, thresholds
 
 SWAPS = Path("/proc/swaps")
 
@@ -64,6 +65,7 @@ def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
     yield Finding("config", "ok" if found else "note", str(found or "none: `kiosk run` would be the demonstration"))
     yield _check("models", lambda: _models(settings))
     yield _check("gallery", lambda: _gallery(home))
+    yield _threshold(settings, home)
     if found is not None:
         yield _check("camera", lambda: _camera(settings))
         yield _check("door", lambda: _door(settings))
@@ -80,7 +82,25 @@ def _check(name: str, look: Callable[[], str]) -> Finding:
 
 def _models(settings: Config) -> str:
     models = load(settings.models, settings.policy)
-    return f"{models.embedder.model_id}, threshold {models.threshold:g}, PAD threshold {models.pad.threshold:g}"
+    return f"{models.embedder.model_id}, PAD threshold {models.pad.threshold:g}"
+
+
+def _threshold(settings: Config, home: Home) -> Finding:
+    """What a score must reach for the references that there are now, and how sure that is."""
+    try:
+        entry = Manifest(settings.models.folder or default_folder()).entry(settings.models.embedder, EmbedderEntry)
+        references = 0
+        if home.database.exists():
+            with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
+                references = gallery.counts().get(entry.model_id, 0)
+    except KioskError as error:
+        return Finding("threshold", "bad", f"cannot be told: {error}")
+    chosen = thresholds(entry, settings.policy).for_gallery(references)
+    rate = "unknown" if chosen.fpir is None else f"{chosen.fpir:.2g}"
+    message = f"{chosen.score:.4f} for {references} references, expected FPIR {rate} a search"
+    if not chosen.caution:
+        return Finding("threshold", "ok", message)
+    return Finding("threshold", "bad" if chosen.unsafe else "note", f"{message}; {chosen.caution}")
 
 
 def _gallery(home: Home) -> str:

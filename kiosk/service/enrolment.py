@@ -9,6 +9,7 @@ from kiosk.cameras.sources import Still
 from kiosk.domain.errors import SampleError
 from kiosk.domain.matching import ReferenceMatrix, cosine
 from kiosk.domain.ports import Detector, Embedder, QualityGate
+from kiosk.domain.thresholds import Thresholds
 from kiosk.domain.types import Flaw, Template
 
 MAX_REFERENCES = 5
@@ -41,11 +42,11 @@ class EnrolmentSample:
 class Enroller:
     """Turns pictures into the references of one person."""
 
-    def __init__(self, detector: Detector, quality: QualityGate, embedder: Embedder, threshold: float) -> None:
+    def __init__(self, detector: Detector, quality: QualityGate, embedder: Embedder, thresholds: Thresholds) -> None:
         self._detector = detector
         self._quality = quality
         self._embedder = embedder
-        self._threshold = threshold
+        self._thresholds = thresholds
 
     def sample(self, still: Still) -> EnrolmentSample:
         """Raises SampleError naming the picture and what is wrong with it."""
@@ -83,12 +84,14 @@ class Enroller:
         return _distinct(alike)
 
     def _alike(self, a: EnrolmentSample, b: EnrolmentSample) -> bool:
-        return cosine(a.template, b.template) >= self._threshold
+        """Verification of one sample by another: a gallery of one reference."""
+        return cosine(a.template, b.template) >= self._thresholds.for_gallery(1).score
 
     def already(self, samples: Iterable[EnrolmentSample], enrolled: ReferenceMatrix) -> str | None:
-        """The subject that one of the samples looks like, None when it is nobody enrolled."""
+        """The subject that one of the samples would be taken for at the door, None when it is nobody enrolled."""
+        threshold = self._thresholds.for_gallery(len(enrolled)).score
         for s in samples:
-            comparison = enrolled.search(s.template, self._threshold)
+            comparison = enrolled.search(s.template, threshold)
             if comparison.mated:
                 return comparison.subject_id
         return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from kiosk.domain.matching import ReferenceMatrix
+from kiosk.domain.thresholds import Threshold, Thresholds
 from kiosk.domain.types import Comparison, Reference, Subject, Template
 
 
@@ -23,16 +24,26 @@ class Store(Protocol):
 
 
 class GalleryMatcher:
-    """The port Matcher. Used by one thread. A removed subject is nobody from the next frame on."""
+    """The port Matcher. Used by one thread. A removed subject is nobody from the next frame on, and the threshold is
+    that of the references searched."""
 
-    def __init__(self, store: Store, model_id: str, dimension: int, threshold: float) -> None:
-        """Raises GalleryError when the gallery cannot be read."""
+    def __init__(
+        self,
+        store: Store,
+        model_id: str,
+        dimension: int,
+        thresholds: Thresholds,
+        tell: Callable[[Threshold], None] = lambda _: None,
+    ) -> None:
+        """`tell` hears of each new threshold. Raises GalleryError when the gallery cannot be read."""
         self._store = store
         self._model_id = model_id
         self._dimension = dimension
-        self._threshold = threshold
+        self._thresholds = thresholds
+        self._tell = tell
         self._version = store.data_version()
-        self._matrix = self._read()
+        self._matrix, self.threshold = self._read()
+        tell(self.threshold)
 
     def __len__(self) -> int:
         return len(self._matrix)
@@ -41,13 +52,17 @@ class GalleryMatcher:
         """Raises GalleryError or ValueError; the pipeline's boundary refuses."""
         version = self._store.data_version()
         if version != self._version:
-            self._matrix = self._read()
+            before = self.threshold
+            self._matrix, self.threshold = self._read()
             self._version = version
-        return self._matrix.search(probe, self._threshold)
+            if self.threshold != before:
+                self._tell(self.threshold)
+        return self._matrix.search(probe, self.threshold.score)
 
     def subject(self, subject_id: str) -> Subject | None:
         """Read from the database, not from memory: what an admin has just taken away counts at once."""
         return self._store.subject(subject_id)
 
-    def _read(self) -> ReferenceMatrix:
-        return ReferenceMatrix(self._model_id, self._dimension, self._store.references(self._model_id))
+    def _read(self) -> tuple[ReferenceMatrix, Threshold]:
+        matrix = ReferenceMatrix(self._model_id, self._dimension, self._store.references(self._model_id))
+        return matrix, self._thresholds.for_gallery(len(matrix))

@@ -14,9 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kiosk.config import explain
 from kiosk.domain.errors import ModelError
+from kiosk.domain.thresholds import OperatingPoint, Thresholds
 
 PACKAGED = Path(__file__).resolve().parent.parent / "_models"
 CHECKOUT = Path(__file__).resolve().parent.parent.parent / "models"
+RELIABLE = 10
+"""False matches below which the score of a false match rate is called extrapolated."""
 
 
 class _Strict(BaseModel):
@@ -63,12 +66,34 @@ class DetectorEntry(Entry):
 
 
 class ErrorRate(_Strict):
-    """A score with the share of non-mated pairs that reach it, as measured on people kept out of training."""
+    """A score with the share of non-mated pairs that reach it, as measured on people kept out of training.
 
-    fmr: float
-    score: float
-    pairs: int
-    false_matches: int
+    `interval` is the score's 95% interval by bootstrap over people, `source` the people it was measured on,
+    `squared_l2` the same threshold for the squared Euclidean distance of unit vectors: 2 - 2 score.
+    """
+
+    fmr: Annotated[float, Field(gt=0, lt=1)]
+    score: Annotated[float, Field(gt=-1, lt=1)]
+    pairs: Annotated[int, Field(gt=0)]
+    false_matches: Annotated[int, Field(ge=0)]
+    interval: tuple[float, float] | None = None
+    source: str | None = None
+    extrapolated: bool | None = None
+    """Whether there are fewer than RELIABLE false matches; where it is not stated, they are counted."""
+    squared_l2: float | None = None
+
+    @property
+    def thin(self) -> bool:
+        """Whether the score rests on too few false matches to rely on."""
+        return self.extrapolated or self.false_matches < RELIABLE
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.interval and not self.interval[0] <= self.score <= self.interval[1]:
+            raise ValueError("the score is outside its interval")
+        if self.squared_l2 is not None and abs(self.squared_l2 - (2 - 2 * self.score)) > 1e-3:
+            raise ValueError("squared_l2 is not 2 - 2 score")
+        return self
 
 
 class EmbedderEntry(Entry):
@@ -80,6 +105,17 @@ class EmbedderEntry(Entry):
     threshold: Annotated[float, Field(gt=0, lt=1)]
     threshold_fmr: Annotated[float, Field(gt=0, lt=1)]
     thresholds: tuple[ErrorRate, ...] = ()
+
+    def operating_points(self) -> list[OperatingPoint]:
+        """The table that the threshold of a gallery is taken from; the single threshold where there is no table."""
+        if not self.thresholds:
+            return [OperatingPoint(self.threshold_fmr, self.threshold)]
+        return [OperatingPoint(t.fmr, t.score, t.thin) for t in self.thresholds]
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        Thresholds(self.operating_points(), fpir=0.5)
+        return self
 
 
 class PadEntry(Entry):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.config import ModelsConfig, PolicyConfig
+from kiosk.domain.thresholds import Thresholds
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
@@ -14,13 +15,13 @@ from kiosk.vision.pad import MeanPad
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Everything that a frame passes, and the threshold that its score is held against."""
+    """Everything that a frame passes, and the thresholds that its score is held against, by the gallery's size."""
 
     detector: FaceDetector
     pad: MeanPad
     embedder: FaceEmbedder
     embedder_entry: EmbedderEntry
-    threshold: float
+    thresholds: Thresholds
 
 
 def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
@@ -37,5 +38,10 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
         ),
         embedder=FaceEmbedder(Network.load(manifest, embedding, config.threads), embedding),
         embedder_entry=embedding,
-        threshold=policy.threshold or embedding.threshold,
+        thresholds=thresholds(embedding, policy),
     )
+
+
+def thresholds(entry: EmbedderEntry, policy: PolicyConfig) -> Thresholds:
+    """The comparison score to reach, by the gallery's size: from the manifest's table, or the policy's fixed one."""
+    return Thresholds(entry.operating_points(), policy.fpir, policy.threshold)

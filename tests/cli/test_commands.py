@@ -111,3 +111,19 @@ def test_doctor_finds_what_is_wrong(kiosk: Command, ada: str, home: Path, tmp_pa
     levels = {row["check"]: row["level"] for row in result.rows}
     assert result.status == 1
     assert [levels[c] for c in ("models", "gallery", "camera", "door")] == ["ok", "bad", "bad", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "level", "said"),
+    [(None, "ok", "for 1 references, expected FPIR 0.001"), ("0.1", "bad", "is below"), ("0.99", "ok", "0.9900")],
+)
+def test_doctor_tells_the_threshold(
+    kiosk: Command, ada: str, monkeypatch: pytest.MonkeyPatch, fixed: str | None, level: str, said: str
+) -> None:
+    if fixed:
+        monkeypatch.setenv("KIOSK_POLICY__THRESHOLD", fixed)
+    (row,) = [row for row in kiosk("doctor", "--json").rows if row["check"] == "threshold"]
+    assert row["level"] == level
+    assert said in row["message"]
+    if level == "bad":
+        assert kiosk("doctor").status == 1

@@ -1,0 +1,77 @@
+"""The gallery as searched: what has changed in the database counts from the next frame on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.thresholds import OperatingPoint, Threshold, Thresholds
+from kiosk.domain.types import Reference, Subject
+from kiosk.service.matcher import GalleryMatcher
+
+THRESHOLDS = Thresholds([OperatingPoint(10.0**-k, k / 10) for k in range(3, 7)], 1e-3)
+TEMPLATES = np.random.default_rng(3).integers(-60, 61, (200, 128), np.int8)
+
+
+class Store:
+    """A gallery of so many references."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.version = 0
+        self.broken = False
+
+    def change(self, count: int) -> None:
+        self.count = count
+        self.version += 1
+
+    def references(self, model_id: str) -> list[Reference]:
+        if self.broken:
+            raise GalleryError("cannot be read")
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        return [Reference(f"r{i}", f"s{i}", model_id, TEMPLATES[i], 1.0, now) for i in range(self.count)]
+
+    def subject(self, subject_id: str) -> Subject | None:
+        return None
+
+    def data_version(self) -> int:
+        return self.version
+
+
+def test_the_threshold_follows_the_references() -> None:
+    store = Store(1)
+    heard: list[Threshold] = []
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, heard.append)
+    thresholds = []
+    for count in (1, 10, 100, 1):
+        store.change(count)
+        found = matcher.search(TEMPLATES[0])
+        thresholds.append(found.threshold)
+        assert found.threshold == THRESHOLDS.for_gallery(count).score == matcher.threshold.score
+        assert found.mated
+    assert thresholds == sorted(thresholds[:3]) + thresholds[:1]
+    assert [t.references for t in heard] == [1, 10, 100, 1]
+
+
+def test_nothing_is_told_while_nothing_changes() -> None:
+    store = Store(5)
+    heard: list[Threshold] = []
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, heard.append)
+    store.change(5)
+    matcher.search(TEMPLATES[0])
+    assert len(heard) == 1
+
+
+def test_a_gallery_that_cannot_be_read_anew_is_not_searched_as_it_was() -> None:
+    store = Store(1)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS)
+    store.change(100)
+    store.broken = True
+    for _ in range(2):
+        with pytest.raises(GalleryError):
+            matcher.search(TEMPLATES[0])
+    store.broken = False
+    assert matcher.search(TEMPLATES[0]).threshold == THRESHOLDS.for_gallery(100).score
