@@ -33,7 +33,7 @@ class DoorEventKind(StrEnum):
     """The exit button, or whatever is wired as one."""
 
     HELD_OPEN_SOON = "held_open_soon"
-    """The pre-alarm of HELD_OPEN; ended by CLOSED."""
+    """The pre-alarm of HELD_OPEN; ended by CLOSED, or by another grant or press of the exit button."""
     HELD_OPEN = "held_open"
     """Open for too long after it was opened as it should; ended by ALARM_ENDED."""
     FORCED_OPEN = "forced_open"
@@ -61,6 +61,16 @@ ALARMS = frozenset(
     }
 )
 """Somebody should come. Kept longest where there is not room for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorNews:
+    """What has happened, before it is an event: without number, id and wall clock."""
+
+    kind: DoorEventKind
+    at: float
+    grant_id: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from kiosk.domain.types import AuditRecord, Comparison, DoorReply, Face, Frame, Grant, Quality, Subject
+from kiosk.domain.types import AuditRecord, Comparison, DoorReply, Face, Frame, Grant, Quality, Readings, Subject
 
 if TYPE_CHECKING:
     from kiosk.domain.types import Image, Template
@@ -89,7 +89,8 @@ class Door(Protocol):
 
 class Lock(Protocol):
     """The hardware behind kiosk-door. Only two verbs, and no bare on or off. The door's state machine times the
-    release; `seconds` is for hardware that can bound it as well."""
+    release; `seconds` is for hardware that can bound it as well. What it reads of the door it only reads: the exit
+    button releases in hardware, whatever this program does."""
 
     simulated: bool
 
@@ -98,6 +99,15 @@ class Lock(Protocol):
 
     def release(self, seconds: float) -> None:
         """Raises LockError."""
+
+    def read(self) -> Readings:
+        """The inputs' levels now. Raises LockError when they cannot be read."""
+
+    def fileno(self) -> int | None:
+        """Readable when an input may have changed: read() then, and it is no longer. None: there is no such thing."""
+
+    def sound(self, on: bool) -> None:
+        """The local sounder; nothing where there is none. Raises LockError."""
 
     def close(self) -> None:
         """Secures if it can, then gives the hardware back. Never raises."""

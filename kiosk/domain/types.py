@@ -204,13 +204,28 @@ class Decision:
         return self.outcome is Outcome.GRANTED
 
 
+class Span(StrEnum):
+    """How long a grant releases the lock."""
+
+    NORMAL = "normal"
+    EXTENDED = "extended"
+    """For whoever needs more time."""
+    HOLD_OPEN = "hold_open"
+    """A lease that must be renewed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A request to release the lock once: fresh, single and bounded (rule 2)."""
+    """A request to release the lock once: fresh, single and bounded (rule 2).
+
+    `renews` is the id of the grant that began the lease which this one renews; for HOLD_OPEN only.
+    """
 
     id: str
     captured_at: float
     deadline: float
+    span: Span = Span.NORMAL
+    renews: str | None = None
 
 
 class DoorState(StrEnum):
@@ -220,6 +235,42 @@ class DoorState(StrEnum):
     SECURED = "secured"
     RELEASED = "released"
     FAULT = "fault"
+
+
+class DoorMode(StrEnum):
+    """What lasts until it is ended."""
+
+    NORMAL = "normal"
+    HOLD_OPEN = "hold_open"
+    LOCKDOWN = "lockdown"
+
+
+class Leaf(StrEnum):
+    """Where the door's leaf is, by its contact. UNKNOWN without a contact, before it was read, and where it cannot be.
+    A cut wire reads as open."""
+
+    UNKNOWN = "unknown"
+    CLOSED = "closed"
+    OPEN = "open"
+
+
+class Alarm(StrEnum):
+    """What is wrong with the leaf being open."""
+
+    NONE = "none"
+    HELD_OPEN_SOON = "held_open_soon"
+    HELD_OPEN = "held_open"
+    FORCED_OPEN = "forced_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Levels of a door's inputs now, polarity applied; None for one that is not wired. `rex` is also True when the
+    button was pressed and let go since the last reading."""
+
+    open: bool | None = None
+    rex: bool | None = None
+    tamper: bool | None = None
 
 
 class DoorResult(StrEnum):
@@ -242,12 +293,17 @@ class DoorReply:
 
 @dataclass(frozen=True, slots=True)
 class DoorStatus:
-    """`simulated` says whether the lock moves nothing in the world."""
+    """`simulated` says whether the lock moves nothing in the world; `faults` what does not work or cannot be true."""
 
     state: DoorState
     simulated: bool
     started_at: float
     released_until: float | None = None
+    mode: DoorMode = DoorMode.NORMAL
+    leaf: Leaf = Leaf.UNKNOWN
+    alarm: Alarm = Alarm.NONE
+    tamper: bool = False
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

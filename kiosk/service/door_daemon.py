@@ -19,7 +19,7 @@ from typing import NoReturn, cast
 from pydantic import ValidationError
 
 from kiosk import config, plugins
-from kiosk.domain.door import DoorMachine
+from kiosk.domain.door import DoorMachine, DoorRules
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.ports import Lock
 from kiosk.service.door_server import DoorServer, listening
@@ -61,6 +61,11 @@ def build_lock(section: config.LockConfig) -> Lock:
     return cast("Lock", plugins.make("locks", section))
 
 
+def rules_of(door: config.DoorConfig) -> DoorRules:
+    """The configured times, as the state machine takes them."""
+    return DoorRules(release_seconds=door.release_seconds, max_release_seconds=door.max_release_seconds)
+
+
 def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     """Runs the door until a stop signal. Raises KioskError when it cannot start."""
     if settings.lock is None:
@@ -70,7 +75,7 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     lock = build_lock(settings.lock)
     try:
         started_at = time.monotonic()
-        machine = DoorMachine(lock, started_at, door.release_seconds, door.max_release_seconds)
+        machine = DoorMachine(lock, started_at, rules_of(door))
         machine.start(started_at)
         users = allowed_users(door.clients)
         with listening(door.socket) as listener:

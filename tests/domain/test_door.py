@@ -16,6 +16,7 @@ from kiosk.domain.door import (
     REMEMBERED_GRANTS,
     RETRY_SECONDS,
     DoorMachine,
+    DoorRules,
     Refusal,
 )
 from kiosk.domain.errors import LockError
@@ -23,6 +24,7 @@ from kiosk.domain.types import DoorReply, DoorResult, DoorState, Grant
 
 START = 1000.0
 RELEASE, MAXIMUM = 5.0, 12.0
+RULES = DoorRules(release_seconds=RELEASE, extended_seconds=8.0, max_release_seconds=MAXIMUM, lease_seconds=6.0)
 KIOSK, OTHER = 1, 2
 
 
@@ -57,7 +59,7 @@ def lock() -> RecordingLock:
 
 @pytest.fixture
 def door(lock: RecordingLock) -> DoorMachine:
-    machine = DoorMachine(lock, START, RELEASE, MAXIMUM)
+    machine = DoorMachine(lock, START, RULES)
     machine.start(START)
     return machine
 
@@ -70,7 +72,7 @@ NOW = START + 10
 
 
 def test_the_state_is_unknown_until_the_lock_was_secured(lock: RecordingLock) -> None:
-    machine = DoorMachine(lock, START, RELEASE, MAXIMUM)
+    machine = DoorMachine(lock, START, RULES)
     assert machine.status().state is DoorState.UNKNOWN
     assert machine.grant(fresh(NOW), KIOSK, NOW).reason == Refusal.FAULT
     assert lock.level == "unknown"
@@ -127,7 +129,7 @@ def test_the_limits_themselves_are_good(door: DoorMachine, grant: Grant) -> None
 @given(captured_at=st.floats(0, 1e9))
 def test_the_longest_grant_is_good_whatever_the_uptime(captured_at: float) -> None:
     """captured_at + 1.5 - captured_at is not 1.5 in floating point."""
-    machine = DoorMachine(RecordingLock(), 0.0, RELEASE, MAXIMUM)
+    machine = DoorMachine(RecordingLock(), 0.0, RULES)
     machine.start(captured_at)
     assert (
         machine.grant(Grant("g", captured_at, captured_at + MAX_GRANT_SECONDS), KIOSK, captured_at).result == "released"
@@ -240,7 +242,7 @@ class Door(RuleBasedStateMachine):
         super().__init__()
         self.lock = RecordingLock()
         self.now = START
-        self.machine = DoorMachine(self.lock, START, RELEASE, MAXIMUM)
+        self.machine = DoorMachine(self.lock, START, RULES)
         self.machine.start(self.now)
         self.granted: set[str] = set()
         self.sent: list[Grant] = []
