@@ -93,9 +93,9 @@ def _threshold(settings: Config, home: Home) -> Finding:
         if home.database.exists():
             with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
                 references = gallery.counts().get(entry.model_id, 0)
+        chosen = thresholds(entry, settings.policy).for_gallery(references)
     except KioskError as error:
         return Finding("threshold", "bad", f"cannot be told: {error}")
-    chosen = thresholds(entry, settings.policy).for_gallery(references)
     rate = "unknown" if chosen.fpir is None else f"{chosen.fpir:.2g}"
     message = f"{chosen.score:.4f} for {references} references, expected FPIR {rate} a search"
     if not chosen.caution:

@@ -87,6 +87,8 @@ class DecodedGraph:
         step = self._entry.input.multiple_of
         padded = cv2.copyMakeBorder(image, 0, -height % step, 0, -width % step, cv2.BORDER_CONSTANT)
         rows = self._network.run(picture(padded))[0]
+        if rows.ndim != 2 or rows.shape[1] != 15:
+            raise ValueError(f"the detector gave {rows.shape}, not rows of 15 numbers")
         if not np.isfinite(rows).all():
             raise ValueError("the detector's output is not finite")
         rows = rows[rows[:, 14] >= self._entry.score_threshold]

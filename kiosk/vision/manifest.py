@@ -97,24 +97,33 @@ class ErrorRate(_Strict):
 
 
 class EmbedderEntry(Entry):
-    """Turns an aligned face into a feature vector of `dimension` numbers."""
+    """Turns an aligned face into a feature vector of `dimension` numbers.
+
+    Without any threshold nothing has been measured with it: it may be evaluated, and never stands at a door.
+    """
 
     role: Literal["embedder"]
     dimension: int
-    template_scale: float
-    threshold: Annotated[float, Field(gt=0, lt=1)]
-    threshold_fmr: Annotated[float, Field(gt=0, lt=1)]
+    template_scale: Annotated[float, Field(gt=0)]
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    threshold_fmr: Annotated[float, Field(gt=0, lt=1)] | None = None
     thresholds: tuple[ErrorRate, ...] = ()
 
     def operating_points(self) -> list[OperatingPoint]:
-        """The table that the threshold of a gallery is taken from; the single threshold where there is no table."""
-        if not self.thresholds:
-            return [OperatingPoint(self.threshold_fmr, self.threshold)]
-        return [OperatingPoint(t.fmr, t.score, t.thin) for t in self.thresholds]
+        """The table that the threshold of a gallery is taken from; the single threshold where there is no table; empty
+        where nothing has been measured."""
+        if self.thresholds:
+            return [OperatingPoint(t.fmr, t.score, t.thin) for t in self.thresholds]
+        if self.threshold is None or self.threshold_fmr is None:
+            return []
+        return [OperatingPoint(self.threshold_fmr, self.threshold)]
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        Thresholds(self.operating_points(), fpir=0.5)
+        if (self.threshold is None) != (self.threshold_fmr is None):
+            raise ValueError("threshold and threshold_fmr go together")
+        if self.operating_points():
+            Thresholds(self.operating_points(), fpir=0.5)
         return self
 
 

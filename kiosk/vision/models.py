@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.config import ModelsConfig, PolicyConfig
+from kiosk.domain.errors import ModelError
 from kiosk.domain.thresholds import Thresholds
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
@@ -15,13 +16,18 @@ from kiosk.vision.pad import MeanPad
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Everything that a frame passes, and the thresholds that its score is held against, by the gallery's size."""
+    """Everything that a frame passes, and what its score is held against."""
 
     detector: FaceDetector
     pad: MeanPad
     embedder: FaceEmbedder
     embedder_entry: EmbedderEntry
-    thresholds: Thresholds
+    policy: PolicyConfig
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """By the gallery's size. Raises ModelError when none has been measured with this embedder."""
+        return thresholds(self.embedder_entry, self.policy)
 
 
 def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
@@ -38,10 +44,19 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
         ),
         embedder=FaceEmbedder(Network.load(manifest, embedding, config.threads), embedding),
         embedder_entry=embedding,
-        thresholds=thresholds(embedding, policy),
+        policy=policy,
     )
 
 
 def thresholds(entry: EmbedderEntry, policy: PolicyConfig) -> Thresholds:
-    """The comparison score to reach, by the gallery's size: from the manifest's table, or the policy's fixed one."""
-    return Thresholds(entry.operating_points(), policy.fpir, policy.threshold)
+    """The comparison score to reach, by the gallery's size: from the manifest's table, or the policy's fixed one.
+
+    Raises ModelError when the manifest has none: a fixed one would say nothing about who is let in by mistake.
+    """
+    points = entry.operating_points()
+    if not points:
+        raise ModelError(
+            f"{entry.name}: no threshold has been measured with this network: measure one, then "
+            f"`kiosk models install` it again with --threshold SCORE --fmr RATE"
+        )
+    return Thresholds(points, policy.fpir, policy.threshold)

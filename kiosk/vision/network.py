@@ -11,6 +11,8 @@ from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
 from kiosk.vision.manifest import Entry, Input, Manifest
 
+NO_FOLDER = "/dev/null/none"
+"""Where a network's weights may lie beside its file: nowhere. What was not hashed is not run."""
 _pool: list[int] = []
 
 
@@ -35,6 +37,7 @@ class Network:
         _share_pool(threads)
         options.use_per_session_threads = False
         options.log_severity_level = 3
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
         try:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:

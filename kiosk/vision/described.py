@@ -1,0 +1,74 @@
+"""The manifest entry of a network that is to be installed, from what is known or said of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from kiosk.config import explain
+from kiosk.domain.errors import ModelError
+from kiosk.vision.manifest import AnyEntry
+
+MADE_HERE = ("file", "model_id")
+IDENTITY = frozenset({"input", "dimension", "template_scale", "context", "bona_fide_class", "decoder"})
+"""What the numbers of a network depend on besides its file."""
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+_ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(AnyEntry)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is said of a network before its file is at hand: the keys of a manifest's [[model]], without `file` and
+    `model_id`. `sha256` may be missing. `source` is who says it."""
+
+    source: str
+    keys: Mapping[str, object]
+
+    def sha256(self) -> str | None:
+        """What the file must hash to, where that is said."""
+        said = self.keys.get("sha256")
+        return said if isinstance(said, str) else None
+
+    def entry(self, sha256: str, name: str | None = None) -> AnyEntry:
+        """The entry for a file of this hash, under another `name` where one is given. Raises ModelError for keys that
+        are missing or wrong, or another hash.
+
+        The model_id ends in a hash of the file and of everything else that the network's numbers depend on: references
+        made with other numbers are never compared with its own.
+        """
+        if self.sha256() not in {None, sha256}:
+            raise ModelError(f"{self.source}: the file is another one than it describes: its sha256 is {sha256}")
+        first = self._valid({**self.keys, "sha256": sha256, "file": "-", "model_id": "-"})
+        for said in (first.name, name or first.name):
+            if not NAME.fullmatch(said):
+                raise ModelError(f"{self.source}: name {said!r}: up to 40 small letters, digits, points and dashes")
+        facts = {"sha256": sha256, **first.model_dump(mode="json", include=set(IDENTITY))}
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+        model_id = f"{first.name}-{digest}"
+        return first.model_copy(update={"name": name or first.name, "model_id": model_id, "file": f"{model_id}.onnx"})
+
+    def _valid(self, keys: Mapping[str, object]) -> AnyEntry:
+        made = next((k for k in MADE_HERE if k in self.keys), None)
+        if made is not None:
+            raise ModelError(f"{self.source}: {made}: leave it out, it is made by the installer")
+        try:
+            return _ENTRY.validate_python(keys)
+        except ValidationError as error:
+            raise ModelError(f"{self.source}: {explain(error)}") from error
+
+
+def read(path: Path) -> Description:
+    """From a TOML file. Raises ModelError."""
+    try:
+        return Description(str(path), tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ModelError(f"{path}: the description of the network cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelError(f"{path}: not valid TOML: {error}") from error

@@ -1,0 +1,34 @@
+"""Manifest entries as TOML, which the standard library reads and does not write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from kiosk.vision.manifest import Entry
+
+HEAD = "# Written by `kiosk models install`. A model_id is never used again for other weights.\n\nschema_version = 1\n"
+
+
+def render(entries: Iterable[Entry]) -> str:
+    """A manifest.toml of these entries. What they leave open is left out."""
+    parts = [HEAD]
+    for entry in entries:
+        fields = entry.model_dump(mode="json", exclude_none=True)
+        parts.append("\n[[model]]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in fields.items()))
+    return "".join(parts)
+
+
+def _value(value: object) -> str:
+    """A JSON value as TOML: tables inline. A JSON string is a TOML string, but for DEL, which TOML wants escaped."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_value(v)}" for key, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    raise TypeError(f"no TOML for {type(value).__name__}")

@@ -1,0 +1,168 @@
+"""Puts a network from somewhere else into a folder of the kiosk's own, beside copies of those that came with it.
+
+Nothing of the folder changes before everything has been checked. The new manifest takes the old one's place last and at
+once, so that an interruption or a full disk leaves the folder as it was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kiosk.domain.errors import ModelError
+from kiosk.vision import trial
+from kiosk.vision.entry_text import render
+from kiosk.vision.manifest import AnyEntry, EmbedderEntry, Manifest, default_folder
+
+LARGEST = 128 << 20
+"""Bytes of a network. A larger one has no place beside a door."""
+LFS_POINTER = b"version https://git-lfs"
+_ROOM = ".install"
+
+
+class Staging:
+    """Room beside the installed networks, in which the next one is made ready."""
+
+    def __init__(self, folder: Path, room: Path) -> None:
+        self._folder = folder
+        self._room = room
+        self.target = room / "received.onnx"
+        """Where the new network's file is to be written."""
+
+    def copy(self, source: Path) -> None:
+        """Copies a file to `target`. Raises ModelError for what is no plain file of a fitting size."""
+        try:
+            status = source.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelError(f"{source}: is no file")
+            opened = source.open("rb")
+        except OSError as error:
+            raise ModelError(f"{source}: cannot be read ({error.strerror})") from error
+        if status.st_size > LARGEST:
+            raise ModelError(f"{source}: {too_large(status.st_size)}")
+        with opened, self.target.open("wb") as file:
+            shutil.copyfileobj(opened, file)
+
+    def sha256(self, source: str) -> str:
+        """Of what is in `target` now. Raises ModelError, naming its `source`, for what cannot be a network."""
+        with self.target.open("rb") as file:
+            head = file.read(len(LFS_POINTER))
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not head:
+            raise ModelError(f"{source}: is empty")
+        if head == LFS_POINTER:
+            raise ModelError(f"{source}: is a pointer of git-LFS, not the network: see `kiosk models upstream`")
+        return digest
+
+    def install(self, entry: AnyEntry) -> tuple[AnyEntry, AnyEntry | None]:
+        """Tries the network in `target` and puts it into the folder: its entry there, and the one of the same name
+        before. Raises ModelError when the name is taken or the network does not do what the entry says."""
+        installed = self._installed()
+        old = next((e for e in installed if e.name == entry.name), None)
+        if old is not None and old.model_id != entry.model_id:
+            raise ModelError(f"the name {entry.name!r} is taken by {old.model_id}: choose another with --name")
+        entry = _with_thresholds(entry, old)
+        entries = [entry if e is old else e for e in installed] + ([entry] if old is None else [])
+        self.target.rename(self._room / entry.file)
+        for e in entries:
+            if e.file != entry.file and not (self._folder / e.file).exists():
+                (self._room / e.file).write_bytes(Manifest(default_folder()).bytes_of(e))
+        (self._room / "manifest.toml").write_text(render(entries), encoding="utf-8")
+        if Manifest(self._room).entries != tuple(entries):
+            raise ModelError(f"{entry.name}: its entry cannot be written as TOML")
+        trial.check_apart(self._room, entry.name)
+        self._publish()
+        return entry, old
+
+    def _installed(self) -> list[AnyEntry]:
+        """Those of the folder, and those that came with the program under other names."""
+        packaged = Manifest(default_folder()).entries
+        if not (self._folder / "manifest.toml").exists():
+            return list(packaged)
+        own = Manifest(self._folder).entries
+        return [*own, *(e for e in packaged if e.name not in {o.name for o in own})]
+
+    def _publish(self) -> None:
+        networks = list(self._room.glob("*.onnx"))
+        manifest = self._room / "manifest.toml"
+        for path in [*networks, manifest]:
+            # Everybody may read them: the kiosk does not run as whoever installs.
+            path.chmod(0o644)
+            _sync(path)
+        for path in networks:
+            path.rename(self._folder / path.name)
+        _sync(self._folder)
+        manifest.rename(self._folder / manifest.name)
+        _sync(self._folder)
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Staging]:
+    """Room for one installation into `folder`, which is made where it is missing. Raises ModelError, also for whatever
+    the file system refuses inside."""
+    folder = folder.absolute()
+    if folder == default_folder():
+        raise ModelError(f"{folder}: is the program's own folder, which an update replaces: name another")
+    made = not folder.exists()
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if made:
+            folder.chmod(0o755)
+        if folder.stat().st_mode & stat.S_IWOTH:
+            raise ModelError(f"{folder}: everybody may change the networks there: chmod 755 {folder}")
+        with _alone(folder):
+            room = folder / _ROOM
+            shutil.rmtree(room, ignore_errors=True)
+            room.mkdir(mode=0o700)
+            try:
+                yield Staging(folder, room)
+            finally:
+                shutil.rmtree(room, ignore_errors=True)
+    except OSError as error:
+        raise ModelError(f"{folder}: {error.strerror or error}: nothing was installed") from error
+    finally:
+        if made:
+            with suppress(OSError):  # not empty: it is in use now
+                folder.rmdir()
+
+
+def too_large(size: int) -> str:
+    """For the message about a file of that many bytes."""
+    return f"has {size / (1 << 20):.0f} MiB; a network here has at most {LARGEST >> 20}"
+
+
+def _with_thresholds(entry: AnyEntry, old: AnyEntry | None) -> AnyEntry:
+    """What was measured with the same network stays known where nothing new is said."""
+    if isinstance(entry, EmbedderEntry) and isinstance(old, EmbedderEntry) and not entry.operating_points():
+        kept = {"threshold": old.threshold, "threshold_fmr": old.threshold_fmr, "thresholds": old.thresholds}
+        return entry.model_copy(update=kept)
+    return entry
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ModelError(f"{folder}: another installation is under way: wait for it") from error
+        yield
+    finally:
+        os.close(file)
+
+
+def _sync(path: Path) -> None:
+    """On disk, also after power loss."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
