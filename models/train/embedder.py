@@ -1,10 +1,12 @@
-"""The embedder: train, export, measure.
+"""The embedders: train, export, measure, count.
 
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
     python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, threshold on held-out people
+    python models/train/embedder.py count   [--out FILE]                     parameters, multiply-adds of NET or a file
     python models/train/embedder.py train --smoke                            all of it in small, under 3 minutes
 
+--net chooses the network: mobilefacenet or seesawfacenet, by one recipe.
 Data from --shared or KIOSK_SHARED, caches and checkpoints in --work. Needs torch, onnx, onnxruntime,
 opencv-python-headless, numpy and tqdm. With tcmalloc in front (LD_PRELOAD) training is a tenth faster.
 A training can be stopped at any time; the next start goes on exactly there, with any number of --threads.
@@ -16,14 +18,18 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from embedder_count import count
 from embedder_export import calibration_faces, export_fp32, export_int8
 from embedder_manifest import fragment
 from embedder_measure import measure
 from embedder_train import Plan, train
 from faces import shared_folder
-from mobilefacenet import read_weights, write_weights
+from mobilefacenet import MobileFaceNet, read_weights, write_weights
+from seesawfacenet import SeesawFaceNet
+from torch import nn
 
-MODEL = Path(__file__).resolve().parents[1] / "mobilefacenet.onnx"
+MODELS = Path(__file__).resolve().parents[1]
+NETWORKS: dict[str, type[nn.Module]] = {"mobilefacenet": MobileFaceNet, "seesawfacenet": SeesawFaceNet}
 PLANS = {
     1: Plan(phase=1, steps=560, finish=200, batch=16, rate=4e-3, decay=1e-4),
     2: Plan(phase=2, steps=6000, finish=1000, batch=32, rate=1.5e-3, decay=0.01, features=0.5, resting=8, every=4),
@@ -45,7 +51,8 @@ def plans(o: argparse.Namespace) -> list[Plan]:
 
 def main() -> None:
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("do", choices=["train", "export", "measure"])
+    a.add_argument("do", choices=["train", "export", "measure", "count"])
+    a.add_argument("--net", choices=list(NETWORKS), default="mobilefacenet")
     a.add_argument("--shared", help="the data folder")
     a.add_argument("--work", type=Path, default=Path("work-embedder"), help="caches and checkpoints")
     a.add_argument("--threads", type=int, default=2)
@@ -61,25 +68,30 @@ def main() -> None:
     a.add_argument("--every", type=int)
     a.add_argument("--weights", type=Path, help="what to export (default: the checkpoint's average)")
     a.add_argument("--keep", type=Path, help="write the weights there in half precision, for a later --from")
-    a.add_argument("--out", type=Path, default=MODEL, help="the int8 model to write or measure")
+    a.add_argument("--out", type=Path, help="the int8 model to write, measure or count")
     a.add_argument("--quick", action="store_true", help="measure on LFW only")
     a.add_argument("--fragment", type=Path, help="write the manifest's entry there")
-    a.add_argument("--model-id", default="kiosk-mobilefacenet-1")
+    a.add_argument("--model-id", help="of the manifest's entry (default: kiosk-NET-1)")
     o = a.parse_args()
+    network = NETWORKS[o.net]
+    if o.do == "count":
+        count(o.out, network)
+        return
+    o.out = o.out or MODELS / f"{o.net}.onnx"
     shared = shared_folder(o.shared)
     o.work.mkdir(parents=True, exist_ok=True)
-    checkpoint = o.work / "checkpoint.pt"
+    checkpoint = o.work / ("checkpoint.pt" if network is MobileFaceNet else f"{o.net}.pt")
     if o.smoke:
         checkpoint, o.out = o.work / "smoke.pt", o.work / "smoke.onnx"
         checkpoint.unlink(missing_ok=True)
     if o.do == "train":
         for plan in plans(o):
-            train(plan, shared, o.work, checkpoint, o.threads, o.start)
+            train(plan, shared, o.work, checkpoint, o.threads, o.start, network)
     if o.do == "export" or o.smoke:
         fp32 = o.work / f"{o.out.stem}_fp32.onnx"
-        x, state = calibration_faces(shared, o.work), read_weights(o.weights or checkpoint)
+        x, state = calibration_faces(shared, o.work), read_weights(o.weights or checkpoint, network)
         x = x[:64] if o.smoke else x
-        export_fp32(state, fp32, x)
+        export_fp32(state, fp32, x, network)
         export_int8(fp32, o.out, x)
         print(f"{o.out}: {o.out.stat().st_size} bytes")
         if o.keep:
@@ -87,7 +99,7 @@ def main() -> None:
     if o.do == "measure" or o.smoke:
         rows = measure(o.out, shared, o.work, o.threads, heldout=not (o.quick or o.smoke))
         if o.fragment and rows:
-            o.fragment.write_text(fragment(o.out, o.model_id, rows))
+            o.fragment.write_text(fragment(o.out, o.model_id or f"kiosk-{o.net}-1", rows, name=o.net))
 
 
 if __name__ == "__main__":

@@ -13,13 +13,12 @@ from mobilefacenet import MobileFaceNet, Unit, net_input
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 CALIBRATION_FACES = 512
 PERCENTILE = 99.999
 
 
-def settle(net: MobileFaceNet, x: torch.Tensor) -> None:
+def settle(net: nn.Module, x: torch.Tensor) -> None:
     """Takes the batch norms' statistics anew on clean faces: those of the training are of older, unaveraged weights.
 
     The last two keep theirs: they were fixed in the second phase.
@@ -36,18 +35,24 @@ def settle(net: MobileFaceNet, x: torch.Tensor) -> None:
             net(net_input(part))
 
 
-def export_fp32(state: dict[str, torch.Tensor], path: Path, x: torch.Tensor) -> None:
+def export_fp32(
+    state: dict[str, torch.Tensor], path: Path, x: torch.Tensor, network: type[nn.Module] = MobileFaceNet
+) -> None:
     """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised.
 
     `x`: clean training faces, RGB 0..255, for the statistics of the batch norms.
     """
-    net = MobileFaceNet().to(memory_format=torch.channels_last)
+    net = network().to(memory_format=torch.channels_last)
     net.load_state_dict(state)
     settle(net, x)
     net.eval()
-    for unit in net.modules():
-        if isinstance(unit, Unit):
-            unit.c, unit.b = fuse_conv_bn_eval(unit.c, unit.b), nn.Identity()
+    write_onnx(net, path)
+
+
+def write_onnx(net: nn.Module, path: Path) -> None:
+    """A network in evaluation mode -> ONNX, batch norms folded; the network itself is changed by it."""
+    for unit in [m for m in net.modules() if isinstance(m, Unit)]:
+        unit.fold()
     torch.onnx.export(
         net,
         (torch.zeros(1, 3, 112, 112),),

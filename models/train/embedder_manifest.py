@@ -19,7 +19,7 @@ DATA = (
 TEACHER = "InsightFace MobileFaceNet y1 (fp32, 128-d)"
 
 
-def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA) -> str:
+def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA, name: str = "mobilefacenet") -> str:
     """TOML; each score is that of the held-out source that needs the highest one."""
     table = worst(rows)
     default = next(r for r in table if r.fmr == DEFAULT_FMR)
@@ -31,7 +31,7 @@ def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA) -> s
     return "\n".join(
         [
             "[[model]]",
-            'name = "mobilefacenet"',
+            f'name = "{name}"',
             'role = "embedder"',
             f'model_id = "{model_id}"',
             f'file = "{model.name}"',

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from embedder_teacher import FEATURES, Targets, Teacher, mirrored
 from faces import Batches, pictures, read_faces, training_faces
-from mobilefacenet import PIECES, Bottleneck, MobileFaceNet, Unit, net_input, read_weights
+from mobilefacenet import PIECES, Block, MobileFaceNet, Unit, net_input, read_weights
 from torch import nn
 from tqdm import tqdm
 
@@ -48,9 +48,9 @@ class Plan:
 class State:
     """Everything a restart needs: weights, their average, optimiser, step, order of the pictures."""
 
-    def __init__(self, batches: Batches, seed: int) -> None:
+    def __init__(self, network: type[nn.Module], batches: Batches, seed: int) -> None:
         torch.manual_seed(seed)
-        self.net = MobileFaceNet().train().to(memory_format=torch.channels_last)
+        self.net = network().train().to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net)
         weights = [p for p in self.net.parameters() if p.ndim > 1]
         rest = [p for p in self.net.parameters() if p.ndim <= 1]
@@ -116,20 +116,20 @@ def piece_ends(teacher: Teacher, batches: Batches, n: int) -> list[torch.Tensor]
     return [net_input(x), *maps, e[:, :, None, None]]
 
 
-def start_pieces(net: MobileFaceNet, ends: list[torch.Tensor]) -> None:
+def start_pieces(net: nn.Module, ends: list[torch.Tensor]) -> None:
     """Gives each piece's last batch norm the mean, and half the deviation, of its target's channels."""
     for j, (low, high) in enumerate(PIECES):
         first, last = net.n[low], net.n[high - 1]
         y = ends[j + 1]
-        if isinstance(first, Bottleneck):
+        if isinstance(first, Block):
             y = y - ends[j] if first.residual else y
-        unit = last.f[2] if isinstance(last, Bottleneck) else last
+        unit = last.f[-1] if isinstance(last, Block) else last
         with torch.no_grad():
             unit.b.bias.copy_(y.mean((0, 2, 3)))
             unit.b.weight.copy_(0.5 * y.std((0, 2, 3)))
 
 
-def block_losses(net: MobileFaceNet, teacher: Teacher, batches: Batches, n: int) -> list[torch.Tensor]:
+def block_losses(net: nn.Module, teacher: Teacher, batches: Batches, n: int) -> list[torch.Tensor]:
     """Phase 1: the relative error of each piece."""
     ends = piece_ends(teacher, batches, n)
     layers = list(net.n)
@@ -138,7 +138,7 @@ def block_losses(net: MobileFaceNet, teacher: Teacher, batches: Batches, n: int)
         k = 3 * n // 8 if j < HIGH else n
         u, y = ends[j][:k], ends[j + 1][:k]
         first = layers[low]
-        if isinstance(first, Bottleneck):
+        if isinstance(first, Block):
             z = first.f(u)
             y = y - u if first.residual else y
         else:
@@ -149,8 +149,7 @@ def block_losses(net: MobileFaceNet, teacher: Teacher, batches: Batches, n: int)
 
 def folded(unit: Unit, x: torch.Tensor) -> torch.Tensor:
     """A unit with its batch norm's running statistics folded into the convolution: for layers that rest."""
-    scale = unit.b.weight * torch.rsqrt(unit.b.running_var + unit.b.eps)
-    bias = unit.b.bias - unit.b.running_mean * scale
+    scale, bias = unit.scale_and_bias()
     weight = unit.c.weight * scale[:, None, None, None]
     y = F.conv2d(x, weight, bias, unit.c.stride, unit.c.padding, groups=unit.c.groups)
     return y if isinstance(unit.a, nn.Identity) else y.relu_()
@@ -160,13 +159,13 @@ def folded(unit: Unit, x: torch.Tensor) -> torch.Tensor:
 def resting(layers: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
     for layer in layers:
         y = x
-        for unit in layer.f if isinstance(layer, Bottleneck) else [layer]:
-            y = folded(unit, y)
-        x = x + y if isinstance(layer, Bottleneck) and layer.residual else y
+        for unit in layer.f if isinstance(layer, Block) else [layer]:
+            y = folded(unit, y) if isinstance(unit, Unit) else unit(y)
+        x = x + y if isinstance(layer, Block) and layer.residual else y
     return x
 
 
-def whole_losses(net: MobileFaceNet, targets: Targets, state: State, plan: Plan) -> tuple[list[torch.Tensor], bool]:
+def whole_losses(net: nn.Module, targets: Targets, state: State, plan: Plan) -> tuple[list[torch.Tensor], bool]:
     """Phase 2: 1 - cosine to the teacher, squared difference of the batch's similarities, error of the maps.
 
     Every `plan.every`-th step all layers learn, from new pictures, with the teacher's maps as further targets. In the
@@ -202,18 +201,26 @@ def weighted(losses: list[torch.Tensor], plan: Plan) -> torch.Tensor:
     return total + plan.features * torch.stack(losses[2:]).sum() if losses[2:] else total
 
 
-def train(plan: Plan, shared: Path, work: Path, checkpoint: Path, threads: int, start: Path | None) -> None:
+def train(
+    plan: Plan,
+    shared: Path,
+    work: Path,
+    checkpoint: Path,
+    threads: int,
+    start: Path | None,
+    network: type[nn.Module] = MobileFaceNet,
+) -> None:
     """Runs the plan, from the checkpoint where there is one; the work folder holds the caches."""
     torch.set_num_threads(threads)
     faces = read_faces(shared)
     x = pictures(shared, work, faces)
     teacher = Teacher(shared, threads)
     targets = Targets(work, teacher, len(x))
-    state = State(Batches(x, [f.index for f in training_faces(faces)], seed=0), seed=0)
+    state = State(network, Batches(x, [f.index for f in training_faces(faces)], seed=0), seed=0)
     if checkpoint.exists():
         state.load(checkpoint)
     elif start is not None:
-        state.average.load_state_dict(read_weights(start))
+        state.average.load_state_dict(read_weights(start, network))
         state.start_phase(2)
     if state.phase > plan.phase:
         return  # done before

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 # (expansion, channels, repeats, stride) of the bottlenecks: the table's rows 3 to 7
 BOTTLENECKS = [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)]
@@ -29,17 +30,34 @@ class Unit(nn.Module):
         y: torch.Tensor = self.a(self.b(self.c(x)))
         return y
 
+    def scale_and_bias(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the batch norm's running statistics do to the convolution's output channels."""
+        scale = self.b.weight * torch.rsqrt(self.b.running_var + self.b.eps)
+        return scale, self.b.bias - self.b.running_mean * scale
 
-class Bottleneck(nn.Module):
-    def __init__(self, i: int, o: int, stride: int, expand: int) -> None:
+    def fold(self) -> None:
+        """Puts the batch norm into the convolution, for export."""
+        self.c, self.b = fuse_conv_bn_eval(self.c, self.b), nn.Identity()
+
+
+class Block(nn.Module):
+    """Layers with a shortcut around them or none."""
+
+    def __init__(self, f: nn.Sequential, residual: bool) -> None:
         super().__init__()
-        m = i * expand
-        self.residual = stride == 1 and i == o
-        self.f = nn.Sequential(Unit(i, m), Unit(m, m, 3, stride, 1, m), Unit(m, o, linear=True))
+        self.residual = residual
+        self.f = f
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.f(x)
         return x + y if self.residual else y
+
+
+class Bottleneck(Block):
+    def __init__(self, i: int, o: int, stride: int, expand: int) -> None:
+        m = i * expand
+        f = nn.Sequential(Unit(i, m), Unit(m, m, 3, stride, 1, m), Unit(m, o, linear=True))
+        super().__init__(f, residual=stride == 1 and i == o)
 
 
 class MobileFaceNet(nn.Module):
@@ -71,14 +89,14 @@ def write_weights(state: dict[str, torch.Tensor], path: Path) -> None:
     torch.save({k: v.half() for k, v in state.items() if v.dtype.is_floating_point}, path)
 
 
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
+def read_weights(path: Path, network: type[nn.Module] = MobileFaceNet) -> dict[str, torch.Tensor]:
     """The state dict of a file of `write_weights`, or the average of weights of a training's checkpoint.
 
     Raises SystemExit if the file is not of this network.
     """
     saved = torch.load(path, weights_only=True)
-    state = MobileFaceNet().state_dict()
+    state = network().state_dict()
     average = saved.get("average", saved)
     if not {k for k, v in state.items() if v.dtype.is_floating_point} <= average.keys() <= state.keys():
-        raise SystemExit(f"{path} does not hold this network's weights")
+        raise SystemExit(f"{path} does not hold a {network.__name__}'s weights")
     return state | {k: v.to(state[k].dtype) for k, v in average.items()}
