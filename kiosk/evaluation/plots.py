@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kiosk.domain.errors import KioskError
-from kiosk.evaluation.figures import Scores, error_curve
+from kiosk.evaluation.figures import Curve, Rate, Scores, error_curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def check() -> None:
@@ -34,6 +39,37 @@ def det(mated: Scores, non_mated: Scores, title: str, path: Path) -> None:
         xscale="log", yscale="log", xlabel="false accept rate", ylabel="false reject rate", title=title, ylim=(1e-3, 1)
     )
     axes.grid(visible=True, which="both", alpha=0.3)
+    _save(figure, path)
+
+
+def recall(
+    curves: Mapping[str, tuple[Curve, Curve]], bands: Sequence[str], rates: Mapping[str, Sequence[Rate]], path: Path
+) -> None:
+    """Draws recall over false detections a picture, (x, y) for each detector, and beside it recall in each band of
+    sizes with its interval. Raises KioskError when the file cannot be written or has an unknown suffix."""
+    check()
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    for name, (false, found) in curves.items():
+        left.step(false, found, where="post", label=name)
+    left.set(xlabel="false detections a picture", ylabel="recall")
+    left.set_xscale("symlog", linthresh=0.01)
+    left.set_ylim(0.5, 1.01)
+    for i, (name, row) in enumerate(rates.items()):
+        shown = [(b + 0.1 * i, r) for b, r in enumerate(row) if r.trials]
+        span = np.array([(r.rate - r.low, r.high - r.rate) for _, r in shown]).reshape(-1, 2).T
+        right.errorbar([b for b, _ in shown], [r.rate for _, r in shown], span, fmt="o", capsize=3, label=name)
+    right.set(xticks=range(len(bands)), xticklabels=bands, xlabel="size of the face in pixels", ylabel="recall")
+    for axes in (left, right):
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as error:

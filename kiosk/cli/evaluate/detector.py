@@ -1,0 +1,188 @@
+"""`kiosk evaluate detector`: the face detector on faces of known place."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.evaluate.common import number, percent, plot_option, progress, rate_line, root_argument
+from kiosk.domain.errors import SampleError
+from kiosk.evaluation import detector as protocol
+from kiosk.evaluation import plots
+from kiosk.evaluation.detector import BANDS, Interval, Result, Seen
+from kiosk.evaluation.figures import clopper_pearson
+from kiosk.evaluation.truth import Pictures, read_truth
+
+
+@click.command()
+@root_argument
+@click.option(
+    "--truth", type=click.Path(path_type=Path), help="List of the faces, in CSV; the pictures' names are below ROOT."
+)
+@click.option("--reference", type=click.Path(path_type=Path), help="YuNet as OpenCV Zoo publishes it, to compare with.")
+@plot_option
+@config_option
+@json_option
+def detector(
+    root: Path, truth: Path | None, reference: Path | None, plot: Path | None, config_file: Path | None, as_json: bool
+) -> None:
+    """Where the faces are: recall by size, landmarks, false detections, time.
+
+    With --truth, the faces of the list, and crops of its pictures that are free of faces. Without it, ROOT is a folder
+    or a tar of pictures with one known face each, over the centre, as Labeled Faces in the Wild; no other counts. The
+    networks look at the whole picture, of 640 pixels at most, at the threshold of the kiosk; "door" is the kiosk's own
+    way: a small look, then a closer one. Faces count from 40 pixels. Intervals are 95%: Clopper and Pearson's, or by
+    bootstrap over pictures. One thread. The last line is one JSON object.
+    """
+    if plot:
+        plots.check()
+    config = settings(config_file).models
+    entry, finders, door = protocol.load(config, reference)
+    door_name = f"{entry.model_id}, door"
+    with Pictures(root) as source:
+        pictures = read_truth(truth) if truth else source.centred()
+        with progress(pictures) as shown:
+            result = protocol.run(shown, source, finders, door, door_name)
+    if not result.counted.any():
+        raise SampleError(f"{truth or root}: lists no face from {protocol.COUNTED:.0f} pixels")
+    threshold = entry.score_threshold
+    names = list(finders)
+    rows: dict[str, Row] = {name: _row(result, name, threshold) for name in result.seen}
+    against: dict[str, Row] = {}
+    if reference:
+        pair = (names[0], names[1])
+        ours, theirs = protocol.network_times(config, reference)
+        against = {
+            "recall_difference": _interval_row(protocol.recall_difference(result, pair, threshold)),
+            "landmark_ratio": _interval_row(protocol.landmark_ratio(result, pair, threshold)),
+            "time": {
+                "network_ms": round(ours, 3),
+                "reference_network_ms": round(theirs, 3),
+                "network_ratio": round(theirs / ours, 3),
+                "detector_ratio": number(_ratio(result.seen[names[1]], result.seen[names[0]])),
+            },
+        }
+    if not as_json:
+        click.echo(f"{entry.model_id} at threshold {threshold:.2f}: {len(pictures)} pictures")
+        for name in result.seen:
+            click.echo(f"{name}\n{_lines(result, name, threshold)}")
+        if reference:
+            click.echo(_comparison(result, (names[0], names[1]), threshold, against["time"]))
+    if plot:
+        _draw(result, threshold, len(pictures), plot)
+    emit(
+        {
+            "model_id": entry.model_id,
+            "threshold": threshold,
+            "pictures": len(pictures),
+            "faces": int(result.counted.sum()),
+            "detectors": rows,
+            **against,
+        }
+    )
+
+
+def _lines(result: Result, name: str, threshold: float) -> str:
+    seen, errors = result.seen[name], _known(result, name, threshold)
+    lines = [f"  recall        {rate_line(result.recall(name, threshold, result.counted))}"]
+    for low, high in BANDS:
+        rate = result.recall(name, threshold, result.band(low, high))
+        lines += [f"    {_band(low, high):<11} {rate_line(rate)}"] if rate.trials else []
+    for source in sorted(set(result.sources)) if len(set(result.sources)) > 1 else ():
+        rate = result.recall(name, threshold, _of(result, source))
+        lines += [f"    {source:<11} {rate_line(rate)}"] if rate.trials else []
+    if errors.size:
+        lines.append(
+            f"  landmarks     {percent(errors.mean())} of the eyes' distance, 95% of the faces below "
+            f"{percent(np.percentile(errors, 95))}, {errors.size} faces"
+        )
+    lines.append(f"  false         {_above(seen.false, threshold)} on the pictures")
+    if seen.crops:
+        lines.append(f"  false, crops  {rate_line(clopper_pearson(_above(seen.crops, threshold), len(seen.crops)))}")
+    lines.append(f"  time          {np.median(seen.seconds) * 1e3:.1f} ms a picture")
+    return "\n".join(lines)
+
+
+def _comparison(result: Result, names: tuple[str, str], threshold: float, time: Row) -> str:
+    recall = protocol.recall_difference(result, names, threshold)
+    ratio = protocol.landmark_ratio(result, names, threshold)
+    return (
+        f"{names[0]} beside {names[1]}\n"
+        f"  recall        {_points(recall.value)} points ({_points(recall.low)} to {_points(recall.high)})\n"
+        f"  landmarks     {ratio.value:.3f} times the error ({ratio.low:.3f} to {ratio.high:.3f})\n"
+        f"  time          {time['network_ratio']} times as fast the network alone at {protocol.NETWORK_SIDE} px, "
+        f"{time['detector_ratio']} times the detector"
+    )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.2f}"
+
+
+def _row(result: Result, name: str, threshold: float) -> Row:
+    seen, errors = result.seen[name], _known(result, name, threshold)
+    crops = clopper_pearson(_above(seen.crops, threshold), len(seen.crops))
+    rate = result.recall(name, threshold, result.counted)
+    return {
+        "recall": number(rate.rate),
+        "recall_low": number(rate.low),
+        "recall_high": number(rate.high),
+        "bands": {_band(*b): number(result.recall(name, threshold, result.band(*b)).rate) for b in BANDS},
+        "sources": {
+            s: number(result.recall(name, threshold, _of(result, s)).rate) for s in sorted(set(result.sources))
+        },
+        "landmark_error": number(float(errors.mean())) if errors.size else None,
+        "landmark_error_p95": number(float(np.percentile(errors, 95))) if errors.size else None,
+        "landmark_faces": errors.size,
+        "false": _above(seen.false, threshold),
+        "crops": crops.trials,
+        "false_crops": crops.errors,
+        "false_crops_high": number(crops.high) if crops.trials else None,
+        "ms": round(float(np.median(seen.seconds)) * 1e3, 3),
+    }
+
+
+def _interval_row(i: Interval) -> Row:
+    return {"value": number(i.value), "low": number(i.low), "high": number(i.high)}
+
+
+def _known(result: Result, name: str, threshold: float) -> protocol.Numbers:
+    errors = result.errors(name, threshold)
+    return errors[~np.isnan(errors)]
+
+
+def _of(result: Result, source: str) -> NDArray[np.bool_]:
+    chosen: NDArray[np.bool_] = result.counted & (np.array(result.sources) == source)
+    return chosen
+
+
+def _above(scores: list[float], threshold: float) -> int:
+    return sum(s >= threshold for s in scores)
+
+
+def _band(low: float, high: float) -> str:
+    return f"{low:.0f} px on" if math.isinf(high) else f"{low:.0f}-{high:.0f} px"
+
+
+def _ratio(slow: Seen, fast: Seen) -> float:
+    """Median of the pictures: how many times as long the first took."""
+    return float(np.median(np.array(slow.seconds) / np.array(fast.seconds)))
+
+
+def _draw(result: Result, threshold: float, pictures: int, path: Path) -> None:
+    curves, rates = {}, {}
+    for name, seen in result.seen.items():
+        scores = np.array(seen.scores)[result.counted]
+        thresholds = np.unique(np.concatenate([scores[scores > 0], seen.false]))[::-1]
+        false = np.sort(seen.false)
+        curves[name] = (
+            (false.size - np.searchsorted(false, thresholds, "left")) / pictures,
+            np.array([(scores >= t).mean() for t in thresholds]),
+        )
+        rates[name] = [result.recall(name, threshold, result.band(*b)) for b in BANDS]
+    plots.recall(curves, [_band(*b) for b in BANDS], rates, path)

@@ -1,0 +1,294 @@
+"""A face detector against faces of known place: recall by size, error of the landmarks, false detections, time; and
+another network beside it, on the same pictures in the same process, at the same thresholds."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.config import ModelsConfig
+from kiosk.domain.errors import ModelError
+from kiosk.domain.types import Box, Face, Image
+from kiosk.evaluation.figures import Rate, clopper_pearson
+from kiosk.evaluation.truth import Pictures, TrueFace, TruePicture
+from kiosk.vision.detector import DecodedGraph, FaceDetector, Finder
+from kiosk.vision.manifest import DetectorEntry, Input, Manifest, default_folder
+from kiosk.vision.network import Network
+from kiosk.vision.pixels import picture
+from kiosk.vision.yunet import YuNet
+
+LARGEST = 640
+"""A picture with a longer side is shrunk to it: what a kiosk's camera gives."""
+COUNTED = 40.0
+"""Pixels, the root of a box's area: smaller faces are in a band of their own, smaller detections in none."""
+BANDS = ((24.0, 40.0), (40.0, 64.0), (64.0, 100.0), (100.0, 160.0), (160.0, math.inf))
+OVERLAP = 0.5
+"""Intersection over union from which a detection is that face."""
+LOW = 0.1
+"""Score from which detections are kept, for the curve."""
+CROPS = 12
+"""Tries for a face-free crop in each picture."""
+CROP_SIDES = (64, 161)
+CROP_SHOWN = 256
+"""A crop is shown to the detectors at this size: what is far away as if it were near."""
+RESAMPLES = 2000
+NETWORK_SIDE = 640
+"""The size of picture that the file of YuNet 2023mar states."""
+NETWORK_RUNS, WARM_UP = 30, 5
+
+Numbers = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one detector made of the pictures. `scores` and `errors` hold one number for each face that is not ignored:
+    the score of its detection (0 where there is none) and the mean error of its landmarks over the true distance of
+    the eyes (NaN where it is not known). `false` holds the scores of detections where there is no face, `crops` the
+    highest one of each face-free crop (0 for none); both from COUNTED pixels."""
+
+    scores: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    false: list[float] = field(default_factory=list)
+    crops: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`sizes`, `sources` and `pictures` describe the faces; a size of NaN is not known."""
+
+    sizes: Numbers
+    sources: tuple[str, ...]
+    pictures: Counts
+    seen: Mapping[str, Seen]
+
+    def recall(self, name: str, threshold: float, chosen: NDArray[np.bool_]) -> Rate:
+        """The share of the chosen faces that are found, with its interval."""
+        found = np.array(self.seen[name].scores)[chosen] >= threshold
+        return clopper_pearson(int(found.sum()), found.size)
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """The faces from COUNTED pixels."""
+        return ~(self.sizes < COUNTED)
+
+    def band(self, low: float, high: float) -> NDArray[np.bool_]:
+        """The faces from `low` to below `high` pixels."""
+        return (self.sizes >= low) & (self.sizes < high)
+
+    def errors(self, name: str, threshold: float) -> Numbers:
+        """Of the landmarks of each counted face that is found; NaN for the others."""
+        seen = self.seen[name]
+        return np.where(self.counted & (np.array(seen.scores) >= threshold), seen.errors, math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its 95% interval by bootstrap over pictures; NaN where it is not known."""
+
+    value: float
+    low: float
+    high: float
+
+
+def load(config: ModelsConfig, reference: Path | None) -> tuple[DetectorEntry, dict[str, Finder], FaceDetector]:
+    """The manifest's entry, the networks by name (the kiosk's own first), and the detector as it works at the door.
+    One thread each. Raises ModelError."""
+    manifest = Manifest(config.folder or default_folder())
+    entry = manifest.entry(config.detector, DetectorEntry)
+    low = entry.model_copy(update={"score_threshold": LOW})
+    own = _finder(manifest, low)
+    finders = {entry.model_id: own}
+    if reference:
+        other = low.model_copy(update={"name": str(reference), "decoder": "yunet"})
+        finders[reference.stem] = YuNet(_content(reference), other)
+    return entry, finders, FaceDetector(_finder(manifest, entry))
+
+
+def _finder(manifest: Manifest, entry: DetectorEntry) -> Finder:
+    if entry.decoder == "yunet":
+        return YuNet(manifest.bytes_of(entry), entry)
+    return DecodedGraph(Network.load(manifest, entry, threads=1), entry)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def run(
+    pictures: Iterable[TruePicture], source: Pictures, finders: Mapping[str, Finder], door: FaceDetector, door_name: str
+) -> Result:
+    """Shows every picture to every detector in turn, and the face-free crops of it to the networks. Raises SampleError
+    for a picture that is missing, ValueError when a network's output is not finite."""
+    seen = {name: Seen() for name in (*finders, door_name)}
+    sizes: list[float] = []
+    sources: list[str] = []
+    places: list[int] = []
+    for place, truth in enumerate(pictures):
+        image, faces = shrunk(source.read(truth.name), truth.faces)
+        wanted = [math.nan] if faces is None else [f.size for f in faces if not f.ignore]
+        sizes += wanted
+        sources += [truth.source] * len(wanted)
+        places += [place] * len(wanted)
+        for name in (*finders, door_name)[:: -1 if place % 2 else 1]:
+            begin = time.perf_counter()
+            found = _faces(finders[name].rows(image)) if name in finders else door.detect(image)
+            seen[name].seconds.append(time.perf_counter() - begin)
+            judge(found, faces, image, seen[name])
+        for crop in [] if faces is None else face_free(image, faces, seed=place):
+            for name, finder in finders.items():
+                seen[name].crops.append(
+                    max((f.score for f in _faces(finder.rows(crop)) if _size(f) >= COUNTED), default=0)
+                )
+    return Result(np.array(sizes), tuple(sources), np.array(places, np.int64), seen)
+
+
+def shrunk(image: Image, faces: Sequence[TrueFace] | None) -> tuple[Image, Sequence[TrueFace] | None]:
+    """The picture at LARGEST pixels at most, and the faces in it."""
+    by = min(1.0, LARGEST / max(image.shape[:2]))
+    if by < 1:
+        image = picture(cv2.resize(image, None, fx=by, fy=by, interpolation=cv2.INTER_AREA))
+    return image, faces and [f.scaled(by) for f in faces]
+
+
+def judge(found: Sequence[Face], faces: Sequence[TrueFace] | None, image: Image, seen: Seen) -> None:
+    """Adds what the detections of one picture come to. The best detection first: each takes the free face that it
+    overlaps most. So what is left out below a threshold never changes what is above it."""
+    height, width = image.shape[:2]
+    if faces is None:
+        over = (f.score for f in found if _holds(f.box, width / 2, height / 2))
+        seen.scores.append(max(over, default=0.0))
+        seen.errors.append(math.nan)
+        return
+    boxes = [_inside(f.box, width, height) for f in faces]
+    ignored = [b for f, b in zip(faces, boxes, strict=True) if f.ignore]
+    hits: dict[int, Face] = {}
+    for face in sorted(found, key=lambda f: -f.score):
+        box = _inside(face.box, width, height)
+        best = max((i for i in range(len(faces)) if i not in hits), key=lambda i: boxes[i].iou(box), default=None)
+        if best is not None and boxes[best].iou(box) >= OVERLAP:
+            hits[best] = face
+        elif _size(face) >= COUNTED and not any(_share(box, b) >= 0.5 for b in ignored):
+            seen.false.append(face.score)
+    for i, true in enumerate(faces):
+        if not true.ignore:
+            seen.scores.append(hits[i].score if i in hits else 0.0)
+            seen.errors.append(landmark_error(hits[i], true) if i in hits else math.nan)
+
+
+def landmark_error(face: Face, true: TrueFace) -> float:
+    """Mean distance of the five landmarks over the true distance of the eyes; NaN where they are not known."""
+    if not true.landmarks:
+        return math.nan
+    off = np.linalg.norm(np.subtract(face.landmarks, true.landmarks), axis=1)
+    return float(off.mean() / max(math.dist(*true.landmarks[:2]), 1e-6))
+
+
+def face_free(image: Image, faces: Sequence[TrueFace], seed: int) -> list[Image]:
+    """Squares that touch no face's box, known or ignored, enlarged: the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    height, width = image.shape[:2]
+    crops = []
+    for _ in range(CROPS):
+        side = int(rng.integers(*CROP_SIDES))
+        if min(height, width) <= side:
+            continue
+        x, y = int(rng.integers(width - side)), int(rng.integers(height - side))
+        if not any(_share(Box(x, y, side, side), f.box) > 0 for f in faces):
+            crop = image[y : y + side, x : x + side]
+            crops.append(picture(cv2.resize(crop, (CROP_SHOWN, CROP_SHOWN), interpolation=cv2.INTER_LINEAR)))
+    return crops
+
+
+def recall_difference(result: Result, names: tuple[str, str], threshold: float) -> Interval:
+    """Recall of the first detector minus that of the second, over the counted faces."""
+    a, b = (np.array(result.seen[n].scores) >= threshold for n in names)
+    weights = _resampled(result) * result.counted
+    with np.errstate(invalid="ignore"):
+        values = weights @ (a.astype(float) - b) / weights.sum(1)
+    return _interval(values)
+
+
+def landmark_ratio(result: Result, names: tuple[str, str], threshold: float) -> Interval:
+    """Mean landmark error of the first detector over that of the second, over the faces that both find."""
+    a, b = (result.errors(n, threshold) for n in names)
+    both = ~np.isnan(a) & ~np.isnan(b)
+    weights = _resampled(result)[:, both]
+    with np.errstate(invalid="ignore"):
+        return _interval((weights @ a[both]) / (weights @ b[both]))
+
+
+def _resampled(result: Result) -> Numbers:
+    """RESAMPLES + 1 rows of weights of the faces: how often its picture was drawn; each once in the first row."""
+    count = int(result.pictures.max(initial=0)) + 1
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
+    rows: Numbers = np.vstack([np.ones(count), drawn])[:, result.pictures]
+    return rows
+
+
+def _interval(values: Numbers) -> Interval:
+    if math.isnan(values[0]):
+        return Interval(math.nan, math.nan, math.nan)
+    low, high = np.nanpercentile(values[1:], (2.5, 97.5))
+    return Interval(float(values[0]), float(low), float(high))
+
+
+def network_times(config: ModelsConfig, reference: Path) -> tuple[float, float]:
+    """Median milliseconds of the two networks alone (ours decodes in its graph, the reference leaves that to others),
+    one picture of NETWORK_SIDE, in onnxruntime, taking turns. Raises ModelError when the reference does not take it."""
+    manifest = Manifest(config.folder or default_folder())
+    own = Network.load(manifest, manifest.entry(config.detector, DetectorEntry), threads=1)
+    plain = Input(colour="bgr", mean=(0, 0, 0), std=(1, 1, 1))
+    other = Network(_content(reference), plain, str(reference), threads=1)
+    blob = np.random.default_rng(0).uniform(0, 255, (1, 3, NETWORK_SIDE, NETWORK_SIDE)).astype(np.float32)
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(WARM_UP + NETWORK_RUNS):
+        for network, seconds in zip((own, other), times, strict=True):
+            begin = time.perf_counter()
+            try:
+                network.run_batch(blob)
+            except Exception as error:
+                raise ModelError(f"{reference}: does not take a picture of {NETWORK_SIDE} px: {error}") from error
+            seconds.append(time.perf_counter() - begin)
+    ours, theirs = (float(np.median(t[WARM_UP:])) * 1e3 for t in times)
+    return ours, theirs
+
+
+def _faces(rows: NDArray[np.float32]) -> list[Face]:
+    return [
+        Face(Box(*row[:4]), tuple(zip(row[4:14:2], row[5:14:2], strict=True)), row[14])
+        for row in rows.astype(float).tolist()
+    ]
+
+
+def _size(face: Face) -> float:
+    return math.sqrt(max(face.box.width, 0) * max(face.box.height, 0))
+
+
+def _holds(box: Box, x: float, y: float) -> bool:
+    return 0 <= x - box.x <= box.width and 0 <= y - box.y <= box.height
+
+
+def _inside(box: Box, width: int, height: int) -> Box:
+    """The part of a box that is in the picture."""
+    x, y = min(max(box.x, 0), width), min(max(box.y, 0), height)
+    return Box(x, y, max(min(box.x + box.width, width) - x, 0), max(min(box.y + box.height, height) - y, 0))
+
+
+def _share(box: Box, of: Box) -> float:
+    """How much of `box` lies in the other one."""
+    w = min(box.x + box.width, of.x + of.width) - max(box.x, of.x)
+    h = min(box.y + box.height, of.y + of.height) - max(box.y, of.y)
+    area = box.width * box.height
+    return max(w, 0) * max(h, 0) / area if area > 0 else 0.0
