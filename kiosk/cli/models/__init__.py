@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from kiosk.cli.console import complain, emit, json_option
+from kiosk.cli.models.install import install
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
-from kiosk.vision.manifest import EmbedderEntry, Entry, Manifest, PadEntry, default_folder
-from kiosk.vision.network import Network
+from kiosk.vision import trial
+from kiosk.vision.manifest import DetectorEntry, Entry, Manifest, default_folder
+from kiosk.vision.upstream import known
 
 folder_option = click.option(
     "--folder",
@@ -24,6 +26,9 @@ def models() -> None:
     """The networks that the kiosk runs."""
 
 
+models.add_command(install)
+
+
 @models.command("list")
 @folder_option
 @json_option
@@ -31,7 +36,7 @@ def list_models(folder: Path | None, as_json: bool) -> None:
     """Name, role, model_id, size, threshold and licence of each network."""
     manifest = Manifest(folder or default_folder())
     for entry in manifest.entries:
-        threshold = entry.threshold if isinstance(entry, EmbedderEntry | PadEntry) else entry.score_threshold
+        threshold = entry.score_threshold if isinstance(entry, DetectorEntry) else entry.threshold
         size = _size(manifest, entry)
         if as_json:
             emit(
@@ -48,7 +53,8 @@ def list_models(folder: Path | None, as_json: bool) -> None:
         else:
             held = "missing" if size is None else f"{size / 1e6:.2f} MB"
             what = f"{entry.name:16} {entry.role:9} {entry.model_id:26}"
-            click.echo(f"{what} {held:>8} {threshold:6.3f}  {entry.licence}")
+            score = "  none" if threshold is None else f"{threshold:6.3f}"
+            click.echo(f"{what} {held:>8} {score}  {entry.licence}")
 
 
 @models.command()
@@ -56,12 +62,12 @@ def list_models(folder: Path | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
-    """Check each network's sha256 and load it. Exit status 2 when one is bad."""
+    """Check each network's sha256 and try it. Exit status 2 when one is bad."""
     manifest = Manifest(folder or default_folder())
     bad = False
     for entry in manifest.entries:
         try:
-            Network.load(manifest, entry, ModelsConfig().threads)
+            trial.check(manifest, entry, ModelsConfig().threads)
         except ModelError as error:
             bad = True
             complain(str(error))
@@ -74,6 +80,20 @@ def verify(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
             click.echo(f"{entry.name}: ok")
     if bad:
         ctx.exit(2)
+
+
+@models.command("upstream")
+@json_option
+def list_upstream(as_json: bool) -> None:
+    """Networks of others that are known here: address, hash, licence, the threshold that their authors publish."""
+    for u in known():
+        licence = str(u.entry["licence"])
+        if as_json:
+            row = {"name": u.name, "role": str(u.entry["role"]), "licence": licence, "published": u.published}
+            emit({**row, "address": u.address, "sha256": u.sha256, "bytes": u.size})
+        else:
+            click.echo(f"{u.name}: {u.entry['role']}, {u.size / 1e6:.2f} MB, {licence}")
+            click.echo(f"  {u.address}\n  sha256 {u.sha256}\n  published: {u.published}")
 
 
 def _size(manifest: Manifest, entry: Entry) -> int | None:

@@ -1,0 +1,116 @@
+"""Fetches a file over HTTPS. Only this command of an admin does: the running kiosk has no network."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+from email.message import Message
+from pathlib import Path
+from typing import IO
+
+import click
+
+from kiosk import __version__
+from kiosk.domain.errors import ModelError
+from kiosk.vision.install import LARGEST, too_large
+
+SILENCE_SECONDS = 20.0
+"""Without a byte for so long, a download is given up."""
+SECONDS = 1800.0
+"""...and after so long however it goes."""
+REDIRECTS = 5
+CHUNK = 1 << 16
+
+
+class _OnlyHttps(urllib.request.HTTPRedirectHandler):
+    """A few redirects, none of them to a place that nobody vouches for."""
+
+    max_redirections = REDIRECTS
+    max_repeats = 1
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> urllib.request.Request | None:
+        """Raises ModelError for a redirect that leaves HTTPS."""
+        _refuse_clear(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+
+
+def fetch(url: str, target: Path) -> None:
+    """Writes what is at `url` to `target`, with a bar on a terminal. The server must prove who it is.
+
+    Raises ModelError for anything but a whole file of a fitting size, OSError when `target` cannot be written.
+    """
+    _refuse_clear(url)
+    with _open(url) as response:
+        _write(response, target, url)
+
+
+def _open(url: str) -> http.client.HTTPResponse:
+    try:
+        response: http.client.HTTPResponse = _opener().open(_request(url), timeout=SILENCE_SECONDS)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise ModelError(f"{url}: the server answers {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise ModelError(f"{url}: cannot be fetched: {reason}") from error
+    return response
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """HTTPS and nothing else: no plain HTTP, no file:, no ftp:."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _OnlyHttps(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _request(url: str) -> urllib.request.Request:
+    headers = {"User-Agent": f"face-kiosk/{__version__}", "Accept-Encoding": "identity"}
+    return urllib.request.Request(url, headers=headers)  # noqa: S310 - https, as was checked
+
+
+def _refuse_clear(url: str) -> None:
+    if not url.lower().startswith("https://"):
+        raise ModelError(f"{url}: only https: an address without it may be answered by anybody")
+
+
+def _write(response: http.client.HTTPResponse, target: Path, url: str) -> None:
+    until = time.monotonic() + SECONDS
+    total = response.length
+    if total is not None and total > LARGEST:
+        raise ModelError(f"{url}: {too_large(total)}")
+    received = 0
+    shown = click.progressbar(
+        length=total or LARGEST, label="Download", file=sys.stderr, hidden=not sys.stderr.isatty()
+    )
+    with target.open("wb") as file, shown as bar:
+        while chunk := _read(response, url):
+            received += len(chunk)
+            if received > LARGEST:
+                raise ModelError(f"{url}: {too_large(received)}, or more")
+            if time.monotonic() > until:
+                raise ModelError(f"{url}: cannot be fetched: not done after {SECONDS / 60:.0f} minutes")
+            file.write(chunk)
+            bar.update(len(chunk))
+    if total is not None and received != total:
+        raise ModelError(f"{url}: the download ended early, after {received} of {total} bytes: try again")
+
+
+def _read(response: http.client.HTTPResponse, url: str) -> bytes:
+    """Apart from the writing, so that a full disk is not taken for a bad connection."""
+    try:
+        return response.read(CHUNK)
+    except (OSError, http.client.HTTPException) as error:
+        raise ModelError(f"{url}: the connection broke off: {error}: try again") from error
