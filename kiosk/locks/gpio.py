@@ -7,85 +7,259 @@ Which level means secured depends on the lock, so it is never guessed (`fail_mod
     "safe"      maglock: opens without power        secured           released
 
 `active_high` says whether a high line energises the relay. What the line does when this process dies or before it
-starts is the board's and its pull resistor's business.
+starts is the board's and its pull resistor's business: deploy/door.md.
+
+Inputs are on the same chip. Their levels are what counts; edges only say that it is time to read them, and that an
+exit button was pressed between two readings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kiosk.domain.errors import LockError
+from kiosk.domain.types import Readings
 
 if TYPE_CHECKING:
     import gpiod
 
 CONSUMER = "kiosk-door"
+NOTHING = timedelta(0)
+
+Line = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
+"""Offset in the chip, or the line's name: 17 or "GPIO17"."""
+Level = Literal["high", "low"]
+Pull = Literal["up", "down", "external"]
+"""The chip's own resistor, or one on the board or in the wiring."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Guarded(_Section):
+    """An input whose cut wire must read as the level that alarms."""
+
+    line: Line
+    pull: Pull
+
+    @property
+    def active(self) -> Level:
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _cut_wire_alarms(self) -> Self:
+        if self.pull != "external" and (self.pull == "up") != (self.active == "high"):
+            raise ValueError(f"a cut wire would not be noticed: pull = {self.pull!r} makes it the level at rest")
+        return self
+
+
+class Contact(_Guarded):
+    """[lock.contact]: the door contact, closed while the door is."""
+
+    open_when: Level
+
+    @property
+    def active(self) -> Level:
+        """The level of an open door."""
+        return self.open_when
+
+
+class Tamper(_Guarded):
+    """[lock.tamper]: the switch of the housing, closed while that is."""
+
+    tampered_when: Level
+
+    @property
+    def active(self) -> Level:
+        """The level of an open housing."""
+        return self.tampered_when
+
+
+class Rex(_Section):
+    """[lock.rex]: a second contact of the exit button, which itself acts in hardware."""
+
+    line: Line
+    pull: Pull
+    pressed_when: Level
+
+    @property
+    def active(self) -> Level:
+        """The level of a pressed button."""
+        return self.pressed_when
+
+
+class Sounder(_Section):
+    """[lock.sounder]"""
+
+    line: Line
+    active_high: bool
 
 
 class GpioLock:
-    """Owns one output line. It is requested at its secured level in one call: there is no moment of another level."""
+    """Owns the lock's line, and those of its inputs and sounder. The lock's is requested first, at its secured level,
+    in one call: there is no moment of another level."""
 
     simulated = False
 
-    class Options(BaseModel):
-        """[lock] with kind = "gpio". All are required: a wrong guess would open a door."""
-
-        model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    class Options(_Section):
+        """[lock] with kind = "gpio". The first four are required: a wrong guess would open a door."""
 
         chip: Annotated[str, Field(min_length=1)]
         """The device: "/dev/gpiochip0"."""
-        line: Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
-        """Offset in the chip, or the line's name: 17 or "GPIO17"."""
+        line: Line
         active_high: bool
         fail_mode: Literal["secure", "safe"]
+        contact: Contact | None = None
+        rex: Rex | None = None
+        tamper: Tamper | None = None
+        sounder: Sounder | None = None
+
+        @model_validator(mode="after")
+        def _lines_differ(self) -> Self:
+            parts = (self, self.contact, self.rex, self.tamper, self.sounder)
+            lines = [part.line for part in parts if part is not None]
+            if len(set(lines)) < len(lines):
+                raise ValueError("one line is given twice")
+            return self
 
     def __init__(self, options: Options) -> None:
-        """Raises LockError, saying what to do, when the line cannot be had."""
+        """Raises LockError, saying what to do, when a line cannot be had."""
         try:
-            import gpiod  # noqa: PLC0415 - lazily: machines without GPIO need not have it
-            from gpiod.line import Direction, Value  # noqa: PLC0415
+            import gpiod  # noqa: F401, PLC0415 - lazily: machines without GPIO need not have it
+            from gpiod.line import Value  # noqa: PLC0415
         except ImportError as error:
             raise LockError("the gpio lock needs the Python package gpiod: pip install 'gpiod>=2.3'") from error
+        self._active = Value.ACTIVE
+        self._inactive = Value.INACTIVE
         energised, idle = Value.ACTIVE, Value.INACTIVE
         self._secured, self._released = (energised, idle) if options.fail_mode == "safe" else (idle, energised)
-        self._line = options.line
-        self._where = f"line {options.line!r} of {options.chip}"
-        settings = gpiod.LineSettings(
-            direction=Direction.OUTPUT, active_low=not options.active_high, output_value=self._secured
-        )
-        self._request: gpiod.LineRequest | None = None
+        self._options = options
+        self._lock: gpiod.LineRequest | None = None
+        self._inputs: gpiod.LineRequest | None = None
+        self._sounder: gpiod.LineRequest | None = None
+        self._lock = self._output(options.line, options.active_high, self._secured)
         try:
-            self._request = gpiod.request_lines(options.chip, consumer=CONSUMER, config={options.line: settings})
-        except (OSError, ValueError) as error:
-            raise LockError(
-                f"{self._where} cannot be requested ({error}): check chip and line with `gpioinfo`, that no other "
-                "program holds it, and that this user may open the device"
-            ) from error
+            if any((options.contact, options.rex, options.tamper)):
+                self._inputs = self._input()
+            if options.sounder is not None:
+                self._sounder = self._output(options.sounder.line, options.sounder.active_high, idle)
+        except LockError:
+            self.close()
+            raise
 
     def secure(self) -> None:
         """Raises LockError."""
-        self._set(self._secured)
+        self._set(self._lock, self._options.line, self._secured)
 
     def release(self, seconds: float) -> None:
         """Raises LockError. A GPIO line cannot bound the release itself; `seconds` is for hardware that can."""
-        self._set(self._released)
+        self._set(self._lock, self._options.line, self._released)
+
+    def read(self) -> Readings:
+        """Raises LockError when the lines cannot be read."""
+        if self._inputs is None:
+            return Readings()
+        o = self._options
+        try:
+            pressed = self._pressed_meanwhile()
+            levels = {
+                name: self._inputs.get_value(part.line) is self._active
+                for name, part in (("open", o.contact), ("rex", o.rex), ("tamper", o.tamper))
+                if part is not None
+            }
+        except (OSError, ValueError) as error:
+            raise LockError(f"the inputs of {o.chip} cannot be read: {error}") from error
+        rex = levels.get("rex")
+        return Readings(levels.get("open"), None if rex is None else rex or pressed, levels.get("tamper"))
+
+    def fileno(self) -> int | None:
+        """Readable once a line has changed."""
+        return None if self._inputs is None else self._inputs.fileno()
+
+    def sound(self, on: bool) -> None:
+        """Raises LockError."""
+        if self._options.sounder is not None:
+            self._set(self._sounder, self._options.sounder.line, self._active if on else self._inactive)
 
     def close(self) -> None:
         """Never raises."""
         with suppress(LockError):
             self.secure()
-        if self._request is not None:
-            with suppress(OSError):
-                self._request.release()
-        self._request = None
+        with suppress(LockError):
+            self.sound(False)
+        for request in (self._lock, self._inputs, self._sounder):
+            if request is not None:
+                with suppress(OSError):
+                    request.release()
+        self._lock = self._inputs = self._sounder = None
 
-    def _set(self, value: gpiod.line.Value) -> None:
-        if self._request is None:
-            raise LockError(f"{self._where} was given back")
+    def _pressed_meanwhile(self) -> bool:
+        """Takes the edges; whether one of them was a press of the exit button."""
+        from gpiod import EdgeEvent  # noqa: PLC0415
+
+        assert self._inputs is not None
+        rex = self._options.rex
+        offsets = dict(zip(self._inputs.lines, self._inputs.offsets, strict=True))
+        pressed = False
+        while self._inputs.wait_edge_events(NOTHING):
+            pressed = pressed or any(
+                rex is not None
+                and event.line_offset == offsets[rex.line]
+                and event.event_type is EdgeEvent.Type.RISING_EDGE
+                for event in self._inputs.read_edge_events()
+            )
+        return pressed
+
+    def _output(self, line: int | str, active_high: bool, value: gpiod.line.Value) -> gpiod.LineRequest:
+        from gpiod import LineSettings  # noqa: PLC0415
+        from gpiod.line import Direction  # noqa: PLC0415
+
+        return self._request(
+            {line: LineSettings(direction=Direction.OUTPUT, active_low=not active_high, output_value=value)}
+        )
+
+    def _input(self) -> gpiod.LineRequest:
+        """Active is open, pressed, tampered."""
+        from gpiod import LineSettings  # noqa: PLC0415
+        from gpiod.line import Bias, Direction, Edge  # noqa: PLC0415
+
+        bias = {"up": Bias.PULL_UP, "down": Bias.PULL_DOWN, "external": Bias.DISABLED}
+        parts = [part for part in (self._options.contact, self._options.rex, self._options.tamper) if part is not None]
+        return self._request(
+            {
+                part.line: LineSettings(
+                    direction=Direction.INPUT,
+                    edge_detection=Edge.BOTH,
+                    bias=bias[part.pull],
+                    active_low=part.active == "low",
+                )
+                for part in parts
+            }
+        )
+
+    def _request(self, settings: dict[Iterable[int | str] | int, gpiod.LineSettings | None]) -> gpiod.LineRequest:
+        import gpiod  # noqa: PLC0415
+
+        chip, lines = self._options.chip, " and ".join(repr(line) for line in settings)
         try:
-            self._request.set_value(self._line, value)
+            return gpiod.request_lines(chip, consumer=CONSUMER, config=settings)
+        except (OSError, ValueError) as error:
+            raise LockError(
+                f"line {lines} of {chip} cannot be requested ({error}): check chip and line with `gpioinfo`, that no "
+                "other program holds it, and that this user may open the device"
+            ) from error
+
+    def _set(self, request: gpiod.LineRequest | None, line: int | str, value: gpiod.line.Value) -> None:
+        where = f"line {line!r} of {self._options.chip}"
+        if request is None:
+            raise LockError(f"{where} was given back")
+        try:
+            request.set_value(line, value)
         except OSError as error:
-            raise LockError(f"{self._where} cannot be set: {error}") from error
+            raise LockError(f"{where} cannot be set: {error}") from error

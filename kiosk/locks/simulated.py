@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
 
 from kiosk.domain.errors import LockError
+from kiosk.domain.types import Readings
+
+Hand = Literal["open", "close", "rex", "tamper", "restore"]
+"""What can be done to a simulated door."""
 
 
 class SimulatedLock:
-    """Remembers its level, and writes each change of it to a file when one is named.
+    """Remembers its level, and writes each change of it to a file, or sends it to a recorder, where one is named.
 
     A line of the file is {"at": seconds of CLOCK_MONOTONIC, "level": "secured" | "released"}; the first one is written
-    when the lock is taken.
+    when the lock is taken. A recorder is a process of its own that outlives this one and so knows what the world saw
+    when this one was killed: it gets "secured" or "released" as packets on its Unix socket, and answers each with "ok".
     """
 
     simulated = True
 
     class Options(BaseModel):
-        """[lock] with kind = "simulated". `record` is appended to."""
+        """[lock] with kind = "simulated". `record` is appended to. With `inputs` the door has a contact, an exit button
+        and a tamper switch, for `kiosk door simulate`."""
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
         record: Path | None = None
+        recorder: Path | None = None
+        inputs: bool = False
 
     def __init__(self, options: Options) -> None:
         self._level = ""
         self._record: BinaryIO | None = None
-        if options.record is not None:
-            try:
-                self._record = cast("BinaryIO", options.record.open("ab", buffering=0))
-            except OSError as error:
-                raise LockError(f"the simulated lock cannot write its record: {error}") from error
+        self._recorder: socket.socket | None = None
+        self._readings = Readings(open=False, rex=False, tamper=False) if options.inputs else Readings()
+        self._pressed = False
         try:
+            if options.record is not None:
+                self._record = cast("BinaryIO", options.record.open("ab", buffering=0))
+            if options.recorder is not None:
+                self._recorder = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                self._recorder.settimeout(1.0)
+                self._recorder.connect(str(options.recorder))
             self.secure()
+        except OSError as error:
+            self.close()
+            raise LockError(f"the simulated lock cannot write its record: {error}") from error
         except LockError:
             self.close()
             raise
@@ -51,20 +68,51 @@ class SimulatedLock:
         """Raises LockError when the record cannot be written."""
         self._set("released")
 
+    def read(self) -> Readings:
+        """As the last hands left them."""
+        pressed, self._pressed = self._pressed, False
+        return replace(self._readings, rex=True) if pressed else self._readings
+
+    def fileno(self) -> int | None:
+        """None: it is moved by the process that reads it."""
+        return None
+
+    def sound(self, on: bool) -> None:
+        """Nothing to be heard."""
+
+    def move(self, hand: Hand) -> None:
+        """What somebody does to the door. Raises LockError when it has no inputs."""
+        if self._readings.open is None:
+            raise LockError("the simulated lock has no inputs: set inputs = true in [lock]")
+        match hand:
+            case "open" | "close":
+                self._readings = replace(self._readings, open=hand == "open")
+            case "tamper" | "restore":
+                self._readings = replace(self._readings, tamper=hand == "tamper")
+            case "rex":
+                self._pressed = True
+
     def close(self) -> None:
         """Never raises."""
         with suppress(LockError):
             self.secure()
         if self._record is not None:
             self._record.close()
-        self._record = None
+        if self._recorder is not None:
+            self._recorder.close()
+        self._record = self._recorder = None
 
     def _set(self, level: str) -> None:
         if level == self._level:
             return
-        if self._record is not None:
-            try:
+        try:
+            if self._record is not None:
                 self._record.write(json.dumps({"at": time.monotonic(), "level": level}).encode() + b"\n")
-            except OSError as error:
-                raise LockError(f"the simulated lock cannot write its record: {error}") from error
+            if self._recorder is not None:
+                self._recorder.send(level.encode())
+                if self._recorder.recv(16) != b"ok":
+                    raise OSError("the recorder does not answer")
+        except OSError as error:
+            self._level = ""  # nobody knows what arrived
+            raise LockError(f"the simulated lock cannot write its record: {error}") from error
         self._level = level

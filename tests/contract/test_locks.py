@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import select
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from itertools import product
 from pathlib import Path
@@ -23,19 +24,23 @@ from pydantic import BaseModel, ValidationError
 from kiosk import plugins
 from kiosk.domain.errors import LockError
 from kiosk.domain.ports import Lock
+from kiosk.domain.types import Readings
 
 NAMES = sorted({point.name for point in entry_points(group="kiosk.locks")})
 
 
 @dataclass
 class Rig:
-    """`levels` are those that the world saw since the lock was built; `absent` names hardware that is not there."""
+    """`levels` are those that the world saw since the lock was built; `absent` names hardware that is not there;
+    `hand` does something to the door that `lock` belongs to."""
 
     options: dict[str, object]
     levels: Callable[[], list[str]]
     absent: dict[str, object]
     break_it: Callable[[], None]
     simulated: bool
+    inputs: dict[str, object]
+    hand: Callable[[Any, str], None]
 
 
 def fake_gpiod() -> ModuleType:
@@ -62,7 +67,23 @@ def gpio(fail_mode: str, active_high: bool) -> Callable[[Path, pytest.MonkeyPatc
         def break_it() -> None:
             chip.broken = True
 
-        return Rig(options, levels, options | {"chip": "/dev/gpiochip9"}, break_it, simulated=False)
+        # Wired so that a cut wire alarms; the fake's lines begin low.
+        inputs = {
+            "contact": {"line": "CONTACT", "open_when": "high", "pull": "up"},
+            "rex": {"line": 22, "pressed_when": "high", "pull": "down"},
+            "tamper": {"line": 23, "tampered_when": "high", "pull": "up"},
+        }
+
+        def hand(_lock: object, what: str) -> None:
+            if what == "rex":
+                chip.wire(22, True)
+                chip.wire(22, False)
+            else:
+                line: int | str = "CONTACT" if what in {"open", "close"} else 23
+                chip.wire(line, what in {"open", "tamper"})
+
+        absent = options | {"chip": "/dev/gpiochip9"}
+        return Rig(options, levels, absent, break_it, simulated=False, inputs=inputs, hand=hand)
 
     return rig
 
@@ -79,7 +100,12 @@ def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
 
         monkeypatch.setattr("kiosk.locks.simulated.json.dumps", full)
 
-    return Rig({"record": str(record)}, levels, {"record": str(folder / "none" / "x")}, break_it, simulated=True)
+    def hand(lock: Any, what: str) -> None:
+        lock.move(what)
+
+    absent: dict[str, object] = {"record": str(folder / "none" / "x")}
+    options: dict[str, object] = {"record": str(record)}
+    return Rig(options, levels, absent, break_it, simulated=True, inputs={"inputs": True}, hand=hand)
 
 
 RIGS: dict[str, list[Callable[[Path, pytest.MonkeyPatch], Rig]]] = {
@@ -176,6 +202,62 @@ def test_options_are_checked(rig: Rig, name: str) -> None:
         options.model_validate(rig.options | {"unknown": 1})
 
 
+def wired(name: str, rig: Rig) -> Any:
+    cls = plugin(name)
+    return cls(cls.Options.model_validate(rig.options | rig.inputs))
+
+
+def test_without_inputs_there_is_nothing_to_read(lock: Lock) -> None:
+    assert lock.read() == Readings()
+    assert lock.fileno() is None
+    lock.sound(True)
+
+
+def test_inputs_are_read_as_levels(rig: Rig, name: str) -> None:
+    lock = wired(name, rig)
+    rest = Readings(open=False, rex=False, tamper=False)
+    assert lock.read() == rest
+    for done, undone, readings in (
+        ("open", "close", replace(rest, open=True)),
+        ("tamper", "restore", replace(rest, tamper=True)),
+    ):
+        rig.hand(lock, done)
+        assert lock.read() == readings
+        assert lock.read() == readings
+        rig.hand(lock, undone)
+        assert lock.read() == rest
+    lock.close()
+
+
+def test_a_short_press_between_two_readings_is_seen_once(rig: Rig, name: str) -> None:
+    lock = wired(name, rig)
+    lock.read()
+    rig.hand(lock, "rex")
+    assert lock.read().rex is True
+    assert lock.read().rex is False
+    lock.close()
+
+
+def test_inputs_change_nothing_about_the_lock(rig: Rig, name: str) -> None:
+    lock = wired(name, rig)
+    lock.release(5.0)
+    for what in ("rex", "open", "tamper", "close"):
+        rig.hand(lock, what)
+        lock.read()
+    assert rig.levels() == ["secured", "released"]
+    lock.close()
+    assert rig.levels()[-1] == "secured"
+
+
+# The simulated lock's own
+
+
+def test_a_simulated_door_without_inputs_says_how_to_have_them() -> None:
+    lock = plugin("simulated")(plugin("simulated").Options())
+    with pytest.raises(LockError, match="inputs = true"):
+        lock.move("open")
+
+
 # The gpio lock's own
 
 
@@ -218,6 +300,97 @@ def test_gpio_levels(monkeypatch: pytest.MonkeyPatch, fail_mode: str, active_hig
     assert not chip.held
     with pytest.raises(LockError, match="given back"):
         lock.release(1)
+
+
+INPUTS: dict[str, dict[str, object]] = {
+    "contact": {"line": 27, "open_when": "low", "pull": "down"},
+    "rex": {"line": 22, "pressed_when": "low", "pull": "up"},
+    "tamper": {"line": 23, "tampered_when": "high", "pull": "external"},
+    "sounder": {"line": 24, "active_high": False},
+}
+
+
+@pytest.fixture
+def chip(monkeypatch: pytest.MonkeyPatch) -> Any:
+    chip = fake_gpiod().Chip()
+    monkeypatch.setattr("gpiod.request_lines", chip.request_lines)
+    return chip
+
+
+def gpio_lock(more: dict[str, Any]) -> Any:
+    return plugin("gpio")(plugin("gpio").Options.model_validate(GPIO | more))
+
+
+def test_gpio_requests_the_lock_before_all_else(chip: Any) -> None:
+    lock = gpio_lock(INPUTS)
+    assert chip.asked == [17, 27, 22, 23, 24]
+    assert chip.levels[24] is True  # a sounder that is energised by a low line is silent
+    lock.sound(True)
+    assert chip.levels[24] is False
+    lock.close()
+    assert chip.levels[24] is True
+
+
+def test_gpio_polarity_and_pull_are_those_of_the_configuration(chip: Any) -> None:
+    for line, high in ((27, True), (22, True), (23, False)):
+        chip.wire(line, high)
+    lock = gpio_lock(INPUTS)
+    inputs = chip.requests[1].settings
+    assert [(s.active_low, s.bias.name) for s in inputs.values()] == [
+        (True, "PULL_DOWN"),
+        (True, "PULL_UP"),
+        (False, "DISABLED"),
+    ]
+    assert lock.read() == Readings(open=False, rex=False, tamper=False)
+    for line, high in ((27, False), (22, False), (23, True)):
+        chip.wire(line, high)
+    assert lock.read() == Readings(open=True, rex=True, tamper=True)
+
+
+def test_gpio_is_woken_by_an_edge_and_not_again_once_it_was_read(chip: Any) -> None:
+    lock = gpio_lock({"contact": INPUTS["contact"]})
+    assert select.select([lock.fileno()], [], [], 0)[0] == []
+    chip.wire(27, True)
+    assert select.select([lock.fileno()], [], [], 0)[0] != []
+    assert lock.read() == Readings(open=False)
+    assert select.select([lock.fileno()], [], [], 0)[0] == []
+
+
+def test_gpio_inputs_that_cannot_be_read(chip: Any) -> None:
+    lock = gpio_lock(INPUTS)
+    chip.broken = True
+    with pytest.raises(LockError, match="cannot be read"):
+        lock.read()
+    with pytest.raises(LockError, match="cannot be set"):
+        lock.sound(True)
+
+
+@pytest.mark.parametrize("refused", [27, 24])
+def test_gpio_gives_all_back_when_one_line_cannot_be_had(chip: Any, refused: int) -> None:
+    chip.refuse = refused
+    with pytest.raises(LockError, match=f"{refused}"):
+        gpio_lock(INPUTS)
+    assert not chip.held
+    assert chip.high == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"contact": {"line": 27, "open_when": "high", "pull": "down"}}, "cut wire"),
+        ({"contact": {"line": 27, "open_when": "low", "pull": "up"}}, "cut wire"),
+        ({"tamper": {"line": 27, "tampered_when": "low", "pull": "up"}}, "cut wire"),
+        ({"contact": {"line": 27, "open_when": "high"}}, "pull"),
+        ({"contact": {"line": 27, "pull": "up"}}, "open_when"),
+        ({"rex": {"line": 22, "pressed_when": "high", "pull": "none"}}, "pull"),
+        ({"sounder": {"line": 24}}, "active_high"),
+        ({"sounder": {"line": 17, "active_high": True}}, "twice"),
+        ({"buzzer": {"line": 17}}, "buzzer"),
+    ],
+)
+def test_gpio_takes_no_input_that_is_not_explicit(more: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        plugin("gpio").Options.model_validate(GPIO | more)
 
 
 def test_gpio_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
