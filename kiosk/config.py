@@ -127,6 +127,30 @@ class PolicyConfig(Section):
     """A grant that has not reached the door this long after its frame was taken is void."""
 
 
+class NotifyConfig(Section):
+    """[notify]: the process that tells others."""
+
+    outbox: Path = Path("/var/lib/kiosk-notify/outbox.db")
+    """Where notices wait until they are delivered."""
+    capacity: Annotated[int, Field(ge=10, le=100_000)] = 1000
+    """How many may wait for each notifier."""
+    retry_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """The longest pause between two tries to deliver."""
+    socket: Path = Path("/run/kiosk-events/kiosk.sock")
+    """The kiosk's own events, for kiosk-notify."""
+    subscribers: tuple[str, ...] = ()
+    """Users that may subscribe to them besides the kiosk's own."""
+    names: bool = False
+    """Whether the kiosk tells names of subjects; else their ids only."""
+
+
+class NotifierConfig(PluginSection):
+    """[notifiers.NAME]: one notifier."""
+
+    alarms_only: bool = False
+    """Alarms, faults and their ends; nothing of who comes and goes."""
+
+
 class Config(Section):
     """The whole file."""
 
@@ -137,6 +161,8 @@ class Config(Section):
     quality: QualityConfig = QualityConfig()
     attempt: AttemptConfig = AttemptConfig()
     policy: PolicyConfig = PolicyConfig()
+    notify: NotifyConfig = NotifyConfig()
+    notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = {}
 
 
 def _value(text: str) -> object:
