@@ -41,11 +41,11 @@ class Staging:
             status = source.stat()
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError(f"{source}: is no file")
+            if status.st_size > LARGEST:
+                raise ModelError(f"{source}: {too_large(status.st_size)}")
             opened = source.open("rb")
         except OSError as error:
             raise ModelError(f"{source}: cannot be read ({error.strerror})") from error
-        if status.st_size > LARGEST:
-            raise ModelError(f"{source}: {too_large(status.st_size)}")
         with opened, self.target.open("wb") as file:
             shutil.copyfileobj(opened, file)
 

@@ -35,8 +35,9 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
-        """Raises ModelError for a redirect that leaves HTTPS."""
-        _refuse_clear(newurl)
+        """Raises URLError for a redirect that leaves HTTPS."""
+        if not _is_https(newurl):
+            raise urllib.error.URLError(f"it redirects to {newurl}: only https is followed")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
@@ -45,7 +46,8 @@ def fetch(url: str, target: Path) -> None:
 
     Raises ModelError for anything but a whole file of a fitting size, OSError when `target` cannot be written.
     """
-    _refuse_clear(url)
+    if not _is_https(url):
+        raise ModelError(f"{url}: only https: an address without it may be answered by anybody")
     with _open(url) as response:
         _write(response, target, url)
 
@@ -81,9 +83,8 @@ def _request(url: str) -> urllib.request.Request:
     return urllib.request.Request(url, headers=headers)  # noqa: S310 - https, as was checked
 
 
-def _refuse_clear(url: str) -> None:
-    if not url.lower().startswith("https://"):
-        raise ModelError(f"{url}: only https: an address without it may be answered by anybody")
+def _is_https(url: str) -> bool:
+    return url.lower().startswith("https://")
 
 
 def _write(response: http.client.HTTPResponse, target: Path, url: str) -> None:

@@ -1,0 +1,355 @@
+"""`kiosk models install`: a network of the admin's own, from a file."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import importlib.util
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kiosk.domain.errors import ModelError
+from kiosk.vision import install, trial
+from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.upstream import known
+
+Command = Callable[..., Any]
+SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared")
+YUNET = SHARED / "weights" / "face_detection_yunet_2023mar.onnx"
+ABOUT = """
+name = "own"
+role = "embedder"
+licence = "ours"
+data = "ours"
+teacher = "none"
+input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], size = [112, 112] }
+dimension = 128
+template_scale = 317.5
+"""
+MEASURED = "threshold = 0.6\nthreshold_fmr = 1e-4\n"
+
+
+def _files() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("onnx_file", Path(__file__).parents[1] / "fakes" / "onnx_file.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+onnx_file = _files()
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial in this process: a second more for each test otherwise."""
+
+    def check(folder: Path, name: str) -> None:
+        manifest = Manifest(folder)
+        trial.check(manifest, next(e for e in manifest.entries if e.name == name))
+
+    monkeypatch.setattr(trial, "check_apart", check)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A network with its description beside it."""
+    path = tmp_path / "own.onnx"
+    path.write_bytes(onnx_file.embedder())
+    path.with_suffix(".toml").write_text(ABOUT)
+    return path
+
+
+def refused(result: Any, *words: str) -> None:
+    """One line on standard error with these words, and status 2."""
+    assert result.status == 2, result
+    (line,) = result.err
+    for word in words:
+        assert word in line, line
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_a_network_of_ones_own_beside_those_of_the_program(kiosk: Command, own: Path, home: Path) -> None:
+    """Through the real trial, in a process of its own."""
+    status, out, err = kiosk("models", "install", own)
+    assert (status, err) == (0, [])
+    folder = home / "models"
+    manifest = Manifest(folder)
+    packaged = Manifest(default_folder())
+    assert manifest.entries[:-1] == packaged.entries
+    entry = manifest.entry("own", EmbedderEntry)
+    assert manifest.bytes_of(entry) == own.read_bytes()
+    for e in packaged.entries:
+        assert manifest.bytes_of(e) == packaged.bytes_of(e)
+    assert {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == {0o644}
+    assert sorted(content(folder)) == sorted({e.file for e in manifest.entries} | {"manifest.toml"})
+    assert f'folder = "{folder}"' in out
+    assert 'embedder = "own"' in out
+    assert any("enrolled again" in line for line in out)
+
+
+def test_the_model_id_follows_whatever_its_numbers_depend_on(
+    kiosk: Command, own: Path, tmp_path: Path, here: None
+) -> None:
+    def model_id(number: int, name: str = "own") -> str:
+        row = kiosk("models", "install", own, "--folder", tmp_path / f"f{number}", "--name", name, "--json").rows[0]
+        assert row["name"] == name
+        return str(row["model_id"])
+
+    about = own.with_suffix(".toml")
+    first = model_id(1)
+    assert model_id(2, "another-name") == first
+    about.write_text(ABOUT.replace("ours", "theirs") + MEASURED)
+    assert model_id(3) == first
+    about.write_text(ABOUT.replace('"rgb"', '"bgr"'))
+    swapped = model_id(4)
+    about.write_text(ABOUT)
+    own.write_bytes(onnx_file.embedder(seed=2))
+    assert len({first, swapped, model_id(5)}) == 3
+
+
+def wrong_file(own: Path) -> None:
+    own.write_bytes(b"no network at all")
+
+
+def wrong_about(old: str, new: str) -> Callable[[Path], None]:
+    def change(own: Path) -> None:
+        own.with_suffix(".toml").write_text((ABOUT + MEASURED).replace(old, new))
+
+    return change
+
+
+def another_network(**options: Any) -> Callable[[Path], None]:
+    def change(own: Path) -> None:
+        own.write_bytes(onnx_file.embedder(**options))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda own: own.unlink(), "No such file"),
+        (lambda own: (own.unlink(), own.mkdir()), "is no file"),
+        (lambda own: own.write_bytes(b""), "is empty"),
+        (wrong_file, "onnxruntime cannot load"),
+        (lambda own: own.write_bytes(own.read_bytes()[:-100]), "onnxruntime cannot load"),
+        (lambda own: own.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid"), "git-LFS"),
+        (another_network(numbers=64), "(64,)"),
+        (another_network(gain=0.0), "the same numbers for every picture"),
+        (another_network(gain=float("nan")), "not finite"),
+        (another_network(external="passwd"), "onnxruntime cannot load"),
+        (lambda own: own.with_suffix(".toml").unlink(), "own.toml"),
+        (lambda own: own.with_suffix(".toml").write_bytes(b"\xff"), "not valid TOML"),
+        (wrong_about("dimension = 128", "dimension = 512"), "templates of 128"),
+        (wrong_about("dimension = 128", ""), "dimension"),
+        (wrong_about('licence = "ours"', 'licence = "ours"\nlaxness = 1'), "laxness: unknown key"),
+        (wrong_about('licence = "ours"', 'licence = "ours"\nmodel_id = "kiosk-mobilefacenet-0"'), "model_id: leave it"),
+        (wrong_about('licence = "ours"', f'licence = "ours"\nsha256 = "{"0" * 64}"'), "another one"),
+        (wrong_about('"own"', '"../own"'), "name '../own'"),
+        (wrong_about('"own"', '"mobilefacenet"'), "is taken by"),
+        (wrong_about("317.5", "1.0"), "quantizes to nothing"),
+        (wrong_about("317.5", "20000.0"), "bytes lose the face"),
+        (wrong_about("threshold_fmr = 1e-4", ""), "go together"),
+        (wrong_about('"embedder"', '"detector"'), "score_threshold"),
+    ],
+)
+def test_bad_input_changes_nothing(
+    kiosk: Command, own: Path, home: Path, here: None, spoil: Callable[[Path], object], words: str
+) -> None:
+    spoil(own)
+    refused(kiosk("models", "install", own), words)
+    assert not (home / "models").exists()
+
+
+def test_a_file_that_is_too_large(kiosk: Command, own: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "LARGEST", own.stat().st_size - 1)
+    refused(kiosk("models", "install", own), "own.onnx", "at most")
+    assert not (home / "models").exists()
+
+
+def test_weights_in_another_file_are_never_read(kiosk: Command, own: Path, here: None, tmp_path: Path) -> None:
+    """What is not in the hashed file could be changed behind its hash."""
+    weights = np.random.default_rng(1).normal(size=(48, 128)).astype(np.float32)
+    (tmp_path / "weights.bin").write_bytes(weights.tobytes())
+    own.write_bytes(onnx_file.embedder(external="weights.bin"))
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        refused(kiosk("models", "install", own), "onnxruntime cannot load")
+    finally:
+        os.chdir(before)
+
+
+def test_a_name_stands_for_one_network(kiosk: Command, own: Path, home: Path, here: None) -> None:
+    assert kiosk("models", "install", own).status == 0
+    before = content(home / "models")
+    assert kiosk("models", "install", own).status == 0
+    assert content(home / "models") == before
+    own.write_bytes(onnx_file.embedder(seed=2))
+    refused(kiosk("models", "install", own), "'own' is taken", "--name")
+    assert content(home / "models") == before
+    assert kiosk("models", "install", own, "--name", "own-2").status == 0
+    names = [e.name for e in Manifest(home / "models").entries]
+    assert names == [*(e.name for e in Manifest(default_folder()).entries), "own", "own-2"]
+
+
+def test_a_threshold_comes_with_its_false_match_rate_and_stays(
+    kiosk: Command, own: Path, home: Path, here: None
+) -> None:
+    def threshold() -> tuple[float | None, float | None]:
+        entry = Manifest(home / "models").entry("own", EmbedderEntry)
+        return entry.threshold, entry.threshold_fmr
+
+    refused(kiosk("models", "install", own, "--threshold", "0.7"), "go together")
+    refused(kiosk("models", "install", own, "--threshold", "1.7", "--fmr", "1e-4"), "threshold")
+    assert kiosk("models", "install", own).status == 0
+    assert threshold() == (None, None)
+    assert not any("LAXER" in line for line in kiosk("models", "install", own, "--threshold", 0.7, "--fmr", 1e-4).out)
+    assert threshold() == (0.7, 1e-4)
+    assert kiosk("models", "install", own).status == 0
+    assert threshold() == (0.7, 1e-4)
+    laxer = kiosk("models", "install", own, "--threshold", "0.4", "--fmr", "0.001").out
+    assert any("LAXER" in line and "0.4" in line and "0.7" in line for line in laxer)
+
+
+def test_without_a_measured_threshold_it_never_stands_at_a_door(
+    kiosk: Command, own: Path, home: Path, portraits: dict[str, Path], tmp_path: Path, here: None
+) -> None:
+    assert kiosk("models", "install", own).status == 0
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[models]\nfolder = "{home / "models"}"\nembedder = "own"\n')
+    for command in (("enrol", "--name", "Ada"), ("identify",)):
+        refused(kiosk(*command, "--config", config, portraits["ada"]), "own: no threshold has been measured")
+    config.write_text(config.read_text() + "[policy]\nthreshold = 0.1\n")
+    refused(kiosk("enrol", "--config", config, "--name", "Ada", portraits["ada"]), "no threshold has been measured")
+    doctor = kiosk("doctor", "--config", config, "--json")
+    assert doctor.status == 1
+    (said,) = [r["message"] for r in doctor.rows if r["check"] == "threshold" and r["level"] == "bad"]
+    assert "no threshold has been measured" in said
+
+
+@pytest.mark.parametrize("moment", ["copying", "trial", "publishing"])
+def test_an_interruption_or_a_full_disk_changes_nothing(
+    kiosk: Command, own: Path, home: Path, here: None, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    assert kiosk("models", "install", own).status == 0
+    before = content(home / "models")
+    own.write_bytes(onnx_file.embedder(seed=2))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if moment == "copying":
+            patch.setattr(shutil, "copyfileobj", full)
+        elif moment == "trial":
+            patch.setattr(trial, "check_apart", interrupted)
+        else:
+            patch.setattr(install, "_sync", full)
+        result = kiosk("models", "install", own, "--name", "own-2")
+    if moment == "trial":
+        assert result.status == 1
+    else:
+        refused(result, "No space left on device", "nothing was installed")
+    assert content(home / "models") == before
+    assert kiosk("models", "install", own, "--name", "own-2").status == 0
+
+
+def test_what_an_installation_that_was_killed_left_behind_is_cleared(
+    kiosk: Command, own: Path, home: Path, here: None
+) -> None:
+    room = home / "models" / ".install"
+    room.mkdir(parents=True)
+    (room / "received.onnx").write_bytes(b"half of it")
+    (home / "models").chmod(0o755)
+    assert kiosk("models", "install", own).status == 0
+    assert not room.exists()
+
+
+def test_two_installations_at_once(kiosk: Command, own: Path, home: Path, here: None) -> None:
+    folder = home / "models"
+    folder.mkdir(parents=True)
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        refused(kiosk("models", "install", own), "another installation")
+    finally:
+        os.close(file)
+
+
+def test_folders_that_are_not_fit(kiosk: Command, own: Path, home: Path, here: None) -> None:
+    refused(kiosk("models", "install", own, "--folder", default_folder()), "the program's own folder")
+    folder = home / "models"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    refused(kiosk("models", "install", own), "everybody may change")
+    folder.chmod(0o755)
+    (folder / "manifest.toml").write_text("nonsense")
+    refused(kiosk("models", "install", own), "manifest.toml")
+
+
+def test_a_trial_that_kills_its_process_is_one_line(
+    kiosk: Command, own: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    refused(kiosk("models", "install", own), "broke the process that tried it (exit status 1)")
+    assert not (home / "models").exists()
+
+
+def test_known_networks_are_described_in_full() -> None:
+    """All that an installation needs but the file is in the table."""
+    for u in known():
+        entry = u.described().entry(u.sha256)
+        assert entry.name == u.name
+        assert entry.sha256 == u.sha256
+        assert entry.licence
+        if isinstance(entry, EmbedderEntry):
+            assert not entry.operating_points(), "nothing of it was measured here"
+        with pytest.raises(ModelError, match="another one"):
+            u.described().entry("0" * 64)
+    names = [u.name for u in known()]
+    assert len(set(names)) == len(names)
+    assert {"sface", "yunet"} <= set(names)
+
+
+def test_upstream_lists_address_licence_hash_and_threshold(kiosk: Command) -> None:
+    rows = kiosk("models", "upstream", "--json").rows
+    assert [r["name"] for r in rows] == [u.name for u in known()]
+    lines = "\n".join(kiosk("models", "upstream").out)
+    for u in known():
+        assert u.address in lines
+        assert u.sha256 in lines
+        assert u.published in lines
+        assert u.address.startswith("https://")
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not YUNET.is_file(), reason="needs shared/weights: name its folder in KIOSK_SHARED")
+def test_a_known_network_needs_no_description(
+    kiosk: Command, tmp_path: Path, home: Path, here: None, portraits: dict[str, Path]
+) -> None:
+    """By its hash, whatever the file is called; and the kiosk finds faces with it."""
+    path = tmp_path / "something"
+    shutil.copy(YUNET, path)
+    path.chmod(0o600)
+    assert kiosk("models", "install", path).status == 0
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[models]\nfolder = "{home / "models"}"\ndetector = "yunet"\n')
+    assert kiosk("enrol", "--config", config, "--name", "Ada", portraits["ada"]).status == 0
+    assert kiosk("identify", "--config", config, "--json", portraits["ada"]).rows[0]["subject"]
