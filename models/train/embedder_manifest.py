@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 from embedder_measure import TEMPLATE_SCALE, Fmr, worst
@@ -23,11 +24,7 @@ def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA, name
     """TOML; each score is that of the held-out source that needs the highest one."""
     table = worst(rows)
     default = next(r for r in table if r.fmr == DEFAULT_FMR)
-    lines = [
-        f"  {{ fmr = {r.fmr:g}, score = {r.score:.4f}, pairs = {r.pairs}, false_matches = {r.false_matches} }},"
-        f"  # {r.source}"
-        for r in table
-    ]
+    lines = [threshold_line(r) for r in table]
     return "\n".join(
         [
             "[[model]]",
@@ -49,4 +46,14 @@ def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA, name
             "]",
             "",
         ]
+    )
+
+
+def threshold_line(r: Fmr) -> str:
+    """A row of the table of thresholds. The interval is rounded outwards."""
+    low, high = math.floor(r.low * 1e4) / 1e4, math.ceil(r.high * 1e4) / 1e4
+    return (
+        f"  {{ fmr = {r.fmr:g}, score = {r.score:.4f}, squared_l2 = {r.squared_l2:.4f}, "
+        f"interval = [{low:.4f}, {high:.4f}], pairs = {r.pairs}, false_matches = {r.false_matches}, "
+        f'extrapolated = {str(r.extrapolated).lower()}, source = "{r.source}" }},'
     )

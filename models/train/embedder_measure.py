@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,15 @@ import onnxruntime as ort
 from faces import pictures, read_faces, read_heldout
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from kiosk.evaluation.resampling import NonMated, score_intervals
+
 # A template is 128 signed bytes: the unit vector times this scale, rounded and clipped. A component of a unit vector of
 # 128 has a standard deviation of 0.088; 0.4 is 4.5 of them, so that next to nothing is clipped.
 TEMPLATE_SCALE = 127 / 0.4
 FMRS = (1e-3, 1e-4, 1e-5, 1e-6)
+RELIABLE = 10  # false matches; a score with fewer is the empirical quantile all the same, and marked extrapolated
 SAME_PERSON = 0.5  # two held-out pictures that the teacher puts above this are taken for one person, and left out
 # InsightFace's template for 112 x 112: eyes, nose, corners of the mouth; the person's right is the picture's left.
 ARCFACE = np.array(
@@ -143,13 +149,29 @@ def lfw_at(threshold: float, score: NDArray[np.float32], names: list[str]) -> tu
 
 @dataclass(frozen=True)
 class Fmr:
-    """At `score` and above, `false_matches` of `pairs` non-mated pairs match: a share of at most `fmr`."""
+    """At `score` and above, `false_matches` of `pairs` non-mated pairs match: a share of at most `fmr`.
+
+    `low` and `high`: the score's 95% interval by bootstrap over people. It ends at the highest score there is, so with
+    few false matches it is too narrow at the top.
+    """
 
     source: str
     fmr: float
     score: float
     pairs: int
     false_matches: int
+    low: float
+    high: float
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether there are too few false matches to rely on the score."""
+        return self.false_matches < RELIABLE
+
+    @property
+    def squared_l2(self) -> float:
+        """The same threshold for the squared distance of two unit vectors."""
+        return 2 - 2 * self.score
 
 
 def heldout_thresholds(
@@ -162,30 +184,60 @@ def heldout_thresholds(
     for source in ("aaf", "utkface", "celeba"):
         group = [f for f in held if f.source == source or (source == "celeba" and f.source == "celeb20")]
         crops = np.stack([x[f.index, 8:120, 8:120] for f in group])
-        i, j = np.triu_indices(len(group), 1)
-        people = np.array([f.identity or str(f.index) for f in group])
-        different = people[i] != people[j]
+        people = np.unique([f.identity or str(f.index) for f in group], return_inverse=True)[1]
         cache = work / f"heldout-y1-{source}.npy"
         if not cache.exists():
             np.save(cache, embed(teacher, crops, raw=True))
         t = np.load(cache)
-        alike = (t @ t.T)[i, j] > SAME_PERSON
-        if source == "celeba":  # labelled: nothing is removed
-            alike[:] = False
-        removed[source] = int((alike & different).sum())
         e = embed(net, crops)
         print(f"  {source}: {len(group)} faces, mean cosine to the teacher {(e * t).sum(1).mean():.3f}")
-        scores = np.sort(cosines(templates(e))[i, j][different & ~alike])[::-1]
-        for fmr in FMRS:
-            allowed = int(fmr * len(scores))
-            score = float(np.ceil((scores[allowed] + 1e-6) * 1e4) / 1e4)
-            rows.append(Fmr(source, fmr, score, len(scores), int((scores >= score).sum())))
+        # Where people are labelled, nothing is removed.
+        same = None if source == "celeba" else t @ t.T > SAME_PERSON
+        found, gone = source_thresholds(source, cosines(templates(e)), people, same)
+        rows += found
+        removed[source] = gone
     return rows, removed
 
 
+def source_thresholds(
+    source: str, scores: NDArray[np.float32], people: NDArray[np.int64], same: NDArray[np.bool_] | None
+) -> tuple[list[Fmr], int]:
+    """N x N scores, the person of each picture, N x N pairs to leave out -> a row for each of FMRS with at least one
+    pair, and how many pairs were left out."""
+    i, j = np.triu_indices(len(people), 1)
+    different = people[i] != people[j]
+    out = different & same[i, j] if same is not None else np.zeros_like(different)
+    kept = different & ~out
+    score, first, second = scores[i, j][kept].astype(np.float64), people[i][kept], people[j][kept]
+    gone = np.stack([people[i][out], people[j][out]], axis=1)
+    best = NonMated.best(score, first, second, np.bincount(people), max(FMRS), gone)
+    rows = []
+    for fmr, interval in zip(FMRS, score_intervals(best, FMRS), strict=True):
+        at = rounded_up(float(best.scores[int(fmr * score.size)]))
+        matches = int((best.scores >= at).sum())
+        low, high = min(interval.low, at), max(interval.high, at)
+        rows.append(Fmr(source, fmr, at, score.size, matches, low, high))
+    return rows, len(gone)
+
+
+def rounded_up(score: float) -> float:
+    """The next fourth decimal above a score."""
+    return float(np.ceil((score + 1e-6) * 1e4) / 1e4)
+
+
 def worst(rows: list[Fmr]) -> list[Fmr]:
-    """The highest score at each FMR, of the sources with pairs enough for one false match."""
-    return [max((r for r in rows if r.fmr == f and r.fmr * r.pairs >= 1), key=lambda r: r.score) for f in FMRS]
+    """The highest score at each FMR, of the sources with pairs enough for one false match.
+
+    A row that would be lower than the one before it, because the source that needed most has too few pairs, is left
+    out: the table ends where the evidence does.
+    """
+    table: list[Fmr] = []
+    for fmr in FMRS:
+        able = [r for r in rows if r.fmr == fmr and r.fmr * r.pairs >= 1]
+        row = max(able, key=lambda r: r.score, default=None)
+        if row is not None and (not table or row.score >= table[-1].score):
+            table.append(row)
+    return table
 
 
 def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) -> list[Fmr]:
@@ -205,7 +257,9 @@ def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) 
     rows, removed = heldout_thresholds(net, session(shared / "weights/mobilefacenet_y1.onnx", threads), shared, work)
     print(f"held-out people: pairs removed because the teacher takes them for one person: {removed}")
     for r in rows:
-        print(f"  {r.source:8} FMR {r.fmr:g}: score {r.score:.4f}, {r.false_matches} of {r.pairs} pairs")
+        few = ", too few to rely on" if r.extrapolated else ""
+        span = f"[{r.low:.4f}, {r.high:.4f}]"
+        print(f"  {r.source:8} FMR {r.fmr:g}: score {r.score:.4f} {span}, {r.false_matches} of {r.pairs} pairs{few}")
     for r in worst(rows):
         tar_at, far_at = lfw_at(r.score, cosines(templates(unit)), names)
         print(f"at {r.score:.4f} (FMR {r.fmr:g}, worst source), all pairs of LFW: TAR {tar_at:.3f} FAR {far_at:.1e}")
