@@ -1,0 +1,90 @@
+"""What lasts at a door, as the notices told it: for notifiers that show a state and not only news."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from kiosk.domain.notices import Notice
+
+
+class Condition(StrEnum):
+    """Each is on, off or unknown."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    FORCED_OPEN = "forced_open"
+    HELD_OPEN = "held_open"
+    TAMPER = "tamper"
+    FAULT = "fault"
+    LOCKDOWN = "lockdown"
+    KIOSK_FAULT = "kiosk_fault"
+
+
+ALARMS = frozenset(
+    {Condition.FORCED_OPEN, Condition.HELD_OPEN, Condition.TAMPER, Condition.FAULT, Condition.KIOSK_FAULT}
+)
+"""Somebody should come."""
+
+Change = dict[Condition, bool | None]
+
+_CHANGES: dict[str, Change] = {
+    "door.opened": {Condition.OPEN: True},
+    "door.closed": {Condition.OPEN: False},
+    "door.released": {Condition.RELEASED: True},
+    "door.secured": {Condition.RELEASED: False},
+    "door.forced_open": {Condition.FORCED_OPEN: True},
+    "door.held_open": {Condition.HELD_OPEN: True},
+    "door.tamper": {Condition.TAMPER: True},
+    "door.tamper_ended": {Condition.TAMPER: False},
+    "door.lockdown": {Condition.LOCKDOWN: True},
+    "door.lockdown_ended": {Condition.LOCKDOWN: False},
+    # Until the door process has read the contact again, nobody knows.
+    "door.stopped": {Condition.OPEN: None, Condition.RELEASED: None},
+    "kiosk.started": {Condition.KIOSK_FAULT: False},
+}
+_FAULTS = {
+    "door.fault": (Condition.FAULT, True),
+    "door.fault_ended": (Condition.FAULT, False),
+    "kiosk.fault": (Condition.KIOSK_FAULT, True),
+    "kiosk.recovered": (Condition.KIOSK_FAULT, False),
+}
+
+
+class Conditions:
+    """Takes notices in order. One that comes twice changes nothing the second time.
+
+    After a restart it begins with nothing known; what was a fault of several reasons then ends with the first of them.
+    """
+
+    def __init__(self) -> None:
+        self._faults: set[tuple[Condition, str]] = set()
+        self._on: set[Condition] = set()
+
+    def take(self, notice: Notice) -> Change:
+        """What `notice` says of the conditions; None is unknown."""
+        change = self._change(notice)
+        for condition, on in change.items():
+            (self._on.add if on else self._on.discard)(condition)
+        return change
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether one of ALARMS holds."""
+        return bool(self._on & ALARMS)
+
+    def _change(self, notice: Notice) -> Change:
+        if notice.kind in _FAULTS:
+            condition, begins = _FAULTS[notice.kind]
+            (self._faults.add if begins else self._faults.discard)((condition, notice.reason))
+            return {condition: any(other is condition for other, _ in self._faults)}
+        if notice.kind in {"door.started", "kiosk.started"}:
+            mine = Condition.FAULT if notice.kind == "door.started" else Condition.KIOSK_FAULT
+            self._faults = {fault for fault in self._faults if fault[0] is not mine}
+        if notice.kind == "door.started":
+            # All that lasted before has ended, but a lockdown.
+            ended = {Condition.RELEASED, Condition.FORCED_OPEN, Condition.HELD_OPEN, Condition.TAMPER, Condition.FAULT}
+            locked_down = notice.reason == Condition.LOCKDOWN
+            return {Condition.OPEN: None, Condition.LOCKDOWN: locked_down, **dict.fromkeys(sorted(ended), False)}
+        if notice.kind == "door.alarm_ended":
+            return {Condition(notice.reason): False} if notice.reason in {"forced_open", "held_open"} else {}
+        return _CHANGES.get(notice.kind, {})

@@ -1,0 +1,107 @@
+"""How a door looks in Home Assistant: MQTT discovery as binary_sensor, sensor and event, and as nothing else.
+
+A lock, a switch or a button would have a command topic, and whoever may write to the broker could open the door. There
+is none here, and the notifier subscribes to nothing. Source: https://www.home-assistant.io/integrations/mqtt
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from kiosk.domain.door_events import DoorEventKind
+from kiosk.domain.notices import DROPPED, TEST, KioskEventKind, Notice
+from kiosk.notifiers.conditions import Change, Condition
+
+ONLINE, OFFLINE = "online", "offline"
+KINDS = sorted([*(f"door.{k}" for k in DoorEventKind), *(f"kiosk.{k}" for k in KioskEventKind), DROPPED, TEST])
+"""All that the event can be."""
+
+_PAYLOADS = {True: "ON", False: "OFF", None: "None"}
+"""Home Assistant reads "None" as unknown."""
+_CLASSES: dict[Condition, tuple[str, str | None]] = {
+    Condition.OPEN: ("Door", "door"),
+    Condition.RELEASED: ("Lock", "lock"),  # on means released
+    Condition.FORCED_OPEN: ("Forced open", "safety"),
+    Condition.HELD_OPEN: ("Held open", "problem"),
+    Condition.TAMPER: ("Tamper", "tamper"),
+    Condition.FAULT: ("Door fault", "problem"),
+    Condition.LOCKDOWN: ("Lockdown", None),
+    Condition.KIOSK_FAULT: ("Kiosk fault", "problem"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to publish."""
+
+    topic: str
+    payload: str
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Where a door called `door` is told of: under `prefix` to be discovered, under kiosk/ what happens."""
+
+    door: str
+    prefix: str
+
+    @property
+    def availability(self) -> str:
+        """Whether kiosk-notify is there to tell."""
+        return f"kiosk/{self.door}/availability"
+
+    def state(self, object_id: str) -> str:
+        """What holds now, retained; or the event, not retained."""
+        return f"kiosk/{self.door}/{object_id}"
+
+    def configuration(self, component: str, object_id: str) -> str:
+        """Where Home Assistant looks for what there is."""
+        return f"{self.prefix}/{component}/kiosk-{self.door}/{object_id}/config"
+
+
+def discovery(topics: Topics) -> list[Message]:
+    """What there is, retained: to be published with every connection."""
+    found = []
+    for condition, (name, device_class) in _CLASSES.items():
+        extra = {} if device_class is None else {"device_class": device_class}
+        found.append(_configuration(topics, "binary_sensor", condition.value, {"name": name, **extra}))
+    found.append(_configuration(topics, "sensor", "decision", {"name": "Last decision"}))
+    found.append(_configuration(topics, "event", "event", {"name": "Event", "event_types": KINDS}))
+    return found
+
+
+def availability(topics: Topics, online: bool) -> Message:
+    """Online with every connection; offline as the last will, and when kiosk-notify is told to stop."""
+    return Message(topics.availability, ONLINE if online else OFFLINE, retain=True)
+
+
+def messages(topics: Topics, notice: Notice, change: Change) -> list[Message]:
+    """What one notice comes to: the states it changes, then the event itself."""
+    said = [Message(topics.state(c.value), _PAYLOADS[on], retain=True) for c, on in change.items()]
+    if notice.kind in {f"kiosk.{KioskEventKind.GRANTED}", f"kiosk.{KioskEventKind.REFUSED}"}:
+        said.append(Message(topics.state("decision"), notice.kind.removeprefix("kiosk."), retain=True))
+    # The id lets a reader tell a repetition.
+    event: dict[str, str | int] = {"event_type": notice.kind, "id": notice.id, "at": notice.wall_at.isoformat()}
+    told = {
+        "reason": notice.reason,
+        "grant_id": notice.grant_id,
+        "subject_id": notice.subject_id,
+        "name": notice.name,
+        "count": notice.count,
+    }
+    event |= {key: value for key, value in told.items() if value}
+    return [*said, Message(topics.state("event"), json.dumps(event), retain=False)]
+
+
+def _configuration(topics: Topics, component: str, object_id: str, own: dict[str, str | list[str]]) -> Message:
+    unique = f"kiosk-{topics.door}-{object_id}"
+    configuration: dict[str, object] = {
+        **own,
+        "unique_id": unique,
+        "state_topic": topics.state(object_id),
+        "availability_topic": topics.availability,
+        "device": {"identifiers": [f"kiosk-{topics.door}"], "name": f"Kiosk {topics.door}"},
+    }
+    return Message(topics.configuration(component, object_id), json.dumps(configuration), retain=True)

@@ -1,0 +1,56 @@
+"""A lamp of the board (the kernel's leds class): on while the door or the kiosk needs somebody."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kiosk.domain.notices import Notice, NotifierError
+from kiosk.notifiers.conditions import Conditions
+
+
+class LedNotifier:
+    """https://docs.kernel.org/leds/leds-class.html: `brightness` from 0 to `max_brightness`; `trigger` none."""
+
+    class Options(BaseModel):
+        """[notifiers.NAME] with kind = "led". The user kiosk-notify must be able to write the lamp's `brightness` and
+        `trigger` (a udev rule), and the unit needs a drop-in with ProtectKernelTunables=no."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        led: Annotated[str, Field(pattern=r"^[^/\0]+$")]
+        """As in /sys/class/leds: "ACT"."""
+        folder: Path = Path("/sys/class/leds")
+
+    def __init__(self, options: Options) -> None:
+        self._lamp = options.folder / options.led
+        self._brightness = "1"
+        self._conditions = Conditions()
+
+    def check(self) -> None:
+        """Raises NotifierError when there is no such lamp, or this user may not switch it. It is off then."""
+        try:
+            self._brightness = (self._lamp / "max_brightness").read_text(encoding="ascii").strip()
+            (self._lamp / "trigger").write_text("none", encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotifierError(f"{self._lamp}: the lamp cannot be used: {error}") from error
+        self._switch(on=False)
+
+    def notify(self, notice: Notice) -> None:
+        """Raises NotifierError when the lamp cannot be switched."""
+        self._conditions.take(notice)
+        self._switch(on=self._conditions.alarmed)
+
+    def close(self) -> None:
+        """Never raises."""
+        with suppress(NotifierError):
+            self._switch(on=False)
+
+    def _switch(self, on: bool) -> None:
+        try:
+            (self._lamp / "brightness").write_text(self._brightness if on else "0", encoding="ascii")
+        except OSError as error:
+            raise NotifierError(f"{self._lamp}: the lamp cannot be switched: {error}") from error

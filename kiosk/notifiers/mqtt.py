@@ -1,0 +1,135 @@
+"""Notices to an MQTT broker, as Home Assistant discovers them (notifiers.home_assistant). It subscribes to nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kiosk.domain.notices import Notice, NotifierError
+from kiosk.notifiers.conditions import Conditions
+from kiosk.notifiers.home_assistant import Message, Topics, availability, discovery, messages
+from kiosk.notifiers.secrets import read_secret
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+    from paho.mqtt.reasoncodes import ReasonCode
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+QOS = 1
+"""The broker says that it has a message."""
+MAX_QUEUED = 100
+"""Messages that the client holds itself: those of one notice and of one connection, not a second outbox."""
+FAREWELL_SECONDS = 1.0
+
+
+class MqttNotifier:
+    """Keeps one connection, which paho restores by itself; the broker tells of its loss through the last will."""
+
+    class Options(BaseModel):
+        """[notifiers.NAME] with kind = "mqtt"."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        host: Annotated[str, Field(min_length=1)]
+        port: Annotated[int, Field(ge=1, le=65535)] | None = None
+        """8883 with TLS, else 1883."""
+        tls: bool = True
+        ca_file: Path | None = None
+        """Certificates to trust instead of the system's."""
+        username: str | None = None
+        password_file: Path | None = None
+        door: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "main"
+        """What topics call this door; each door of a site needs a name of its own."""
+        discovery_prefix: Annotated[str, Field(pattern=r"^[^#+/\0]+$")] = "homeassistant"
+        timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
+        """Seconds in which the broker has to say that it has a message."""
+
+        @model_validator(mode="after")
+        def _safe(self) -> Self:
+            if self.password_file is not None and self.username is None:
+                raise ValueError("password_file needs a username")
+            if self.password_file is not None and not self.tls and self.host not in LOOPBACK:
+                raise ValueError("a password needs tls = true unless the broker is on this machine")
+            if self.ca_file is not None and not self.tls:
+                raise ValueError("ca_file needs tls = true")
+            return self
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._topics = Topics(options.door, options.discovery_prefix)
+        self._port = options.port or (8883 if options.tls else 1883)
+        self._conditions = Conditions()
+        self._client: Client | None = None
+        self._refusal = ""
+
+    def check(self) -> None:
+        """Raises NotifierError when the library, the password or the certificates are not there. Then it connects, in a
+        thread of the library's."""
+        try:
+            from paho.mqtt.client import Client, MQTTv311  # noqa: PLC0415 - lazily: only whoever configures it needs it
+            from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
+        except ImportError as error:
+            raise NotifierError(
+                "the mqtt notifier needs the Python package paho-mqtt: pip install paho-mqtt"
+            ) from error
+        options = self._options
+        client = Client(CallbackAPIVersion.VERSION2, client_id=f"kiosk-notify-{options.door}", protocol=MQTTv311)
+        if options.username is not None:
+            password = None if options.password_file is None else read_secret(options.password_file)
+            client.username_pw_set(options.username, password)
+        if options.tls:
+            try:
+                client.tls_set(ca_certs=None if options.ca_file is None else str(options.ca_file))
+            except (OSError, ValueError) as error:
+                raise NotifierError(f"{options.ca_file}: these certificates cannot be used: {error}") from error
+        client.max_queued_messages_set(MAX_QUEUED)
+        client.reconnect_delay_set(1, 30)
+        client.on_connect = self._connected
+        will = availability(self._topics, online=False)
+        client.will_set(will.topic, will.payload, QOS, will.retain)
+        client.connect_async(options.host, self._port)
+        client.loop_start()
+        self._client = client
+
+    def notify(self, notice: Notice) -> None:
+        """Raises NotifierError."""
+        client, where = self._client, f"{self._options.host}:{self._port}"
+        if client is None:
+            raise NotifierError("the mqtt notifier was not checked, or is closed")
+        if not client.is_connected():
+            raise NotifierError(f"{where}: no connection to the broker" + (self._refusal and f": {self._refusal}"))
+        sent = [_publish(client, m) for m in messages(self._topics, notice, self._conditions.take(notice))]
+        for info in sent:
+            try:
+                info.wait_for_publish(self._options.timeout)
+            except (ValueError, RuntimeError) as error:
+                raise NotifierError(f"{where}: {error}") from error
+            if not info.is_published():
+                raise NotifierError(f"{where}: the broker did not confirm a message")
+
+    def close(self) -> None:
+        """Never raises."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        with suppress(ValueError, RuntimeError):
+            if client.is_connected():
+                _publish(client, availability(self._topics, online=False)).wait_for_publish(FAREWELL_SECONDS)
+        client.disconnect()
+        client.loop_stop()
+
+    def _connected(self, client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        """In the library's thread, with every connection: what there is, and that it is told of."""
+        if reason.is_failure:
+            self._refusal = str(reason)
+            return
+        self._refusal = ""
+        for message in [*discovery(self._topics), availability(self._topics, online=True)]:
+            _publish(client, message)
+
+
+def _publish(client: Client, message: Message) -> Any:
+    return client.publish(message.topic, message.payload, QOS, message.retain)
