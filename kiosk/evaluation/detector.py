@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
+from kiosk.domain.ports import Detector
 from kiosk.domain.types import Box, Face, Image
 from kiosk.evaluation.figures import Rate, clopper_pearson
 from kiosk.evaluation.truth import Pictures, TrueFace, TruePicture
@@ -127,7 +128,7 @@ def _content(path: Path) -> bytes:
 
 
 def run(
-    pictures: Iterable[TruePicture], source: Pictures, finders: Mapping[str, Finder], door: FaceDetector, door_name: str
+    pictures: Iterable[TruePicture], source: Pictures, finders: Mapping[str, Finder], door: Detector, door_name: str
 ) -> Result:
     """Shows every picture to every detector in turn, and the face-free crops of it to the networks. Raises SampleError
     for a picture that is missing, ValueError when a network's output is not finite."""
