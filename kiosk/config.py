@@ -14,6 +14,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kiosk.domain.door import Relock
 from kiosk.domain.errors import ConfigError
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
@@ -56,8 +57,21 @@ class DoorConfig(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "main"
     """What events call this door."""
     socket: Path = Path("/run/kiosk/door.sock")
+    state: Path = Path("/var/lib/kiosk-door")
+    """Where kiosk-door keeps events that were not acknowledged yet, and whether there is a lockdown."""
     release_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    extended_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
     max_release_seconds: Annotated[float, Field(gt=0, le=60)] = 60.0
+    lease_seconds: Annotated[float, Field(gt=0, le=60)] = 30.0
+    """How long a door is held open when that is not renewed."""
+    relock: Relock = Relock.CLOSING
+    held_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    pre_alarm_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    rex_seconds: Annotated[float, Field(ge=1, le=60)] = 10.0
+    """How long after the exit button was pressed an opening is expected."""
+    debounce_seconds: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    still_after: Annotated[int, Field(ge=2, le=10_000)] = 20
+    """Releases in a row without an opening until the contact is doubted."""
     clients: tuple[str, ...] = ()
     """Users (names or numbers) that may speak to the door besides its own."""
     subscribers: tuple[str, ...] = ()
@@ -72,6 +86,8 @@ class DoorConfig(Section):
     def _ordered(self) -> Self:
         if self.release_seconds > self.max_release_seconds:
             raise ValueError("release_seconds is longer than max_release_seconds")
+        if self.pre_alarm_seconds > self.held_seconds:
+            raise ValueError("pre_alarm_seconds is longer than held_seconds")
         return self
 
 

@@ -187,6 +187,11 @@ class DoorMachine:
         """Secures at once, whoever asks. A lease ends, and what would renew it is refused."""
         self._secure(now, Why.COMMAND)
 
+    def stop(self, now: float) -> None:
+        """The last word: the lock is secured, and this process will no longer look after it."""
+        self._secure(now, Why.COMMAND)
+        self._tell(DoorEventKind.STOPPED, now)
+
     def lockdown(self, on: bool, now: float) -> None:
         """In lockdown the lock is secured and no grant releases it. The way out stays open: it is hardware's."""
         if on != self._lockdown:

@@ -167,6 +167,7 @@ class Reason(StrEnum):
     PAD_FAULT = "pad_fault"
     EMBEDDER_FAULT = "embedder_fault"
     GALLERY_FAULT = "gallery_fault"
+    REFERENCES_OF_ANOTHER_MODEL = "references_of_another_model"
     AUDIT_UNAVAILABLE = "audit_unavailable"
     DOOR_UNAVAILABLE = "door_unavailable"
     INTERNAL_FAULT = "internal_fault"
@@ -271,6 +272,17 @@ class Readings:
     open: bool | None = None
     rex: bool | None = None
     tamper: bool | None = None
+
+
+class Hand(StrEnum):
+    """What can be done to a simulated door."""
+
+    OPEN = "open"
+    CLOSE = "close"
+    REX = "rex"
+    """The exit button is pressed and let go."""
+    TAMPER = "tamper"
+    RESTORE = "restore"
 
 
 class DoorResult(StrEnum):

@@ -8,15 +8,12 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict
 
 from kiosk.domain.errors import LockError
-from kiosk.domain.types import Readings
-
-Hand = Literal["open", "close", "rex", "tamper", "restore"]
-"""What can be done to a simulated door."""
+from kiosk.domain.types import Hand, Readings
 
 
 class SimulatedLock:
@@ -85,11 +82,11 @@ class SimulatedLock:
         if self._readings.open is None:
             raise LockError("the simulated lock has no inputs: set inputs = true in [lock]")
         match hand:
-            case "open" | "close":
-                self._readings = replace(self._readings, open=hand == "open")
-            case "tamper" | "restore":
-                self._readings = replace(self._readings, tamper=hand == "tamper")
-            case "rex":
+            case Hand.OPEN | Hand.CLOSE:
+                self._readings = replace(self._readings, open=hand is Hand.OPEN)
+            case Hand.TAMPER | Hand.RESTORE:
+                self._readings = replace(self._readings, tamper=hand is Hand.TAMPER)
+            case Hand.REX:
                 self._pressed = True
 
     def close(self) -> None:

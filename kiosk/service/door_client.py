@@ -11,14 +11,17 @@ from pydantic import ValidationError
 
 from kiosk.domain.door import MAX_GRANT_SECONDS
 from kiosk.domain.errors import DoorError
-from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
+from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand
 from kiosk.service.door_connection import Connection
 from kiosk.service.door_protocol import (
     EventMessage,
     GrantBody,
+    LockdownRequest,
+    Message,
     ReleaseRequest,
     ReplyMessage,
     SecureRequest,
+    SimulateRequest,
     StatusMessage,
     StatusRequest,
     WatchRequest,
@@ -91,6 +94,14 @@ class DoorClient:
         """Has the lock secured now; the status afterwards. Raises DoorError as status() does."""
         return self._ask(SecureRequest(), timeout)
 
+    def lockdown(self, on: bool, timeout: float = STATUS_SECONDS) -> DoorStatus:
+        """Begins or ends a lockdown; the status afterwards tells whether it worked. Raises DoorError as status()."""
+        return self._ask(LockdownRequest(on=on), timeout)
+
+    def simulate(self, hand: Hand, timeout: float = STATUS_SECONDS) -> DoorStatus:
+        """Moves a simulated door. Raises DoorError as status() does, and when the lock is not simulated."""
+        return self._ask(SimulateRequest(hand=hand), timeout)
+
     def close(self) -> None:
         """Hangs up; a release of this client ends. The next call connects again."""
         if self._connection is not None:
@@ -128,7 +139,7 @@ class DoorClient:
                 self._owed -= 1
         raise DoorError("kiosk-door has not answered the grant in time")
 
-    def _ask(self, request: StatusRequest | SecureRequest, timeout: float) -> DoorStatus:
+    def _ask(self, request: Message, timeout: float) -> DoorStatus:
         """Answers come in order, so those to earlier questions that were given up are counted and passed over."""
         until = time.monotonic() + timeout
         try:

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -21,8 +22,12 @@ from pydantic import ValidationError
 from kiosk import config, plugins
 from kiosk.domain.door import DoorMachine, DoorRules
 from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.passage import PassageRules
 from kiosk.domain.ports import Lock
-from kiosk.service.door_server import DoorServer, listening
+from kiosk.service.door_feed import Feed
+from kiosk.service.door_server import DoorServer, LockdownFile
+from kiosk.service.door_socket import listening
+from kiosk.service.door_spool import Spool
 from kiosk.service.systemd import log
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -63,7 +68,20 @@ def build_lock(section: config.LockConfig) -> Lock:
 
 def rules_of(door: config.DoorConfig) -> DoorRules:
     """The configured times, as the state machine takes them."""
-    return DoorRules(release_seconds=door.release_seconds, max_release_seconds=door.max_release_seconds)
+    return DoorRules(
+        release_seconds=door.release_seconds,
+        extended_seconds=door.extended_seconds,
+        max_release_seconds=door.max_release_seconds,
+        lease_seconds=door.lease_seconds,
+        relock=door.relock,
+        passage=PassageRules(
+            held_seconds=door.held_seconds,
+            pre_alarm_seconds=door.pre_alarm_seconds,
+            rex_seconds=door.rex_seconds,
+            debounce_seconds=door.debounce_seconds,
+            still_after=door.still_after,
+        ),
+    )
 
 
 def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
@@ -73,24 +91,28 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     signals = StopSignals()
     door = settings.door
     lock = build_lock(settings.lock)
-    try:
+    with ExitStack() as stack:
+        stack.callback(lock.close)
         started_at = time.monotonic()
-        machine = DoorMachine(lock, started_at, rules_of(door))
+        lockdown = LockdownFile(door.state)
+        machine = DoorMachine(lock, started_at, rules_of(door), lockdown=lockdown.on)
         machine.start(started_at)
         users = allowed_users(door.clients)
-        with listening(door.socket) as listener:
-            server = DoorServer(machine, listener, users)
-            server.stop_on(signals)
-            if until_stdin_ends:
-                _stop_on_stdin(server)
-            log("info", "started", socket=str(door.socket), lock=settings.lock.kind, simulated=lock.simulated)
-            try:
-                server.run()
-            finally:
-                machine.secure(time.monotonic())
-                server.close()
-    finally:
-        lock.close()
+        subscribers = users | allowed_users(door.subscribers)
+        spool = Spool(door.state, door.name)
+        stack.callback(spool.close)
+        server = DoorServer(machine, lock, lockdown, stack.enter_context(listening(door.socket)), users, spool.append)
+        feed = Feed(spool, stack.enter_context(listening(door.events)), server.selector, subscribers)
+        server.stop_on(signals)
+        if until_stdin_ends:
+            _stop_on_stdin(server)
+        log("info", "started", socket=str(door.socket), lock=settings.lock.kind, simulated=lock.simulated)
+        try:
+            server.run()
+        finally:
+            machine.stop(time.monotonic())
+            server.close()
+            feed.close()
     log("info", "stopped", state=machine.state)
 
 
@@ -112,7 +134,11 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
     try:
         return config.Config(
             lock=config.LockConfig(kind=arguments.lock),
-            door=config.DoorConfig(socket=arguments.socket, release_seconds=arguments.release_seconds),
+            door=config.DoorConfig(
+                socket=arguments.socket,
+                state=arguments.socket.with_suffix(".state"),
+                release_seconds=arguments.release_seconds,
+            ),
         )
     except ValidationError as error:
         raise ConfigError(config.explain(error)) from error

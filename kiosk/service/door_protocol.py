@@ -3,11 +3,14 @@
     client -> door    release (a grant)      -> reply, with the same grant id
                       status                 -> status
                       secure                 -> status, after the lock was secured
+                      lockdown (on or off)   -> status, after that
+                      simulate (a hand)      -> status, after that; refused by a lock that is not simulated
                       watch                  -> event with the present state, then one for each change
     door -> client    reply, status, event
 
 Answers come in the order of the requests. Unknown keys and types are refused on both sides: the two ends are always of
-one version. See deploy/decisions/0001-door-protocol.md.
+one version. See deploy/decisions/0001-door-protocol.md. What the door has to tell of itself is another socket's:
+service.door_events.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kiosk.domain.errors import DoorError
-from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
+from kiosk.domain.types import Alarm, DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Leaf, Span
 
 MAX_PACKET = 4096
 """Bytes. A longer packet ends the connection."""
@@ -38,15 +41,23 @@ class GrantBody(Message):
     id: GrantId
     captured_at: float
     deadline: float
+    span: Span = Span.NORMAL
+    renews: GrantId | None = None
 
     @classmethod
     def of(cls, grant: Grant) -> Self:
         """Raises ValidationError for what cannot be sent: an empty or long id, NaN, infinity."""
-        return cls(id=grant.id, captured_at=grant.captured_at, deadline=grant.deadline)
+        return cls(
+            id=grant.id,
+            captured_at=grant.captured_at,
+            deadline=grant.deadline,
+            span=grant.span,
+            renews=grant.renews,
+        )
 
     def grant(self) -> Grant:
         """As the domain has it."""
-        return Grant(self.id, self.captured_at, self.deadline)
+        return Grant(self.id, self.captured_at, self.deadline, self.span, self.renews)
 
 
 class ReleaseRequest(Message):
@@ -66,6 +77,20 @@ class SecureRequest(Message):
     """Secure the lock now."""
 
     type: Literal["secure"] = "secure"
+
+
+class LockdownRequest(Message):
+    """From now on no grant releases the lock; or no longer so. It outlasts the door's own restart."""
+
+    type: Literal["lockdown"] = "lockdown"
+    on: bool
+
+
+class SimulateRequest(Message):
+    """Somebody does something to a simulated door."""
+
+    type: Literal["simulate"] = "simulate"
+    hand: Hand
 
 
 class WatchRequest(Message):
@@ -108,6 +133,11 @@ class StatusMessage(Message):
     simulated: bool
     started_at: float
     released_until: float | None
+    mode: DoorMode
+    leaf: Leaf
+    alarm: Alarm
+    tamper: bool
+    faults: tuple[str, ...]
 
     @classmethod
     def of(cls, status: DoorStatus) -> Self:
@@ -117,11 +147,26 @@ class StatusMessage(Message):
             simulated=status.simulated,
             started_at=status.started_at,
             released_until=status.released_until,
+            mode=status.mode,
+            leaf=status.leaf,
+            alarm=status.alarm,
+            tamper=status.tamper,
+            faults=status.faults,
         )
 
     def status(self) -> DoorStatus:
         """As the domain has it."""
-        return DoorStatus(self.state, self.simulated, self.started_at, self.released_until)
+        return DoorStatus(
+            self.state,
+            self.simulated,
+            self.started_at,
+            self.released_until,
+            self.mode,
+            self.leaf,
+            self.alarm,
+            self.tamper,
+            self.faults,
+        )
 
 
 class EventMessage(Message):
@@ -131,7 +176,7 @@ class EventMessage(Message):
     state: DoorState
 
 
-Request = ReleaseRequest | StatusRequest | SecureRequest | WatchRequest
+Request = ReleaseRequest | StatusRequest | SecureRequest | LockdownRequest | SimulateRequest | WatchRequest
 Answer = ReplyMessage | StatusMessage | EventMessage
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])

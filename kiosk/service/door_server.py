@@ -1,97 +1,150 @@
-"""The door's socket and the loop of kiosk-door.
+"""The loop of kiosk-door.
 
-One thread: the state machine of domain.door, a listening socket and at most MAX_CLIENTS clients. It sleeps until a
-packet comes or until the machine's next deadline, and never waits for a client: one that does not read its answers, or
-says what it should not, is dropped.
+One thread: the state machine of domain.door, the lock's inputs, a listening socket for commands and at most MAX_CLIENTS
+clients. It sleeps until a packet comes, an input changes, the machine's next deadline or the next period of reading;
+and it never waits for a client or a disk.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import selectors
 import socket
-import stat
-import struct
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
 from kiosk.domain.door import DoorMachine
+from kiosk.domain.door_events import ALARMS, DoorEventKind, DoorNews
 from kiosk.domain.errors import DoorError
-from kiosk.domain.types import DoorState
+from kiosk.domain.ports import Lock
+from kiosk.domain.types import DoorState, DoorStatus, Hand, Readings
 from kiosk.service.door_protocol import (
-    MAX_PACKET,
     EventMessage,
+    LockdownRequest,
     Message,
     ReleaseRequest,
     ReplyMessage,
     Request,
     SecureRequest,
+    SimulateRequest,
     StatusMessage,
     StatusRequest,
     WatchRequest,
     decode_request,
-    encode,
 )
+from kiosk.service.door_socket import Client, Clients
+from kiosk.service.door_spool import sync_folder
 from kiosk.service.systemd import log, notify, watchdog_interval
 
 MAX_CLIENTS = 16
+READ_SECONDS = 0.1
+"""Inputs are read at least this often, whatever their edges say."""
+NOT_KEPT = "lockdown_not_kept"
+"""The fault of a lockdown that would not outlast a restart."""
 
 
 class _Readable(Protocol):
     def fileno(self) -> int: ...
 
 
-@dataclass(slots=True, eq=False)
-class _Client:
-    number: int
-    socket: socket.socket
-    uid: int
-    watching: bool = False
+class Movable(Protocol):
+    """A simulated lock whose door can be moved."""
+
+    def move(self, hand: Hand) -> None:
+        """Raises LockError."""
+
+
+class LockdownFile:
+    """Whether there is a lockdown, over restarts: there is one while the file is there, or when nobody can tell."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lockdown"
+
+    @property
+    def on(self) -> bool:
+        """Read from the disk."""
+        try:
+            self._path.lstat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def set(self, on: bool) -> None:
+        """Returns once it is on disk. Raises OSError."""
+        if on:
+            self._path.touch(mode=0o600)
+        else:
+            self._path.unlink(missing_ok=True)
+        sync_folder(self._path.parent)
 
 
 class DoorServer:
-    """Serves one machine on one listening socket until told to stop."""
+    """Serves one machine on one listening socket until told to stop. `tell` takes what has happened."""
 
-    def __init__(self, machine: DoorMachine, listener: socket.socket, users: frozenset[int]) -> None:
+    def __init__(
+        self,
+        machine: DoorMachine,
+        lock: Lock,
+        lockdown: LockdownFile,
+        listener: socket.socket,
+        users: frozenset[int],
+        tell: Callable[[DoorNews], object],
+    ) -> None:
         self._machine = machine
-        self._listener = listener
-        self._users = users
-        self._clients: dict[int, _Client] = {}
-        self._accepted = 0
+        self._lock = lock
+        self._lockdown = lockdown
+        self._tell = tell
+        self._watching: dict[int, Client] = {}
         self._told: DoorState | None = None
         self._stopping = False
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._kept = True
+        self._sounding = False
+        self._wired = True
+        self._unreadable = ""
+        self.selector = selectors.DefaultSelector()
+        self._clients = Clients(listener, self.selector, users, MAX_CLIENTS, self._handle, self._gone)
+        self._edges = lock.fileno()
+        if self._edges is not None:
+            self.selector.register(self._edges, selectors.EVENT_READ, lambda: None)
 
     def stop_on(self, source: _Readable | int) -> None:
         """Ends run() once `source` is readable (or at its end)."""
-        self._selector.register(source, selectors.EVENT_READ, self._stop)
+        self.selector.register(source, selectors.EVENT_READ, self._stop)
 
     def run(self) -> None:
         """Returns after stop; the caller secures and closes the lock."""
         interval = watchdog_interval()
-        self._step()
+        self._turn()
         notify("READY=1")
         while not self._stopping:
-            for key, _ in self._selector.select(self._timeout(interval)):
+            for key, _ in self.selector.select(self._timeout(interval)):
                 cast("Callable[[], None]", key.data)()
-                self._step()
-            self._step()
+                self._machine.tick(time.monotonic())
+            self._turn()
             if interval is not None:
                 notify("WATCHDOG=1")
         notify("STOPPING=1")
 
     def close(self) -> None:
         """Ends all connections."""
-        for client in list(self._clients.values()):
-            self._forget(client)
-        self._selector.close()
+        self._clients.close()
+        self.report()
+
+    def report(self) -> None:
+        """Tells what has happened since the last time, and the lock's state to whoever watches it."""
+        for news in self._machine.take_news():
+            self._tell(news)
+            level = "warning" if news.kind in ALARMS else "info"
+            fault = self._machine.fault if news.kind is DoorEventKind.FAULT else ""
+            log(level, news.kind.value, grant=news.grant_id, reason=news.reason or None, error=fault or None)
+        while (state := self._machine.state) is not self._told:
+            self._told = state
+            for client in list(self._watching.values()):
+                self._clients.send(client, EventMessage(state=state))
 
     def _stop(self) -> None:
         self._stopping = True
@@ -99,63 +152,53 @@ class DoorServer:
     def _timeout(self, interval: float | None) -> float | None:
         due = self._machine.deadline
         waits = [] if interval is None else [interval]
+        if self._wired:
+            waits.append(READ_SECONDS)
         if due is not None:
             waits.append(max(0.0, due - time.monotonic()))
         return min(waits, default=None)
 
-    def _step(self) -> None:
-        """What is due now, then the news."""
-        self._machine.tick(time.monotonic())
-        while (state := self._machine.state) is not self._told:
-            self._told = state
-            if state is DoorState.FAULT:
-                log("error", "lock_fault", error=self._machine.fault)
-            else:
-                log("info", state.value)
-            for client in [c for c in self._clients.values() if c.watching]:
-                self._send(client, EventMessage(state=state))
+    def _turn(self) -> None:
+        """Reads the inputs, does what is due, and tells."""
+        readings = self._read()
+        self._wired = readings is None or readings != Readings()
+        now = time.monotonic()
+        self._machine.observe(readings, now)
+        self._sound(self._machine.sounds(now))
+        self.report()
 
-    def _accept(self) -> None:
+    def _read(self) -> Readings | None:
         try:
-            connection, _ = self._listener.accept()
-        except OSError as error:
-            log("warning", "accept_failed", error=str(error))
-            return
-        uid = peer_uid(connection)
-        if uid not in self._users or len(self._clients) >= MAX_CLIENTS:
-            why = "too many clients" if uid in self._users else "this user may not speak to the door"
-            log("warning", "client_refused", uid=uid, reason=why)
-            connection.close()
-            return
-        connection.setblocking(False)
-        self._accepted += 1
-        client = _Client(self._accepted, connection, uid)
-        self._clients[client.number] = client
-        self._selector.register(connection, selectors.EVENT_READ, partial(self._read, client))
+            readings = self._lock.read()
+        except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, the inputs are not known, which is told
+            if not self._unreadable:
+                self._unreadable = f"{type(error).__name__}: {error}"
+                log("error", "inputs_unreadable", error=self._unreadable)
+            self._forget_edges()
+            return None
+        self._unreadable = ""
+        return readings
 
-    def _read(self, client: _Client) -> None:
-        """One packet: clients take turns."""
-        if client.number not in self._clients:
-            return
-        try:
-            packet, _, flags, _ = client.socket.recvmsg(MAX_PACKET)
-        except BlockingIOError:
-            return
-        except OSError:
-            packet, flags = b"", 0
-        if not packet:
-            self._forget(client)
-            return
-        try:
-            if flags & socket.MSG_TRUNC:
-                raise DoorError(f"a packet is longer than {MAX_PACKET} bytes")
-            request = decode_request(packet)
-        except DoorError as error:
-            self._drop(client, str(error))
-            return
-        self._send(client, self._answer(client, request))
+    def _forget_edges(self) -> None:
+        """A device that is gone is readable for ever; the period of reading is enough."""
+        if self._edges is not None:
+            self.selector.unregister(self._edges)
+            self._edges = None
 
-    def _answer(self, client: _Client, request: Request) -> Message:
+    def _sound(self, on: bool) -> None:
+        if on is self._sounding:
+            return
+        self._sounding = on
+        try:
+            self._lock.sound(on)
+        except Exception as error:  # noqa: BLE001 - a plug-in: a sounder that fails stops nothing
+            log("error", "sounder_failed", error=str(error))
+
+    def _handle(self, client: Client, packet: bytes) -> None:
+        request = decode_request(packet)
+        self._clients.send(client, self._answer(client, request))
+
+    def _answer(self, client: Client, request: Request) -> Message:
         now = time.monotonic()
         match request:
             case ReleaseRequest():
@@ -166,87 +209,45 @@ class DoorServer:
             case SecureRequest():
                 log("info", "secure_command", uid=client.uid)
                 self._machine.secure(now)
-                return StatusMessage.of(self._machine.status())
-            case StatusRequest():
-                return StatusMessage.of(self._machine.status())
+            case LockdownRequest():
+                log("warning", "lockdown_command", uid=client.uid, on=request.on)
+                self._lock_down(request.on, now)
+            case SimulateRequest():
+                self._simulate(request.hand)
             case WatchRequest():
-                client.watching = True
+                self._watching[client.number] = client
                 return EventMessage(state=self._machine.state)
+            case StatusRequest():
+                pass
+        return StatusMessage.of(self._status())
 
-    def _send(self, client: _Client, message: Message) -> None:
+    def _status(self) -> DoorStatus:
+        status = self._machine.status()
+        return status if self._kept else replace(status, faults=(*status.faults, NOT_KEPT))
+
+    def _lock_down(self, on: bool, now: float) -> None:
+        """Begun before it is kept, ended after that is undone: where the disk fails the lockdown stands."""
+        if on:
+            self._machine.lockdown(True, now)
         try:
-            client.socket.send(encode(message))
-        except BlockingIOError:
-            self._drop(client, "it does not read what it is sent")
-        except OSError:
-            self._forget(client)
-
-    def _drop(self, client: _Client, why: str) -> None:
-        log("warning", "client_dropped", uid=client.uid, reason=why)
-        self._forget(client)
-
-    def _forget(self, client: _Client) -> None:
-        """The client is gone: its release ends now."""
-        if self._clients.pop(client.number, None) is None:
-            return
-        self._machine.client_gone(client.number, time.monotonic())
-        self._selector.unregister(client.socket)
-        client.socket.close()
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """The user at the other end, as the kernel knows it (SO_PEERCRED)."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _pid, uid, _gid = struct.unpack("3i", credentials)
-    return int(uid)
-
-
-@contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
-    """A listening socket at `path`, for its user and group only.
-
-    A socket that a dead door left there is replaced. Raises DoorError when a door runs there already, when something
-    else is in the way, or when the place cannot be used.
-    """
-    with ExitStack() as stack:
-        try:
-            listener = _listen(path, stack)
+            self._lockdown.set(on)
         except OSError as error:
-            raise DoorError(f"{path}: the door's socket cannot be made here: {error}") from error
-        yield listener
+            log("error", NOT_KEPT, error=str(error))
+            self._kept = not on
+            return
+        self._kept = True
+        if not on:
+            self._machine.lockdown(False, now)
 
+    def _simulate(self, hand: Hand) -> None:
+        """Raises DoorError, which ends the connection, for a lock that is real or has no such inputs."""
+        if not self._lock.simulated or not hasattr(self._lock, "move"):
+            raise DoorError("this lock is not simulated")
+        cast("Movable", self._lock).move(hand)
+        log("info", "simulate", hand=hand)
+        self._turn()
 
-def _listen(path: Path, stack: ExitStack) -> socket.socket:
-    claim = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    stack.callback(os.close, claim)
-    try:
-        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise DoorError(f"{path}: another kiosk-door is running here; stop it first") from error
-    _make_way(path)
-    listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-    before = os.umask(0o117)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
-    stack.callback(path.unlink, missing_ok=True)
-    listener.listen(socket.SOMAXCONN)  # refused after accept, not left waiting
-    listener.setblocking(False)
-    return listener
-
-
-def _make_way(path: Path) -> None:
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise DoorError(f"{path}: something that is not a socket is here; move it away or configure another place")
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
-        else:
-            raise DoorError(f"{path}: another program answers here; stop it first")
+    def _gone(self, client: Client) -> None:
+        """The client is gone: its release ends now."""
+        self._watching.pop(client.number, None)
+        self._machine.client_gone(client.number, time.monotonic())

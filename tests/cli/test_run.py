@@ -117,6 +117,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         record = "{record}"
         [door]
         socket = "{socket}"
+        state = "{tmp_path}/state"
         release_seconds = {RELEASE}
         """
     )

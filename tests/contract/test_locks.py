@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from kiosk import plugins
 from kiosk.domain.errors import LockError
 from kiosk.domain.ports import Lock
-from kiosk.domain.types import Readings
+from kiosk.domain.types import Hand, Readings
 
 NAMES = sorted({point.name for point in entry_points(group="kiosk.locks")})
 
@@ -101,7 +101,7 @@ def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
         monkeypatch.setattr("kiosk.locks.simulated.json.dumps", full)
 
     def hand(lock: Any, what: str) -> None:
-        lock.move(what)
+        lock.move(Hand(what))
 
     absent: dict[str, object] = {"record": str(folder / "none" / "x")}
     options: dict[str, object] = {"record": str(record)}
@@ -255,7 +255,7 @@ def test_inputs_change_nothing_about_the_lock(rig: Rig, name: str) -> None:
 def test_a_simulated_door_without_inputs_says_how_to_have_them() -> None:
     lock = plugin("simulated")(plugin("simulated").Options())
     with pytest.raises(LockError, match="inputs = true"):
-        lock.move("open")
+        lock.move(Hand.OPEN)
 
 
 # The gpio lock's own

@@ -80,7 +80,7 @@ class Doors:
 
     def write(self, **door: object) -> Path:
         """A configuration with a simulated lock; `door` are keys of [door]."""
-        keys = {"socket": f"{self.folder}/door.sock", **door}
+        keys = {"socket": f"{self.folder}/door.sock", "state": f"{self.folder}/state", **door}
         lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         path = self.folder / "kiosk.toml"
         record = json.dumps(f"{self.folder}/record")

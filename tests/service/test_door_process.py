@@ -24,7 +24,8 @@ from kiosk.domain.types import DoorResult, DoorState, Grant
 from kiosk.service.door_client import DoorClient, DoorWatcher
 from kiosk.service.door_daemon import allowed_users
 from kiosk.service.door_protocol import MAX_PACKET, StatusRequest, WatchRequest, encode
-from kiosk.service.door_server import MAX_CLIENTS, listening
+from kiosk.service.door_server import MAX_CLIENTS
+from kiosk.service.door_socket import listening
 
 if TYPE_CHECKING:
     from tests.service.conftest import Doors, RunningDoor

@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kiosk.domain.errors import DoorError
-from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
+from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Span
 from kiosk.service.door_protocol import (
     MAX_PACKET,
     EventMessage,
     GrantBody,
+    LockdownRequest,
     Message,
     ReleaseRequest,
     ReplyMessage,
     SecureRequest,
+    SimulateRequest,
     StatusMessage,
     StatusRequest,
     WatchRequest,
@@ -36,10 +38,15 @@ GRANT = Grant("7f", 12.25, 13.5)
     [
         (
             ReleaseRequest(grant=GrantBody.of(GRANT)),
-            {"type": "release", "grant": {"id": "7f", "captured_at": 12.25, "deadline": 13.5}},
+            {
+                "type": "release",
+                "grant": {"id": "7f", "captured_at": 12.25, "deadline": 13.5, "span": "normal", "renews": None},
+            },
         ),
         (StatusRequest(), {"type": "status"}),
         (SecureRequest(), {"type": "secure"}),
+        (LockdownRequest(on=True), {"type": "lockdown", "on": True}),
+        (SimulateRequest(hand=Hand.OPEN), {"type": "simulate", "hand": "open"}),
         (WatchRequest(), {"type": "watch"}),
     ],
 )
@@ -62,7 +69,18 @@ def test_requests_as_written(request_: Message, written: dict[str, object]) -> N
         ),
         (
             StatusMessage.of(DoorStatus(DoorState.SECURED, True, 3.5)),
-            {"type": "status", "state": "secured", "simulated": True, "started_at": 3.5, "released_until": None},
+            {
+                "type": "status",
+                "state": "secured",
+                "simulated": True,
+                "started_at": 3.5,
+                "released_until": None,
+                "mode": "normal",
+                "leaf": "unknown",
+                "alarm": "none",
+                "tamper": False,
+                "faults": [],
+            },
         ),
         (EventMessage(state=DoorState.FAULT), {"type": "event", "state": "fault"}),
     ],
@@ -73,7 +91,16 @@ def test_answers_as_written(answer: Message, written: dict[str, object]) -> None
     assert decode_answer(packet) == answer
 
 
-@given(st.builds(Grant, st.text(min_size=1, max_size=64), st.floats(0, 1e9), st.floats(0, 1e9)))
+@given(
+    st.builds(
+        Grant,
+        st.text(min_size=1, max_size=64),
+        st.floats(0, 1e9),
+        st.floats(0, 1e9),
+        st.sampled_from(Span),
+        st.none() | st.text(min_size=1, max_size=64),
+    )
+)
 def test_a_grant_arrives_as_it_was(grant: Grant) -> None:
     request = decode_request(encode(ReleaseRequest(grant=GrantBody.of(grant))))
     assert isinstance(request, ReleaseRequest)
@@ -110,6 +137,10 @@ def test_a_senseless_grant_cannot_be_sent(grant: Grant) -> None:
         b'{"type":"status","please":true}',
         b'{"type":"status"}{"type":"secure"}',
         b'{"type":"release"}',
+        b'{"type":"lockdown"}',
+        b'{"type":"lockdown","on":1}',
+        b'{"type":"simulate","hand":"kick"}',
+        b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":2,"span":"for_ever"}}',
         b'{"type":"release","grant":{"id":"g","captured_at":NaN,"deadline":1}}',
         b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":Infinity}}',
         b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":1e999}}',

@@ -1,0 +1,77 @@
+"""The door's end of the events' socket: offers each subscriber what it has not acknowledged yet, in order."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from dataclasses import dataclass
+from itertools import islice
+
+from kiosk.domain.errors import DoorError
+from kiosk.service.door_events import WINDOW, DoorEventMessage, SubscribeRequest, decode_subscriber
+from kiosk.service.door_socket import Client, Clients
+from kiosk.service.door_spool import Spool
+
+MAX_SUBSCRIBERS = 8
+"""Connections."""
+
+
+@dataclass(slots=True)
+class _Subscription:
+    client: Client
+    name: str
+    acknowledged: int
+    sent: int
+
+
+class Feed:
+    """Serves subscribers from the spool. A slow one waits at its window; nobody waits for it."""
+
+    def __init__(
+        self, spool: Spool, listener: socket.socket, selector: selectors.BaseSelector, users: frozenset[int]
+    ) -> None:
+        self._spool = spool
+        self._subscriptions: dict[int, _Subscription] = {}
+        self._clients = Clients(listener, selector, users, MAX_SUBSCRIBERS, self._handle, self._gone)
+        selector.register(spool, selectors.EVENT_READ, self._more)
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._clients.close()
+
+    def _handle(self, client: Client, packet: bytes) -> None:
+        request = decode_subscriber(packet)
+        subscription = self._subscriptions.get(client.number)
+        if isinstance(request, SubscribeRequest):
+            if subscription is not None:
+                raise DoorError("it has subscribed already")
+            begin = self._spool.subscribe(request.subscriber)
+            subscription = _Subscription(client, request.subscriber, begin, begin)
+            self._subscriptions[client.number] = subscription
+        elif subscription is None:
+            raise DoorError("it has not subscribed")
+        else:
+            self._acknowledge(subscription, request.sequence)
+        self._offer(subscription)
+
+    def _acknowledge(self, subscription: _Subscription, sequence: int) -> None:
+        if sequence > subscription.sent:
+            raise DoorError("what was not sent cannot be acknowledged")
+        subscription.acknowledged = max(subscription.acknowledged, sequence)
+        self._spool.acknowledge(subscription.name, sequence)
+
+    def _more(self) -> None:
+        self._spool.settle()
+        for subscription in list(self._subscriptions.values()):
+            self._offer(subscription)
+
+    def _offer(self, subscription: _Subscription) -> None:
+        """Up to WINDOW events that are not acknowledged are under way."""
+        for event in islice(self._spool.after(subscription.acknowledged), WINDOW):
+            if event.sequence > subscription.sent:
+                if not self._clients.send(subscription.client, DoorEventMessage.of(event)):
+                    return
+                subscription.sent = event.sequence
+
+    def _gone(self, client: Client) -> None:
+        self._subscriptions.pop(client.number, None)
