@@ -18,10 +18,11 @@ from kiosk import plugins
 from kiosk.config import Config, PluginSection, QualityConfig
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import ConfigError
-from kiosk.domain.events import DoorChanged, Event
+from kiosk.domain.events import DoorChanged, Event, Faulted
+from kiosk.domain.matching import enrol_again
 from kiosk.domain.ports import Camera
 from kiosk.domain.thresholds import Threshold
-from kiosk.domain.types import DoorStatus, Frame
+from kiosk.domain.types import AuditRecord, DoorStatus, Frame, Reason
 from kiosk.service import systemd
 from kiosk.service.access import Access
 from kiosk.service.door_client import DoorClient, DoorWatcher
@@ -164,10 +165,27 @@ def running(
         pipeline = Pipeline(way, rules(config), config.quality.min_face, client.ready)
         access = Access(writer, client, config.policy.grant_seconds, clock)
         station = Station(eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds)
+        _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
         stack.enter_context(_door_watch(DoorWatcher(config.door.socket), publish, health))
         station.start()
         stack.callback(station.stop)
         yield Kiosk(station, gallery, health, writer)
+
+
+def _tell_of_other_models(
+    model_id: str, gallery: Gallery, pipeline: Pipeline, access: Access, publish: Callable[[Event], None]
+) -> None:
+    """References that the embedder cannot use, said at start and not only to the first who stands at the door. Where
+    there are no others, nobody can be recognised: a fault until somebody is enrolled."""
+    unusable = gallery.unusable(model_id)
+    if not unusable:
+        return
+    message, reason = enrol_again(unusable), Reason.REFERENCES_OF_ANOTHER_MODEL
+    log.warning(reason.value, message=message)
+    if not gallery.counts().get(model_id):
+        access.note(AuditRecord("fault", datetime.now(UTC), reason=reason.value))
+        pipeline.expect(reason)
+        publish(Faulted(reason, message))
 
 
 def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None:

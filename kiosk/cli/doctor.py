@@ -15,6 +15,7 @@ from kiosk import build, config
 from kiosk.cli.console import config_option, emit, json_option
 from kiosk.config import Config
 from kiosk.domain.errors import KioskError
+from kiosk.domain.matching import enrol_again
 from kiosk.gui.app import display_available, missing_packages
 from kiosk.service.door_client import DoorClient
 from kiosk.storage.gallery import open_gallery
@@ -66,6 +67,7 @@ def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
     yield _check("models", lambda: _models(settings))
     yield _check("gallery", lambda: _gallery(home))
     yield _threshold(settings, home)
+    yield from _other_models(settings, home)
     if found is not None:
         yield _check("camera", lambda: _camera(settings))
         yield _check("door", lambda: _door(settings))
@@ -101,6 +103,20 @@ def _threshold(settings: Config, home: Home) -> Finding:
     if not chosen.caution:
         return Finding("threshold", "ok", message)
     return Finding("threshold", "bad" if chosen.unsafe else "note", f"{message}; {chosen.caution}")
+
+
+def _other_models(settings: Config, home: Home) -> Iterator[Finding]:
+    """References of another network than the one configured; bad where there are no others."""
+    if not home.database.exists():
+        return
+    try:
+        entry = Manifest(settings.models.folder or default_folder()).entry(settings.models.embedder, EmbedderEntry)
+        with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
+            unusable, usable = gallery.unusable(entry.model_id), gallery.counts().get(entry.model_id, 0)
+    except KioskError:
+        return  # said by the checks before
+    if unusable:
+        yield Finding("references", "note" if usable else "bad", enrol_again(unusable))
 
 
 def _gallery(home: Home) -> str:

@@ -11,9 +11,9 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import is_clip, stills
-from kiosk.cli.console import config_option, emit, json_option, settings
+from kiosk.cli.console import complain, config_option, emit, json_option, settings
 from kiosk.domain.errors import SampleError
-from kiosk.domain.matching import ReferenceMatrix
+from kiosk.domain.matching import ReferenceMatrix, enrol_again
 from kiosk.service.enrolment import Enroller, EnrolmentSample
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
@@ -63,6 +63,9 @@ def enrol(
             valid_from.astimezone() if valid_from else None,
             valid_until.astimezone() if valid_until else None,
         )
+        unusable = gallery.unusable(entry.model_id)
+    if unusable:
+        complain(enrol_again(unusable))
     if as_json:
         emit({"subject": subject.id, "name": subject.name, "references": len(samples), "model_id": entry.model_id})
     else:

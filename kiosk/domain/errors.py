@@ -7,6 +7,7 @@
     ├── SampleError        a picture or clip that cannot be used
     ├── CameraError        a camera that cannot be opened or delivers nothing
     ├── GalleryError       the database: newer, corrupt, read-only, full
+    │   ├── OutdatedError  all references are of another network
     │   └── VaultError     the key: missing, wrong, readable by others
     └── DoorError          kiosk-door: not reachable, refused to speak
         └── LockError      the lock's hardware
@@ -39,6 +40,10 @@ class CameraError(KioskError):
 
 class GalleryError(KioskError):
     """A database that cannot be used."""
+
+
+class OutdatedError(GalleryError):
+    """A gallery whose references were all made with another network than the one that runs."""
 
 
 class VaultError(GalleryError):

@@ -36,6 +36,12 @@ def cosine(a: Template, b: Template) -> float:
     return float(x @ y) / float(np.sqrt(float(x @ x) * float(y @ y)))
 
 
+def enrol_again(references: int) -> str:
+    """What to say of references that were made with another network than the one that runs."""
+    many = "references were" if references != 1 else "reference was"
+    return f"{references} {many} made with another network: enrol again"
+
+
 class ReferenceMatrix:
     """All references of one model as one int8 matrix. Immutable: a changed gallery makes a new one."""
 

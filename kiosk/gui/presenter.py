@@ -147,8 +147,7 @@ class Presenter:
             )
         fault = self._fault()
         if fault is not None:
-            said = words.CAMERA_ABSENT if fault is Reason.CAMERA_UNAVAILABLE else words.OUT_OF_ORDER
-            return _screen(Mode.FAULT, said, code=fault.value)
+            return _screen(Mode.FAULT, words.FAULTS.get(fault, words.OUT_OF_ORDER), code=fault.value)
         if result is not None and now < result.until:
             return _screen(result.mode, result.words, preview=preview)
         if result is not None and result.mode is Mode.ASKING and now < result.until + REFUSED_SECONDS:

@@ -44,6 +44,7 @@ ASKING_THE_DOOR = Words(Icon.WAIT, "One moment")
 SEVERAL = Words(Icon.PEOPLE, "One person at a time", "Please step up alone.")
 DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "The door stayed closed", "Please try again.")
 OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.")
+ENROL_AGAIN = Words(Icon.WARNING, "Out of order", "Everybody must be enrolled again.\nPlease use the other way in.")
 CAMERA_ABSENT = Words(Icon.CAMERA_OFF, "The camera is not working", "Please use the other way in.")
 TRY_AGAIN = Words(Icon.AGAIN, "Please try again", "Look at the camera and hold still.")
 NOT_ACCEPTED = Words(Icon.CROSS, "Not accepted", "Please see reception.")
@@ -85,11 +86,18 @@ REFUSALS: dict[Reason, Words] = {
     Reason.PAD_FAULT: OUT_OF_ORDER,
     Reason.EMBEDDER_FAULT: OUT_OF_ORDER,
     Reason.GALLERY_FAULT: OUT_OF_ORDER,
+    Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
     Reason.AUDIT_UNAVAILABLE: OUT_OF_ORDER,
     Reason.DOOR_UNAVAILABLE: OUT_OF_ORDER,
     Reason.INTERNAL_FAULT: OUT_OF_ORDER,
 }
 """All reasons but MATCHED."""
+
+FAULTS: dict[Reason, Words] = {
+    Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
+    Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
+}
+"""While a fault lasts; OUT_OF_ORDER for all others."""
 
 
 def welcome(name: str | None) -> Words:

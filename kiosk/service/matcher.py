@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from kiosk.domain.matching import ReferenceMatrix
+from kiosk.domain.errors import OutdatedError
+from kiosk.domain.matching import ReferenceMatrix, enrol_again
 from kiosk.domain.thresholds import Threshold, Thresholds
 from kiosk.domain.types import Comparison, Reference, Subject, Template
 
@@ -15,6 +16,9 @@ class Store(Protocol):
 
     def references(self, model_id: str) -> Iterable[Reference]:
         """All of one model, decrypted. Raises GalleryError."""
+
+    def unusable(self, model_id: str) -> int:
+        """Number of references of other models. Raises GalleryError."""
 
     def subject(self, subject_id: str) -> Subject | None:
         """As enrolled now. Raises GalleryError."""
@@ -49,7 +53,8 @@ class GalleryMatcher:
         return len(self._matrix)
 
     def search(self, probe: Template) -> Comparison:
-        """Raises GalleryError or ValueError; the pipeline's boundary refuses."""
+        """Raises GalleryError or ValueError; the pipeline's boundary refuses. OutdatedError where there are references
+        and not one of them is of this model: nobody can be recognised."""
         version = self._store.data_version()
         if version != self._version:
             before = self.threshold
@@ -57,6 +62,8 @@ class GalleryMatcher:
             self._version = version
             if self.threshold != before:
                 self._tell(self.threshold)
+        if self._unusable and not len(self._matrix):
+            raise OutdatedError(enrol_again(self._unusable))
         return self._matrix.search(probe, self.threshold.score)
 
     def subject(self, subject_id: str) -> Subject | None:
@@ -65,4 +72,5 @@ class GalleryMatcher:
 
     def _read(self) -> tuple[ReferenceMatrix, Threshold]:
         matrix = ReferenceMatrix(self._model_id, self._dimension, self._store.references(self._model_id))
+        self._unusable = self._store.unusable(self._model_id)
         return matrix, self._thresholds.for_gallery(len(matrix))

@@ -71,6 +71,10 @@ class Pipeline:
             return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
         return [*self._recovered(), *events]
 
+    def expect(self, reason: Reason) -> None:
+        """A fault that was told before the first frame: it is not told again, but its end is."""
+        self._faults.add(reason)
+
     def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
         """Something outside or inside failed: an open attempt is refused. Without one, the fault is refused and so
         recorded once, until it has gone and come again."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from kiosk.domain.errors import OutdatedError
 from kiosk.domain.types import Reason
 
 
@@ -32,12 +33,17 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str, reason: Reason) -> Iterator[None]:
-        """Whatever goes wrong inside is raised as a StageFault with this reason."""
+        """Whatever goes wrong inside is raised as a StageFault with this reason, or with the error's own where it has
+        one."""
         begin = perf_counter()
         try:
             yield
+        except OutdatedError as error:
+            raise StageFault(Reason.REFERENCES_OF_ANOTHER_MODEL, error) from error
         except Exception as error:
             raise StageFault(reason, error) from error
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begin
         self.passed.add(reason)
+        if name == "search":
+            self.passed.add(Reason.REFERENCES_OF_ANOTHER_MODEL)

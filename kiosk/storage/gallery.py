@@ -151,6 +151,10 @@ class Gallery:
         rows = self._store.rows("SELECT model_id, count(*) AS n FROM reference GROUP BY model_id ORDER BY model_id")
         return {row["model_id"]: row["n"] for row in rows}
 
+    def unusable(self, model_id: str) -> int:
+        """Number of references of other models, which are never compared with one of this."""
+        return sum(n for model, n in self.counts().items() if model != model_id)
+
     def data_version(self) -> int:
         """Moves with every change of a subject or reference, whichever process made it.
 

@@ -237,6 +237,14 @@ def test_one_recovery_leaves_the_other_fault() -> None:
     assert made.screen(2).code == "gallery_fault"
 
 
+def test_a_gallery_of_another_network_says_what_is_to_be_done() -> None:
+    made = after((0, Faulted(Reason.REFERENCES_OF_ANOTHER_MODEL, "12 references were made with another network")))
+    screen = made.screen(1)
+    assert (screen.mode, screen.code) == (Mode.FAULT, "references_of_another_model")
+    assert "enrolled again" in screen.detail
+    assert "other way in" in screen.detail
+
+
 @pytest.mark.parametrize("state", [DoorState.UNKNOWN, DoorState.FAULT])
 def test_a_door_that_cannot_work_is_out_of_order(state: DoorState) -> None:
     made = after((0, Waiting(1)), (1, DoorChanged(state)))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from kiosk.domain.errors import GalleryError
+from kiosk.domain.errors import GalleryError, OutdatedError
 from kiosk.domain.thresholds import OperatingPoint, Threshold, Thresholds
 from kiosk.domain.types import Reference, Subject
 from kiosk.service.matcher import GalleryMatcher
@@ -23,6 +23,7 @@ class Store:
         self.count = count
         self.version = 0
         self.broken = False
+        self.others = 0
 
     def change(self, count: int) -> None:
         self.count = count
@@ -33,6 +34,9 @@ class Store:
             raise GalleryError("cannot be read")
         now = datetime(2026, 1, 1, tzinfo=UTC)
         return [Reference(f"r{i}", f"s{i}", model_id, TEMPLATES[i], 1.0, now) for i in range(self.count)]
+
+    def unusable(self, model_id: str) -> int:
+        return self.others
 
     def subject(self, subject_id: str) -> Subject | None:
         return None
@@ -75,3 +79,16 @@ def test_a_gallery_that_cannot_be_read_anew_is_not_searched_as_it_was() -> None:
             matcher.search(TEMPLATES[0])
     store.broken = False
     assert matcher.search(TEMPLATES[0]).threshold == THRESHOLDS.for_gallery(100).score
+
+
+def test_references_of_another_network_are_nobody_and_said_where_there_are_no_others() -> None:
+    store = Store(0)
+    store.others = 3
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS)
+    with pytest.raises(OutdatedError, match="3 references were made with another network: enrol again"):
+        matcher.search(TEMPLATES[0])
+    store.change(1)
+    assert matcher.search(TEMPLATES[0]).mated
+    store.others = 0
+    store.change(0)
+    assert not matcher.search(TEMPLATES[0]).mated

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.attempt import Rules
+from kiosk.domain.errors import OutdatedError
 from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
 from kiosk.domain.types import Box, Comparison, Decision, Face, Flaw, Frame, Quality, Reason, Subject
 from kiosk.service.pipeline import Pipeline, Stages
@@ -326,3 +327,21 @@ def test_whatever_happens_a_grant_rests_on_enough_good_frames_of_one_face(story:
                 and s["broken"] not in {"detect", "quality", "pad", "embed", "search"}
             ]
             assert len(good) >= 3
+
+
+def test_a_fault_that_was_told_at_start_is_not_told_again_but_its_end_is() -> None:
+    class Outdated(Script):
+        def search(self, probe: np.ndarray) -> Comparison:
+            if self.broken:
+                raise OutdatedError("12 references were made with another network: enrol again")
+            return super().search(probe)
+
+    scene = Scene(Outdated(broken="all"))
+    scene.pipeline.expect(Reason.REFERENCES_OF_ANOTHER_MODEL)
+    events = scene.frames(3)
+    assert not [e for e in events if isinstance(e, Faulted)]
+    (decision,) = [e.decision for e in events if isinstance(e, Decided)]
+    assert (decision.granted, decision.reason) == (False, Reason.REFERENCES_OF_ANOTHER_MODEL)
+    assert "enrol again" in decision.detail
+    scene.script.broken = ""
+    assert Recovered(Reason.REFERENCES_OF_ANOTHER_MODEL) in scene.frames(60)
