@@ -142,6 +142,17 @@ def error_curve(mated: Scores, non_mated: Scores) -> tuple[Curve, Curve, Curve]:
     return thresholds, false_accepts, false_rejects
 
 
+def thinned(thresholds: Curve, false_accepts: Curve, false_rejects: Curve, points: int) -> list[tuple[float, ...]]:
+    """At most so many points of an error curve, spread evenly over the logarithm of the false accept rate."""
+    kept = np.flatnonzero(false_accepts > 0)
+    if not kept.size:
+        return []
+    steps = np.geomspace(false_accepts[kept[0]], false_accepts[kept[-1]], points)
+    at = np.unique(np.searchsorted(-false_accepts[kept], -steps).clip(0, kept.size - 1))
+    chosen = kept[at]
+    return list(zip(*(c[chosen].tolist() for c in (thresholds, false_accepts, false_rejects)), strict=True))
+
+
 def clopper_pearson(errors: int, trials: int, confidence: float = 0.95) -> Rate:
     """The exact binomial interval (Biometrika 26, 1934): the rates at which as many errors, or as few, would have been
     a chance of half of 1 - confidence. 0..1 where nothing was tried. Raises ValueError for impossible counts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,20 @@ from kiosk.domain.errors import KioskError
 from kiosk.evaluation.figures import Curve, Rate, Scores, error_curve
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+BINS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A rate with its interval, to be drawn; NaN for what is not stated."""
+
+    label: str
+    rate: float
+    low: float
+    high: float
 
 
 def check() -> None:
@@ -25,20 +39,49 @@ def check() -> None:
 
 
 def det(mated: Scores, non_mated: Scores, title: str, path: Path) -> None:
-    """Draws a DET curve: false reject rate over false accept rate, both logarithmic. Raises KioskError when there is
-    nothing to draw, or the file cannot be written or has an unknown suffix."""
-    check()
-    if np.isnan(mated).all() or np.isnan(non_mated).all():
-        raise KioskError(f"{path}: a curve needs scores of both kinds")
+    """Draws a DET curve (false reject rate over false accept rate, both logarithmic) and beside it the histograms of
+    the scores. Raises KioskError when there is nothing to draw, or the file cannot be written or has an unknown
+    suffix."""
+    _comparable({title: (mated, non_mated)}, path)
     from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
 
-    _, false_accepts, false_rejects = error_curve(mated, non_mated)
-    figure, axes = plt.subplots(figsize=(6, 6), layout="constrained")
-    axes.step(false_accepts, false_rejects, where="post")
-    axes.set(
-        xscale="log", yscale="log", xlabel="false accept rate", ylabel="false reject rate", title=title, ylim=(1e-3, 1)
-    )
-    axes.grid(visible=True, which="both", alpha=0.3)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 6), layout="constrained")
+    _curve(left, mated, non_mated, title)
+    left.set(title=title)
+    for scores, label in ((non_mated, "non-mated"), (mated, "mated")):
+        known = scores[~np.isnan(scores)]
+        right.hist(known, bins=BINS, weights=np.full(known.size, 1 / known.size), alpha=0.6, label=label)
+    right.set(xlabel="score", ylabel="share of the comparisons")
+    right.legend()
+    _save(figure, path)
+
+
+def dets(systems: Mapping[str, tuple[Scores, Scores]], path: Path) -> None:
+    """The DET curves of several systems by name, of the (mated, non-mated) scores of each. Raises as `det` does."""
+    _comparable(systems, path)
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+
+    figure, axes = plt.subplots(figsize=(8, 6), layout="constrained")
+    for label, (mated, non_mated) in systems.items():
+        _curve(axes, mated, non_mated, label)
+    axes.legend()
+    _save(figure, path)
+
+
+def rates(panels: Mapping[str, Sequence[Mark]], xlabel: str, path: Path) -> None:
+    """Rates of groups with their intervals on a logarithmic axis, a panel for each attribute. Raises KioskError when
+    the file cannot be written or has an unknown suffix."""
+    check()
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+
+    figure, columns = plt.subplots(1, len(panels), figsize=(5 * len(panels), 5), layout="constrained", squeeze=False)
+    for axes, (title, marks) in zip(columns[0], panels.items(), strict=True):
+        for place, mark in enumerate(marks):
+            axes.plot([mark.low, mark.high], [place, place], color="tab:gray")
+            axes.plot([mark.rate], [place], "o", color="tab:blue")
+        axes.set_yticks(range(len(marks)), [mark.label for mark in marks])
+        axes.set(xscale="log", xlabel=xlabel, title=title, ylim=(-0.5, len(marks) - 0.5))
+        axes.grid(visible=True, axis="x", alpha=0.3)
     _save(figure, path)
 
 
@@ -65,6 +108,19 @@ def recall(
         axes.grid(visible=True, alpha=0.3)
         axes.legend()
     _save(figure, path)
+
+
+def _comparable(systems: Mapping[str, tuple[Scores, Scores]], path: Path) -> None:
+    check()
+    if any(np.isnan(scores).all() for pair in systems.values() for scores in pair):
+        raise KioskError(f"{path}: a curve needs scores of both kinds")
+
+
+def _curve(axes: Axes, mated: Scores, non_mated: Scores, label: str) -> None:
+    _, false_accepts, false_rejects = error_curve(mated, non_mated)
+    axes.step(false_accepts, false_rejects, where="post", label=label)
+    axes.set(xscale="log", yscale="log", xlabel="false accept rate", ylabel="false reject rate", ylim=(1e-3, 1))
+    axes.grid(visible=True, which="both", alpha=0.3)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.cameras.simulated import SimulatedCamera
 from kiosk.cameras.story import VISITORS
-from kiosk.vision.manifest import Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 
 Command = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -61,6 +61,60 @@ def test_lfw_json_alone(visitors: Path, kiosk: Command) -> None:
     assert status == 0
     assert len(out) == 1
     assert json.loads(out[0])["tar"] == {}
+
+
+def test_lfw_writes_the_whole_figures(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    arguments = ["evaluate", "lfw", visitors, "--pairs", visitors / "pairs.txt", "--all-pairs", "--report", report]
+    status, out, _ = kiosk(*arguments)
+    assert status == 0
+    last, whole = json.loads(out[-1]), json.loads(report.read_text())
+    assert whole.items() >= last.items()
+    assert len(whole["folds"]) == 10
+    assert whole["at_far"]["0.001"]["reliable"] is False
+    assert sum(b["mated"] for b in whole["histogram"]) == last["mated_pairs"]
+    assert sum(b["non_mated"] for b in whole["histogram"]) == last["non_mated_pairs"]
+    assert whole["det"][0]["far"] == 1
+    assert last["threshold_squared_l2"] == pytest.approx(2 - 2 * last["threshold"], abs=2e-4)
+
+
+@pytest.mark.parametrize("command", ["lfw", "quantization"])
+def test_a_report_that_cannot_be_written_is_told_before_the_work(visitors: Path, kiosk: Command, command: str) -> None:
+    report = visitors / "nowhere" / "report.json"
+    status, out, err = kiosk("evaluate", command, visitors, "--pairs", visitors / "pairs.txt", "--report", report)
+    assert (status, out) == (2, [])
+    assert len(err) == 1
+    assert "cannot be written there" in err[0]
+
+
+def test_quantization_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+    """The shipped network against itself loses nothing."""
+    entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
+    same, report = default_folder() / entry.file, tmp_path / "report.json"
+    arguments = ["--pairs", visitors / "pairs.txt", "--float", same, "--reduced", same, "--report", report]
+    status, out, _ = kiosk("evaluate", "quantization", visitors, *arguments)
+    assert status == 0
+    last = json.loads(out[-1])
+    assert last == json.loads(report.read_text())
+    kinds = [(r["network"], r["template"]) for r in last["rows"]]
+    assert kinds == [
+        ("fp32", "float"),
+        ("fp32", "bytes"),
+        ("int8", "float"),
+        ("int8", "bytes"),
+        ("int8", "bits"),
+        ("7-bit", "bytes"),
+    ]
+    assert all(r["accuracy"] == 1 for r in last["rows"] if r["template"] != "bits")
+    assert [loss["loss"] for loss in last["losses"]] == [0] * 5
+    assert (last["pairs"], last["pictures"], last["fte"]) == (24, 8, 0)
+
+
+def test_quantization_without_the_float_network_says_what_to_give(visitors: Path, kiosk: Command) -> None:
+    status, out, err = kiosk("evaluate", "quantization", visitors, "--pairs", visitors / "pairs.txt")
+    assert (status, out) == (2, [])
+    assert len(err) == 1
+    assert "--float FILE is needed" in err[0]
 
 
 def test_a_picture_without_a_face_is_an_error(visitors: Path, kiosk: Command) -> None:

@@ -15,6 +15,7 @@ from kiosk.evaluation.figures import (
     equal_error,
     error_curve,
     tar_at_far,
+    thinned,
 )
 
 scores = st.lists(st.integers(-100, 100), min_size=1, max_size=40).map(lambda v: np.array(v) / 100)
@@ -170,3 +171,19 @@ class TestClopperPearson:
     def test_impossible_counts(self) -> None:
         with pytest.raises(ValueError, match="11 errors of 10"):
             clopper_pearson(11, 10)
+
+
+class TestThinnedCurve:
+    def test_few_points_of_many_spread_over_the_decades(self) -> None:
+        rng = np.random.default_rng(1)
+        curve = error_curve(rng.normal(3, 1, 500), rng.normal(0, 1, 20_000))
+        points = thinned(*curve, points=50)
+        assert 20 < len(points) <= 50
+        assert points[0][1] == 1
+        assert points[-1][1] == pytest.approx(1 / 20_000)
+        assert [p[1] for p in points] == sorted((p[1] for p in points), reverse=True)
+        whole = set(zip(*(c.tolist() for c in curve), strict=True))
+        assert set(points) <= whole
+
+    def test_no_false_accepts_at_all(self) -> None:
+        assert thinned(np.array([0.5]), np.array([0.0]), np.array([0.1]), points=5) == []

@@ -35,3 +35,14 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     for name in ("nowhere/det.png", "det.nothing"):
         with pytest.raises(KioskError, match="cannot be written"):
             plots.det(MATED, NON_MATED, "kiosk-mobilefacenet-0", tmp_path / name)
+
+
+def test_several_curves_and_the_rates_of_groups(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra plots")
+    plots.dets({"fp32": (MATED, NON_MATED), "int8": (MATED, NON_MATED)}, tmp_path / "dets.png")
+    marks = [plots.Mark("men", 1e-3, 5e-4, 2e-3), plots.Mark("women", np.nan, np.nan, 1e-4)]
+    plots.rates({"gender": marks}, "FMR", tmp_path / "rates.png")
+    for name in ("dets.png", "rates.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(KioskError, match="both kinds"):
+        plots.dets({"fp32": (MATED, np.array([np.nan]))}, tmp_path / "dets.png")

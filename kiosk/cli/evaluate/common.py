@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -11,6 +13,9 @@ from typing import TypeVar
 
 import click
 
+from kiosk.cli.console import Row
+from kiosk.domain.errors import KioskError
+from kiosk.evaluation import plots
 from kiosk.evaluation.figures import Rate
 
 T = TypeVar("T")
@@ -22,6 +27,29 @@ root_argument = click.argument("root", type=click.Path(path_type=Path))
 plot_option = click.option(
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves into a picture file."
 )
+pairs_option = click.option(
+    "--pairs", required=True, type=click.Path(path_type=Path), help="List of pairs: a file, or one of the tar."
+)
+report_option = click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures into a JSON file."
+)
+
+
+def check_outputs(plot: Path | None, report: Path | None) -> None:
+    """Before the work, not after it. Raises KioskError where a file could not be written."""
+    if plot:
+        plots.check()
+    for path in (plot, report):
+        if path and not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise KioskError(f"{path}: cannot be written there; name a file in a folder that exists")
+
+
+def write_report(path: Path, row: Row) -> None:
+    """Raises KioskError when it cannot be written."""
+    try:
+        path.write_text(json.dumps(row, allow_nan=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise KioskError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def progress(items: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
@@ -44,3 +72,8 @@ def rate_line(r: Rate) -> str:
 def number(value: float) -> float | None:
     """JSON has no NaN."""
     return None if math.isnan(value) else round(value, 6)
+
+
+def squared_l2(score: float) -> float:
+    """The squared Euclidean distance of two unit vectors whose cosine is `score`: FaceNet's measure."""
+    return 2 - 2 * score
