@@ -15,6 +15,8 @@ DROPPED = "notify.dropped"
 """So many notices (`count`) were dropped for want of room, or refused by the other side (reason "refused")."""
 TEST = "notify.test"
 """Somebody asked for it with `kiosk notify test`."""
+LOST, REACHED = "lost", "reached"
+"""notify.door_lost, notify.kiosk_lost: that process does not answer any more; and it does (again)."""
 
 URGENT = ALARMS | {
     DoorEventKind.ALARM_ENDED,
@@ -36,6 +38,16 @@ class KioskEventKind(StrEnum):
     FAULT = "fault"
     """A part does not work, nobody is let in: with its reason."""
     RECOVERED = "recovered"
+
+
+KINDS = (
+    *(f"door.{kind}" for kind in DoorEventKind),
+    *(f"kiosk.{kind}" for kind in KioskEventKind),
+    *(f"notify.{source}_{what}" for source in ("door", "kiosk") for what in (LOST, REACHED)),
+    DROPPED,
+    TEST,
+)
+"""All that a notice can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +74,7 @@ class KioskEvent:
 class Notice:
     """One piece of news. `id` is unique and stays the same when a notice is delivered again, which can happen.
 
-    `kind` is "door." and a DoorEventKind, "kiosk." and a KioskEventKind, or one of DROPPED, TEST. `urgent` ones are
-    kept longest where there is not room for all.
+    `kind` is one of KINDS. `urgent` ones are kept longest where there is not room for all.
     """
 
     id: str
@@ -131,8 +142,8 @@ class Notifier(Protocol):
     """Tells somebody. Best effort: it can neither grant, delay nor undo, and nobody waits for it.
 
     A class with `Options` (a pydantic model), made with checked ones, registered under the entry points
-    `kiosk.notifiers`. Each runs in a thread of its own of kiosk-notify; its methods are called from that thread only,
-    `check` first.
+    `kiosk.notifiers`. `check` is called first, once, before anything is told; then the others, each notifier's in a
+    thread of its own.
     """
 
     def check(self) -> None:

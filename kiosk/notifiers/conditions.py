@@ -18,11 +18,11 @@ class Condition(StrEnum):
     FAULT = "fault"
     LOCKDOWN = "lockdown"
     KIOSK_FAULT = "kiosk_fault"
+    DOOR_LOST = "door_lost"
+    KIOSK_LOST = "kiosk_lost"
 
 
-ALARMS = frozenset(
-    {Condition.FORCED_OPEN, Condition.HELD_OPEN, Condition.TAMPER, Condition.FAULT, Condition.KIOSK_FAULT}
-)
+ALARMS = frozenset(Condition) - {Condition.OPEN, Condition.RELEASED, Condition.LOCKDOWN}
 """Somebody should come."""
 
 Change = dict[Condition, bool | None]
@@ -41,6 +41,10 @@ _CHANGES: dict[str, Change] = {
     # Until the door process has read the contact again, nobody knows.
     "door.stopped": {Condition.OPEN: None, Condition.RELEASED: None},
     "kiosk.started": {Condition.KIOSK_FAULT: False},
+    "notify.door_lost": {Condition.DOOR_LOST: True},
+    "notify.door_reached": {Condition.DOOR_LOST: False},
+    "notify.kiosk_lost": {Condition.KIOSK_LOST: True},
+    "notify.kiosk_reached": {Condition.KIOSK_LOST: False},
 }
 _FAULTS = {
     "door.fault": (Condition.FAULT, True),

@@ -9,13 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from kiosk.domain.door_events import DoorEventKind
-from kiosk.domain.notices import DROPPED, TEST, KioskEventKind, Notice
+from kiosk.domain.notices import KINDS, KioskEventKind, Notice
 from kiosk.notifiers.conditions import Change, Condition
 
 ONLINE, OFFLINE = "online", "offline"
-KINDS = sorted([*(f"door.{k}" for k in DoorEventKind), *(f"kiosk.{k}" for k in KioskEventKind), DROPPED, TEST])
-"""All that the event can be."""
 
 _PAYLOADS = {True: "ON", False: "OFF", None: "None"}
 """Home Assistant reads "None" as unknown."""
@@ -28,6 +25,8 @@ _CLASSES: dict[Condition, tuple[str, str | None]] = {
     Condition.FAULT: ("Door fault", "problem"),
     Condition.LOCKDOWN: ("Lockdown", None),
     Condition.KIOSK_FAULT: ("Kiosk fault", "problem"),
+    Condition.DOOR_LOST: ("Door process lost", "problem"),
+    Condition.KIOSK_LOST: ("Kiosk process lost", "problem"),
 }
 
 
@@ -68,7 +67,7 @@ def discovery(topics: Topics) -> list[Message]:
         extra = {} if device_class is None else {"device_class": device_class}
         found.append(_configuration(topics, "binary_sensor", condition.value, {"name": name, **extra}))
     found.append(_configuration(topics, "sensor", "decision", {"name": "Last decision"}))
-    found.append(_configuration(topics, "event", "event", {"name": "Event", "event_types": KINDS}))
+    found.append(_configuration(topics, "event", "event", {"name": "Event", "event_types": list(KINDS)}))
     return found
 
 

@@ -21,7 +21,7 @@ class LedNotifier:
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
-        led: Annotated[str, Field(pattern=r"^[^/\0]+$")]
+        led: Annotated[str, Field(pattern=r"^[^/\x00]+$")]
         """As in /sys/class/leds: "ACT"."""
         folder: Path = Path("/sys/class/leds")
 

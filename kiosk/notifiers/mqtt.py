@@ -43,7 +43,7 @@ class MqttNotifier:
         password_file: Path | None = None
         door: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "main"
         """What topics call this door; each door of a site needs a name of its own."""
-        discovery_prefix: Annotated[str, Field(pattern=r"^[^#+/\0]+$")] = "homeassistant"
+        discovery_prefix: Annotated[str, Field(pattern=r"^[^#+/\x00]+$")] = "homeassistant"
         timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
         """Seconds in which the broker has to say that it has a message."""
 

@@ -225,7 +225,7 @@ def claimed(path: Path) -> Iterator[None]:
 def _open(path: Path) -> sqlite3.Connection:
     try:
         return _connect(path)
-    except sqlite3.OperationalError as error:
+    except (sqlite3.OperationalError, OSError) as error:
         raise OutboxError(f"{path}: the outbox cannot be opened ({error}): check the place and its rights") from error
     except sqlite3.DatabaseError:
         for suffix in ("", "-wal", "-shm"):
@@ -233,7 +233,7 @@ def _open(path: Path) -> sqlite3.Connection:
                 path.with_name(path.name + suffix).replace(path.with_name(f"{path.name}.damaged{suffix}"))
     try:
         return _connect(path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise OutboxError(f"{path}: the outbox cannot be made anew ({error}): check the disk") from error
 
 
@@ -248,10 +248,20 @@ def _connect(path: Path) -> sqlite3.Connection:
         if finding != "ok":
             raise sqlite3.DatabaseError(finding)
         connection.executescript(_TABLES)
+        _sync_folder(path.parent)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _sync_folder(folder: Path) -> None:
+    """The names of the files survive power loss, too."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _missed(db: sqlite3.Connection, source: str, run: str, sequence: int) -> int:

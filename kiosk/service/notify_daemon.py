@@ -1,0 +1,144 @@
+"""kiosk-notify: tells others of the door and the kiosk. It can neither grant, delay nor undo.
+
+It subscribes to the events of kiosk-door and of the kiosk, each for itself: a forced door is told of while the kiosk is
+down. What comes is put into the outbox and only then acknowledged; a thread for each notifier delivers from there.
+It knows no gallery, no key and no network of the other kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event as Flag
+from typing import NoReturn, cast
+
+from stamina import instrumentation
+
+from kiosk import config, plugins
+from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.notices import Notifier
+from kiosk.service import systemd
+from kiosk.service.door_events import DoorEventStream
+from kiosk.service.health import Health
+from kiosk.service.kiosk_events import KioskEventStream
+from kiosk.service.notify_outbox import Outbox, claimed
+from kiosk.service.notify_receivers import Arrival, Receiver, from_door, from_kiosk
+from kiosk.service.notify_workers import Worker
+from kiosk.service.systemd import log
+
+SUBSCRIBER = "notify"
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+FAREWELL_SECONDS = 2.0
+TURN_SECONDS = 60.0
+"""Of the main thread where no watchdog waits for it."""
+
+
+class Service:
+    """Everything between the sockets and the notifiers."""
+
+    def __init__(self, settings: config.Config, health: Health) -> None:
+        """Raises OutboxError."""
+        self._stop = Flag()
+        takes = {name: section.alarms_only for name, section in settings.notifiers.items()}
+        self._outbox = Outbox(settings.notify.outbox, settings.door.name, settings.notify.capacity, takes)
+        self._outbox.settle()
+        self._workers = [
+            Worker(name, notifier, self._outbox, settings.notify.retry_seconds)
+            for name, section in settings.notifiers.items()
+            if (notifier := self._usable(name, section)) is not None
+        ]
+        door, kiosk = DoorEventStream(settings.door.events, SUBSCRIBER), KioskEventStream(settings.notify.socket)
+        self._receivers = [
+            Receiver("door", settings.door.name, door, from_door, self._put, health, self._stop),
+            Receiver("kiosk", settings.door.name, kiosk, from_kiosk, self._put, health, self._stop),
+        ]
+
+    def start(self) -> None:
+        """Once."""
+        for worker in self._workers:
+            worker.start()
+        for receiver in self._receivers:
+            receiver.start()
+
+    def stop(self) -> None:
+        """What is under way gets a moment; what waits stays in the outbox."""
+        self._stop.set()
+        for worker in self._workers:
+            worker.stop()
+        until = time.monotonic() + FAREWELL_SECONDS
+        for join in [*(r.join for r in self._receivers), *(w.join for w in self._workers)]:
+            join(max(0.0, until - time.monotonic()))
+        self._outbox.close()
+
+    def _put(self, arrival: Arrival) -> None:
+        self._outbox.put(arrival.notice, source=arrival.source, run=arrival.run, sequence=arrival.sequence)
+        for worker in self._workers:
+            worker.wake()
+
+    def _usable(self, name: str, section: config.NotifierConfig) -> Notifier | None:
+        """One that is configured wrongly or fails its self-check is reported and left out: the others go on, and what
+        comes for it waits in the outbox for a start that goes better."""
+        try:
+            notifier = cast("Notifier", plugins.make("notifiers", section))
+            notifier.check()
+        except KioskError as error:
+            trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - somebody else's code
+            trouble = f"{type(error).__name__}: {error}"
+        else:
+            return notifier
+        log("error", "notifier_left_out", notifier=name, error=trouble)
+        self._outbox.trouble(name, f"left out: {trouble}")
+        return None
+
+
+def serve(settings: config.Config) -> None:
+    """Runs until a stop signal. Raises KioskError when it cannot start."""
+    # Blocked in every thread, and waited for below.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    # The workers say themselves what fails, once and not with each try.
+    instrumentation.set_on_retry_hooks([])
+    health = Health(time.monotonic)
+    with ExitStack() as stack:
+        if settings.notifiers:
+            stack.enter_context(claimed(settings.notify.outbox))
+            service = Service(settings, health)
+            service.start()
+            stack.callback(service.stop)
+        else:
+            # Not an error: the unit may be there before anybody has something to be told.
+            log("warning", "no_notifiers", hint="there is no [notifiers.NAME] in the configuration")
+        log("info", "started", notifiers=sorted(settings.notifiers))
+        systemd.notify("READY=1")
+        interval = systemd.watchdog_interval() or TURN_SECONDS
+        while signal.sigtimedwait(STOP_SIGNALS, interval) is None:
+            if not health.silent():
+                systemd.notify("WATCHDOG=1")
+        systemd.notify("STOPPING=1")
+    log("info", "stopped")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (see kiosk-notify --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script: 0 after a stop signal, 2 with one line on stderr when it cannot start."""
+    parser = _Parser(prog="kiosk-notify", description="Tells others of the door and the kiosk.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the kiosk's configuration")
+    try:
+        serve(config.read(parser.parse_args(argv).config))
+    except KioskError as error:
+        sys.stderr.write(f"kiosk-notify: {' '.join(str(error).split())}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
