@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
 from kiosk.domain.ports import Detector, PresentationAttackDetector
-from kiosk.domain.types import Image
+from kiosk.domain.types import Face, Image
 from kiosk.evaluation import figures
 from kiosk.evaluation.figures import Rate
 from kiosk.evaluation.samples import FolderSamples, Samples, open_samples, pictures, read_image
@@ -27,12 +27,19 @@ COLUMNS = frozenset({"shard", "path", "source", "label"})
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """One picture of the set. `source` is who took it; a folder is one source."""
+    """One picture of the set. `source` is who took it; a folder is one source. `subject` is who it shows, where a large
+    source says so: that is then a source of its own."""
 
     samples: Samples
     path: str
     source: str
     bona_fide: bool
+    subject: str = ""
+
+    @property
+    def group(self) -> str:
+        """What its rates are counted under."""
+        return self.subject or self.source
 
     def image(self) -> Image:
         """Raises SampleError for a file that is no picture."""
@@ -41,7 +48,8 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """`score` 0 (attack) .. 1 (bona fide); NaN for a picture without a face, which is left out of all rates."""
+    """One picture's `score` by one network: 0 (attack) .. 1 (bona fide); NaN for a picture without a face, which is
+    left out of all rates."""
 
     source: str
     bona_fide: bool
@@ -98,29 +106,40 @@ def _listed(root: Path, stack: ExitStack) -> list[Presentation]:
         shard = row["shard"]
         if shard not in shards:
             shards[shard] = stack.enter_context(open_samples(root / shard))
-        found.append(Presentation(shards[shard], row["path"], row["source"], row["label"] == BONA_FIDE))
+        bona_fide, subject = row["label"] == BONA_FIDE, row.get("subject") or ""
+        found.append(Presentation(shards[shard], row["path"], row["source"], bona_fide, subject))
     return found
 
 
 def select(presentations: list[Presentation], sources: tuple[str, ...]) -> list[Presentation]:
-    """Those of the sources named, all without a name. Raises SampleError for an unknown one."""
-    known = {p.source for p in presentations}
+    """Those of the sources or subjects named, all without a name. Raises SampleError for an unknown one."""
+    known = {p.source for p in presentations} | {p.group for p in presentations}
     unknown = [s for s in sources if s not in known]
     if unknown:
         raise SampleError(f"there is no source {unknown[0]!r}; known: {', '.join(sorted(known)) or 'none'}")
-    return [p for p in presentations if not sources or p.source in sources]
+    return [p for p in presentations if not sources or p.source in sources or p.group in sources]
 
 
-def run(presentations: Iterable[Presentation], detector: Detector, pad: PresentationAttackDetector) -> Iterator[Scored]:
-    """The score of the largest face of each picture, as at the door; 0 where a network fails: that denies there."""
+def run(
+    presentations: Iterable[Presentation], detector: Detector, pads: Sequence[PresentationAttackDetector]
+) -> Iterator[list[Scored]]:
+    """The score of the largest face of each picture by each of the networks, as at the door; 0 where one fails: that
+    denies there."""
     for p in presentations:
         image = p.image()
         try:
             faces = detector.detect(image)
-            score = pad.score(image, faces[0]) if faces else math.nan
         except ValueError:
-            score = 0.0
-        yield Scored(p.source, p.bona_fide, score)
+            yield [Scored(p.group, p.bona_fide, 0.0) for _ in pads]
+            continue
+        yield [Scored(p.group, p.bona_fide, _score(pad, image, faces)) for pad in pads]
+
+
+def _score(pad: PresentationAttackDetector, image: Image, faces: Sequence[Face]) -> float:
+    try:
+        return pad.score(image, faces[0]) if faces else math.nan
+    except ValueError:
+        return 0.0
 
 
 def measure(scored: list[Scored], threshold: float) -> PadFigures:
@@ -134,6 +153,27 @@ def measure(scored: list[Scored], threshold: float) -> PadFigures:
         eer_threshold=eer[1],
         no_face=sum(math.isnan(s.score) for s in scored),
     )
+
+
+def by_source(scored: list[Scored], threshold: float) -> dict[str, PadFigures]:
+    """The same, each source alone, sorted by name."""
+    names = sorted({s.source for s in scored})
+    return {name: measure([s for s in scored if s.source == name], threshold) for name in names}
+
+
+def threshold_with(bona_fide: NDArray[np.float64], refused: int) -> float:
+    """The highest threshold at which at most so many bona fide presentations are refused: two networks are compared
+    at the same BPCER. Raises ValueError where there is none to be refused."""
+    ordered = np.sort(bona_fide)
+    if not ordered.size:
+        raise ValueError("a threshold needs bona fide presentations")
+    return float(ordered[refused]) if refused < ordered.size else math.nextafter(float(ordered[-1]), math.inf)
+
+
+def mean_error(sources: Mapping[str, PadFigures]) -> float:
+    """The mean of APCER and BPCER over the sources, each source counting alike; NaN where none has both kinds."""
+    both = [(r.apcer.rate + r.bpcer.rate) / 2 for r in sources.values() if r.apcer.trials and r.bpcer.trials]
+    return float(np.mean(both)) if both else math.nan
 
 
 def scores(scored: list[Scored]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kiosk.config import ModelsConfig, PolicyConfig
@@ -38,14 +39,17 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
     attacks = [manifest.entry(name, PadEntry) for name in config.pad]
     return Models(
         detector=FaceDetector.load(manifest, found, config.threads),
-        pad=MeanPad(
-            [(Network.load(manifest, e, config.threads), e) for e in attacks],
-            policy.pad_threshold or max(e.threshold for e in attacks),
-        ),
+        pad=load_pad(manifest, attacks, config.threads, policy.pad_threshold),
         embedder=FaceEmbedder(Network.load(manifest, embedding, config.threads), embedding),
         embedder_entry=embedding,
         policy=policy,
     )
+
+
+def load_pad(manifest: Manifest, entries: Sequence[PadEntry], threads: int, threshold: float | None = None) -> MeanPad:
+    """The mean of these networks, at the highest of their thresholds where none is given. Raises ModelError."""
+    networks = [(Network.load(manifest, e, threads), e) for e in entries]
+    return MeanPad(networks, threshold or max(e.threshold for e in entries))
 
 
 def thresholds(entry: EmbedderEntry, policy: PolicyConfig) -> Thresholds:

@@ -7,10 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kiosk.domain.errors import SampleError
 from kiosk.domain.types import Box, Face, Image
-from kiosk.evaluation.pad import Scored, measure, open_set, run, select
+from kiosk.evaluation.pad import Scored, by_source, mean_error, measure, open_set, run, scores, select, threshold_with
 
 
 def paint(path: Path, level: int) -> None:
@@ -66,7 +68,7 @@ def listed(tmp_path: Path) -> Path:
 
 def test_a_folder_is_measured_end_to_end(folders: Path) -> None:
     with open_set(folders) as presentations:
-        scored = list(run(presentations, StubDetector(), LevelPad()))
+        scored = [s for (s,) in run(presentations, StubDetector(), [LevelPad()])]
     assert [s.score for s in scored if s.bona_fide] == [0.2, 1.0]
     figures = measure(scored, LevelPad.threshold)
     assert (figures.apcer.errors, figures.apcer.trials) == (1, 1)
@@ -78,7 +80,7 @@ def test_a_network_that_fails_denies(folders: Path) -> None:
     for picture in folders.rglob("*.png"):
         paint(picture, 7)
     with open_set(folders) as presentations:
-        assert [s.score for s in run(presentations, StubDetector(), LevelPad())] == [0, 0, 0, 0]
+        assert [s.score for (s,) in run(presentations, StubDetector(), [LevelPad()])] == [0, 0, 0, 0]
 
 
 def test_a_list_with_shards(listed: Path) -> None:
@@ -134,3 +136,48 @@ def test_one_kind_alone_has_no_equal_error_rate() -> None:
     assert math.isnan(figures.eer)
     assert math.isnan(figures.apcer.rate)
     assert figures.bpcer.rate == 0
+
+
+class FixedPad(LevelPad):
+    def score(self, image: Image, face: Face) -> float:
+        return 0.25
+
+
+def test_several_networks_see_the_same_faces(folders: Path) -> None:
+    with open_set(folders) as presentations:
+        rows = list(run(presentations, StubDetector(), [LevelPad(), FixedPad()]))
+    assert [(a.source, a.bona_fide) for a, _ in rows] == [(b.source, b.bona_fide) for _, b in rows]
+    assert [(a.score, b.score) for a, b in rows[:2]] == [(0.2, 0.25), (1.0, 0.25)]
+    assert all(math.isnan(a.score) == math.isnan(b.score) for a, b in rows)
+
+
+def test_a_subject_of_a_list_is_a_source_of_its_own(listed: Path) -> None:
+    path = listed / "pad.csv"
+    path.write_text(path.read_text().replace("x,bona_fide,", "x,bona_fide,x-1").replace("x,print,", "x,print,x-2"))
+    with open_set(listed) as presentations:
+        assert [p.group for p in presentations] == ["x-1", "x-2", "y"]
+        assert [p.group for p in select(presentations, ("x",))] == ["x-1", "x-2"]
+        assert [p.group for p in select(presentations, ("x-2", "y"))] == ["x-2", "y"]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1), st.data())
+def test_a_threshold_refuses_at_most_as_many_and_no_higher_one_does(
+    bona_fide: list[float], data: st.DataObject
+) -> None:
+    refused = data.draw(st.integers(0, len(bona_fide)))
+    levels = np.array(bona_fide)
+    threshold = threshold_with(levels, refused)
+    assert (levels < threshold).sum() <= refused
+    higher = np.nextafter(threshold, np.inf)
+    assert refused == len(bona_fide) or (levels < higher).sum() > refused
+
+
+def test_each_source_counts_alike() -> None:
+    many = [Scored("a", bona_fide=b, score=0.9) for b in (True, False)] * 50
+    few = [Scored("b", bona_fide=True, score=0.9), Scored("b", bona_fide=False, score=0.1)]
+    sources = by_source([*many, *few, Scored("c", bona_fide=True, score=0.9)], 0.5)
+    assert list(sources) == ["a", "b", "c"]
+    assert sources["a"] == measure(many, 0.5)
+    assert mean_error(sources) == 0.25
+    assert math.isnan(mean_error({"c": sources["c"]}))
+    assert scores(few)[0].tolist() == [0.9]

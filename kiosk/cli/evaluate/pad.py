@@ -3,73 +3,218 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from kiosk.cli.console import Row, config_option, emit, json_option, settings
-from kiosk.cli.evaluate.common import number, percent, plot_option, progress, rate_line, root_argument
-from kiosk.domain.errors import SampleError
+from kiosk.cli.evaluate.common import (
+    check_outputs,
+    number,
+    percent,
+    plot_option,
+    progress,
+    rate_line,
+    report_option,
+    root_argument,
+    write_report,
+)
+from kiosk.config import Config
+from kiosk.domain.errors import ModelError, SampleError
 from kiosk.evaluation import pad as attacks
-from kiosk.evaluation import plots
-from kiosk.evaluation.pad import PadFigures
-from kiosk.vision.models import load
+from kiosk.evaluation import pad_plot
+from kiosk.evaluation.pad import PadFigures, Scored
+from kiosk.vision.detector import FaceDetector
+from kiosk.vision.manifest import Input, Manifest, PadEntry, default_folder
+from kiosk.vision.models import load, load_pad
+from kiosk.vision.network import Network
+from kiosk.vision.pad import MeanPad
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one network, or the mean of several, did."""
+
+    name: str
+    threshold: float
+    scored: list[Scored]
+    overall: PadFigures
+    sources: Mapping[str, PadFigures]
 
 
 @click.command()
 @root_argument
-@click.option("--source", "sources", multiple=True, help="Only pictures of this source; may be given several times.")
+@click.option(
+    "--source", "sources", multiple=True, help="Only pictures of this source or subject; may be given several times."
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    help="A network of the manifest in place of the configured ones; the mean of several.",
+)
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    metavar="FILE@CONTEXT",
+    help="Another network beside them, for instance fasnet.onnx@2.7; may be given several times.",
+)
 @plot_option
+@report_option
 @config_option
 @json_option
-def pad(root: Path, sources: tuple[str, ...], plot: Path | None, config_file: Path | None, as_json: bool) -> None:
+def pad(
+    root: Path,
+    sources: tuple[str, ...],
+    models: tuple[str, ...],
+    references: tuple[str, ...],
+    plot: Path | None,
+    report: Path | None,
+    config_file: Path | None,
+    as_json: bool,
+) -> None:
     """Presentation attack detection.
 
     ROOT holds the folders bona_fide and attack, or a pad.csv and its pad-NN.tar (print and attack are attacks). The
     largest face of each picture is scored, at the threshold of the kiosk. A picture without a face is left out of the
     rates and counted. Intervals are Clopper and Pearson's, 95%. The last line is one JSON object.
+
+    A reference takes 80 x 80 BGR pictures of CONTEXT times the face's box, 0 to 255, and its class 1 is bona fide, as
+    MiniFASNet's. Its rates are at the threshold that refuses as many bona fide presentations as the kiosk's: chosen on
+    these very pictures, in its favour.
     """
-    if plot:
-        plots.check()
+    check_outputs(plot, report)
     config = settings(config_file)
+    others = {reference: _reference(reference, config.models.threads) for reference in references}
     with attacks.open_set(root) as presentations:
         chosen = attacks.select(presentations, sources)
-        models = load(config.models, config.policy)
+        names, ours, detector = _ours(config, models)
         with progress(chosen) as shown:
-            scored = list(attacks.run(shown, models.detector, models.pad))
-    threshold = models.pad.threshold
-    overall = attacks.measure(scored, threshold)
-    if not overall.apcer.trials + overall.bpcer.trials:
+            scored = list(attacks.run(shown, detector, [ours, *others.values()]))
+    columns = [list(column) for column in zip(*scored, strict=True)] or [[]]
+    first = _result(names, ours.threshold, columns[0])
+    if not first.overall.apcer.trials + first.overall.bpcer.trials:
         raise SampleError(f"{root}: no face was found in any picture")
-    by_source = {
-        name: attacks.measure([s for s in scored if s.source == name], threshold)
-        for name in sorted({s.source for s in scored})
-    }
+    if others and not first.overall.bpcer.trials:
+        raise SampleError(f"{root}: a reference needs bona fide presentations: its threshold follows from them")
+    results = [first, *(_beside(first, name, column) for name, column in zip(others, columns[1:], strict=True))]
     if not as_json:
-        click.echo(f"{', '.join(config.models.pad)} at threshold {threshold:.4f}")
-        for name, result in by_source.items() if len(by_source) > 1 else ():
-            click.echo(f"{name}\n{_pad_lines(result)}")
-        click.echo(f"all\n{_pad_lines(overall)}")
+        _print(results)
     if plot:
-        plots.det(*attacks.scores(scored), ", ".join(config.models.pad), plot)
-    emit(
-        {
-            **_pad_row(overall),
-            "threshold": threshold,
-            "models": ", ".join(config.models.pad),
-            "sources": {name: _pad_row(result) for name, result in by_source.items()},
-        }
+        pad_plot.draw({r.name: pad_plot.System(*attacks.scores(r.scored), r.threshold) for r in results}, plot)
+    row: Row = {
+        **_figures_row(first.overall),
+        **_system_row(first),
+        "references": [{**_figures_row(r.overall), **_system_row(r)} for r in results[1:]],
+    }
+    if report:
+        write_report(report, row)
+    emit(row)
+
+
+def _ours(config: Config, models: Sequence[str]) -> tuple[str, MeanPad, FaceDetector]:
+    """Name, networks and detector of the kiosk. Raises ModelError."""
+    loaded = load(config.models, config.policy)
+    if not models:
+        return ", ".join(config.models.pad), loaded.pad, loaded.detector
+    manifest = Manifest(config.models.folder or default_folder())
+    entries = [manifest.entry(name, PadEntry) for name in models]
+    return ", ".join(models), load_pad(manifest, entries, config.models.threads), loaded.detector
+
+
+def _reference(text: str, threads: int) -> MeanPad:
+    """FILE@CONTEXT. Raises ModelError."""
+    name, _, context = text.rpartition("@")
+    path = Path(name)
+    try:
+        times = float(context)
+        content = path.read_bytes()
+    except ValueError as error:
+        raise ModelError(f"{text}: write FILE@CONTEXT, for instance fasnet.onnx@2.7") from error
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    if not 1 <= times <= 10:
+        raise ModelError(f"{text}: a context is 1 to 10 times the face's box")
+    pixels = Input(colour="bgr", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), size=(80, 80))
+    entry = PadEntry(
+        name=path.stem,
+        role="pad",
+        model_id=path.stem,
+        file=path.name,
+        sha256="0" * 64,
+        licence="",
+        data="",
+        teacher="",
+        input=pixels,
+        context=times,
+        bona_fide_class=1,
+        threshold=0.5,
+        threshold_apcer=1.0,
+        threshold_bpcer=1.0,
     )
+    return MeanPad([(Network(content, pixels, str(path), threads), entry)], entry.threshold)
 
 
-def _pad_lines(r: PadFigures) -> str:
+def _result(name: str, threshold: float, scored: list[Scored]) -> Result:
+    return Result(name, threshold, scored, attacks.measure(scored, threshold), attacks.by_source(scored, threshold))
+
+
+def _beside(ours: Result, name: str, scored: list[Scored]) -> Result:
+    """A reference at our BPCER."""
+    bona_fide, _ = attacks.scores(scored)
+    return _result(name, attacks.threshold_with(bona_fide, ours.overall.bpcer.errors), scored)
+
+
+def _print(results: Sequence[Result]) -> None:
+    for r in results:
+        click.echo(f"{r.name} at threshold {r.threshold:.4f}")
+        for name, figures in r.sources.items() if len(r.sources) > 1 else ():
+            click.echo(f"{name}\n{_lines(figures)}")
+        click.echo(f"all\n{_lines(r.overall)}")
+    if len(results) > 1:
+        _print_sums(results)
+
+
+def _print_sums(results: Sequence[Result]) -> None:
+    """A line for each network: what it got wrong, source by source."""
+    click.echo("attacks passed + bona fide refused, and the mean of APCER and BPCER over the sources")
+    for r in results:
+        wrong = [f"{name} {_errors(figures)}" for name, figures in r.sources.items()]
+        click.echo(f"  {r.name}: {', '.join(wrong)}, all {_errors(r.overall)}, mean {_share(_mean(r))}")
+
+
+def _errors(r: PadFigures) -> str:
+    return f"{r.apcer.errors}/{r.apcer.trials} + {r.bpcer.errors}/{r.bpcer.trials}"
+
+
+def _share(value: float) -> str:
+    return "none" if math.isnan(value) else percent(value)
+
+
+def _mean(r: Result) -> float:
+    return attacks.mean_error(r.sources)
+
+
+def _lines(r: PadFigures) -> str:
     eer = "none" if math.isnan(r.eer) else f"{percent(r.eer)} at threshold {r.eer_threshold:.4f}"
     return (
         f"  APCER {rate_line(r.apcer)}\n  BPCER {rate_line(r.bpcer)}\n  EER   {eer}\n  no face in {r.no_face} pictures"
     )
 
 
-def _pad_row(r: PadFigures) -> Row:
+def _system_row(r: Result) -> Row:
+    return {
+        "threshold": r.threshold,
+        "models": r.name,
+        "mean_error": number(_mean(r)),
+        "sources": {name: _figures_row(figures) for name, figures in r.sources.items()},
+    }
+
+
+def _figures_row(r: PadFigures) -> Row:
     return {
         "apcer": number(r.apcer.rate),
         "apcer_low": number(r.apcer.low),
