@@ -25,7 +25,9 @@ from kiosk.domain.thresholds import Threshold
 from kiosk.domain.types import AuditRecord, DoorStatus, Frame, Reason
 from kiosk.service import systemd
 from kiosk.service.access import Access
+from kiosk.service.door_audit import SUBSCRIBER, DoorAuditor
 from kiosk.service.door_client import DoorClient, DoorWatcher
+from kiosk.service.door_events import DoorEventStream
 from kiosk.service.enrolment import Enroller
 from kiosk.service.health import MAX_SILENCE, Health
 from kiosk.service.matcher import GalleryMatcher
@@ -41,6 +43,8 @@ from kiosk.vision.quality import Bounds, Gate
 
 log = structlog.get_logger("kiosk")
 
+RECENT_EVENTS = 4000
+"""Records of the log that are looked through for door events that come again: twice what the door keeps."""
 ANY_PLACE = 1.0
 """The guide of enrolment and identification: a photograph's face may be anywhere in it."""
 
@@ -157,6 +161,7 @@ def running(
         refuse_make_believe(eye, gallery, client.status(timeout=2.0))
         with closing(Audit(open_database(home.database, check=False))) as audit:
             audit.settle_pending(datetime.now(UTC))
+            heard = {str(r.detail.get("event")) for r in audit.records(RECENT_EVENTS, kinds=("door", "outcome"))}
         writer = Writer.at(home.database, clock)
         writer.start()
         stack.callback(writer.stop)
@@ -166,7 +171,11 @@ def running(
         access = Access(writer, client, config.policy.grant_seconds, clock)
         station = Station(eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds)
         _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
-        stack.enter_context(_door_watch(DoorWatcher(config.door.socket), publish, health))
+        watcher = DoorWatcher(config.door.socket)
+        stack.enter_context(_looping("door", lambda: _watch(watcher, publish), watcher.close, health))
+        stream = DoorEventStream(config.door.events, SUBSCRIBER)
+        auditor = DoorAuditor(stream, writer, heard, lambda: access.under_way)
+        stack.enter_context(_looping("door-events", lambda: auditor.turn(0.5), auditor.close, health))
         station.start()
         stack.callback(station.stop)
         yield Kiosk(station, gallery, health, writer)
@@ -201,20 +210,25 @@ def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None
         raise ConfigError("the demonstration's gallery would drive a real lock: use a home of your own with --home")
 
 
+def _watch(watcher: DoorWatcher, publish: Callable[[Event], None]) -> None:
+    """Tells of the door's state."""
+    state = watcher.wait(0.5)
+    if state is not None:
+        publish(DoorChanged(state))
+
+
 @contextmanager
-def _door_watch(watcher: DoorWatcher, publish: Callable[[Event], None], health: Health) -> Iterator[None]:
-    """A thread that tells of the door's state."""
+def _looping(name: str, turn: Callable[[], None], close: Callable[[], None], health: Health) -> Iterator[None]:
+    """A thread that takes turns of about half a second until the kiosk stops, and then closes what it turned."""
     stop = Flag()
 
-    def watch() -> None:
+    def loop() -> None:
         while not stop.is_set():
-            health.beat("door")
-            state = watcher.wait(0.5)
-            if state is not None:
-                publish(DoorChanged(state))
-        watcher.close()
+            health.beat(name)
+            turn()
+        close()
 
-    thread = Thread(target=watch, name="door", daemon=True)
+    thread = Thread(target=loop, name=name, daemon=True)
     thread.start()
     try:
         yield

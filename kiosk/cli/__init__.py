@@ -14,6 +14,7 @@ COMMANDS = {
     "audit": "kiosk.cli.audit:audit",
     "bench": "kiosk.cli.bench:bench",
     "doctor": "kiosk.cli.doctor:doctor",
+    "door": "kiosk.cli.door:door",
     "enrol": "kiosk.cli.enrol:enrol",
     "evaluate": "kiosk.cli.evaluate:evaluate",
     "identify": "kiosk.cli.identify:identify",

@@ -24,7 +24,7 @@ def audit() -> None:
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many records.")
 @click.option("--since", type=click.DateTime(), help="Records from this time on (local time).")
 @click.option("--grant", "grant_id", help="One story: a decision and what the door did.")
-@click.option("--kind", help="decision, outcome, fault, enrolment, subject, start or stop.")
+@click.option("--kind", help="decision, outcome, door, command, fault, enrolment, subject, start or stop.")
 @json_option
 @click.pass_obj
 def show(

@@ -320,7 +320,8 @@ class DoorStatus:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One line of the audit log. `kind` is decision, outcome, fault, enrolment, subject, start or stop."""
+    """One line of the audit log. `kind` is decision, outcome, door, command, fault, enrolment, subject, start or
+    stop."""
 
     kind: str
     wall_at: datetime

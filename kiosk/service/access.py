@@ -65,6 +65,8 @@ class Access:
         self._clock = clock
         self._backlog: deque[AuditRecord] = deque(maxlen=BACKLOG)
         self._broken = False
+        self.under_way: str | None = None
+        """The grant that the door has been sent and whose outcome is not recorded yet."""
 
     def settle(self, decision: Decision) -> list[Event]:
         """The decision as it stands after the record and the door; never a grant that is not on disk first."""
@@ -80,9 +82,11 @@ class Access:
         health = self._health(trouble)
         if not decision.granted:
             return [*health, Decided(decision)]
+        self.under_way = decision.id
         reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline))
         age = self._clock() - decision.evidence.captured_at
         after = self._health(self._record(outcome_record(decision, reply, age)))
+        self.under_way = None
         return [*health, Decided(decision), DoorAnswered(decision.id, reply), *after]
 
     def note(self, record: AuditRecord) -> None:

@@ -33,10 +33,11 @@ Sequence = Annotated[int, Field(ge=0)]
 
 
 class SubscribeRequest(Message):
-    """Send me what I have not acknowledged yet, and then what comes."""
+    """Send me what I have not acknowledged yet, and then what comes. Without a name: only what comes, and nothing is
+    kept for me."""
 
     type: Literal["subscribe"] = "subscribe"
-    subscriber: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+    subscriber: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None
 
 
 class AcknowledgeRequest(Message):
@@ -107,8 +108,9 @@ class DoorEventStream:
             stream.acknowledge(event)   # then never again
     """
 
-    def __init__(self, path: Path, subscriber: str) -> None:
-        """Raises pydantic.ValidationError for a name that is not lower-case letters, digits and hyphens."""
+    def __init__(self, path: Path, subscriber: str | None) -> None:
+        """None only watches: from now on, and nothing is kept. Raises pydantic.ValidationError for a name that is not
+        lower-case letters, digits and hyphens."""
         self._path = path
         self._subscribe = SubscribeRequest(subscriber=subscriber)
         self._connection: Connection | None = None

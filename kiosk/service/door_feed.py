@@ -19,7 +19,7 @@ MAX_SUBSCRIBERS = 8
 @dataclass(slots=True)
 class _Subscription:
     client: Client
-    name: str
+    name: str | None
     acknowledged: int
     sent: int
 
@@ -45,8 +45,9 @@ class Feed:
         if isinstance(request, SubscribeRequest):
             if subscription is not None:
                 raise DoorError("it has subscribed already")
-            begin = self._spool.subscribe(request.subscriber)
-            subscription = _Subscription(client, request.subscriber, begin, begin)
+            name = request.subscriber
+            begin = self._spool.last if name is None else self._spool.subscribe(name)
+            subscription = _Subscription(client, name, begin, begin)
             self._subscriptions[client.number] = subscription
         elif subscription is None:
             raise DoorError("it has not subscribed")
@@ -58,7 +59,8 @@ class Feed:
         if sequence > subscription.sent:
             raise DoorError("what was not sent cannot be acknowledged")
         subscription.acknowledged = max(subscription.acknowledged, sequence)
-        self._spool.acknowledge(subscription.name, sequence)
+        if subscription.name is not None:
+            self._spool.acknowledge(subscription.name, sequence)
 
     def _more(self) -> None:
         self._spool.settle()

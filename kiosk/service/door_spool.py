@@ -93,6 +93,11 @@ class Spool:
             del self._events[old]
         self._put(_acknowledgement(subscriber, sequence))
 
+    @property
+    def last(self) -> int:
+        """The sequence number of the last event that can be offered."""
+        return self._writer.written
+
     def after(self, sequence: int) -> Iterator[DoorEvent]:
         """What can be offered to somebody who has had everything up to `sequence`, in order."""
         written = self._writer.written

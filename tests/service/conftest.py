@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.config import DoorConfig, read
 from kiosk.domain.types import DoorState, Grant
 from kiosk.service.door_client import DoorClient, DoorWatcher
 
@@ -42,6 +43,7 @@ class RunningDoor:
     socket: Path
     record: Path
     log: Path
+    settings: DoorConfig
 
     def levels(self) -> list[tuple[float, str]]:
         """(monotonic time, level) as the simulated lock wrote them."""
@@ -76,6 +78,9 @@ class Doors:
     """Starts and cleans up."""
 
     folder: Path
+    lock: dict[str, object] = field(default_factory=dict)
+    """More keys of [lock]."""
+    program: list[str] = field(default_factory=lambda: ["-m", "kiosk.service.door_daemon"])
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def write(self, **door: object) -> Path:
@@ -83,8 +88,8 @@ class Doors:
         keys = {"socket": f"{self.folder}/door.sock", "state": f"{self.folder}/state", **door}
         lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         path = self.folder / "kiosk.toml"
-        record = json.dumps(f"{self.folder}/record")
-        path.write_text("[door]\n" + "\n".join(lines) + f'\n[lock]\nkind = "simulated"\nrecord = {record}\n')
+        lock = {"kind": "simulated", "record": f"{self.folder}/record", **self.lock}
+        path.write_text("\n".join(["[door]", *lines, "[lock]", *(f"{k} = {json.dumps(v)}" for k, v in lock.items())]))
         return path
 
     def launch(self, *arguments: str, notify: Path | None = None, log: Path | None = None) -> subprocess.Popen[bytes]:
@@ -94,7 +99,7 @@ class Doors:
             environment |= {"NOTIFY_SOCKET": str(notify), "WATCHDOG_USEC": "200000"}
         with (log or self.folder / "log").open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "kiosk.service.door_daemon", *arguments],
+                [sys.executable, *self.program, *arguments],
                 stdin=subprocess.PIPE,
                 stderr=stderr,
                 env=environment,
@@ -109,7 +114,8 @@ class Doors:
             await_news(news, b"READY=1", process)
             if then != b"READY=1":
                 await_news(news, then, process)
-        return RunningDoor(process, self.folder / "door.sock", self.folder / "record", self.folder / "log")
+        settings = read(self.folder / "kiosk.toml").door
+        return RunningDoor(process, settings.socket, self.folder / "record", self.folder / "log", settings)
 
     def holder(self, door: RunningDoor, name: str = "held") -> subprocess.Popen[bytes]:
         """A client process that has a grant released, and then does nothing."""

@@ -1,0 +1,275 @@
+"""`kiosk door`: the door by hand. Everything goes through kiosk-door's socket, which checks who speaks."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from kiosk import config
+from kiosk.cli.console import Row, complain, config_option, emit, json_option
+from kiosk.config import DoorConfig
+from kiosk.domain.door import MAX_GRANT_SECONDS
+from kiosk.domain.door_events import DoorEvent
+from kiosk.domain.errors import ConfigError, DoorError, GalleryError
+from kiosk.domain.types import AuditRecord, DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Span
+from kiosk.service.door_client import DoorClient
+from kiosk.service.door_events import DoorEventStream
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.home import Home
+
+PATIENCE = 2.0
+"""Seconds that the door may take to answer."""
+LOOK_SECONDS = 0.2
+HANDS = ", ".join(Hand)
+
+
+@click.group()
+def door() -> None:
+    """The door by hand: its state, releases, lockdown.
+
+    Each command is written to the audit log of --home; a release only happens once it is written.
+    """
+
+
+def _settings(config_file: Path | None) -> DoorConfig:
+    found = config.find(config_file)
+    if found is None:
+        raise ConfigError("which door? name its configuration with --config")
+    return config.read(found).door
+
+
+@contextmanager
+def _log(home: Path) -> Iterator[Audit]:
+    """The log of a home that is there: a new one that nobody reads would not be one. Raises GalleryError."""
+    path = Home(home).database
+    if not path.exists():
+        raise GalleryError(f"{path}: the audit log is not here: name the kiosk's home with --home")
+    with closing(Audit(open_database(path, check=False))) as log:
+        yield log
+
+
+def _record(kind: str, verb: str, grant_id: str | None = None, outcome: str | None = None) -> AuditRecord:
+    detail: dict[str, str | int | float | bool | None] = {"uid": os.getuid(), "user": _user()}
+    return AuditRecord(kind, datetime.now(UTC), grant_id=grant_id, outcome=outcome, reason=verb, detail=detail)
+
+
+def _user() -> str | None:
+    """Who asks: of `sudo`, whoever called it."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClient], DoorStatus]) -> DoorStatus:
+    """Done first, then written: what makes the door safer waits for no disk. Raises DoorError, GalleryError."""
+    with DoorClient(settings.socket) as client:
+        status = act(client)
+    with _log(home) as log:
+        log.append([_record("command", verb, outcome=status.state.value)])
+    return status
+
+
+def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str | None = None) -> DoorReply:
+    """Written first, then done. Raises DoorError when the door refuses, GalleryError when it cannot be written."""
+    grant_id = uuid.uuid4().hex
+    with _log(home) as log:
+        log.append([_record("command", verb, grant_id)])
+        now = time.monotonic()
+        reply = client.release(Grant(grant_id, now, now + MAX_GRANT_SECONDS, span, renews))
+        log.append([_record("outcome", reply.reason or verb, grant_id, reply.result.value)])
+    if reply.result is not DoorResult.RELEASED:
+        raise DoorError(f"the door was not released: {reply.reason}")
+    return reply
+
+
+def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
+    """Until the door is secured or it is time; whoever interrupts this has it secured at once."""
+    try:
+        while (status := client.status(PATIENCE)).state is DoorState.RELEASED and not until(status):
+            time.sleep(LOOK_SECONDS)
+    except KeyboardInterrupt:
+        client.close()
+
+
+@door.command()
+@config_option
+@json_option
+def status(config_file: Path | None, as_json: bool) -> None:
+    """How the door is now."""
+    with DoorClient(_settings(config_file).socket) as client:
+        _show(client.status(PATIENCE), as_json)
+
+
+@door.command()
+@click.option("--extended", is_flag=True, help="For whoever needs more time.")
+@config_option
+@json_option
+@click.pass_obj
+def release(home: Path, extended: bool, config_file: Path | None, as_json: bool) -> None:
+    """Releases the lock once, and stays until it is secured again. Interrupted, it secures at once."""
+    span = Span.EXTENDED if extended else Span.NORMAL
+    with DoorClient(_settings(config_file).socket) as client:
+        _release(home, client, "extend" if extended else "release", span)
+        _show(client.status(PATIENCE), as_json)
+        _stay(client, lambda _: False)
+        _show(client.status(PATIENCE), as_json)
+
+
+@door.command("hold-open")
+@click.option("--seconds", type=click.FloatRange(min=1), help="For so long; without it until interrupted.")
+@config_option
+@json_option
+@click.pass_obj
+def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_json: bool) -> None:
+    """Holds the door open as long as this command runs: a lease that it renews and that lapses without it."""
+    settings = _settings(config_file)
+    end = None if seconds is None else time.monotonic() + seconds
+    renewal = settings.lease_seconds / 2
+
+    def due(status: DoorStatus) -> bool:
+        now = time.monotonic()
+        return (end is not None and now >= end) or now >= (status.released_until or now) - renewal
+
+    with DoorClient(settings.socket) as client:
+        lease = _release(home, client, "hold_open", Span.HOLD_OPEN).grant_id
+        _show(client.status(PATIENCE), as_json)
+        while True:
+            _stay(client, due)
+            if client.status(PATIENCE).mode is not DoorMode.HOLD_OPEN or (end is not None and time.monotonic() >= end):
+                break
+            now = time.monotonic()
+            renewed = client.release(
+                Grant(uuid.uuid4().hex, now, now + MAX_GRANT_SECONDS, Span.HOLD_OPEN, renews=lease)
+            )
+            if renewed.result is not DoorResult.RELEASED:
+                raise DoorError(f"the door is no longer held open: {renewed.reason}")
+        _show(client.secure(PATIENCE), as_json)
+
+
+@door.command()
+@config_option
+@json_option
+@click.pass_obj
+def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
+    """Secures the lock now; a release or a lease ends."""
+    _show(_order(home, _settings(config_file), "secure", lambda client: client.secure(PATIENCE)), as_json)
+
+
+@door.command()
+@click.option("--end", is_flag=True, help="Ends it.")
+@config_option
+@json_option
+@click.pass_obj
+def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> None:
+    """From now on no grant releases the lock, over restarts too, until it is ended. The way out stays open."""
+    settings = _settings(config_file)
+    verb = "lockdown_end" if end else "lockdown"
+    if end:
+        with _log(home) as log:
+            log.append([_record("command", verb)])
+        with DoorClient(settings.socket) as client:
+            after = client.lockdown(False, PATIENCE)
+    else:
+        after = _order(home, settings, verb, lambda client: client.lockdown(True, PATIENCE))
+    _show(after, as_json)
+    if (after.mode is DoorMode.LOCKDOWN) is end:
+        raise DoorError("the lockdown stands: its file could not be removed; see the journal of kiosk-door")
+
+
+@door.command()
+@click.option("--count", type=click.IntRange(1), help="End after so many events.")
+@config_option
+@json_option
+def monitor(count: int | None, config_file: Path | None, as_json: bool) -> None:
+    """What happens at the door from now on, until interrupted. It takes no event away from anybody."""
+    stream = DoorEventStream(_settings(config_file).events, None)
+    seen = 0
+    with closing(stream):
+        while count is None or seen < count:
+            event = stream.next(1.0)
+            if event is not None:
+                seen += 1
+                stream.acknowledge(event)
+                _tell(event, as_json)
+
+
+@door.command()
+@click.argument("hands", nargs=-1, type=click.Choice([hand.value for hand in Hand]))
+@config_option
+@json_option
+@click.pass_obj
+def simulate(home: Path, hands: tuple[str, ...], config_file: Path | None, as_json: bool) -> None:
+    """Moves the contact, exit button and tamper switch of a simulated door.
+
+    Without HANDS it reads them from standard input, one a line: a panel of text.
+    """
+    settings = _settings(config_file)
+    if not hands:
+        complain(f"one a line: {HANDS}")
+    words: Iterable[str] = hands or (line.strip() for line in sys.stdin)
+    for word in words:
+        if word not in set(Hand):
+            complain(f"{word!r} is none of {HANDS}")
+            continue
+        move = partial(DoorClient.simulate, hand=Hand(word), timeout=PATIENCE)
+        _show(_order(home, settings, f"simulate_{word}", move), as_json)
+
+
+def _show(status: DoorStatus, as_json: bool) -> None:
+    if as_json:
+        emit(_row(status))
+        return
+    left = f" for {status.released_until - time.monotonic():.1f} s" if status.released_until is not None else ""
+    words = [
+        f"lock {status.state.value}{left}",
+        f"leaf {status.leaf.value}",
+        "" if status.mode is DoorMode.NORMAL else status.mode.value.replace("_", " "),
+        "" if status.alarm.value == "none" else f"ALARM {status.alarm.value.replace('_', ' ')}",
+        "TAMPER" if status.tamper else "",
+        f"faults: {', '.join(status.faults)}" if status.faults else "",
+        "simulated" if status.simulated else "",
+    ]
+    click.echo(", ".join(word for word in words if word))
+
+
+def _row(status: DoorStatus) -> Row:
+    return {
+        "state": status.state.value,
+        "mode": status.mode.value,
+        "leaf": status.leaf.value,
+        "alarm": status.alarm.value,
+        "tamper": status.tamper,
+        "faults": ",".join(status.faults),
+        "simulated": status.simulated,
+        "released_until": status.released_until,
+    }
+
+
+def _tell(event: DoorEvent, as_json: bool) -> None:
+    if as_json:
+        emit(
+            {
+                "sequence": event.sequence,
+                "id": event.id,
+                "at": event.wall_at.isoformat(),
+                "door": event.door,
+                "kind": event.kind.value,
+                "grant_id": event.grant_id,
+                "reason": event.reason or None,
+            }
+        )
+        return
+    words = (event.kind.value.replace("_", " "), event.reason, event.grant_id or "")
+    click.echo(f"{event.wall_at.astimezone():%Y-%m-%d %H:%M:%S}  {event.door}  {'  '.join(w for w in words if w)}")

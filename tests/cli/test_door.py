@@ -1,0 +1,129 @@
+"""`kiosk door` beside a real kiosk-door with a simulated lock."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiosk import demonstration
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command, Result
+
+PATIENCE = 60.0
+
+
+@dataclass
+class Site:
+    """A door, its configuration and a home with an audit log."""
+
+    config: Path
+    home: Path
+    kiosk: Command
+
+    def door(self, *arguments: str) -> Result:
+        """One command, as JSON where it can."""
+        return self.kiosk("door", arguments[0], "--config", self.config, *arguments[1:], at=self.home)
+
+    def audit(self, kind: str) -> list[dict[str, object]]:
+        """The log."""
+        return self.kiosk("audit", "show", "--kind", kind, "--json", at=self.home).rows
+
+
+@pytest.fixture
+def site(tmp_path: Path, kiosk: Command) -> Iterator[Site]:
+    config, socket, home = tmp_path / "kiosk.toml", tmp_path / "door.sock", tmp_path / "home"
+    config.write_text(
+        f'[lock]\nkind = "simulated"\ninputs = true\n[door]\nsocket = "{socket}"\nstate = "{tmp_path}/state"\n'
+        "release_seconds = 1.0\nextended_seconds = 1.5\nlease_seconds = 1.0\n"
+    )
+    open_gallery(Home(home)).close()
+    command = [sys.executable, "-m", "kiosk.service.door_daemon", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            demonstration._await_door(socket)
+            yield Site(config, home, kiosk)
+        finally:
+            process.kill()
+
+
+def test_status(site: Site) -> None:
+    (row,) = site.door("status", "--json").rows
+    assert (row["state"], row["mode"], row["leaf"], row["simulated"]) == ("secured", "normal", "closed", True)
+    assert "lock secured" in site.door("status").out[0]
+
+
+def test_a_release_is_recorded_with_its_outcome_and_ends(site: Site) -> None:
+    first, last = site.door("release", "--json").rows
+    assert (first["state"], last["state"]) == ("released", "secured")
+    (command,), (outcome,) = site.audit("command"), site.audit("outcome")
+    assert command["reason"] == "release"
+    assert (outcome["outcome"], outcome["grant_id"]) == ("released", command["grant_id"])
+    assert command["detail"]["uid"] == os.getuid()  # type: ignore[index]
+
+
+def test_lockdown_refuses_a_release_until_it_is_ended(site: Site) -> None:
+    assert site.door("lockdown", "--json").rows[0]["mode"] == "lockdown"
+    refused = site.door("release")
+    assert refused.status == 2
+    assert refused.err == ["kiosk: the door was not released: lockdown"]
+    assert site.door("lockdown", "--end", "--json").rows[0]["mode"] == "normal"
+    assert site.door("release", "--extended").status == 0
+    assert [r["reason"] for r in site.audit("command")] == ["lockdown", "release", "lockdown_end", "extend"]
+
+
+def test_the_door_is_held_open_past_one_lease_and_then_secured(site: Site) -> None:
+    begun = time.monotonic()
+    rows = site.door("hold-open", "--seconds", "1.6", "--json").rows
+    assert [row["state"] for row in rows] == ["released", "secured"]
+    assert time.monotonic() - begun >= 1.6
+
+
+def test_hands_and_secure(site: Site) -> None:
+    rows = site.door("simulate", "--json", "open", "tamper").rows
+    assert [row["leaf"] for row in rows] == ["closed", "open"] or rows[-1]["leaf"] in {"closed", "open"}
+    assert site.door("secure").status == 0
+    assert [r["reason"] for r in site.audit("command")] == ["simulate_open", "simulate_tamper", "secure"]
+    assert site.door("simulate", "kick").status == 2
+
+
+def test_a_monitor_sees_what_happens_and_takes_it_from_nobody(site: Site) -> None:
+    command = [sys.executable, "-m", "kiosk", "door", "monitor", "--config", str(site.config), "--json", "--count", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as monitor:
+        try:
+            until = time.monotonic() + PATIENCE
+            while monitor.poll() is None and time.monotonic() < until:
+                site.door("lockdown")
+                site.door("lockdown", "--end")
+        finally:
+            monitor.send_signal(signal.SIGKILL)
+        assert monitor.stdout is not None
+        assert monitor.stdout.read().count('"kind": "lockdown') == 2
+
+
+def test_nothing_is_released_that_cannot_be_recorded(site: Site, tmp_path: Path) -> None:
+    refused = site.kiosk("door", "release", "--config", site.config, at=tmp_path / "elsewhere")
+    assert refused.status == 2
+    assert "name the kiosk's home with --home" in refused.err[0]
+    assert site.door("status", "--json").rows[0]["state"] == "secured"
+
+
+def test_without_a_door_or_a_configuration(kiosk: Command, tmp_path: Path) -> None:
+    (tmp_path / "kiosk.toml").write_text(f'[door]\nsocket = "{tmp_path}/none"\n')
+    away = kiosk("door", "status", "--config", tmp_path / "kiosk.toml")
+    assert (away.status, len(away.err)) == (2, 1)
+    assert "cannot be reached" in away.err[0]
+    unnamed = kiosk("door", "secure")
+    assert unnamed.status == 2
+    assert "--config" in unnamed.err[0]

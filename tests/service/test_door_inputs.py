@@ -1,0 +1,276 @@
+"""The real kiosk-door with a contact, an exit button and a tamper switch, seen by a subscriber to its events."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiosk.domain.door import Refusal
+from kiosk.domain.door_events import DoorEvent, DoorEventKind
+from kiosk.domain.errors import DoorError
+from kiosk.domain.passage import GRACE_SECONDS
+from kiosk.domain.types import Alarm, DoorMode, DoorResult, DoorState, Grant, Hand, Leaf, Span
+from kiosk.service.door_client import DoorClient
+from kiosk.service.door_events import WINDOW, DoorEventStream, SubscribeRequest
+from kiosk.service.door_protocol import MAX_PACKET, encode
+
+if TYPE_CHECKING:
+    from tests.service.conftest import Doors, RunningDoor
+
+    Connect = Callable[[RunningDoor], DoorClient]
+    MakeGrant = Callable[..., Grant]
+
+Kind = DoorEventKind
+QUICK = {"held_seconds": 0.4, "pre_alarm_seconds": 0.2, "rex_seconds": 60.0}
+
+
+class Subscriber:
+    """Reads events as they come, without acknowledging them."""
+
+    def __init__(self, door: RunningDoor, patience: float, name: str = "notify") -> None:
+        self.stream = DoorEventStream(door.settings.events, name)
+        self.seen: list[DoorEvent] = []
+        self._patience = patience
+
+    def until(self, kind: DoorEventKind) -> list[DoorEventKind]:
+        """The kinds of all events up to and with the next of `kind`."""
+        until, kinds = time.monotonic() + self._patience, []
+        while kind not in kinds:
+            event = self.stream.next(max(0.0, until - time.monotonic()))
+            assert event is not None, f"no {kind} after {kinds}"
+            self.seen.append(event)
+            kinds.append(event.kind)
+        return kinds
+
+
+@pytest.fixture
+def subscribe(patience: float) -> Iterator[Callable[..., Subscriber]]:
+    subscribers: list[Subscriber] = []
+
+    def make(door: RunningDoor, name: str = "notify") -> Subscriber:
+        subscribers.append(Subscriber(door, patience, name))
+        return subscribers[-1]
+
+    yield make
+    for subscriber in subscribers:
+        subscriber.stream.close()
+
+
+def test_from_a_passage_to_an_alarm(
+    doors: Doors, client_of: Connect, grant: MakeGrant, subscribe: Callable[..., Subscriber]
+) -> None:
+    doors.lock = {"inputs": True}
+    door = doors.start(release_seconds=60, name="north", **QUICK)
+    client, subscriber = client_of(door), subscribe(door)
+    assert client.status(10).leaf is Leaf.CLOSED
+    client.release(grant("g7"))
+    client.simulate(Hand.OPEN, 10)
+    assert subscriber.until(Kind.ACCESS_TAKEN) == [Kind.STARTED, Kind.RELEASED, Kind.OPENED, Kind.ACCESS_TAKEN]
+    taken = subscriber.seen[-1]
+    assert (taken.door, taken.grant_id) == ("north", "g7")
+    assert abs(taken.at - time.monotonic()) < 60
+    client.simulate(Hand.CLOSE, 10)
+    assert subscriber.until(Kind.SECURED) == [Kind.CLOSED, Kind.SECURED]
+    assert door.levels()[-1][1] == "secured"
+    assert subscriber.stream.next(GRACE_SECONDS + 0.1) is None
+
+    client.simulate(Hand.OPEN, 10)
+    assert subscriber.until(Kind.FORCED_OPEN)[-2:] == [Kind.OPENED, Kind.FORCED_OPEN]
+    assert client.status(10).alarm is Alarm.FORCED_OPEN
+    client.simulate(Hand.CLOSE, 10)
+    assert subscriber.until(Kind.ALARM_ENDED) == [Kind.CLOSED, Kind.ALARM_ENDED]
+
+    client.simulate(Hand.REX, 10)
+    client.simulate(Hand.OPEN, 10)
+    assert subscriber.until(Kind.HELD_OPEN) == [Kind.REX_PRESSED, Kind.OPENED, Kind.HELD_OPEN_SOON, Kind.HELD_OPEN]
+    client.simulate(Hand.TAMPER, 10)
+    assert subscriber.until(Kind.TAMPER) == [Kind.TAMPER]
+    assert [level for _, level in door.levels()] == ["secured", "released", "secured"]
+    assert [event.sequence for event in subscriber.seen] == list(range(1, len(subscriber.seen) + 1))
+
+
+def test_events_survive_the_doors_death_until_they_are_acknowledged(
+    doors: Doors, client_of: Connect, subscribe: Callable[..., Subscriber]
+) -> None:
+    doors.lock = {"inputs": True}
+    door = doors.start()
+    client_of(door).simulate(Hand.OPEN, 10)
+    first = subscribe(door)
+    first.until(Kind.FORCED_OPEN)
+    door.kill()
+    door = doors.start()
+    again = subscribe(door)
+    again.until(Kind.FORCED_OPEN)
+    assert again.seen == first.seen
+    again.stream.acknowledge(again.seen[-1])
+    again.until(Kind.STARTED)
+    again.stream.close()
+    last = subscribe(door)
+    assert last.until(Kind.STARTED) == [Kind.STARTED]
+    assert last.seen == again.seen[-1:]
+
+
+def test_more_than_a_window_of_events_needs_acknowledgement(
+    doors: Doors, client_of: Connect, subscribe: Callable[..., Subscriber]
+) -> None:
+    doors.lock = {"inputs": True}
+    door = doors.start(debounce_seconds=0)
+    client = client_of(door)
+    for i in range(WINDOW):
+        client.simulate(Hand.CLOSE if i % 2 else Hand.OPEN, 10)
+    subscriber = subscribe(door)
+    while len(subscriber.seen) < WINDOW:
+        event = subscriber.stream.next(10)
+        assert event is not None
+        subscriber.seen.append(event)
+    assert subscriber.stream.next(0.2) is None
+    subscriber.stream.acknowledge(subscriber.seen[-1])
+    event = subscriber.stream.next(10)
+    assert event is not None
+    assert event.sequence == WINDOW + 1
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [
+        [b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":2}}'],
+        [b'{"type":"secure"}'],
+        [b"garbage"],
+        [b'{"type":"acknowledge","sequence":1}'],
+        [encode(SubscribeRequest(subscriber="a")), encode(SubscribeRequest(subscriber="b"))],
+        [encode(SubscribeRequest(subscriber="a")), b'{"type":"acknowledge","sequence":1000000}'],
+    ],
+)
+def test_the_events_socket_takes_no_command(doors: Doors, patience: float, packets: list[bytes]) -> None:
+    door = doors.start()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as bad:
+        bad.connect(str(door.settings.events))
+        bad.settimeout(patience)
+        for packet in packets:
+            bad.send(packet)
+        while bad.recv(MAX_PACKET):
+            pass
+    assert [level for _, level in door.levels()] == ["secured"]
+    assert "client_dropped" in [event["event"] for event in door.events()]
+
+
+def test_a_subscriber_that_does_not_read_hinders_nobody(
+    doors: Doors, client_of: Connect, subscribe: Callable[..., Subscriber]
+) -> None:
+    doors.lock = {"inputs": True}
+    door = doors.start(debounce_seconds=0)
+    client = client_of(door)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stuck:
+        stuck.connect(str(door.settings.events))
+        stuck.send(encode(SubscribeRequest(subscriber="stuck")))
+        for _ in range(20):
+            client.simulate(Hand.OPEN, 10)
+            client.simulate(Hand.CLOSE, 10)
+        assert Kind.FORCED_OPEN in subscribe(door).until(Kind.FORCED_OPEN)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_whoever_subscribes_may_not_command(
+    tmp_path_factory: pytest.TempPathFactory, doors: Doors, patience: float
+) -> None:
+    door = doors.start(subscribers=["65534"])
+    for folder in [door.socket.parent, *door.socket.parent.parents]:
+        if folder.is_relative_to(tmp_path_factory.getbasetemp().parent):
+            folder.chmod(0o755)
+    for path in (door.socket, door.settings.events):
+        path.chmod(0o666)
+    os.seteuid(65534)
+    try:
+        stream = DoorEventStream(door.settings.events, "notify")
+        event = stream.next(patience)
+        with DoorClient(door.socket) as client, pytest.raises(DoorError):
+            client.secure(patience)
+    finally:
+        os.seteuid(0)
+    stream.close()
+    assert event is not None
+    assert event.kind is Kind.STARTED
+
+
+def test_a_lockdown_outlasts_a_killed_door(doors: Doors, client_of: Connect, grant: MakeGrant) -> None:
+    door = doors.start(release_seconds=60)
+    client = client_of(door)
+    client.release(grant("before"))
+    assert client.lockdown(True, 10).mode is DoorMode.LOCKDOWN
+    assert door.levels()[-1][1] == "secured"
+    assert client.release(grant("first")).reason == Refusal.LOCKDOWN
+    door.kill()
+    door = doors.start(release_seconds=60)
+    assert client.release(grant("second")).reason == Refusal.LOCKDOWN
+    assert client.lockdown(False, 10).mode is DoorMode.NORMAL
+    assert client.release(grant("third")).result is DoorResult.RELEASED
+
+
+def test_a_lease_lapses_when_it_is_not_renewed(doors: Doors, client_of: Connect, grant: MakeGrant) -> None:
+    door = doors.start(lease_seconds=1.0)
+    client = client_of(door)
+    now = time.monotonic()
+    first = client.release(Grant("lease", now, now + 1.5, Span.HOLD_OPEN))
+    assert client.status(10).mode is DoorMode.HOLD_OPEN
+    door.wait_for(DoorState.SECURED)
+    (_, _), (_, released), (secured_at, secured) = door.levels()
+    assert (released, secured) == ("released", "secured")
+    assert first.released_until is not None
+    assert first.released_until <= secured_at
+    now = time.monotonic()
+    assert client.release(Grant("renewal", now, now + 1.5, Span.HOLD_OPEN, "lease")).reason == Refusal.LAPSED
+
+
+def test_a_lock_without_inputs_cannot_be_moved(doors: Doors, client_of: Connect) -> None:
+    client = client_of(doors.start())
+    with pytest.raises(DoorError):
+        client.simulate(Hand.OPEN, 10)
+    assert client.status(10).leaf is Leaf.UNKNOWN
+
+
+def test_the_safe_level_comes_before_everything_else(doors: Doors, patience: float) -> None:
+    (doors.folder / "file").write_text("")
+    path = doors.write(state=f"{doors.folder}/file/state")
+    assert doors.launch("--config", str(path)).wait(patience) == 2
+    assert "cannot be kept here" in (doors.folder / "log").read_text().splitlines()[-1]
+    assert (doors.folder / "record").read_text().count('"secured"') == 1
+
+
+JUMPS = """
+import itertools, sys, time
+from datetime import UTC, datetime, timedelta
+from kiosk.service import door_spool, systemd
+days = itertools.cycle([0, 400, -4000, 9000])
+class Jumping(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=next(days))
+door_spool.datetime = systemd.datetime = Jumping
+time.time = lambda: 1e9 * next(days)
+from kiosk.service.door_daemon import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_clock_that_jumps_moves_nothing(
+    doors: Doors, client_of: Connect, grant: MakeGrant, subscribe: Callable[..., Subscriber], patience: float
+) -> None:
+    """The wall clock only stamps events; everything that is timed is timed by the monotonic one."""
+    doors.lock = {"inputs": True}
+    doors.program = ["-c", JUMPS]
+    door = doors.start(release_seconds=0.5)
+    subscriber = subscribe(door)
+    reply = client_of(door).release(grant())
+    assert reply.released_until is not None
+    assert subscriber.until(Kind.SECURED) == [Kind.STARTED, Kind.RELEASED, Kind.SECURED]
+    assert subscriber.seen[-1].at >= reply.released_until
+    wall = [event.wall_at for event in subscriber.seen]
+    assert wall != sorted(wall)
+    door.process.send_signal(signal.SIGTERM)
+    assert door.process.wait(patience) == 0

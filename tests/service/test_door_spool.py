@@ -1,0 +1,164 @@
+"""Events on disk until every subscriber has acknowledged them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.door_events import DoorEventKind, DoorNews
+from kiosk.domain.errors import DoorError
+from kiosk.service import door_spool
+from kiosk.service.door_spool import FILE, MAX_SUBSCRIBERS, Spool
+
+Open = Callable[[], Spool]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Open]:
+    """A spool in one and the same folder, each time as a new process finds it."""
+    spools: list[Spool] = []
+
+    def open_() -> Spool:
+        if spools:
+            spools.pop().close()
+        spools.append(Spool(tmp_path / "state", "main"))
+        return spools[-1]
+
+    yield open_
+    spools.pop().close()
+
+
+def put(spool: Spool, *kinds: DoorEventKind) -> None:
+    """Appends, and waits until it can be offered."""
+    last = max(spool.append(DoorNews(kind, 1.5, "g", "r")).sequence for kind in kinds)
+    while spool._writer.written < last:
+        assert select.select([spool], [], [], 30)[0]
+        spool.settle()
+
+
+def kinds(spool: Spool, after: int = 0) -> list[tuple[int, str]]:
+    return [(event.sequence, event.kind.value) for event in spool.after(after)]
+
+
+OPENED, CLOSED, FORCED = DoorEventKind.OPENED, DoorEventKind.CLOSED, DoorEventKind.FORCED_OPEN
+
+
+def test_what_was_not_acknowledged_is_there_again(opened: Open) -> None:
+    spool = opened()
+    assert spool.subscribe("notify") == 0
+    put(spool, OPENED, CLOSED, FORCED)
+    before = list(spool.after(0))
+    spool.acknowledge("notify", 1)
+    assert kinds(spool) == [(2, "closed"), (3, "forced_open")]
+    spool = opened()
+    put(spool, CLOSED)
+    assert list(spool.after(0))[:2] == before[1:]
+    assert spool.subscribe("notify") == 1
+    assert kinds(spool, 1) == [(2, "closed"), (3, "forced_open"), (4, "closed")]
+
+
+def test_an_event_goes_once_all_have_it(opened: Open) -> None:
+    spool = opened()
+    spool.subscribe("audit")
+    spool.subscribe("notify")
+    put(spool, OPENED, CLOSED)
+    spool.acknowledge("audit", 2)
+    assert len(kinds(spool)) == 2
+    spool.acknowledge("notify", 1)
+    assert kinds(spool) == [(2, "closed")]
+
+
+def test_an_acknowledgement_does_not_go_back_nor_ahead(opened: Open) -> None:
+    spool = opened()
+    spool.subscribe("notify")
+    put(spool, OPENED, CLOSED)
+    spool.acknowledge("notify", 2)
+    spool.acknowledge("notify", 1)
+    assert spool.subscribe("notify") == 2
+    with pytest.raises(DoorError, match="not sent"):
+        spool.acknowledge("notify", 3)
+
+
+def test_numbers_go_on_when_all_was_acknowledged(opened: Open) -> None:
+    spool = opened()
+    spool.subscribe("notify")
+    put(spool, OPENED)
+    spool.acknowledge("notify", 1)
+    spool = opened()
+    put(spool, CLOSED)
+    assert kinds(spool) == [(2, "closed")]
+
+
+def test_a_line_that_power_loss_cut_is_passed_over(opened: Open, tmp_path: Path) -> None:
+    spool = opened()
+    put(spool, OPENED, CLOSED)
+    spool.close()
+    path = tmp_path / "state" / FILE
+    path.write_bytes(path.read_bytes()[:-20])
+    assert [kind for _, kind in on_disk(opened)] == ["opened"]
+    put(opened(), FORCED)
+    assert [kind for _, kind in on_disk(opened)] == ["opened", "started", "forced_open"]
+
+
+def test_alarms_are_kept_longest(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_spool, "CAPACITY", 3)
+    spool = opened()
+    put(spool, FORCED, OPENED, CLOSED, OPENED, FORCED)
+    assert kinds(spool) == [(1, "forced_open"), (4, "opened"), (5, "forced_open")]
+    put(spool, FORCED, FORCED)
+    assert kinds(spool) == [(5, "forced_open"), (6, "forced_open"), (7, "forced_open")]
+
+
+def test_the_file_stays_small(opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(door_spool, "LINES_BEFORE_REWRITE", 10)
+    spool = opened()
+    spool.subscribe("notify")
+    for i in range(30):
+        put(spool, OPENED)
+        spool.acknowledge("notify", i + 1)
+    spool.close()
+    assert (tmp_path / "state" / FILE).read_text().count("\n") <= 12
+
+
+def test_a_disk_that_fails_keeps_nothing_back_and_loses_nothing(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = opened()
+    put(spool, OPENED)
+    write = os.write
+
+    def full(file: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kiosk.service.door_spool.os.write", full)
+    put(spool, FORCED)
+    assert kinds(spool) == [(1, "opened"), (2, "forced_open")]
+    monkeypatch.setattr("kiosk.service.door_spool.os.write", write)
+    put(spool, CLOSED)
+    assert [kind for _, kind in on_disk(opened)] == ["opened", "forced_open", "closed"]
+
+
+def on_disk(opened: Open) -> list[tuple[int, str]]:
+    spool = opened()
+    put(spool, DoorEventKind.STARTED)
+    return kinds(spool)[:-1]
+
+
+def test_subscribers_are_bounded(opened: Open) -> None:
+    spool = opened()
+    for i in range(MAX_SUBSCRIBERS):
+        spool.subscribe(f"s{i}")
+    spool.subscribe("s0")
+    with pytest.raises(DoorError, match="too many"):
+        spool.subscribe("one-more")
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DoorError, match="cannot be kept here"):
+        Spool(tmp_path / "file", "main")
+    with pytest.raises(DoorError, match="cannot be kept here"):
+        Spool(tmp_path / "none" / "state", "main")
