@@ -18,6 +18,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from embedder_count import count
 from embedder_export import calibration_faces, export_fp32, export_int8
 from embedder_manifest import fragment
@@ -30,20 +31,22 @@ from torch import nn
 
 MODELS = Path(__file__).resolve().parents[1]
 NETWORKS: dict[str, type[nn.Module]] = {"mobilefacenet": MobileFaceNet, "seesawfacenet": SeesawFaceNet}
+SMOKE_SHARE = 0.04  # of the people
 PLANS = {
     1: Plan(phase=1, steps=560, finish=200, batch=16, rate=4e-3, decay=1e-4),
     2: Plan(phase=2, steps=6000, finish=1000, batch=32, rate=1.5e-3, decay=0.01, features=0.5, resting=8, every=4),
+    3: Plan(phase=3, steps=600, finish=300, batch=64, rate=1e-4, decay=0.01),
 }
 
 
 def plans(o: argparse.Namespace) -> list[Plan]:
-    """The phases to run, changed by the options that were given."""
-    chosen = [PLANS[p] for p in ([o.phase] if o.phase else [1, 2])]
-    if o.smoke:
-        return [replace(p, steps=6, finish=3, batch=8) for p in chosen]
+    """The phases to run, changed by the options that were given. The third, with labels, runs when it is asked for."""
+    chosen = [PLANS[p] for p in ([o.phase] if o.phase else [1, 2, 3] if o.smoke else [1, 2])]
+    if o.smoke:  # each phase in two starts: the second goes on from the checkpoint
+        return [replace(p, steps=n, finish=2, batch=16 if p.phase == 3 else 8) for p in chosen for n in (2, 4)]
     given = {
         k: v
-        for k in ("steps", "finish", "batch", "rate", "features", "resting", "every")
+        for k in ("steps", "finish", "batch", "rate", "features", "resting", "every", "triplets")
         if (v := getattr(o, k)) is not None
     }
     return [replace(p, **given) for p in chosen]
@@ -58,7 +61,7 @@ def main() -> None:
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--smoke", action="store_true", help="a few steps from nothing, then export and measure")
     a.add_argument("--from", dest="start", type=Path, help="weights to go on from (phase 2), instead of from nothing")
-    a.add_argument("--phase", type=int, choices=[1, 2], help="only this phase")
+    a.add_argument("--phase", type=int, choices=[1, 2, 3], help="only this phase; 3: triplets, after the others")
     a.add_argument("--steps", type=int, help="the step at which the phase ends")
     a.add_argument("--finish", type=int, help="bring the rate to zero over this many last steps")
     a.add_argument("--rate", type=float)
@@ -66,7 +69,10 @@ def main() -> None:
     a.add_argument("--features", type=float, help="weight of the teacher's maps in phase 2")
     a.add_argument("--resting", type=int, help="leading layers of 20 that learn only every EVERY-th step of phase 2")
     a.add_argument("--every", type=int)
+    a.add_argument("--triplets", type=float, help="weight of the triplets' loss in phase 3")
+    a.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where the network learns")
     a.add_argument("--weights", type=Path, help="what to export (default: the checkpoint's average)")
+    a.add_argument("--reduce-range", action="store_true", help="export weights of 7 bits, for x86 without VNNI")
     a.add_argument("--keep", type=Path, help="write the weights there in half precision, for a later --from")
     a.add_argument("--out", type=Path, help="the int8 model to write, measure or count")
     a.add_argument("--quick", action="store_true", help="measure on LFW only")
@@ -79,20 +85,22 @@ def main() -> None:
         return
     o.out = o.out or MODELS / f"{o.net}.onnx"
     shared = shared_folder(o.shared)
+    share = SMOKE_SHARE if o.smoke else 1.0
+    if o.smoke:
+        o.work, o.out = o.work / "smoke", o.work / "smoke" / f"{o.net}.onnx"
     o.work.mkdir(parents=True, exist_ok=True)
     checkpoint = o.work / ("checkpoint.pt" if network is MobileFaceNet else f"{o.net}.pt")
     if o.smoke:
-        checkpoint, o.out = o.work / "smoke.pt", o.work / "smoke.onnx"
         checkpoint.unlink(missing_ok=True)
     if o.do == "train":
         for plan in plans(o):
-            train(plan, shared, o.work, checkpoint, o.threads, o.start, network)
+            train(plan, shared, o.work, checkpoint, o.threads, o.start, network, o.device, share)
     if o.do == "export" or o.smoke:
         fp32 = o.work / f"{o.out.stem}_fp32.onnx"
-        x, state = calibration_faces(shared, o.work), read_weights(o.weights or checkpoint, network)
-        x = x[:64] if o.smoke else x
+        x, state = calibration_faces(shared, o.work, share), read_weights(o.weights or checkpoint, network)
+        x = x[:16] if o.smoke else x
         export_fp32(state, fp32, x, network)
-        export_int8(fp32, o.out, x)
+        export_int8(fp32, o.out, x, reduce_range=o.reduce_range)
         print(f"{o.out}: {o.out.stat().st_size} bytes")
         if o.keep:
             write_weights(state, o.keep)

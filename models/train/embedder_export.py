@@ -74,21 +74,27 @@ class _Reader(CalibrationDataReader):
         return None if x is None else {"input": x.numpy()}
 
 
-def calibration_faces(shared: Path, work: Path) -> torch.Tensor:
+def calibration_faces(shared: Path, work: Path, share: float = 1.0) -> torch.Tensor:
     """Training faces only, evenly over all sources, every other one mirrored: n x 3 x 112 x 112 RGB 0..255."""
     faces = read_faces(shared)
-    chosen = training_faces(faces)[:: len(training_faces(faces)) // CALIBRATION_FACES][:CALIBRATION_FACES]
+    known = training_faces(faces, share)
+    chosen = known[:: max(1, len(known) // CALIBRATION_FACES)][:CALIBRATION_FACES]
     ids = np.array([f.index for f in chosen])
     return clean_crops(pictures(shared, work, faces), ids, np.arange(len(ids)) % 2 == 1)
 
 
-def export_int8(fp32: Path, path: Path, x: torch.Tensor, percentile: float = PERCENTILE) -> None:
+def export_int8(
+    fp32: Path, path: Path, x: torch.Tensor, percentile: float = PERCENTILE, reduce_range: bool = False
+) -> None:
+    """`reduce_range`: weights of 7 bits, onnxruntime's way for x86 processors without VNNI, where the sum of two 8-bit
+    products can overflow 16 bits."""
     quantize_static(
         fp32,
         path,
         _Reader(x),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
+        reduce_range=reduce_range,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.Percentile,

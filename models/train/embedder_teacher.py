@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
+from faces import clean_crops
 from mobilefacenet import BOTTLENECKS
 from numpy.typing import NDArray
 
@@ -82,6 +83,14 @@ class Targets:
 
     def of(self, ids: NDArray[np.int64]) -> torch.Tensor:
         return torch.from_numpy(self.kept[ids])
+
+    def complete(self, x: NDArray[np.uint8], ids: NDArray[np.int64]) -> torch.Tensor:
+        """The embeddings of these of all pictures `x`; those that are not known yet are found first."""
+        new = np.unique(ids[~self.is_known[ids]])
+        if len(new):
+            e, _ = self.teacher.run(clean_crops(x, new, mirrored(new)))
+            self.kept[new], self.is_known[new] = torch.nn.functional.normalize(e).numpy(), True
+        return self.of(ids)
 
     def with_maps(self, x: torch.Tensor, ids: NDArray[np.int64]) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Embeds clean pictures, keeps their unit embeddings -> these and the maps of FEATURES."""

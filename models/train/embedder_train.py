@@ -1,8 +1,9 @@
-"""The embedder's training: both phases, exact checkpoints, a schedule that can be cut at any time.
+"""The embedder's training: all phases, exact checkpoints, a schedule that can be cut at any time.
 
 Phase 1, block by block: each piece of the student learns the teacher's mapping from the teacher's own inputs. The
 pieces at high resolution see a part of each batch: their maps hold thousands of positions a face.
 Phase 2, end to end: the student's embedding towards the teacher's; at first with the teacher's maps as further targets.
+Phase 3, on top of it: triplets of the labelled identities, and phase 2's loss on them and on as many other pictures.
 
 The rate is constant (after a short warm-up) with an average of weights beside it; `finish` steps bring it to zero.
 """
@@ -14,14 +15,18 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from embedder_teacher import FEATURES, Targets, Teacher, mirrored
+from embedder_triplet import PICTURES, draw, labelled, triplet_loss
 from faces import Batches, pictures, read_faces, training_faces
 from mobilefacenet import PIECES, Block, MobileFaceNet, Unit, net_input, read_weights
+from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
@@ -34,7 +39,7 @@ SAVE_SECONDS = 180
 class Plan:
     """What one start of the training does; a later start may go on with another plan."""
 
-    phase: int  # 1 or 2
+    phase: int  # 1, 2 or 3
     steps: int  # the phase ends at this step; its last `finish` steps bring the rate to zero
     finish: int
     batch: int
@@ -43,14 +48,16 @@ class Plan:
     features: float = 0.0  # weight of the maps' loss (phase 2)
     resting: int = 0  # leading layers that learn only every `every`-th step (phase 2): the others are twice as fast
     every: int = 1
+    triplets: float = 1.0  # weight of the triplets' loss (phase 3)
 
 
 class State:
     """Everything a restart needs: weights, their average, optimiser, step, order of the pictures."""
 
-    def __init__(self, network: type[nn.Module], batches: Batches, seed: int) -> None:
+    def __init__(self, network: type[nn.Module], batches: Batches, seed: int, device: str) -> None:
         torch.manual_seed(seed)
-        self.net = network().train().to(memory_format=torch.channels_last)
+        self.device = device
+        self.net = network().train().to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net)
         weights = [p for p in self.net.parameters() if p.ndim > 1]
         rest = [p for p in self.net.parameters() if p.ndim <= 1]
@@ -76,7 +83,7 @@ class State:
         part.replace(path)
 
     def load(self, path: Path) -> None:
-        s = torch.load(path, weights_only=True)
+        s = torch.load(path, map_location=self.device, weights_only=True)
         self.net.load_state_dict(s["net"])
         self.average.load_state_dict(s["average"])
         self.optimiser.load_state_dict(s["optimiser"])
@@ -108,12 +115,13 @@ def relative_error(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return F.mse_loss(z, y) / (y.var() + 1e-6)
 
 
-def piece_ends(teacher: Teacher, batches: Batches, n: int) -> list[torch.Tensor]:
+def piece_ends(teacher: Teacher, state: State, n: int) -> list[torch.Tensor]:
     """The input of each piece and the output of the last, from the teacher, on n changed pictures."""
+    batches = state.batches
     x = batches.crops(batches.ids(n), 1.5, batches.rng.random(n) < 0.5)
     x = batches.blur(batches.blend(batches.light(x, 0.25, 20), n // 4), 0.15).clamp_(0, 255)
     e, maps = teacher.run(x, list(range(len(PIECES) - 1)))
-    return [net_input(x), *maps, e[:, :, None, None]]
+    return [v.to(state.device) for v in (net_input(x), *maps, e[:, :, None, None])]
 
 
 def start_pieces(net: nn.Module, ends: list[torch.Tensor]) -> None:
@@ -129,9 +137,9 @@ def start_pieces(net: nn.Module, ends: list[torch.Tensor]) -> None:
             unit.b.weight.copy_(0.5 * y.std((0, 2, 3)))
 
 
-def block_losses(net: nn.Module, teacher: Teacher, batches: Batches, n: int) -> list[torch.Tensor]:
+def block_losses(state: State, teacher: Teacher, n: int) -> list[torch.Tensor]:
     """Phase 1: the relative error of each piece."""
-    ends = piece_ends(teacher, batches, n)
+    net, ends = state.net, piece_ends(teacher, state, n)
     layers = list(net.n)
     losses = []
     for j, (low, high) in enumerate(PIECES):
@@ -165,14 +173,19 @@ def resting(layers: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def whole_losses(net: nn.Module, targets: Targets, state: State, plan: Plan) -> tuple[list[torch.Tensor], bool]:
+def towards(e: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
+    """1 - cosine to the teacher, squared difference of the batch's similarities."""
+    return [1 - (e * y).sum(1).mean(), (e @ e.T - y @ y.T).pow(2).mean()]
+
+
+def whole_losses(state: State, targets: Targets, plan: Plan) -> tuple[list[torch.Tensor], bool]:
     """Phase 2: 1 - cosine to the teacher, squared difference of the batch's similarities, error of the maps.
 
     Every `plan.every`-th step all layers learn, from new pictures, with the teacher's maps as further targets. In the
     others the leading `plan.resting` layers rest, and so does the teacher: pictures that it has embedded come again.
     The teacher always sees the clean picture, the student a changed one.
     """
-    batches, n, full = state.batches, plan.batch, state.step % plan.every == 0
+    net, batches, n, full = state.net, state.batches, plan.batch, state.step % plan.every == 0
     ids = batches.ids(n) if full else batches.rng.choice(targets.known(batches.all_ids), n, replace=False)
     flip = mirrored(ids)
     x = batches.crops(ids, 0.0 if full else 1.0, flip)
@@ -182,7 +195,8 @@ def whole_losses(net: nn.Module, targets: Targets, state: State, plan: Plan) -> 
     else:
         y, y_maps = targets.of(ids), []
         layers, kept = net.n[plan.resting :], set()
-    x = net_input(batches.blur(batches.light(x, 0.2, 15), 0.1))
+    x = net_input(batches.blur(batches.light(x, 0.2, 15), 0.1)).to(state.device)
+    y, y_maps = y.to(state.device), [m.to(state.device) for m in y_maps]
     x = x if full else resting(net.n[: plan.resting], x)
     z_maps = []
     for i, layer in enumerate(layers):
@@ -190,14 +204,30 @@ def whole_losses(net: nn.Module, targets: Targets, state: State, plan: Plan) -> 
         if i in kept:
             z_maps.append(x)
     e = F.normalize(x.flatten(1))
-    losses = [1 - (e * y).sum(1).mean(), (e @ e.T - y @ y.T).pow(2).mean()]
-    return losses + [relative_error(z, m) for z, m in zip(z_maps, y_maps, strict=True)], full
+    return towards(e, y) + [relative_error(z, m) for z, m in zip(z_maps, y_maps, strict=True)], full
+
+
+def triplet_losses(state: State, targets: Targets, plan: Plan, people: list[NDArray[np.int64]]) -> list[torch.Tensor]:
+    """Phase 3: the loss towards the teacher, that of the triplets, and the share of pairs with a semi-hard negative.
+
+    Half of the batch are PICTURES pictures of each of some people, half are any pictures.
+    """
+    batches = state.batches
+    ids, who = draw(people, plan.batch // (2 * PICTURES), batches.rng)
+    ids = np.r_[ids, batches.ids(plan.batch - len(ids))]
+    y = targets.complete(batches.x, ids).to(state.device)
+    x = batches.crops(ids, 1.0, mirrored(ids))
+    x = net_input(batches.blur(batches.light(x, 0.2, 15), 0.1)).to(state.device)
+    e = F.normalize(state.net(x).flatten(1))
+    return [*towards(e, y), *triplet_loss(e[: len(who)], torch.from_numpy(who).to(state.device))]
 
 
 def weighted(losses: list[torch.Tensor], plan: Plan) -> torch.Tensor:
     if plan.phase == 1:
         return torch.stack(losses).sum()
     total = 4 * losses[0] + 20 * losses[1]
+    if plan.phase == 3:
+        return total + plan.triplets * losses[2]
     return total + plan.features * torch.stack(losses[2:]).sum() if losses[2:] else total
 
 
@@ -209,14 +239,17 @@ def train(
     threads: int,
     start: Path | None,
     network: type[nn.Module] = MobileFaceNet,
+    device: str = "cpu",
+    share: float = 1.0,
 ) -> None:
-    """Runs the plan, from the checkpoint where there is one; the work folder holds the caches."""
+    """Runs the plan, from the checkpoint where there is one; the work folder holds caches. `share`: of the faces."""
     torch.set_num_threads(threads)
     faces = read_faces(shared)
-    x = pictures(shared, work, faces)
+    chosen = training_faces(faces, share)
+    x = pictures(shared, work, faces, None if share == 1 else chosen)
     teacher = Teacher(shared, threads)
     targets = Targets(work, teacher, len(x))
-    state = State(network, Batches(x, [f.index for f in training_faces(faces)], seed=0), seed=0)
+    state = State(network, Batches(x, [f.index for f in chosen], seed=0), 0, device)
     if checkpoint.exists():
         state.load(checkpoint)
     elif start is not None:
@@ -226,16 +259,25 @@ def train(
         return  # done before
     if state.phase < plan.phase:
         state.start_phase(plan.phase)
-    if plan.phase == 2:
+    if plan.phase > 1:
         for unit in state.net.n[-2:]:  # one position a face: a batch's own statistics would be noise in each embedding
             unit.b.eval()
     if (plan.phase, state.step) == (1, 0):
-        start_pieces(state.net, piece_ends(teacher, state.batches, 64))
+        start_pieces(state.net, piece_ends(teacher, state, 64))
         state.average.load_state_dict(state.net.state_dict())
-    run_steps(plan, state, teacher, targets, checkpoint)
+
+    def losses() -> tuple[list[torch.Tensor], bool]:
+        if plan.phase == 1:
+            return block_losses(state, teacher, plan.batch), True
+        return (triplet_losses(state, targets, plan, people), True) if people else whole_losses(state, targets, plan)
+
+    people = labelled(chosen) if plan.phase == 3 else []
+    run_steps(plan, state, losses, checkpoint)
 
 
-def run_steps(plan: Plan, state: State, teacher: Teacher, targets: Targets, checkpoint: Path) -> None:
+def run_steps(
+    plan: Plan, state: State, losses_of_step: Callable[[], tuple[list[torch.Tensor], bool]], checkpoint: Path
+) -> None:
     """SIGTERM ends the run after the step at hand, with a checkpoint."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -244,10 +286,7 @@ def run_steps(plan: Plan, state: State, teacher: Teacher, targets: Targets, chec
     for step in bar:
         for group, decay in zip(state.optimiser.param_groups, (plan.decay, 0.0), strict=True):
             group["lr"], group["weight_decay"] = rate_at(plan, step), decay
-        if plan.phase == 1:
-            losses, full = block_losses(state.net, teacher, state.batches, plan.batch), True
-        else:
-            losses, full = whole_losses(state.net, targets, state, plan)
+        losses, full = losses_of_step()
         state.optimiser.zero_grad()
         weighted(losses, plan).backward()
         nn.utils.clip_grad_norm_(state.net.parameters(), 10.0 if plan.phase == 1 else 5.0)

@@ -82,21 +82,26 @@ def read_heldout(faces: Sequence[Face]) -> list[Face]:
     return [by_name[n] for n in names]
 
 
-def training_faces(faces: Sequence[Face]) -> list[Face]:
-    """All faces but the held-out ones."""
+def training_faces(faces: Sequence[Face], share: float = 1.0) -> list[Face]:
+    """All faces but the held-out ones; or those of a share of the people."""
     held = {f.index for f in read_heldout(faces)}
-    return [f for f in faces if f.index not in held]
+    return [f for f in faces if f.index not in held and int(_rank(f.identity or f.path)[:8], 16) < share * 16**8]
 
 
-def pictures(shared: Path, work: Path, faces: Sequence[Face]) -> NDArray[np.uint8]:
-    """All aligned faces, N x 128 x 128 x 3 uint8 BGR, decoded once into the work folder and mapped from there."""
+def pictures(
+    shared: Path, work: Path, faces: Sequence[Face], wanted: Sequence[Face] | None = None
+) -> NDArray[np.uint8]:
+    """All aligned faces, N x 128 x 128 x 3 uint8 BGR, decoded once into the work folder and mapped from there.
+
+    `wanted`: only these are decoded; the others stay black.
+    """
     path = work / "aligned.npy"
     if not path.exists():
         part = path.with_suffix(".part")
         x = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(faces), 128, 128, 3))
         for shard in sorted({f.shard for f in faces}):
             with tarfile.open(shared / "faces" / shard) as tar:
-                for f in (f for f in faces if f.shard == shard):
+                for f in (f for f in (faces if wanted is None else wanted) if f.shard == shard):
                     member = tar.extractfile(f.path)
                     assert member is not None
                     x[f.index] = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)

@@ -94,7 +94,7 @@ def read_weights(path: Path, network: type[nn.Module] = MobileFaceNet) -> dict[s
 
     Raises SystemExit if the file is not of this network.
     """
-    saved = torch.load(path, weights_only=True)
+    saved = torch.load(path, map_location="cpu", weights_only=True)
     state = network().state_dict()
     average = saved.get("average", saved)
     if not {k for k, v in state.items() if v.dtype.is_floating_point} <= average.keys() <= state.keys():

@@ -1,0 +1,89 @@
+"""The embedders' networks: their size, their groups, and what is exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
+pytest.importorskip("onnx", reason="needs the extra train")
+
+import onnxruntime as ort  # noqa: E402
+from embedder_count import count_onnx  # noqa: E402
+from embedder_export import write_onnx  # noqa: E402
+from mobilefacenet import MobileFaceNet, Unit, read_weights, write_weights  # noqa: E402
+from seesawfacenet import Seesaw, SeesawFaceNet  # noqa: E402
+
+pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+BOTH = pytest.mark.parametrize("network", [MobileFaceNet, SeesawFaceNet])
+
+
+def with_statistics(network: type[torch.nn.Module]) -> torch.nn.Module:
+    """The network with batch norms that do something."""
+    torch.manual_seed(5)
+    net = network()
+    for unit in net.modules():
+        if isinstance(unit, Unit):
+            unit.b.running_mean.normal_(0, 0.1)
+            unit.b.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(unit.b.weight, 0.5, 1.5)
+            torch.nn.init.normal_(unit.b.bias, 0, 0.1)
+    return net.eval()
+
+
+@BOTH
+def test_exported_network_computes_the_same(network: type[torch.nn.Module], tmp_path: Path) -> None:
+    net, x = with_statistics(network), torch.randn(3, 3, 112, 112)
+    with torch.no_grad():
+        wanted = net(x)
+    write_onnx(net, tmp_path / "net.onnx")
+    session = ort.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
+    for n in (1, 3):
+        got = torch.from_numpy(session.run(None, {"input": x[:n].numpy()})[0])
+        assert got.shape == (n, 128)
+        torch.testing.assert_close(got, wanted[:n], rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters", "products"), [(MobileFaceNet, 0.99e6, 221e6), (SeesawFaceNet, 1.3e6, 146e6)]
+)
+def test_size_is_the_papers(network: type[torch.nn.Module], parameters: float, products: float, tmp_path: Path) -> None:
+    net = network().eval()
+    assert sum(p.numel() for p in net.parameters()) == pytest.approx(parameters, rel=0.05)
+    write_onnx(net, tmp_path / "net.onnx")
+    stored, multiplied = count_onnx(tmp_path / "net.onnx")
+    assert stored == pytest.approx(parameters, rel=0.05)  # so the zeros of training are not in the file
+    assert multiplied == pytest.approx(products, rel=0.05)
+
+
+def test_groups_of_a_seesaw_block_are_uneven_and_mix() -> None:
+    torch.manual_seed(1)
+    expand, _, _, project = Seesaw(64, 64, 1, 2).f
+    first, last = expand.c.weight[:, :, 0, 0] != 0, project.c.weight[:, :, 0, 0] != 0
+    assert first[:32, :16].all()  # a quarter of the channels makes a quarter of the channels
+    assert not first[:32, 16:].any()
+    assert first[32:, 16:].all()
+    assert not first[32:, :16].any()
+    assert last.sum(1).tolist() == [32] * 16 + [96] * 48
+    heard = [last[rows].any(0) for rows in (slice(0, 16), slice(16, 64))]
+    assert not (heard[0] & heard[1]).any()  # each channel belongs to one group
+    for h in heard:
+        assert h[:32].any()  # and each group hears both groups before
+        assert h[32:].any()
+    assert int(heard[0][:32].sum()) == 16
+
+
+@BOTH
+def test_weights_come_back_in_half_precision(network: type[torch.nn.Module], tmp_path: Path) -> None:
+    net = with_statistics(network)
+    write_weights(net.state_dict(), tmp_path / "half.pt")
+    state = read_weights(tmp_path / "half.pt", network)
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(state[name], value, rtol=1e-3, atol=1e-6)
+
+
+def test_weights_of_the_other_network_are_refused(tmp_path: Path) -> None:
+    write_weights(MobileFaceNet().state_dict(), tmp_path / "half.pt")
+    with pytest.raises(SystemExit, match="does not hold a SeesawFaceNet's weights"):
+        read_weights(tmp_path / "half.pt", SeesawFaceNet)
