@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.domain.errors import ModelError
@@ -32,8 +34,10 @@ class Models:
 
 
 def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
-    """Raises ModelError when any network is missing, altered, or cannot be loaded."""
+    """Raises ModelError when any network is missing, altered, or cannot be loaded, or when everybody on the machine may
+    put others in their place."""
     manifest = Manifest(config.folder or default_folder())
+    _refuse_open(manifest.folder)
     found = manifest.entry(config.detector, DetectorEntry)
     embedding = manifest.entry(config.embedder, EmbedderEntry)
     attacks = [manifest.entry(name, PadEntry) for name in config.pad]
@@ -44,6 +48,13 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
         embedder_entry=embedding,
         policy=policy,
     )
+
+
+def _refuse_open(folder: Path) -> None:
+    """The hashes of the manifest say nothing where anybody may write the manifest."""
+    for path in (folder, folder / "manifest.toml"):
+        if path.stat().st_mode & stat.S_IWOTH:
+            raise ModelError(f"{path}: everybody may change which networks run: chmod o-w {path}")
 
 
 def load_pad(manifest: Manifest, entries: Sequence[PadEntry], threads: int, threshold: float | None = None) -> MeanPad:

@@ -26,7 +26,8 @@ from kiosk.vision.pad import MeanPad
 
 TEMPLATE_NUMBERS = 128
 """The gallery keeps templates of this length."""
-MEMORY_BYTES = 4 << 30
+MEMORY_BYTES = 2 << 30
+"""Beyond what the process has at its start."""
 SECONDS = 120
 SAME = 0.9999
 """Cosine of feature vectors that are one and the same, but for rounding."""
@@ -105,7 +106,9 @@ def _pad(manifest: Manifest, entry: PadEntry, threads: int) -> None:
 
 def main() -> int:
     """FOLDER and NAME from the command line."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * resource.getpagesize() + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folder, name = Path(sys.argv[1]), sys.argv[2]
     try:

@@ -312,6 +312,27 @@ def test_a_trial_that_kills_its_process_is_one_line(
     assert not (home / "models").exists()
 
 
+def test_a_trial_without_end_is_given_up(
+    kiosk: Command, own: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "SECONDS", 0.01)
+    refused(kiosk("models", "install", own), "took more than")
+    assert not (home / "models").exists()
+
+
+@pytest.mark.parametrize("name", [".", "manifest.toml"])
+def test_networks_that_everybody_may_change_are_not_run(
+    kiosk: Command, own: Path, home: Path, tmp_path: Path, portraits: dict[str, Path], here: None, name: str
+) -> None:
+    assert kiosk("models", "install", own).status == 0
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[models]\nfolder = "{home / "models"}"\n')
+    assert kiosk("identify", "--config", config, portraits["ada"]).status == 0
+    path = home / "models" / name
+    path.chmod(path.stat().st_mode | 0o002)
+    refused(kiosk("identify", "--config", config, portraits["ada"]), "everybody may change", "chmod o-w")
+
+
 def test_known_networks_are_described_in_full() -> None:
     """All that an installation needs but the file is in the table."""
     for u in known():

@@ -103,7 +103,7 @@ def _measured(what: Description, threshold: float | None, fmr: float | None) -> 
 
 def _tell(entry: AnyEntry, before: AnyEntry | None, folder: Path) -> None:
     click.echo(f"installed {entry.name} ({entry.model_id}) in {folder}")
-    click.echo("\nIn the configuration:\n\n[models]")
+    click.echo("\nIn the configuration, before the kiosk is started again:\n\n[models]")
     click.echo(f'folder = "{folder}"')
     click.echo(f'{entry.role} = ["{entry.name}"]' if isinstance(entry, PadEntry) else f'{entry.role} = "{entry.name}"')
     if isinstance(entry, EmbedderEntry):
