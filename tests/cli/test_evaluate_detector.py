@@ -60,7 +60,8 @@ def test_faces_of_known_place(root: Path, kiosk: Command) -> None:
     assert whole["landmark_error"] < 0.1
     assert (door["false"], whole["false"], whole["false_crops"]) == (0, 0, 0)
     assert whole["crops"] >= 12
-    assert whole["sources"] == {"visitors": 1}
+    assert whole["sources"]["visitors"]["recall"] == 1
+    assert sum(band["faces"] for band in whole["bands"].values()) == 4
     assert any("landmarks" in line for line in out)
 
 
@@ -86,11 +87,18 @@ def test_one_face_over_the_centre(root: Path, kiosk: Command) -> None:
     assert (found["crops"], found["landmark_error"], found["false"]) == (0, None, 0)
 
 
-def test_a_plot(root: Path, kiosk: Command) -> None:
+def test_a_plot_and_a_report(root: Path, kiosk: Command) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra plots")
-    status, _, _ = kiosk("evaluate", "detector", root, "--truth", root / "truth.csv", "--plot", root / "p.png")
+    files = "--plot", root / "p.png", "--report", root / "r.json"
+    status, out, _ = kiosk("evaluate", "detector", root, "--truth", root / "truth.csv", "--json", *files)
     assert status == 0
     assert (root / "p.png").read_bytes().startswith(b"\x89PNG")
+    report, summary = json.loads((root / "r.json").read_text()), json.loads(out[0])
+    assert {k: v for k, v in report.items() if k != "curves"} == summary
+    for points in report["curves"].values():
+        recalls = [p["recall"] for p in points]
+        assert recalls == sorted(recalls)
+        assert recalls[-1] == 1
 
 
 @pytest.mark.parametrize("what", ["root", "list", "picture", "face", "reference"])

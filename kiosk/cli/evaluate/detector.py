@@ -10,13 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.cli.console import Row, config_option, emit, json_option, settings
-from kiosk.cli.evaluate.common import number, percent, plot_option, progress, rate_line, root_argument
+from kiosk.cli.evaluate.common import (
+    check_outputs,
+    number,
+    percent,
+    plot_option,
+    progress,
+    rate_line,
+    report_option,
+    root_argument,
+    write_report,
+)
 from kiosk.domain.errors import SampleError
 from kiosk.evaluation import detector as protocol
 from kiosk.evaluation import plots
 from kiosk.evaluation.detector import BANDS, Interval, Result, Seen
-from kiosk.evaluation.figures import clopper_pearson
+from kiosk.evaluation.figures import Curve, Rate, clopper_pearson
 from kiosk.evaluation.truth import Pictures, read_truth
+
+CURVE_POINTS = 200
 
 
 @click.command()
@@ -26,10 +38,17 @@ from kiosk.evaluation.truth import Pictures, read_truth
 )
 @click.option("--reference", type=click.Path(path_type=Path), help="YuNet as OpenCV Zoo publishes it, to compare with.")
 @plot_option
+@report_option
 @config_option
 @json_option
 def detector(
-    root: Path, truth: Path | None, reference: Path | None, plot: Path | None, config_file: Path | None, as_json: bool
+    root: Path,
+    truth: Path | None,
+    reference: Path | None,
+    plot: Path | None,
+    report: Path | None,
+    config_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Where the faces are: recall by size, landmarks, false detections, time.
 
@@ -37,10 +56,9 @@ def detector(
     or a tar of pictures with one known face each, over the centre, as Labeled Faces in the Wild; no other counts. The
     networks look at the whole picture, of 640 pixels at most, at the threshold of the kiosk; "door" is the kiosk's own
     way: a small look, then a closer one. Faces count from 40 pixels. Intervals are 95%: Clopper and Pearson's, or by
-    bootstrap over pictures. One thread. The last line is one JSON object.
+    bootstrap over pictures. One thread. The last line is one JSON object; the report holds the curves as well.
     """
-    if plot:
-        plots.check()
+    check_outputs(plot, report)
     config = settings(config_file).models
     entry, finders, door = protocol.load(config, reference)
     door_name = f"{entry.model_id}, door"
@@ -52,7 +70,7 @@ def detector(
         raise SampleError(f"{truth or root}: lists no face from {protocol.COUNTED:.0f} pixels")
     threshold = entry.score_threshold
     names = list(finders)
-    rows: dict[str, Row] = {name: _row(result, name, threshold) for name in result.seen}
+    rows = {name: _row(result, name, threshold) for name in result.seen}
     against: dict[str, Row] = {}
     if reference:
         pair = (names[0], names[1])
@@ -73,18 +91,21 @@ def detector(
             click.echo(f"{name}\n{_lines(result, name, threshold)}")
         if reference:
             click.echo(_comparison(result, (names[0], names[1]), threshold, against["time"]))
+    curves = {name: _curve(result, name, len(pictures)) for name in result.seen}
     if plot:
-        _draw(result, threshold, len(pictures), plot)
-    emit(
-        {
-            "model_id": entry.model_id,
-            "threshold": threshold,
-            "pictures": len(pictures),
-            "faces": int(result.counted.sum()),
-            "detectors": rows,
-            **against,
-        }
-    )
+        bands = {name: [result.recall(name, threshold, result.band(*b)) for b in BANDS] for name in result.seen}
+        plots.recall({n: (c[1], c[2]) for n, c in curves.items()}, [_band(*b) for b in BANDS], bands, plot)
+    summary: Row = {
+        "model_id": entry.model_id,
+        "threshold": threshold,
+        "pictures": len(pictures),
+        "faces": int(result.counted.sum()),
+        "detectors": rows,
+        **against,
+    }
+    if report:
+        write_report(report, {**summary, "curves": {name: _points_of(c) for name, c in curves.items()}})
+    emit(summary)
 
 
 def _lines(result: Result, name: str, threshold: float) -> str:
@@ -127,15 +148,10 @@ def _points(share: float) -> str:
 def _row(result: Result, name: str, threshold: float) -> Row:
     seen, errors = result.seen[name], _known(result, name, threshold)
     crops = clopper_pearson(_above(seen.crops, threshold), len(seen.crops))
-    rate = result.recall(name, threshold, result.counted)
     return {
-        "recall": number(rate.rate),
-        "recall_low": number(rate.low),
-        "recall_high": number(rate.high),
-        "bands": {_band(*b): number(result.recall(name, threshold, result.band(*b)).rate) for b in BANDS},
-        "sources": {
-            s: number(result.recall(name, threshold, _of(result, s)).rate) for s in sorted(set(result.sources))
-        },
+        **_rate_row(result.recall(name, threshold, result.counted)),
+        "bands": {_band(*b): _rate_row(result.recall(name, threshold, result.band(*b))) for b in BANDS},
+        "sources": {s: _rate_row(result.recall(name, threshold, _of(result, s))) for s in sorted(set(result.sources))},
         "landmark_error": number(float(errors.mean())) if errors.size else None,
         "landmark_error_p95": number(float(np.percentile(errors, 95))) if errors.size else None,
         "landmark_faces": errors.size,
@@ -145,6 +161,10 @@ def _row(result: Result, name: str, threshold: float) -> Row:
         "false_crops_high": number(crops.high) if crops.trials else None,
         "ms": round(float(np.median(seen.seconds)) * 1e3, 3),
     }
+
+
+def _rate_row(r: Rate) -> dict[str, float | int | None]:
+    return {"recall": number(r.rate), "recall_low": r.low, "recall_high": r.high, "faces": r.trials}
 
 
 def _interval_row(i: Interval) -> Row:
@@ -174,15 +194,23 @@ def _ratio(slow: Seen, fast: Seen) -> float:
     return float(np.median(np.array(slow.seconds) / np.array(fast.seconds)))
 
 
-def _draw(result: Result, threshold: float, pictures: int, path: Path) -> None:
-    curves, rates = {}, {}
-    for name, seen in result.seen.items():
-        scores = np.array(seen.scores)[result.counted]
-        thresholds = np.unique(np.concatenate([scores[scores > 0], seen.false]))[::-1]
-        false = np.sort(seen.false)
-        curves[name] = (
-            (false.size - np.searchsorted(false, thresholds, "left")) / pictures,
-            np.array([(scores >= t).mean() for t in thresholds]),
-        )
-        rates[name] = [result.recall(name, threshold, result.band(*b)) for b in BANDS]
-    plots.recall(curves, [_band(*b) for b in BANDS], rates, path)
+def _curve(result: Result, name: str, pictures: int) -> tuple[Curve, Curve, Curve]:
+    """(thresholds, false detections a picture, recall), the thresholds falling."""
+    seen = result.seen[name]
+    scores = np.sort(np.array(seen.scores)[result.counted])
+    false = np.sort(seen.false)
+    thresholds = np.unique(np.concatenate([scores[scores > 0], false]))[::-1]
+    return (
+        thresholds,
+        (false.size - np.searchsorted(false, thresholds, "left")) / pictures,
+        1 - np.searchsorted(scores, thresholds, "left") / scores.size,
+    )
+
+
+def _points_of(curve: tuple[Curve, Curve, Curve]) -> list[Row]:
+    """At most CURVE_POINTS of them."""
+    thinned = [c[np.unique(np.linspace(0, c.size - 1, CURVE_POINTS).astype(int))] if c.size else c for c in curve]
+    return [
+        {"threshold": round(t, 4), "false_a_picture": round(f, 6), "recall": round(r, 6)}
+        for t, f, r in zip(*(c.tolist() for c in thinned), strict=True)
+    ]
