@@ -1,13 +1,14 @@
 # make run    the kiosk; without a configuration, its demonstration
 # make test   all checks: ruff, mypy, the layers, the tests
-# Both make what they need in .venv first. PYTHON chooses the interpreter (3.11 to 3.13).
+# make recipes-test    the training recipes in small; installs PyTorch, which nothing else needs
+# All make what they need in .venv first. PYTHON chooses the interpreter (3.11 to 3.13).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGS ?=
 
-.PHONY: install run test check clean
+.PHONY: install run test check recipes-test clean
 
 install: $(VENV)/.installed
 
@@ -16,6 +17,9 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.tests-installed check
 	$(BIN)/pytest
+
+recipes-test: $(VENV)/.train-installed
+	$(BIN)/pytest -m train tests/train
 
 check: $(VENV)/.tests-installed
 	$(BIN)/ruff check .
@@ -30,6 +34,10 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.tests-installed: $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --editable '.[test,plots]'
+	touch $@
+
+$(VENV)/.train-installed: $(VENV)/.tests-installed
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --editable '.[test,plots,train]'
 	touch $@
 
 clean:
