@@ -23,7 +23,7 @@ from kiosk import build, demonstration
 from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 from kiosk.config import Config
 from kiosk.domain.errors import CameraError
-from kiosk.domain.events import Decided, DoorAnswered, Event, Observed
+from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Observed
 from kiosk.domain.types import AuditRecord, Decision, DoorResult, Frame, Reason
 from kiosk.service.door_client import DoorClient
 from kiosk.storage.audit import Audit
@@ -223,11 +223,28 @@ def test_a_fault_is_a_denial_and_is_recorded(bench: Bench, break_it: Callable[[B
     assert not any(r.outcome in {"granted", "released"} for r in bench.records())
 
 
+def test_references_of_another_network_are_a_fault_from_the_start_on(bench: Bench) -> None:
+    """Said before anybody has come; whoever comes is refused for that reason; nobody is compared."""
+    bench.sql("UPDATE reference SET model_id = 'another'")
+    with run(bench):
+        told = bench.events.get_nowait()
+        decision = bench.decision()
+    assert isinstance(told, Faulted)
+    assert told.reason is Reason.REFERENCES_OF_ANOTHER_MODEL
+    assert "made with another network: enrol again" in told.message
+    assert (decision.granted, decision.reason) == (False, Reason.REFERENCES_OF_ANOTHER_MODEL)
+    assert decision.evidence.comparison is None
+    with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
+        assert [r.reason for r in audit.records(kinds=("fault",))] == [Reason.REFERENCES_OF_ANOTHER_MODEL.value]
+
+
 @pytest.mark.parametrize("network", ["detector", "pad", "embedder"])
 def test_a_network_that_gives_no_numbers_grants_nothing(
     bench: Bench, network: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = getattr(bench.models, network)
+    if network == "detector":
+        stage = stage._finder
     part = stage._networks[0][0] if network == "pad" else stage._network
     real = part.run_batch
     monkeypatch.setattr(part, "run_batch", lambda batch: np.full_like(real(batch), np.nan))
