@@ -1,5 +1,6 @@
 # make run    the kiosk; without a configuration, its demonstration
 # make test   all checks: ruff, mypy, the layers, the tests
+# make torture [KILLS=1000]   kills kiosk and kiosk-door at random, and judges what the lock saw
 # make recipes-test    the training recipes in small; installs PyTorch, which nothing else needs
 # All make what they need in .venv first. PYTHON chooses the interpreter (3.11 to 3.13).
 
@@ -7,8 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGS ?=
+KILLS ?= 1000
 
-.PHONY: install run test check recipes-test clean
+.PHONY: install run test check torture recipes-test clean
 
 install: $(VENV)/.installed
 
@@ -25,6 +27,10 @@ check: $(VENV)/.tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+torture: $(VENV)/.tests-installed
+	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death revert
+	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death keep
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "make: Python 3.11 to 3.13 is needed, this is %d.%d: set PYTHON=python3.12, say" % sys.version_info[:2])'

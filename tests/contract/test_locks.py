@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import select
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -398,3 +399,54 @@ def test_gpio_without_its_library_says_what_to_install(monkeypatch: pytest.Monke
     cls = plugin("gpio")
     with pytest.raises(LockError, match="pip install 'gpiod"):
         cls(cls.Options.model_validate(GPIO))
+
+
+# What the unit runs when kiosk-door has stopped
+
+
+@pytest.mark.parametrize(
+    ("fail_mode", "active_high", "secured"),
+    [("secure", True, False), ("secure", False, True), ("safe", True, True), ("safe", False, False)],
+)
+def test_the_line_is_secured_without_the_door(
+    chip: Any, tmp_path: Path, fail_mode: str, active_high: bool, secured: bool
+) -> None:
+    from kiosk.locks import secure_line
+
+    path = tmp_path / "kiosk.toml"
+    path.write_text(
+        f'[lock]\nkind = "gpio"\nchip = "{chip.path}"\nline = 17\nactive_high = {str(active_high).lower()}\n'
+        f'fail_mode = "{fail_mode}"\n'
+    )
+    assert secure_line.main([str(path)]) == 0
+    assert (chip.high, chip.held) == ([secured], False)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "says"),
+    [
+        ("", 0, "no gpio lock"),
+        ('[lock]\nkind = "simulated"', 0, "no gpio lock"),
+        ('[lock]\nkind = "gpio"\nchip = "/dev/gpiochip0"\nline = 17\nfail_mode = "safe"', 2, "active_high"),
+        ('[lock]\nkind = "gpio"\nchip = "x"\nline = 17\nactive_high = true\nfail_mode = "open"', 2, "fail_mode"),
+        ('[lock]\nkind = "gpio"\nchip = "x"\nline = 17\nactive_high = true\nfail_mode = "safe"', 2, "No such file"),
+        ("[lock", 2, "line 1"),
+    ],
+)
+@pytest.mark.usefixtures("chip")
+def test_securing_without_the_door_guesses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, status: int, says: str
+) -> None:
+    from kiosk.locks import secure_line
+
+    path = tmp_path / "kiosk.toml"
+    path.write_text(text)
+    assert secure_line.main([str(path)]) == status
+    assert says in capsys.readouterr().err
+
+
+def test_securing_without_the_door_needs_gpiod_alone() -> None:
+    script = "import sys, kiosk.locks.secure_line, gpiod; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert {name for name in loaded if name.startswith("kiosk")} == {"kiosk", "kiosk.locks", "kiosk.locks.secure_line"}
+    assert "pydantic" not in loaded
