@@ -148,6 +148,57 @@ def test_bad_input_is_one_line_and_status_2(visitors: Path, kiosk: Command, what
     assert len(err) == 1
 
 
+@pytest.fixture
+def labelled(visitors: Path) -> Path:
+    """The visitors as if an aligned set had them: a folder stands for the shard, and all are held out."""
+    names = [p.relative_to(visitors / "deep").as_posix() for p in sorted(visitors.rglob("*.png"))]
+    rows = [f"deep,{n},utkface,,{20 + 5 * k},{k % 2},{k % 5},90,0.9" for k, n in enumerate(names)]
+    header = "shard,path,source,identity,age,gender,race,face_px,score"
+    (visitors / "aligned.csv").write_text("\n".join([header, *rows]))
+    once = [f"utkface,{n}" for n in names if n.endswith("_0001.png")]
+    (visitors / "heldout.csv").write_text("\n".join(["source,path", *once]))
+    (visitors / "twice.csv").write_text("\n".join(["source,path", *(f"utkface,{n}" for n in names)]))
+    return visitors
+
+
+def reference() -> list[object]:
+    """The shipped embedder as its own reference."""
+    entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
+    return ["--reference", default_folder() / entry.file, "--reference-input", "signed"]
+
+
+def test_fairness_end_to_end(labelled: Path, kiosk: Command) -> None:
+    """Four people are too few for any rate, and it says so."""
+    report = labelled / "report.json"
+    arguments = [labelled, *reference(), "--heldout", labelled / "heldout.csv", "--report", report]
+    status, out, _ = kiosk("evaluate", "fairness", *arguments)
+    assert status == 0
+    last = json.loads(out[-1])
+    assert last == json.loads(report.read_text())
+    assert (last["people"], last["pairs"], last["removed"], last["no_face"]) == (4, 6, 0, 0)
+    assert len(last["thresholds"]) == 2
+    for at in last["thresholds"]:
+        assert {g["attribute"] for g in at["groups"]} == {"age", "gender", "race"}
+        assert {g["within"]["fmr"] for g in at["groups"]} == {None}
+    assert any("too few" in line for line in out)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--heldout", "twice.csv"], "is --reference-input right"),
+        (["--heldout", "nowhere.csv"], "cannot be read"),
+        (["--heldout", "heldout.csv", "--reference", "nowhere.onnx"], "cannot be read"),
+    ],
+)
+def test_fairness_with_bad_input(labelled: Path, kiosk: Command, options: list[str], problem: str) -> None:
+    given = [labelled / o if "." in o else o for o in options]
+    status, out, err = kiosk("evaluate", "fairness", labelled, *reference(), *given)
+    assert (status, out) == (2, [])
+    assert len(err) == 1
+    assert problem in err[0]
+
+
 def test_pad_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
     root = tmp_path / "pad"
     for label in ("bona_fide", "attack"):
