@@ -90,3 +90,13 @@ def test_list_says_that_a_file_is_missing(folder: Path, kiosk: Command) -> None:
     assert "missing" in out[0]
     _, out, _ = kiosk("models", "list", "--folder", folder, "--json")
     assert json.loads(out[0])["bytes"] is None
+
+
+def test_the_configured_folder_is_the_one_that_is_verified(folder: Path, kiosk: Command, tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[models]\nfolder = "{folder}"\n')
+    (folder / Manifest(folder).entries[0].file).unlink()
+    status, _, err = kiosk("models", "verify", "--config", config)
+    assert status == 2
+    assert str(folder) in err[0]
+    assert "missing" in kiosk("models", "list", "--config", config)[1][0]

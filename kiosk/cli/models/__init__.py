@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import complain, emit, json_option
+from kiosk.cli.console import complain, config_option, emit, json_option, settings
 from kiosk.cli.models.install import install
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
@@ -17,7 +17,7 @@ from kiosk.vision.upstream import known
 folder_option = click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder with another manifest.toml.  [default: the networks that came with the program]",
+    help="Folder with a manifest.toml.  [default: the configured one, else that which came with the program]",
 )
 
 
@@ -31,10 +31,11 @@ models.add_command(install)
 
 @models.command("list")
 @folder_option
+@config_option
 @json_option
-def list_models(folder: Path | None, as_json: bool) -> None:
+def list_models(folder: Path | None, config_file: Path | None, as_json: bool) -> None:
     """Name, role, model_id, size, threshold and licence of each network."""
-    manifest = Manifest(folder or default_folder())
+    manifest = _manifest(folder, config_file)
     for entry in manifest.entries:
         threshold = entry.score_threshold if isinstance(entry, DetectorEntry) else entry.threshold
         size = _size(manifest, entry)
@@ -59,11 +60,12 @@ def list_models(folder: Path | None, as_json: bool) -> None:
 
 @models.command()
 @folder_option
+@config_option
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
+def verify(ctx: click.Context, folder: Path | None, config_file: Path | None, as_json: bool) -> None:
     """Check each network's sha256 and try it. Exit status 2 when one is bad."""
-    manifest = Manifest(folder or default_folder())
+    manifest = _manifest(folder, config_file)
     bad = False
     for entry in manifest.entries:
         try:
@@ -94,6 +96,11 @@ def list_upstream(as_json: bool) -> None:
         else:
             click.echo(f"{u.name}: {u.entry['role']}, {u.size / 1e6:.2f} MB, {licence}")
             click.echo(f"  {u.address}\n  sha256 {u.sha256}\n  published: {u.published}")
+
+
+def _manifest(folder: Path | None, config_file: Path | None) -> Manifest:
+    """Raises ConfigError and ModelError."""
+    return Manifest(folder or settings(config_file).models.folder or default_folder())
 
 
 def _size(manifest: Manifest, entry: Entry) -> int | None:
