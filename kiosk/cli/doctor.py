@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 
 from kiosk import build, config
+from kiosk.cli import doctor_door
 from kiosk.cli.console import config_option, emit, json_option
 from kiosk.config import Config
 from kiosk.domain.errors import KioskError
 from kiosk.domain.matching import enrol_again
 from kiosk.gui.app import display_available, missing_packages
-from kiosk.service.door_client import DoorClient
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
@@ -70,7 +70,7 @@ def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
     yield from _other_models(settings, home)
     if found is not None:
         yield _check("camera", lambda: _camera(settings))
-        yield _check("door", lambda: _door(settings))
+        yield from _door(settings)
     yield _window()
     yield from _machine()
 
@@ -139,10 +139,12 @@ def _camera(settings: Config) -> str:
     return f"{settings.camera.kind}: {width} x {height}"
 
 
-def _door(settings: Config) -> str:
-    with DoorClient(settings.door.socket) as client:
-        status = client.status(timeout=2.0)
-    return f"{status.state.value}" + (", the lock is simulated" if status.simulated else "")
+def _door(settings: Config) -> Iterator[Finding]:
+    try:
+        for level, message in doctor_door.remarks(settings):
+            yield Finding("door", level, message)
+    except KioskError as error:
+        yield Finding("door", "bad", str(error))
 
 
 def _window() -> Finding:

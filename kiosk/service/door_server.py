@@ -138,9 +138,12 @@ class DoorServer:
         """Tells what has happened since the last time, and the lock's state to whoever watches it."""
         for news in self._machine.take_news():
             self._tell(news)
-            level = "warning" if news.kind in ALARMS else "info"
-            fault = self._machine.fault if news.kind is DoorEventKind.FAULT else ""
-            log(level, news.kind.value, grant=news.grant_id, reason=news.reason or None, error=fault or None)
+            if news.kind not in {DoorEventKind.STARTED, DoorEventKind.STOPPED}:
+                fields = {"grant": news.grant_id, "reason": news.reason}
+                if news.kind is DoorEventKind.FAULT:
+                    fields["error"] = self._machine.fault
+                level = "warning" if news.kind in ALARMS else "info"
+                log(level, news.kind.value, **{key: value for key, value in fields.items() if value})
         while (state := self._machine.state) is not self._told:
             self._told = state
             for client in list(self._watching.values()):

@@ -1,0 +1,73 @@
+"""`kiosk doctor`, the door: is it well, and what does this board do with its line when nobody holds it?
+
+What the boards' drivers do is told in deploy/door.md with where it is written; this only looks which of it is so here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kiosk.config import Config
+from kiosk.domain.types import DoorMode, DoorState
+from kiosk.service.door_client import DoorClient
+
+ROOT = Path("/")
+PERSIST = ("pinctrl_bcm2835", "pinctrl_rp1")
+"""Kernel modules whose parameter persist_gpio_outputs says what becomes of a level."""
+BOOT_CONFIGS = ("boot/firmware/config.txt", "boot/config.txt")
+
+Remark = tuple[str, str]
+"""Level (ok, note, bad) and message."""
+
+
+def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
+    """All that can be said. Raises DoorError when the door cannot be reached."""
+    with DoorClient(settings.door.socket) as client:
+        status = client.status(timeout=2.0)
+    words = [status.state.value, "the lock is simulated" if status.simulated else "", *status.faults]
+    well = status.state in {DoorState.SECURED, DoorState.RELEASED} and not status.faults
+    yield ("ok" if well else "bad"), ", ".join(word for word in words if word)
+    if status.mode is DoorMode.LOCKDOWN:
+        yield "note", "lockdown: nobody is let in before `kiosk door lockdown --end`"
+    lock = settings.lock.options() if settings.lock is not None and settings.lock.kind == "gpio" else None
+    if lock is not None:
+        if "contact" not in lock:
+            yield "note", "no [lock.contact]: whether the door is forced or held open cannot be told"
+        yield from _line(lock, root)
+
+
+def _line(lock: dict[str, Any], root: Path) -> Iterator[Remark]:
+    """What becomes of the line without an owner, and before it has its first."""
+    high = (lock.get("fail_mode") == "safe") == bool(lock.get("active_high"))
+    level, pull = ("high", "up") if high else ("low", "down")
+    kept = _kept(root)
+    if kept is None:
+        yield "note", f"what the kernel does with the line when kiosk-door dies is not known here: measure it ({level})"
+    elif kept:
+        yield "note", "the kernel keeps the line's level when kiosk-door dies: the unit's ExecStopPost secures it"
+    else:
+        yield "ok", f"the line is given back when kiosk-door dies: its pull must be {pull}, the secured level"
+    config = next((root / name for name in BOOT_CONFIGS if (root / name).is_file()), None)
+    line = lock.get("line")
+    number = int(line[4:]) if isinstance(line, str) and re.fullmatch(r"GPIO\d+", line) else line
+    if config is None or not isinstance(number, int):
+        return
+    wanted = f"gpio={number}=op,d{level[0]}"
+    if wanted in config.read_text(encoding="utf-8", errors="replace").split():
+        yield "ok", f"{config}: {wanted}"
+    else:
+        yield "note", f"{config} does not set the line before the kernel starts: add {wanted}"
+
+
+def _kept(root: Path) -> bool | None:
+    """Whether a line keeps its level without an owner, where a driver says so."""
+    for module in PERSIST:
+        parameter = root / "sys/module" / module / "parameters/persist_gpio_outputs"
+        try:
+            return parameter.read_text(encoding="ascii").strip() in {"Y", "1"}
+        except OSError:
+            continue
+    return None

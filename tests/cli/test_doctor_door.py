@@ -1,0 +1,95 @@
+"""What `kiosk doctor` says of the door: of the board by its files, of the door by asking it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from kiosk.cli import doctor_door
+from kiosk.config import Config, DoorConfig, LockConfig
+from kiosk.domain.errors import DoorError
+from kiosk.domain.types import DoorMode, DoorState, DoorStatus
+
+GPIO = {"chip": "/dev/gpiochip0", "line": 17, "active_high": True, "fail_mode": "secure"}
+
+
+class Client:
+    """A door that answers with `status`."""
+
+    status_now = DoorStatus(DoorState.SECURED, False, 0.0)
+
+    def __init__(self, _path: Path) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def status(self, timeout: float) -> DoorStatus:
+        return self.status_now
+
+
+def said(monkeypatch: pytest.MonkeyPatch, root: Path, status: DoorStatus | None = None, **lock: object) -> list[str]:
+    monkeypatch.setattr(doctor_door, "DoorClient", Client)
+    monkeypatch.setattr(Client, "status_now", status or DoorStatus(DoorState.SECURED, False, 0.0))
+    settings = Config(lock=LockConfig.model_validate({"kind": "gpio", **GPIO, "contact": {}, **lock}))
+    return [f"{level} {message}" for level, message in doctor_door.remarks(settings, root)]
+
+
+def board(root: Path, module: str, keeps: str, config: str) -> None:
+    parameters = root / "sys/module" / module / "parameters"
+    parameters.mkdir(parents=True)
+    (parameters / "persist_gpio_outputs").write_text(keeps + "\n")
+    (root / "boot/firmware").mkdir(parents=True)
+    (root / "boot/firmware/config.txt").write_text(config)
+
+
+@pytest.mark.parametrize("module", doctor_door.PERSIST)
+def test_a_board_that_keeps_the_level(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str) -> None:
+    board(tmp_path, module, "Y", "dtparam=audio=on\ngpio=17=op,dl\n")
+    state, line, boot = said(monkeypatch, tmp_path)
+    assert state == "ok secured"
+    assert line.startswith("note the kernel keeps the line's level")
+    assert boot.startswith("ok ")
+
+
+@pytest.mark.parametrize(
+    ("lock", "pull"),
+    [
+        ({}, "down"),
+        ({"active_high": False}, "up"),
+        ({"fail_mode": "safe"}, "up"),
+        ({"fail_mode": "safe", "active_high": False}, "down"),
+    ],
+)
+def test_a_board_that_gives_the_line_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lock: dict[str, object], pull: str
+) -> None:
+    board(tmp_path, "pinctrl_bcm2835", "N", "")
+    _, line, boot = said(monkeypatch, tmp_path, line="GPIO17", **lock)
+    assert f"its pull must be {pull}" in line
+    assert boot.endswith(f"add gpio=17=op,d{'h' if pull == 'up' else 'l'}")
+
+
+def test_a_board_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _, line = said(monkeypatch, tmp_path)
+    assert line.startswith("note")
+    assert "measure" in line
+
+
+def test_the_doors_own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fault = DoorStatus(DoorState.SECURED, False, 0.0, faults=("contact_chatter",), mode=DoorMode.LOCKDOWN)
+    state, lockdown, *_ = said(monkeypatch, tmp_path, fault)
+    assert state == "bad secured, contact_chatter"
+    assert lockdown.startswith("note lockdown")
+
+
+def test_a_door_without_a_contact_or_without_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = Config(door=DoorConfig(socket=tmp_path / "none"))
+    with pytest.raises(DoorError):
+        list(doctor_door.remarks(nowhere, tmp_path))
+    monkeypatch.setattr(doctor_door, "DoorClient", Client)
+    bare = Config(lock=LockConfig.model_validate({"kind": "gpio", **GPIO}))
+    assert any("no [lock.contact]" in message for _, message in doctor_door.remarks(bare, tmp_path))
