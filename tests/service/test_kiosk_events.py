@@ -1,0 +1,168 @@
+"""The kiosk's event socket: what is told, to whom, and that the kiosk never waits for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.events import Decided, DoorChanged, Faulted, Recovered, Waiting
+from kiosk.domain.notices import KioskEvent, KioskEventKind
+from kiosk.domain.types import Comparison, Decision, DoorState, Evidence, Outcome, Quality, Reason
+from kiosk.service.door_protocol import MAX_PACKET
+from kiosk.service.kiosk_events import Announcer, KioskEventStream
+
+PATIENCE = 60.0
+EVIDENCE = Evidence(
+    7, 1.0, datetime(2026, 3, 1, 7, 30, tzinfo=UTC), 3, Comparison("s1", 0.8125, 0.5, "m"), Quality(0.9375), 0.96875
+)
+GRANTED = Decided(Decision("g1", Outcome.GRANTED, Reason.MATCHED, "s1", EVIDENCE))
+REFUSED = Decided(Decision("g2", Outcome.REFUSED, Reason.NOT_ENROLLED, None, EVIDENCE))
+ME = frozenset({os.getuid()})
+
+
+@pytest.fixture
+def announce(tmp_path: Path) -> Iterator[Callable[..., Announcer]]:
+    announcers: list[Announcer] = []
+
+    def start(users: frozenset[int] = ME, **keys: object) -> Announcer:
+        announcers.append(Announcer(tmp_path / "kiosk.sock", "main", users, **keys))  # type: ignore[arg-type]
+        announcers[-1].start()
+        return announcers[-1]
+
+    yield start
+    for announcer in announcers:
+        announcer.stop()
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Iterator[KioskEventStream]:
+    made = KioskEventStream(tmp_path / "kiosk.sock")
+    yield made
+    made.close()
+
+
+def taken(stream: KioskEventStream, count: int) -> list[KioskEvent]:
+    """The next so many events, each acknowledged."""
+    events: list[KioskEvent] = []
+    until = time.monotonic() + PATIENCE
+    while len(events) < count and time.monotonic() < until:
+        event = stream.next(1.0)
+        if event is not None:
+            stream.acknowledge(event)
+            events.append(event)
+    assert len(events) == count
+    return events
+
+
+def test_decisions_and_faults_are_told_in_order(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    announcer = announce()
+    for event in (GRANTED, Waiting(1), REFUSED, DoorChanged(DoorState.SECURED)):
+        announcer.publish(event)
+    announcer.publish(Faulted(Reason.CAMERA_UNAVAILABLE, "no picture from /dev/video0"))
+    announcer.publish(Recovered(Reason.CAMERA_UNAVAILABLE))
+    events = taken(stream, 5)
+    assert [(e.kind.value, e.reason) for e in events] == [
+        ("started", ""),
+        ("granted", "matched"),
+        ("refused", "not_enrolled"),
+        ("fault", "camera_unavailable"),
+        ("recovered", "camera_unavailable"),
+    ]
+    assert [e.sequence for e in events] == [1, 2, 3, 4, 5]
+    assert (events[1].grant_id, events[1].subject_id, events[1].name) == ("g1", "s1", None)
+    assert len({e.id for e in events}) == 5
+    assert len({e.run for e in events}) == 1
+
+
+def test_no_score_goes_over_the_socket(announce: Callable[..., Announcer], tmp_path: Path) -> None:
+    announce().publish(GRANTED)
+    told = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as raw:
+        raw.settimeout(PATIENCE)
+        raw.connect(str(tmp_path / "kiosk.sock"))
+        for _ in range(2):
+            told.append(raw.recv(MAX_PACKET))
+            raw.send(json.dumps({"type": "acknowledge", "id": json.loads(told[-1])["id"]}).encode())
+    for number in ("0.8125", "0.9375", "0.96875", "model"):
+        assert number not in told[1].decode()
+
+
+def test_names_only_where_they_are_wanted(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    announce(name_of=lambda subject: f"name of {subject}" * 50).publish(GRANTED)
+    _, granted = taken(stream, 2)
+    assert granted.name is not None
+    assert granted.name.startswith("name of s1")
+    assert len(granted.name) == 200
+
+
+def test_what_was_not_acknowledged_comes_again(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    announce().publish(GRANTED)
+    taken(stream, 1)
+    first = None
+    while first is None:
+        first = stream.next(1.0)
+    stream.close()
+    assert taken(stream, 1) == [first]
+
+
+def test_nobody_listens_and_the_oldest_go(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    announcer = announce(backlog=10)
+    for _ in range(100):
+        announcer.publish(REFUSED)
+    events = taken(stream, 10)
+    assert [e.sequence for e in events] == list(range(92, 102)), "a gap tells how many were lost"
+
+
+def test_a_subscriber_that_is_stuck_delays_nobody(announce: Callable[..., Announcer], tmp_path: Path) -> None:
+    announcer = announce()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stuck:
+        stuck.connect(str(tmp_path / "kiosk.sock"))
+        begin = time.process_time(), time.monotonic()
+        for _ in range(2000):
+            announcer.publish(GRANTED)
+        assert time.process_time() - begin[0] < 2.0, "a millisecond each at the most"
+        assert time.monotonic() - begin[1] < PATIENCE
+
+
+def test_a_subscriber_that_talks_nonsense_is_dropped(
+    announce: Callable[..., Announcer], stream: KioskEventStream, tmp_path: Path
+) -> None:
+    announce().publish(GRANTED)
+    for answer in (b"nonsense", b'{"type":"acknowledge","id":"other"}', b'{"type":"release"}'):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as bad:
+            bad.settimeout(PATIENCE)
+            bad.connect(str(tmp_path / "kiosk.sock"))
+            assert b"started" in bad.recv(MAX_PACKET)
+            bad.send(answer)
+            assert bad.recv(MAX_PACKET) == b""
+    assert [e.kind for e in taken(stream, 2)] == [KioskEventKind.STARTED, KioskEventKind.GRANTED]
+
+
+def test_other_users_are_turned_away(announce: Callable[..., Announcer], tmp_path: Path) -> None:
+    announce(users=frozenset({4321}))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stranger:
+        stranger.settimeout(PATIENCE)
+        stranger.connect(str(tmp_path / "kiosk.sock"))
+        assert stranger.recv(MAX_PACKET) == b""
+
+
+def test_stopping_tells_who_listens(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    announcer = announce()
+    taken(stream, 1)
+    announcer.stop(timeout=0.0)
+    assert taken(stream, 1)[0].kind is KioskEventKind.STOPPED
+
+
+def test_a_socket_that_cannot_be_made_stops_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    announcer = Announcer(tmp_path / "none" / "kiosk.sock", "main", ME)
+    announcer.start()
+    announcer.publish(GRANTED)
+    announcer.stop(PATIENCE)
+    assert "events_unavailable" in capfd.readouterr().err
