@@ -16,57 +16,31 @@ Needs torch onnx onnxruntime opencv-python-headless numpy tqdm.
 from __future__ import annotations
 
 import argparse
-import copy
 import os
-import sys
-import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import torch
 from detector_measure import Found, Network, measure, suppress, teacher_agreement
-from detector_net import Detector, Runtime, Teacher, decode, session
+from detector_net import Detector, Runtime, Teacher, decode
 from detector_refit import refit
 from detector_scenes import Image, Picture, Scenes, load_aligned, load_frames, pad_to_32
+from loop import Loop, Phases, export, relative_errors, trained
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 # height, width, pictures a step of phase 2 (a third of them in phase 1: a picture gives thousands of positions)
 SIZES = ((256, 256, 3), (192, 256, 4), (320, 320, 2), (160, 160, 8), (384, 320, 2), (256, 320, 3))
+RATES = (5e-3, 1.5e-4)  # of phase 1 and of phase 2
 
 
 @dataclass(frozen=True)
 class Plan:
-    blockwise: int  # steps of phase 1; batch norm's statistics stand still in its second half and in phase 2
-    endtoend: int  # steps of phase 2
-    rate_blockwise: float
-    rate_endtoend: float
+    phases: Phases  # batch norm's statistics stand still in the second half of phase 1 and in phase 2
     share: float  # of the pictures
     solving: int  # scenes for solving the stuck channels
-
-
-def rate(step: int, plan: Plan) -> float:
-    """Cosine to a hundredth in each phase, after a short warm-up."""
-    if step < plan.blockwise:
-        at, steps, top = step, plan.blockwise, plan.rate_blockwise
-    else:
-        at, steps, top = step - plan.blockwise, plan.endtoend, plan.rate_endtoend
-    warm = min(1.0, (at + 1) / 100)
-    return top * warm * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * at / steps))))
-
-
-def relative_errors(got: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
-    """Of each block: the squared error, each channel relative to its variance (or a tenth of the mean variance)."""
-    losses = []
-    for y, t in zip(got, wanted, strict=True):
-        variance = t.var(dim=(0, 2, 3), keepdim=True)
-        losses.append(((y - t) ** 2 / variance.clamp_min(0.1 * float(variance.mean()) + 1e-6)).mean())
-    return losses
 
 
 def endtoend_loss(maps: list[Tensor], targets: list[Tensor]) -> tuple[Tensor, list[float]]:
@@ -118,34 +92,19 @@ def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int) -> 
     check = load_frames(faces, work, TorchNetwork(teacher), validation=True, share=min(plan.share, 0.25))
     scenes = Scenes(pictures, load_aligned(faces, plan.share / 12))
     torch.manual_seed(0)
-    net = Detector().to(memory_format=torch.channels_last)
-    average = copy.deepcopy(net)
-    weights = [p for p in net.parameters() if p.ndim > 1]
-    others = [p for p in net.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW([{"params": weights, "weight_decay": 1e-4}, {"params": others, "weight_decay": 0.0}])
-    start, checkpoint = 0, work / "detector.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        start = state["step"]
-        net.load_state_dict(state["net"])
-        average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-    steps = plan.blockwise + plan.endtoend
-    mean: np.ndarray | None = None
-    bar = tqdm(range(start, steps), initial=start, total=steps, mininterval=10, unit="step", disable=None)
-    for step in bar:
-        first = step < plan.blockwise
-        if step == plan.blockwise:
-            mean = None
-            optimiser.state.clear()
-            fresh = torch.from_numpy(scenes.batch(steps, plan.solving, 384, 384))
-            bar.write(f"{refit(net, *teacher(fresh, features_from=0))} channels solved")
-            average.load_state_dict(net.state_dict())
+    phases = plan.phases
+    loop = Loop(Detector(), phases, work / "detector.pt", every=every, decay=0.998, window=50)
+    net = loop.net
+    for step in loop:
+        first = step < phases.blockwise
+        if step == phases.blockwise:
+            loop.begin_phase()
+            fresh = torch.from_numpy(scenes.batch(phases.steps, plan.solving, 384, 384))
+            loop.write(f"{refit(net, *teacher(fresh, features_from=0))} channels solved")
+            loop.average.load_state_dict(net.state_dict())
         net.train()
-        if step >= plan.blockwise // 2:
+        if step >= phases.blockwise // 2:
             freeze_statistics(net)
-        for group in optimiser.param_groups:
-            group["lr"] = rate(step, plan)
         height, width, count = SIZES[step % len(SIZES)]
         count = max(1, count // 3) if first else count
         x = torch.from_numpy(scenes.batch(step, count, height, width))
@@ -161,31 +120,9 @@ def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int) -> 
             loss, parts = endtoend_loss(got_maps, maps)
             loss = loss + torch.stack(errors).sum()
             parts += [v.item() for v in errors[3:]]
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 10.0 if first else 5.0)
-        optimiser.step()
-        later = step - plan.blockwise
-        decay = 0.9 if first else min(0.998, (later + 10) / (later + 60))
-        with torch.no_grad():
-            for a, b in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
-                if a.dtype.is_floating_point:
-                    a.lerp_(b, 1 - decay)
-                else:
-                    a.copy_(b)
-        now = np.array(parts)
-        mean = now if mean is None else 0.98 * mean + 0.02 * now
-        if (step + 1) % every == 0 or step + 1 == steps:
-            save(checkpoint, step + 1, net=net, average=average, optimiser=optimiser)
-            bar.write(f"{step + 1} {time.strftime('%H:%M:%S')} {np.round(mean, 4).tolist()}")
-            bar.write("  " + validate(average, check, teacher))
-            sys.stdout.flush()
-    return average
-
-
-def save(path: Path, step: int, **parts: nn.Module | torch.optim.Optimizer) -> None:
-    torch.save({"step": step} | {name: part.state_dict() for name, part in parts.items()}, path.with_suffix(".new"))
-    path.with_suffix(".new").replace(path)
+        if loop.learn(step, loss, parts):
+            loop.write("  " + validate(loop.average, check, teacher))
+    return loop.average
 
 
 def validate(net: Detector, pictures: list[Picture], teacher: Teacher) -> str:
@@ -194,38 +131,13 @@ def validate(net: Detector, pictures: list[Picture], teacher: Teacher) -> str:
     return str(teacher_agreement(student, TorchNetwork(teacher), [p.image for p in pictures], 0.7))
 
 
-def export(net: Detector, path: Path) -> None:
+def write(net: Detector, path: Path) -> None:
     """One input (1, 3, height, width), one output (1, rows, 15); checked against torch at three sizes."""
-    runtime = Runtime(net).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own notice of its age
-        torch.onnx.export(
-            runtime, (torch.zeros(1, 3, 256, 320),), str(path), dynamo=False, opset_version=17, input_names=["input"],
-            output_names=["faces"], dynamic_axes={"input": {2: "height", 3: "width"}, "faces": {1: "rows"}},
-        )  # fmt: skip
-    model = onnx.load(path)
-    for node in model.graph.node:
-        node.doc_string = ""
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
-    run = session(model)
-    for height, width in ((256, 320), (480, 640), (96, 64)):
-        x = torch.rand(1, 3, height, width) * 255
-        with torch.no_grad():
-            wanted = decode(net.eval()(x)[1]).numpy()
-        got = run.run(None, {"input": x.numpy()})[0]
-        if got.shape != wanted.shape or not np.allclose(got, wanted, rtol=1e-3, atol=2e-2):
-            sys.exit(f"the exported network differs from torch at {height} x {width}: {np.abs(got - wanted).max()}")
-    parameters = sum(v.numel() for v in runtime.parameters())
-    print(f"{path.name}: {parameters} parameters, {path.stat().st_size} bytes, the same as torch at three sizes")
-
-
-def trained(work: Path) -> Detector:
-    if not (work / "detector.pt").exists():
-        sys.exit(f"no checkpoint in {work}: run the step train first")
-    net = Detector()
-    net.load_state_dict(torch.load(work / "detector.pt")["average"])
-    return net
+    axes = {"input": {2: "height", 3: "width"}, "faces": {1: "rows"}}
+    inputs = [torch.rand(1, 3, height, width) * 255 for height, width in ((256, 320), (480, 640), (96, 64))]
+    with torch.no_grad():
+        cases = [(x, decode(net.eval()(x)[1])) for x in inputs]
+    export(Runtime(net).eval(), path, "faces", axes, cases)
 
 
 def main() -> None:
@@ -254,14 +166,14 @@ def main() -> None:
     faces = a.shared / "faces"
     if a.smoke:
         (work / "detector.pt").unlink(missing_ok=True)
-        plan = Plan(blockwise=40, endtoend=40, rate_blockwise=5e-3, rate_endtoend=1.5e-4, share=0.02, solving=2)
-        export(train(plan, faces, Teacher(reference), work, every=40), work / "smoke.onnx")
+        plan = Plan(Phases(40, 40, *RATES, warm_up=100), share=0.02, solving=2)
+        write(train(plan, faces, Teacher(reference), work, every=40), work / "smoke.onnx")
         measure(work / "smoke.onnx", reference, a.shared, work, teacher=TorchNetwork(Teacher(reference)), share=0.05)
     elif a.step == "train":
-        plan = Plan(a.blockwise, a.endtoend, rate_blockwise=5e-3, rate_endtoend=1.5e-4, share=1.0, solving=16)
+        plan = Plan(Phases(a.blockwise, a.endtoend, *RATES, warm_up=100), share=1.0, solving=16)
         train(plan, faces, Teacher(reference), work, every=500)
     elif a.step == "export":
-        export(trained(work), a.file)
+        write(trained(Detector(), work / "detector.pt"), a.file)
     else:
         measure(a.file, reference, a.shared, work, teacher=TorchNetwork(Teacher(reference)), share=1.0)
 

@@ -16,58 +16,26 @@ Needs torch onnx onnxruntime opencv-python-headless numpy tqdm pydantic.
 from __future__ import annotations
 
 import argparse
-import copy
 import os
-import sys
-import time
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import torch
-from detector_net import session
+from loop import Loop, Phases, export, relative_errors, trained
 from pad_crops import Batches, Groups, load_training
 from pad_measure import measure
 from pad_net import Pad, Teacher, runtime
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
 TEACHERS = {"pad-2.7": "fasnet_2_7.onnx", "pad-4.0": "fasnet_4_0.onnx"}
 CONTEXT = {"pad-2.7": 2.7, "pad-4.0": 4.0}
 STILL = 3  # pieces that phase 2 leaves as phase 1 made them: at half the picture's size they cost most, and fit best
 
 
-@dataclass(frozen=True)
-class Plan:
-    blockwise: int  # steps of phase 1
-    endtoend: int  # steps of phase 2; batch norm's statistics stand still
-    rate_blockwise: float = 1e-2
-    rate_endtoend: float = 5e-4
-    count_blockwise: int = 16  # pictures a step
-    count_endtoend: int = 24
-
-
-def rate(step: int, plan: Plan) -> float:
-    """Cosine to a hundredth in each phase, after a short warm-up."""
-    if step < plan.blockwise:
-        at, steps, top = step, plan.blockwise, plan.rate_blockwise
-    else:
-        at, steps, top = step - plan.blockwise, plan.endtoend, plan.rate_endtoend
-    warm = min(1.0, (at + 1) / 30)
-    return top * warm * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * at / steps))))
-
-
-def relative_errors(got: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
-    """Of each piece: the squared error, each channel relative to its variance (or a tenth of the mean variance)."""
-    losses = []
-    for y, t in zip(got, wanted, strict=True):
-        variance = t.var(dim=[d for d in range(t.ndim) if d != 1], keepdim=True)
-        losses.append(((y - t) ** 2 / variance.clamp_min(0.1 * float(variance.mean()) + 1e-6)).mean())
-    return losses
+RATES = (1e-2, 5e-4)  # of phase 1 and of phase 2, in which batch norm's statistics stand still
+COUNTS = (16, 24)  # pictures a step
 
 
 def blockwise(net: Pad, x: Tensor, given: list[Tensor], wanted: list[Tensor]) -> list[Tensor]:
@@ -101,41 +69,25 @@ def score_loss(logits: Tensor, teacher: Tensor, label: Tensor) -> tuple[Tensor, 
     return taught + told, [taught.item(), told.item(), wrong.float().mean().item()]
 
 
-def train(name: str, plan: Plan, groups: Groups, teacher: Teacher, work: Path, every: int) -> Pad:
+def train(name: str, phases: Phases, groups: Groups, teacher: Teacher, work: Path, every: int) -> Pad:
     batches = Batches(groups, CONTEXT[name])
     torch.manual_seed(0)
-    net = Pad(teacher.shape).to(memory_format=torch.channels_last)
-    average = copy.deepcopy(net)
-    weights = [p for p in net.parameters() if p.ndim > 1]
-    others = [p for p in net.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW([{"params": weights, "weight_decay": 1e-4}, {"params": others, "weight_decay": 0.0}])
-    start, checkpoint = 0, work / f"{name}.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        start = state["step"]
-        net.load_state_dict(state["net"])
-        average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-    steps = plan.blockwise + plan.endtoend
-    mean: np.ndarray | None = None
-    bar = tqdm(range(start, steps), initial=start, total=steps, desc=name, mininterval=10, unit="step", disable=None)
-    for step in bar:
-        first = step < plan.blockwise
-        if step == plan.blockwise:
-            mean = None
-            optimiser.state.clear()
-            net.load_state_dict(average.state_dict())
-        net.train(step < plan.blockwise * 0.9)
+    loop = Loop(Pad(teacher.shape), phases, work / f"{name}.pt", every=every, decay=0.99, window=25)
+    net = loop.net
+    for step in loop:
+        first = step < phases.blockwise
+        if step == phases.blockwise:
+            loop.begin_phase()
+            net.load_state_dict(loop.average.state_dict())
+        net.train(step < phases.blockwise * 0.9)
         for piece in net.pieces()[:STILL]:
             piece.requires_grad_(first)
-        for group in optimiser.param_groups:
-            group["lr"] = rate(step, plan)
-        pixels, labels = batches.batch(step, plan.count_blockwise if first else plan.count_endtoend)
+        pixels, labels = batches.batch(step, COUNTS[0 if first else 1])
         x = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         given, wanted = teacher(np.ascontiguousarray(pixels))
         if step == 0:
             start_at(net, wanted)
-            average.load_state_dict(net.state_dict())
+            loop.average.load_state_dict(net.state_dict())
         if first:
             errors = blockwise(net, x, given, wanted)
             loss, parts = torch.stack(errors).sum(), [v.item() for v in errors]
@@ -145,64 +97,16 @@ def train(name: str, plan: Plan, groups: Groups, teacher: Teacher, work: Path, e
             loss, parts = score_loss(out[-1], wanted[-1], torch.from_numpy(labels))
             loss = loss + 0.1 * torch.stack(errors).mean()
             parts += [v.item() for v in errors]
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 10.0 if first else 5.0)
-        optimiser.step()
-        later = step - plan.blockwise
-        decay = 0.9 if first else min(0.99, (later + 5) / (later + 30))
-        with torch.no_grad():
-            for a, b in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
-                if a.dtype.is_floating_point:
-                    a.lerp_(b, 1 - decay)
-                else:
-                    a.copy_(b)
-        now = np.array(parts)
-        mean = now if mean is None else 0.95 * mean + 0.05 * now
-        if (step + 1) % every == 0 or step + 1 == steps:
-            save(checkpoint, step + 1, net=net, average=average, optimiser=optimiser)
-            bar.write(f"{name} {step + 1} {time.strftime('%H:%M:%S')} {np.round(mean, 3).tolist()}")
-            sys.stdout.flush()
-    return average
+        loop.learn(step, loss, parts)
+    return loop.average
 
 
-def save(path: Path, step: int, **parts: nn.Module | torch.optim.Optimizer) -> None:
-    torch.save({"step": step} | {name: part.state_dict() for name, part in parts.items()}, path.with_suffix(".new"))
-    path.with_suffix(".new").replace(path)
-
-
-def export(net: Pad, teacher: Teacher, path: Path) -> None:
+def write(net: Pad, teacher: Teacher, path: Path) -> None:
     """Input "input" (batch, 3, 80, 80), output "logits" (batch, 3); checked against torch at three batch sizes."""
-    bare = runtime(net, teacher.shape)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own notice of its age
-        torch.onnx.export(
-            bare, (torch.zeros(1, 3, 80, 80),), str(path), dynamo=False, opset_version=17, input_names=["input"],
-            output_names=["logits"], dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}},
-        )  # fmt: skip
-    model = onnx.load(path)
-    for node in model.graph.node:
-        node.doc_string = ""
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
-    run = session(model)
-    for count in (1, 2, 5):
-        x = torch.rand(count, 3, 80, 80) * 255
-        with torch.no_grad():
-            wanted = net.eval()(x)[-1].numpy()
-        got = run.run(None, {"input": x.numpy()})[0]
-        if got.shape != wanted.shape or not np.allclose(got, wanted, rtol=1e-3, atol=2e-2):
-            sys.exit(f"the exported network differs from torch for {count} pictures: {np.abs(got - wanted).max()}")
-    parameters = sum(v.numel() for v in bare.parameters())
-    print(f"{path.name}: {parameters} parameters, {path.stat().st_size} bytes, the same as torch at three batch sizes")
-
-
-def trained(name: str, teacher: Teacher, work: Path) -> Pad:
-    if not (work / f"{name}.pt").exists():
-        sys.exit(f"no checkpoint {name}.pt in {work}: run the step train first")
-    net = Pad(teacher.shape)
-    net.load_state_dict(torch.load(work / f"{name}.pt")["average"])
-    return net
+    inputs = [torch.rand(count, 3, 80, 80) * 255 for count in (1, 2, 5)]
+    with torch.no_grad():
+        cases = [(x, net.eval()(x)[-1]) for x in inputs]
+    export(runtime(net, teacher.shape), path, "logits", {"input": {0: "batch"}, "logits": {0: "batch"}}, cases)
 
 
 def main() -> None:
@@ -240,16 +144,18 @@ def main() -> None:
         for name in TEACHERS:
             (work / f"{name}.pt").unlink(missing_ok=True)
             teacher = Teacher(teachers[name])
-            export(train(name, Plan(5, 5), groups, teacher, work, every=5), teacher, work / f"{name}.onnx")
+            net = train(name, Phases(5, 5, *RATES, warm_up=30), groups, teacher, work, every=5)
+            write(net, teacher, work / f"{name}.onnx")
         measure(work, teachers, a.shared, every=100, share=0.1)
     elif a.step == "train":
         groups = load_training(a.shared / "faces", reference, work, share=1.0)
         for name in wanted:
-            train(name, Plan(a.blockwise, a.endtoend), groups, Teacher(teachers[name]), work, every=50)
+            phases = Phases(a.blockwise, a.endtoend, *RATES, warm_up=30)
+            train(name, phases, groups, Teacher(teachers[name]), work, every=50)
     elif a.step == "export":
         for name in wanted:
             teacher = Teacher(teachers[name])
-            export(trained(name, teacher, work), teacher, a.folder / f"{name}.onnx")
+            write(trained(Pad(teacher.shape), work / f"{name}.pt"), teacher, a.folder / f"{name}.onnx")
     else:
         measure(a.folder, teachers, a.shared, every=a.every, share=1.0)
 
