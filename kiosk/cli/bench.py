@@ -14,6 +14,7 @@ from kiosk.cli.console import Row, config_option, emit, json_option, settings
 from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
 from kiosk.evaluation import bench as timing
+from kiosk.evaluation import door as door_timing
 from kiosk.evaluation.bench import Contest, Times, Timing
 from kiosk.vision.models import load
 
@@ -26,14 +27,22 @@ from kiosk.vision.models import load
     type=click.Path(path_type=Path),
     help="A clip or a folder of pictures instead of the demonstration's scene.",
 )
+@click.option(
+    "--door", is_flag=True, help="Time kiosk-door instead: its start, its memory, from a decision to the relay."
+)
 @config_option
 @json_option
-def bench(against: Path | None, wanted: int, source: Path | None, config_file: Path | None, as_json: bool) -> None:
+def bench(
+    against: Path | None, wanted: int, source: Path | None, door: bool, config_file: Path | None, as_json: bool
+) -> None:
     """Time the way of a 640x480 frame to a decision.
 
     Counted are frames that pass every stage, searched among 1,000 references. The start to the first decision is that
     of this process, with Python's own start. The last line is one JSON object.
     """
+    if door:
+        _door(wanted, as_json)
+        return
     config = settings(config_file)
     if against and not against.is_file():
         raise ModelError(f"{against}: there is no such file")
@@ -43,6 +52,23 @@ def bench(against: Path | None, wanted: int, source: Path | None, config_file: P
     if not as_json:
         _print(taken, contest, config.models.threads)
     emit(_row(taken, contest, against))
+
+
+def _door(grants: int, as_json: bool) -> None:
+    taken = door_timing.measure(grants)
+    if not as_json:
+        click.echo(f"{taken.start_to_secured:.2f} s from the start of kiosk-door to the lock's safe level")
+        click.echo(f"{taken.start_to_ready:.2f} s to its first answer, {taken.rss_mb:.0f} MiB of memory")
+        click.echo(f"{taken.relay_p50:.2f} ms (p50), {taken.relay_p99:.2f} ms (p99) from the record to the relay")
+    emit(
+        {
+            "start_to_secured_s": round(taken.start_to_secured, 3),
+            "start_to_ready_s": round(taken.start_to_ready, 3),
+            "rss_mb": round(taken.rss_mb, 1),
+            "record_to_relay": {"p50_ms": round(taken.relay_p50, 3), "p99_ms": round(taken.relay_p99, 3)},
+            "grants": taken.grants,
+        }
+    )
 
 
 def _images(source: Path | None) -> Iterator[Image]:

@@ -1,0 +1,113 @@
+"""How fast kiosk-door is on this machine: its start, its memory, and from a committed decision to the relay."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from kiosk.domain.errors import DoorError
+from kiosk.domain.ports import AuditTrail
+from kiosk.domain.types import AuditRecord, Decision, Evidence, Outcome, Reason
+from kiosk.service.access import Access
+from kiosk.service.door_client import DoorClient
+from kiosk.service.writer import Writer
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DoorTiming:
+    """Seconds from the start of the process to the lock's safe level, and to its first answer; MiB; milliseconds from
+    the decision's record, committed, to the lock's release, through the socket."""
+
+    start_to_secured: float
+    start_to_ready: float
+    rss_mb: float
+    relay_p50: float
+    relay_p99: float
+    grants: int
+
+
+class Stamped:
+    """The audit log, and when its last record was committed."""
+
+    def __init__(self, audit: AuditTrail) -> None:
+        self._audit = audit
+        self.committed_at: list[float] = []
+
+    def append(self, records: Sequence[AuditRecord]) -> None:
+        """Raises GalleryError."""
+        self._audit.append(records)
+        if records[-1].kind == "decision":
+            self.committed_at.append(time.monotonic())
+
+
+def measure(grants: int) -> DoorTiming:
+    """Against a kiosk-door of its own with a simulated lock. Raises DoorError when it does not start or refuses."""
+    with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as name:
+        folder = Path(name)
+        config, record, socket = folder / "kiosk.toml", folder / "record", folder / "door.sock"
+        config.write_text(
+            f'[lock]\nkind = "simulated"\nrecord = "{record}"\n[door]\nsocket = "{socket}"\nstate = "{folder}/state"\n'
+        )
+        command = [sys.executable, "-m", "kiosk.service.door_daemon", "--config", str(config)]
+        begun = time.monotonic()
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process, DoorClient(socket) as client:  # noqa: S603 - our own
+            try:
+                ready = _await(client, begun + PATIENCE)
+                committed = _grants(folder, client, grants)
+                rss = _resident_mb(process.pid)
+            finally:
+                process.terminate()
+        rows = [json.loads(line) for line in record.read_text().splitlines()]
+    released = [row["at"] for row in rows if row["level"] == "released"]
+    if len(released) != len(committed):
+        raise DoorError(f"kiosk-door released {len(released)} of {len(committed)} grants: this machine is too busy")
+    waits = 1e3 * (np.array(released) - np.array(committed))
+    p50, p99 = np.percentile(waits, (50, 99))
+    return DoorTiming(rows[0]["at"] - begun, ready - begun, rss, float(p50), float(p99), len(waits))
+
+
+def _await(client: DoorClient, until: float) -> float:
+    while not client.ready():
+        if time.monotonic() > until:
+            raise DoorError("kiosk-door did not start")
+        time.sleep(0.002)
+    return time.monotonic()
+
+
+def _grants(folder: Path, client: DoorClient, count: int) -> list[float]:
+    """When each decision was committed; each was released anew."""
+    home = Home(folder / "home")
+    open_gallery(home).close()
+    writer = Writer.at(home.database, time.monotonic)
+    writer.start()
+    audit = Stamped(writer)
+    access = Access(audit, client, 1.5, time.monotonic)
+    try:
+        for _ in range(count):
+            evidence = Evidence(0, time.monotonic(), datetime.now(UTC))
+            decision = Decision(uuid.uuid4().hex, Outcome.GRANTED, Reason.MATCHED, "somebody", evidence)
+            access.settle(decision)
+            client.secure(timeout=2.0)
+    finally:
+        writer.stop()
+    return audit.committed_at
+
+
+def _resident_mb(pid: int) -> float:
+    """proc(5): VmHWM, the most it ever was."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
