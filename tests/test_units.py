@@ -51,9 +51,24 @@ def test_units_keep_secrets_and_restart(unit: Path) -> None:
     assert of["NoNewPrivileges"] == ["yes"]
 
 
-def test_units_have_no_ip_network(unit: Path) -> None:
+def test_only_kiosk_notify_has_an_ip_network(unit: Path) -> None:
     (families,) = settings(unit)["RestrictAddressFamilies"]
-    assert set(families.split()) <= {"AF_UNIX", "AF_NETLINK"}
+    more = {"AF_INET", "AF_INET6"} if unit.name == "kiosk-notify.service" else set()
+    assert set(families.split()) <= {"AF_UNIX", "AF_NETLINK"} | more
+
+
+def test_kiosk_notify_reaches_no_gallery_and_nothing_depends_on_it() -> None:
+    of = settings(ROOT / "systemd" / "kiosk-notify.service")
+    assert of["User"] == ["kiosk-notify"]
+    assert "-/var/lib/kiosk" in of["InaccessiblePaths"][0].split()
+    for name in ("kiosk.service", "kiosk-door.service"):
+        assert "kiosk-notify" not in (ROOT / "systemd" / name).read_text().replace(
+            "# Its event socket, for kiosk-notify.", ""
+        )
+    assert re.search(r"^u kiosk-notify ", (ROOT / "deploy" / "sysusers.conf").read_text(), re.MULTILINE)
+    assert Config().notify.outbox.parent == Path("/var/lib") / of["StateDirectory"][0]
+    (folder,) = settings(ROOT / "systemd" / "kiosk.service")["RuntimeDirectory"]
+    assert Config().notify.socket.parent == Path("/run") / folder
 
 
 def test_the_door_has_a_user_of_its_own_and_does_not_depend_on_the_kiosk() -> None:

@@ -17,7 +17,7 @@ class LedNotifier:
 
     class Options(BaseModel):
         """[notifiers.NAME] with kind = "led". The user kiosk-notify must be able to write the lamp's `brightness` and
-        `trigger` (a udev rule), and the unit needs a drop-in with ProtectKernelTunables=no."""
+        `trigger` (a udev rule), and the unit a drop-in (systemd/kiosk-notify.service)."""
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
