@@ -94,7 +94,7 @@ def test_the_exposure_is_low(unit: Path) -> None:
 
 
 def test_the_default_configuration_names_no_lock_and_lets_the_kiosk_speak() -> None:
-    assert config.parse(DEFAULT.read_text(), "kiosk.toml", {}) == Config(door=DoorConfig(clients=("kiosk",)))
+    assert config.parse(DEFAULT.read_text(), "kiosk.toml", {}) == Config(door=DoorConfig(clients=("kiosk",), subscribers=("kiosk-notify",)))
 
 
 def test_what_is_commented_out_is_the_default_and_complete() -> None:
@@ -107,7 +107,7 @@ def test_what_is_commented_out_is_the_default_and_complete() -> None:
         "active_high": True,
         "fail_mode": "secure",
     }
-    optional = {"models": {"folder"}, "policy": {"threshold", "pad_threshold"}, "door": {"clients"}}
+    optional = {"models": {"folder"}, "policy": {"threshold", "pad_threshold"}, "door": {"clients", "subscribers"}}
     for name in ("door", "models", "quality", "attempt", "policy"):
         shown, default = getattr(parsed, name), getattr(Config(), name)
         left_out = optional.get(name, set())

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from kiosk.domain.door import MAX_GRANT_SECONDS
 from kiosk.domain.errors import DoorError
-from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand
+from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand
 from kiosk.service.door_connection import Connection
 from kiosk.service.door_protocol import (
     EventMessage,
@@ -63,13 +63,15 @@ class DoorClient:
         self.close()
 
     def ready(self) -> bool:
-        """Whether the door answers within STATUS_SECONDS and its lock can be released. Never raises."""
+        """Whether the door answers within STATUS_SECONDS and would release its lock: in a lockdown it would not. Never
+        raises."""
         try:
             status = self.status()
         except DoorError:
             return False
         fits = status.simulated or not self._only_simulated
-        return fits and status.state in {DoorState.SECURED, DoorState.RELEASED}
+        well = status.state in {DoorState.SECURED, DoorState.RELEASED} and status.mode is not DoorMode.LOCKDOWN
+        return fits and well
 
     def release(self, grant: Grant) -> DoorReply:
         """Sends a grant and waits for its answer, to a little after its deadline at most. Never raises.

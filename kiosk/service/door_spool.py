@@ -174,7 +174,11 @@ class _Writer:
         return self._bell
 
     def put(self, content: bytes, upto: int, *, anew: bool) -> None:
-        self._jobs.put((content, upto, anew))
+        """A disk that does not even fail is not waited for, and not piled up for: the whole file is written later."""
+        if self._jobs.qsize() < CAPACITY:
+            self._jobs.put((content, upto, anew))
+        else:
+            self.failed = True
 
     def settle(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -204,6 +204,7 @@ def test_a_lockdown_outlasts_a_killed_door(doors: Doors, client_of: Connect, gra
     client.release(grant("before"))
     assert client.lockdown(True, 10).mode is DoorMode.LOCKDOWN
     assert door.levels()[-1][1] == "secured"
+    assert not client.ready()
     assert client.release(grant("first")).reason == Refusal.LOCKDOWN
     door.kill()
     door = doors.start(release_seconds=60)
