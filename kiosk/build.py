@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,10 @@ import structlog
 from kiosk import plugins
 from kiosk.config import Config, PluginSection, QualityConfig
 from kiosk.domain.attempt import Rules
-from kiosk.domain.errors import ConfigError
+from kiosk.domain.errors import ConfigError, GalleryError
 from kiosk.domain.events import DoorChanged, Event, Faulted
 from kiosk.domain.matching import enrol_again
-from kiosk.domain.ports import Camera
+from kiosk.domain.ports import Camera, Matcher
 from kiosk.domain.thresholds import Threshold
 from kiosk.domain.types import AuditRecord, DoorStatus, Frame, Reason
 from kiosk.service import systemd
@@ -30,6 +30,7 @@ from kiosk.service.door_client import DoorClient, DoorWatcher
 from kiosk.service.door_events import DoorEventStream
 from kiosk.service.enrolment import Enroller
 from kiosk.service.health import MAX_SILENCE, Health
+from kiosk.service.kiosk_events import Announcer, users_of
 from kiosk.service.matcher import GalleryMatcher
 from kiosk.service.pipeline import Pipeline, Stages
 from kiosk.service.station import Station
@@ -168,6 +169,7 @@ def running(
         health = Health(clock)
         way = stages(config, models, gallery, log_threshold)
         pipeline = Pipeline(way, rules(config), config.quality.min_face, client.ready)
+        publish = stack.enter_context(_announcing(config, way.matcher, publish))
         access = Access(writer, client, config.policy.grant_seconds, clock)
         station = Station(eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds)
         _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
@@ -179,6 +181,36 @@ def running(
         station.start()
         stack.callback(station.stop)
         yield Kiosk(station, gallery, health, writer)
+
+
+@contextmanager
+def _announcing(
+    config: Config, directory: Matcher, publish: Callable[[Event], None]
+) -> Iterator[Callable[[Event], None]]:
+    """`publish`, and kiosk-notify hears of it too, where there is anybody that it tells."""
+    if not config.notifiers:
+        yield publish
+        return
+
+    def name_of(subject_id: str) -> str | None:
+        with suppress(GalleryError):
+            subject = directory.subject(subject_id)
+            return subject.name if subject else None
+        return None
+
+    users = users_of(config.notify.subscribers)
+    names = name_of if config.notify.names else lambda _: None
+    announcer = Announcer(config.notify.socket, config.door.name, users, names)
+    announcer.start()
+
+    def both(event: Event) -> None:
+        publish(event)
+        announcer.publish(event)
+
+    try:
+        yield both
+    finally:
+        announcer.stop()
 
 
 def _tell_of_other_models(

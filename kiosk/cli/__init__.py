@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "kiosk.cli.evaluate:evaluate",
     "identify": "kiosk.cli.identify:identify",
     "models": "kiosk.cli.models:models",
+    "notify": "kiosk.cli.notify:notify",
     "replay": "kiosk.cli.replay:replay",
     "run": "kiosk.cli.run:run",
     "subjects": "kiosk.cli.subjects:subjects",

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from kiosk import build, config
-from kiosk.cli import doctor_door
+from kiosk.cli import doctor_door, notify
 from kiosk.cli.console import config_option, emit, json_option
 from kiosk.config import Config
 from kiosk.domain.errors import KioskError
@@ -71,6 +71,7 @@ def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
     if found is not None:
         yield _check("camera", lambda: _camera(settings))
         yield from _door(settings)
+        yield from (Finding("notify", level, message) for level, message in notify.findings(settings))
     yield _window()
     yield from _machine()
 

@@ -11,11 +11,13 @@ audit log.
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -212,6 +214,18 @@ class Announcer:
             if not self._waiting and not self._stopping:
                 self._changed.wait(TURN_SECONDS)
             return self._waiting[0] if self._waiting else None
+
+
+def users_of(names: Sequence[str]) -> frozenset[int]:
+    """The kiosk's own user, root, and `names` (or numbers). A name that nobody has is logged and passed over: it must
+    not keep anybody out of the building."""
+    users = {os.getuid(), 0}
+    for name in names:
+        try:
+            users.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
+        except KeyError:
+            log("warning", "no_such_user", key="notify.subscribers", user=name)
+    return frozenset(users)
 
 
 class KioskEventStream:

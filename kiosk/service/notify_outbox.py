@@ -222,6 +222,23 @@ def claimed(path: Path) -> Iterator[None]:
         os.close(claim)
 
 
+def in_use(path: Path) -> bool:
+    """Whether a kiosk-notify uses this outbox now. Raises OutboxError when this user may not know."""
+    try:
+        claim = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise OutboxError(f"{path}: this user may not look at it ({error.strerror}): try with sudo") from error
+    try:
+        fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(claim)
+    return False
+
+
 def _open(path: Path) -> sqlite3.Connection:
     try:
         return _connect(path)

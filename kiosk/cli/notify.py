@@ -1,0 +1,128 @@
+"""`kiosk notify`: do the notifiers get through?"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from kiosk import config
+from kiosk.cli.console import config_option, emit, json_option
+from kiosk.config import Config
+from kiosk.domain.errors import ConfigError
+from kiosk.domain.notices import TEST, Notice
+from kiosk.service.notify_outbox import Outbox, OutboxError, Standing, in_use
+
+LOOK_SECONDS = 0.2
+NOT_RUNNING = "kiosk-notify does not run: sudo systemctl start kiosk-notify"
+
+
+@click.group()
+def notify() -> None:
+    """The notifiers of kiosk-notify."""
+
+
+@notify.command()
+@config_option
+@json_option
+@click.pass_context
+def status(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
+    """What waits for each notifier, how many notices were dropped since ever, and what is wrong.
+
+    Exit status 1 when something is.
+    """
+    settings = _settings(config_file)
+    with _outbox(settings) as outbox:
+        found = outbox.standing()
+    for name, standing in found.items():
+        if as_json:
+            emit({"notifier": name, **_row(standing)})
+        else:
+            click.echo(f"{name:<16} {standing.waiting} waiting  {standing.dropped} dropped  {standing.trouble or 'ok'}")
+    ctx.exit(1 if any(standing.trouble for standing in found.values()) else 0)
+
+
+@notify.command()
+@click.option("--timeout", type=click.FloatRange(1, 600), default=30, show_default=True, help="Seconds to wait.")
+@config_option
+@json_option
+@click.pass_context
+def test(ctx: click.Context, timeout: float, config_file: Path | None, as_json: bool) -> None:
+    """Sends a test notice through the running kiosk-notify to every notifier, and waits for it to arrive.
+
+    Exit status 1 when it has not arrived everywhere.
+    """
+    settings = _settings(config_file)
+    notice = Notice(uuid.uuid4().hex, TEST, settings.door.name, datetime.now(UTC), urgent=True)
+    until = time.monotonic() + timeout
+    with _outbox(settings) as outbox:
+        before = outbox.standing()
+        outbox.put(notice)
+        while (missing := outbox.waits(notice.id)) and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
+        after = outbox.standing()
+    bad = False
+    for name, standing in after.items():
+        refused = standing.dropped > before[name].dropped
+        why = "not taken: refused, or dropped for want of room" if refused else None
+        if name in missing:
+            why = standing.trouble or f"not delivered within {timeout:g} s; others wait before it"
+        bad = bad or why is not None
+        if as_json:
+            emit({"notifier": name, "delivered": why is None, "error": why})
+        else:
+            click.echo(f"{name:<16} {why or 'delivered'}")
+    ctx.exit(1 if bad else 0)
+
+
+def findings(settings: Config) -> Iterator[tuple[str, str]]:
+    """For `kiosk doctor`: level and message."""
+    if not settings.notifiers:
+        return
+    try:
+        running = in_use(settings.notify.outbox)
+    except OutboxError as error:
+        yield "note", str(error)
+        return
+    if not running:
+        yield "bad", NOT_RUNNING
+        return
+    with _outbox(settings) as outbox:
+        standings = outbox.standing()
+    for name, standing in standings.items():
+        level = "note" if standing.trouble else "ok"
+        yield level, f"{name}: {standing.trouble or 'ok'}; {standing.waiting} waiting, {standing.dropped} dropped"
+
+
+def _row(standing: Standing) -> dict[str, int | str | None]:
+    return {"waiting": standing.waiting, "dropped": standing.dropped, "trouble": standing.trouble or None}
+
+
+def _settings(config_file: Path | None) -> Config:
+    """Raises ConfigError where nothing is configured."""
+    found = config.find(config_file)
+    if found is None:
+        raise ConfigError("there is no configuration: name one with --config")
+    settings = config.read(found)
+    if not settings.notifiers:
+        raise ConfigError(f"{found}: there is no [notifiers.NAME] in it")
+    return settings
+
+
+@contextmanager
+def _outbox(settings: Config) -> Iterator[Outbox]:
+    """The outbox of the running kiosk-notify. Raises OutboxError when it does not run, or is not to be looked at."""
+    path = settings.notify.outbox
+    if not in_use(path):
+        raise OutboxError(NOT_RUNNING)
+    takes = {name: section.alarms_only for name, section in settings.notifiers.items()}
+    outbox = Outbox(path, settings.door.name, settings.notify.capacity, takes)
+    try:
+        yield outbox
+    finally:
+        outbox.close()
