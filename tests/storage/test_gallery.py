@@ -39,6 +39,7 @@ def test_references_of_another_model_stay_apart(gallery: Gallery) -> None:
     assert len(gallery.references(MODEL)) == 1
     assert gallery.references("model-c") == []
     assert gallery.counts() == {MODEL: 1, "model-b": 1}
+    assert [gallery.unusable(model) for model in (MODEL, "model-b", "model-c")] == [1, 1, 2]
 
 
 def test_a_failed_enrolment_leaves_nothing(gallery: Gallery) -> None:
@@ -48,6 +49,7 @@ def test_a_failed_enrolment_leaves_nothing(gallery: Gallery) -> None:
         gallery.add_subject("Ada", [a_reference(1), bad])
     assert gallery.subjects() == []
     assert gallery.counts() == {}
+    assert gallery.unusable(MODEL) == 0
     assert gallery.data_version() == version
     assert Audit(gallery.store).records() == []
     gallery.add_subject("Ada", [a_reference(1)])
