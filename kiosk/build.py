@@ -25,7 +25,7 @@ from kiosk.domain.thresholds import Threshold
 from kiosk.domain.types import AuditRecord, DoorStatus, Frame, Reason
 from kiosk.service import systemd
 from kiosk.service.access import Access
-from kiosk.service.door_audit import SUBSCRIBER, DoorAuditor
+from kiosk.service.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
 from kiosk.service.door_client import DoorClient, DoorWatcher
 from kiosk.service.door_events import DoorEventStream
 from kiosk.service.enrolment import Enroller
@@ -44,8 +44,6 @@ from kiosk.vision.quality import Bounds, Gate
 
 log = structlog.get_logger("kiosk")
 
-RECENT_EVENTS = 4000
-"""Records of the log that are looked through for door events that come again: twice what the door keeps."""
 ANY_PLACE = 1.0
 """The guide of enrolment and identification: a photograph's face may be anywhere in it."""
 
@@ -162,14 +160,14 @@ def running(
         refuse_make_believe(eye, gallery, client.status(timeout=2.0))
         with closing(Audit(open_database(home.database, check=False))) as audit:
             audit.settle_pending(datetime.now(UTC))
-            heard = {str(r.detail.get("event")) for r in audit.records(RECENT_EVENTS, kinds=("door", "outcome"))}
+            heard = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=("door", "outcome"))}
         writer = Writer.at(home.database, clock)
         writer.start()
         stack.callback(writer.stop)
         health = Health(clock)
         way = stages(config, models, gallery, log_threshold)
         pipeline = Pipeline(way, rules(config), config.quality.min_face, client.ready)
-        publish = stack.enter_context(_announcing(config, way.matcher, publish))
+        publish = stack.enter_context(announcing(config, way.matcher, publish))
         access = Access(writer, client, config.policy.grant_seconds, clock)
         station = Station(eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds)
         _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
@@ -184,7 +182,7 @@ def running(
 
 
 @contextmanager
-def _announcing(
+def announcing(
     config: Config, directory: Matcher, publish: Callable[[Event], None]
 ) -> Iterator[Callable[[Event], None]]:
     """`publish`, and kiosk-notify hears of it too, where there is anybody that it tells."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 
 from kiosk.domain.door_events import DoorEvent, DoorEventKind
@@ -15,6 +16,8 @@ SUBSCRIBER = "audit"
 OUTCOMES = frozenset({DoorEventKind.ACCESS_TAKEN, DoorEventKind.ACCESS_NOT_TAKEN})
 ORDER_SECONDS = 0.01
 RETRY_SECONDS = 1.0
+KEPT_IDS = 4000
+"""Of events that may come again: twice what the door keeps."""
 
 
 def record_of(event: DoorEvent) -> AuditRecord:
@@ -43,7 +46,7 @@ class DoorAuditor:
     ) -> None:
         self._stream = stream
         self._audit = audit
-        self._known = frozenset(known)
+        self._known = deque(known, maxlen=KEPT_IDS)
         self._under_way = under_way
         self._sleep = sleep
 
@@ -62,6 +65,7 @@ class DoorAuditor:
                 self._stream.close()
                 self._sleep(RETRY_SECONDS)
                 return
+            self._known.append(event.id)
         self._stream.acknowledge(event)
 
     def close(self) -> None:

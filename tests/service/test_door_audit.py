@@ -99,3 +99,13 @@ def test_the_kiosks_own_outcome_of_a_grant_comes_first() -> None:
     auditor(stream, log, under_way=under_way).turn(0)
     assert under_way == [None]
     assert len(log.records) == 1
+
+
+def test_what_a_restarted_door_offers_again_is_not_recorded_twice() -> None:
+    """It had not kept the acknowledgement."""
+    stream, log = Stream(event(1, DoorEventKind.OPENED)), Log()
+    follower = auditor(stream, log)
+    follower.turn(0)
+    stream.acknowledged.clear()
+    follower.turn(0)
+    assert (stream.acknowledged, len(log.records)) == ([1], 1)

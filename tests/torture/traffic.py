@@ -21,7 +21,7 @@ from pathlib import Path
 from kiosk.domain.events import DoorAnswered
 from kiosk.domain.types import Decision, DoorResult, Evidence, Grant, Outcome, Reason
 from kiosk.service.access import Access
-from kiosk.service.door_audit import SUBSCRIBER, DoorAuditor
+from kiosk.service.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
 from kiosk.service.door_client import DoorClient
 from kiosk.service.door_events import DoorEventStream
 from kiosk.service.writer import Writer
@@ -38,7 +38,7 @@ def main(home: str, door: str, events: str, ledger: str, seed: str) -> None:
     database = Home(Path(home)).database
     with closing(Audit(open_database(database, check=False))) as audit:
         audit.settle_pending(datetime.now(UTC))
-        known = {str(r.detail.get("event")) for r in audit.records(4000, kinds=("door", "outcome"))}
+        known = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=("door", "outcome"))}
     writer = Writer.at(database, time.monotonic, timeout=5.0)
     writer.start()
     client = DoorClient(Path(door))
