@@ -104,7 +104,8 @@ class Announcer:
         self._name_of = name_of
         self._run = uuid.uuid4().hex
         self._sequence = 0
-        self._waiting: deque[KioskEventMessage] = deque(maxlen=backlog)
+        self._waiting: deque[tuple[str, bytes]] = deque(maxlen=backlog)
+        """Ids and packets."""
         self._changed = Condition()
         self._stopping = False
         self._thread = Thread(target=self._serve, name="events", daemon=True)
@@ -124,6 +125,12 @@ class Announcer:
 
     def publish(self, event: Event) -> None:
         """Decisions and faults; the rest is nobody's business outside."""
+        try:
+            self._tell(event)
+        except Exception as error:  # noqa: BLE001 - what cannot be told must not stop the kiosk
+            log("error", "event_not_told", error=f"{type(error).__name__}: {error}")
+
+    def _tell(self, event: Event) -> None:
         match event:
             case Decided(decision):
                 kind = KioskEventKind.GRANTED if decision.granted else KioskEventKind.REFUSED
@@ -146,20 +153,19 @@ class Announcer:
         name = None if subject_id is None else self._name_of(subject_id)
         with self._changed:
             self._sequence += 1
-            self._waiting.append(
-                KioskEventMessage(
-                    run=self._run,
-                    sequence=self._sequence,
-                    id=uuid.uuid4().hex,
-                    kind=kind,
-                    door=self._door,
-                    wall_at=wall_at or datetime.now(UTC),
-                    grant_id=grant_id,
-                    subject_id=subject_id,
-                    name=None if name is None else name[:NAME_LENGTH],
-                    reason=reason,
-                )
+            message = KioskEventMessage(
+                run=self._run,
+                sequence=self._sequence,
+                id=uuid.uuid4().hex,
+                kind=kind,
+                door=self._door,
+                wall_at=wall_at or datetime.now(UTC),
+                grant_id=grant_id,
+                subject_id=subject_id,
+                name=None if name is None else name[:NAME_LENGTH],
+                reason=reason,
             )
+            self._waiting.append((message.id, encode(message)))
             self._changed.notify_all()
 
     def _serve(self) -> None:
@@ -189,8 +195,8 @@ class Announcer:
 
     def _feed(self, connection: socket.socket) -> None:
         """Until it is gone, or all is told and the kiosk stops. Raises DoorError, OSError."""
-        while (message := self._oldest()) is not None or not self._stopping:
-            if message is None:
+        while (waiting := self._oldest()) is not None or not self._stopping:
+            if waiting is None:
                 connection.setblocking(False)
                 try:
                     if not connection.recv(1, socket.MSG_PEEK):
@@ -199,17 +205,18 @@ class Announcer:
                 except BlockingIOError:
                     continue
             connection.settimeout(ANSWER_SECONDS)
-            connection.send(encode(message))
+            event_id, packet = waiting
+            connection.send(packet)
             answer = connection.recv(MAX_PACKET)
             if not answer:
                 return
-            if decode(_ACKNOWLEDGEMENTS, answer).id != message.id:
+            if decode(_ACKNOWLEDGEMENTS, answer).id != event_id:
                 raise DoorError("it acknowledged what it was not sent")
             with self._changed:
-                if self._waiting and self._waiting[0] is message:
+                if self._waiting and self._waiting[0] is waiting:
                     self._waiting.popleft()
 
-    def _oldest(self) -> KioskEventMessage | None:
+    def _oldest(self) -> tuple[str, bytes] | None:
         with self._changed:
             if not self._waiting and not self._stopping:
                 self._changed.wait(TURN_SECONDS)

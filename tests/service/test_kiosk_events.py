@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain.events import Decided, DoorChanged, Faulted, Recovered, Waiting
+from kiosk import build
+from kiosk.config import Config, NotifierConfig, NotifyConfig
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.events import Decided, DoorChanged, Event, Faulted, Recovered, Waiting
 from kiosk.domain.notices import KioskEvent, KioskEventKind
-from kiosk.domain.types import Comparison, Decision, DoorState, Evidence, Outcome, Quality, Reason
+from kiosk.domain.types import Comparison, Decision, DoorState, Evidence, Outcome, Quality, Reason, Subject
 from kiosk.service.door_protocol import MAX_PACKET
 from kiosk.service.kiosk_events import Announcer, KioskEventStream
 
@@ -39,6 +42,43 @@ def announce(tmp_path: Path) -> Iterator[Callable[..., Announcer]]:
     yield start
     for announcer in announcers:
         announcer.stop()
+
+
+class Directory:
+    """A gallery with one subject, and one that cannot be read."""
+
+    def search(self, probe: object) -> Comparison:
+        raise NotImplementedError
+
+    def subject(self, subject_id: str) -> Subject | None:
+        if subject_id != "s1":
+            raise GalleryError("damaged")
+        return Subject("s1", "Ada Lovelace", EVIDENCE.wall_at)
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_the_kiosk_tells_names_only_if_it_is_configured_to(
+    tmp_path: Path, stream: KioskEventStream, names: bool
+) -> None:
+    settings = Config(
+        notify=NotifyConfig(socket=tmp_path / "kiosk.sock", names=names, subscribers=("nobody-has-this-name",)),
+        notifiers={"guard": NotifierConfig(kind="webhook")},
+    )
+    shown: list[Event] = []
+    other = Decided(Decision("g3", Outcome.REFUSED, Reason.SUBJECT_DISABLED, "s2", EVIDENCE))
+    with build.announcing(settings, Directory(), shown.append) as publish:
+        publish(GRANTED)
+        publish(other)
+        told = taken(stream, 3)
+    assert [e.name for e in told] == [None, "Ada Lovelace" if names else None, None]
+    assert shown == [GRANTED, other]
+
+
+def test_without_notifiers_there_is_no_socket(tmp_path: Path) -> None:
+    settings = Config(notify=NotifyConfig(socket=tmp_path / "kiosk.sock"))
+    with build.announcing(settings, Directory(), print) as publish:
+        assert publish is print
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -100,6 +140,16 @@ def test_names_only_where_they_are_wanted(announce: Callable[..., Announcer], st
     assert granted.name is not None
     assert granted.name.startswith("name of s1")
     assert len(granted.name) == 200
+
+
+def test_what_cannot_be_told_stops_nothing(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    def broken(subject_id: str) -> str | None:
+        raise RuntimeError("the gallery is gone")
+
+    announcer = announce(name_of=broken)
+    announcer.publish(GRANTED)
+    announcer.publish(REFUSED)
+    assert [e.kind.value for e in taken(stream, 2)] == ["started", "refused"]
 
 
 def test_what_was_not_acknowledged_comes_again(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:

@@ -1,0 +1,214 @@
+"""MQTT with a real broker: what Home Assistant would find, and that there is nothing that it could command."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from kiosk.domain.notices import KINDS, Notice, NotifierError
+from kiosk.notifiers.conditions import Condition, Conditions
+from kiosk.notifiers.home_assistant import Topics, discovery
+from kiosk.notifiers.mqtt import MqttNotifier
+
+if TYPE_CHECKING:
+    from tests.far_side import Broker, Certificates
+
+NOW = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
+PATIENCE = 60.0
+
+
+def notice(kind: str, reason: str = "", **keys: object) -> Notice:
+    return Notice(f"id-{kind}", kind, "main", NOW, reason=reason, **keys)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mqtt(broker: Broker) -> Iterator[Callable[..., MqttNotifier]]:
+    made: list[MqttNotifier] = []
+
+    def make(**keys: object) -> MqttNotifier:
+        options = {"host": "localhost", "port": broker.port, "tls": False, "timeout": 10, **keys}
+        made.append(MqttNotifier(MqttNotifier.Options.model_validate(options)))
+        made[-1].check()
+        return made[-1]
+
+    yield make
+    for notifier in made:
+        notifier.close()
+
+
+def tell(notifier: MqttNotifier, *notices: Notice) -> None:
+    """As a worker does: the connection takes a moment."""
+    until = time.monotonic() + PATIENCE
+    for each in notices:
+        while True:
+            try:
+                notifier.notify(each)
+                break
+            except NotifierError:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+
+
+def test_nothing_that_is_published_can_be_commanded(broker: Broker, mqtt: Callable[..., MqttNotifier]) -> None:
+    broker.start()
+    broker.listen()
+    tell(mqtt(), *(notice(kind) for kind in KINDS))
+    count = len(discovery(Topics("main", "homeassistant")))
+    broker.wait_for(lambda messages: sum(m.topic.endswith("/config") for m in messages) >= count)
+    found = {m.topic: json.loads(m.payload) for m in broker.messages if m.topic.endswith("/config")}
+    assert len(found) == count
+    for topic, configuration in found.items():
+        assert topic.split("/")[1] in {"binary_sensor", "sensor", "event"}
+        assert not [key for key in configuration if "command" in key or key in {"cmd_t", "set_topic"}]
+        assert configuration["availability_topic"] == "kiosk/main/availability"
+        assert configuration["unique_id"].startswith("kiosk-main-")
+    assert {m.topic.split("/")[0] for m in broker.messages} == {"homeassistant", "kiosk"}
+
+
+def test_it_subscribes_to_nothing(broker: Broker, mqtt: Callable[..., MqttNotifier]) -> None:
+    broker.start("allow_anonymous true", "log_type subscribe", "log_type notice")
+    tell(mqtt(), notice("door.opened"))
+    assert "kiosk-notify-main 1 " not in (broker.folder / "mosquitto.log").read_text()
+
+
+def test_states_are_kept_by_the_broker_and_events_are_not(broker: Broker, mqtt: Callable[..., MqttNotifier]) -> None:
+    broker.start()
+    notifier = mqtt()
+    tell(
+        notifier,
+        notice("door.started"),
+        notice("door.forced_open"),
+        notice("door.opened"),
+        notice("kiosk.refused", "not_enrolled"),
+    )
+    broker.listen()  # only now, as a Home Assistant that was restarted
+    broker.wait_for(lambda _: broker.payloads("kiosk/main/decision") == ["refused"])
+    assert broker.payloads("kiosk/main/forced_open") == ["ON"]
+    assert broker.payloads("kiosk/main/open") == ["ON"]
+    assert broker.payloads("kiosk/main/released") == ["OFF"]
+    assert broker.payloads("kiosk/main/event") == []
+    tell(notifier, notice("door.alarm_ended", "forced_open"), notice("kiosk.granted", subject_id="s1", grant_id="g1"))
+    broker.wait_for(lambda _: len(broker.payloads("kiosk/main/event")) == 2)
+    assert broker.payloads("kiosk/main/forced_open") == ["ON", "OFF"]
+    assert json.loads(broker.payloads("kiosk/main/event")[1]) == {
+        "event_type": "kiosk.granted",
+        "id": "id-kiosk.granted",
+        "at": "2026-03-01T07:30:00+00:00",
+        "grant_id": "g1",
+        "subject_id": "s1",
+    }
+
+
+def test_availability_is_told_again_with_every_connection(broker: Broker, mqtt: Callable[..., MqttNotifier]) -> None:
+    broker.start()
+    notifier = mqtt()
+    tell(notifier, notice("door.opened"))
+    broker.stop()
+    broker.start()
+    tell(notifier, notice("door.closed"))
+    broker.listen()
+    broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == ["online"])
+    notifier.close()
+    broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == ["online", "offline"])
+
+
+def test_tls(broker: Broker, mqtt: Callable[..., MqttNotifier], certificates: Certificates) -> None:
+    files = f"certfile {certificates.certificate}", f"keyfile {certificates.key}"
+    broker.start("allow_anonymous true", *files)
+    broker.listen(lambda client: client.tls_set(str(certificates.certificate)))
+    tell(mqtt(tls=True, ca_file=certificates.certificate), notice("door.opened"))
+    broker.wait_for(lambda _: len(broker.payloads("kiosk/main/event")) == 1)
+
+
+# paho leaves a socket whose handshake failed to the garbage collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")
+def test_a_broker_that_nobody_vouches_for_is_told_nothing(
+    broker: Broker, mqtt: Callable[..., MqttNotifier], certificates: Certificates
+) -> None:
+    broker.start("allow_anonymous true", f"certfile {certificates.certificate}", f"keyfile {certificates.key}")
+    broker.listen(lambda client: client.tls_set(str(certificates.certificate)))
+    unknown = mqtt(tls=True)
+    until = time.monotonic() + PATIENCE
+    log = broker.folder / "mosquitto.log"
+    while "SSL" not in log.read_text() and "error" not in log.read_text():  # it has tried
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    with pytest.raises(NotifierError, match="no connection"):
+        unknown.notify(notice("door.opened"))
+    unknown.close()
+    gc.collect()
+    assert broker.messages == []
+
+
+def test_a_password(broker: Broker, mqtt: Callable[..., MqttNotifier], tmp_path: Path) -> None:
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "kiosk", "good"], check=True)
+    broker.start("allow_anonymous false", f"password_file {passwords}")
+    secret = tmp_path / "secret"
+    secret.write_text("wrong\n")
+    secret.chmod(0o600)
+    refused = mqtt(username="kiosk", password_file=secret)
+    until = time.monotonic() + PATIENCE
+    while True:
+        with pytest.raises(NotifierError) as failed:
+            refused.notify(notice("door.opened"))
+        if "authori" in str(failed.value):
+            break
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    secret.write_text("good\n")
+    tell(mqtt(username="kiosk", password_file=secret, door="other"), notice("door.opened"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"password_file": "p"}, "username"),
+        ({"password_file": "p", "username": "u", "tls": False}, "tls"),
+        ({"ca_file": "c", "tls": False}, "tls"),
+        ({"discovery_prefix": "a/#"}, "discovery_prefix"),
+        ({"door": "Main Door"}, "door"),
+        ({"port": 0}, "port"),
+    ],
+)
+def test_options_that_make_no_sense(keys: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        MqttNotifier.Options.model_validate({"host": "broker.example.org", **keys})
+
+
+# What lasts
+
+
+def test_conditions_follow_the_notices() -> None:
+    conditions = Conditions()
+    assert conditions.take(notice("door.started"))[Condition.LOCKDOWN] is False
+    assert conditions.take(notice("door.opened")) == {Condition.OPEN: True}
+    assert not conditions.alarmed
+    conditions.take(notice("door.held_open"))
+    assert conditions.alarmed
+    assert conditions.take(notice("door.alarm_ended", "held_open")) == {Condition.HELD_OPEN: False}
+    assert not conditions.alarmed
+    assert conditions.take(notice("kiosk.refused")) == {}
+    assert conditions.take(notice("door.started", "lockdown"))[Condition.LOCKDOWN] is True
+
+
+def test_a_fault_ends_with_the_last_of_its_reasons() -> None:
+    conditions = Conditions()
+    conditions.take(notice("door.fault", "lock"))
+    assert conditions.take(notice("door.fault", "chatter")) == {Condition.FAULT: True}
+    assert conditions.take(notice("door.fault_ended", "lock")) == {Condition.FAULT: True}
+    assert conditions.take(notice("door.fault_ended", "lock")) == {Condition.FAULT: True}, "twice is once"
+    assert conditions.take(notice("kiosk.fault", "camera_unavailable")) == {Condition.KIOSK_FAULT: True}
+    assert conditions.take(notice("door.fault_ended", "chatter")) == {Condition.FAULT: False}
+    assert conditions.alarmed
+    assert conditions.take(notice("kiosk.started")) == {Condition.KIOSK_FAULT: False}
+    assert not conditions.alarmed
