@@ -1,5 +1,6 @@
 """The embedders: train, export, measure, count.
 
+    python models/train/embedder.py train   --anneal 450 [--steps N]         from the teacher's weights (no phase 1)
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
     python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, threshold on held-out people
@@ -42,6 +43,8 @@ PLANS = {
 def plans(o: argparse.Namespace) -> list[Plan]:
     """The phases to run, changed by the options that were given. The third, with labels, runs when it is asked for."""
     chosen = [PLANS[p] for p in ([o.phase] if o.phase else [1, 2, 3] if o.smoke else [1, 2])]
+    if o.anneal:
+        chosen = [replace(PLANS[2], anneal=o.anneal, rate=1e-3, features=0.0, every=1)]
     if o.smoke:  # each phase in two starts: the second goes on from the checkpoint
         return [replace(p, steps=n, finish=2, batch=16 if p.phase == 3 else 8) for p in chosen for n in (2, 4)]
     given = {
@@ -69,6 +72,7 @@ def main() -> None:
     a.add_argument("--features", type=float, help="weight of the teacher's maps in phase 2")
     a.add_argument("--resting", type=int, help="leading layers of 20 that learn only every EVERY-th step of phase 2")
     a.add_argument("--every", type=int)
+    a.add_argument("--anneal", type=int, help="begin as the teacher itself, with its weights; N steps to the network")
     a.add_argument("--triplets", type=float, help="weight of the triplets' loss in phase 3")
     a.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where the network learns")
     a.add_argument("--weights", type=Path, help="what to export (default: the checkpoint's average)")

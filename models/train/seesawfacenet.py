@@ -24,6 +24,7 @@ class Uneven(nn.Module):
     """A 1 x 1 convolution of two groups, run as one dense convolution with zeros: in training that is faster.
 
     `permuted`: the small group takes the second and third eighth of the channels, the large one the others.
+    `rest`: weights between the groups, times `share`; for the start from the teacher (seesaw_start.py), no part of it.
     """
 
     stride = (1, 1)
@@ -37,12 +38,15 @@ class Uneven(nn.Module):
         for w in (self.low, self.high):
             nn.init.kaiming_normal_(w)
         self.permuted = permuted
+        self.register_buffer("rest", None, persistent=False)
+        self.share = 0.0
 
     @property
     def weight(self) -> torch.Tensor:
         """o x i x 1 x 1."""
         w = torch.block_diag(self.low, self.high)
-        return (w.roll(w.shape[1] // 8, 1) if self.permuted else w)[:, :, None, None]
+        w = w.roll(w.shape[1] // 8, 1) if self.permuted else w
+        return (w + self.share * self.rest if self.share else w)[:, :, None, None]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.conv2d(x, self.weight)

@@ -10,8 +10,10 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("onnx", reason="needs the extra train")
 
 import onnxruntime as ort  # noqa: E402
+import seesaw_start  # noqa: E402
 from embedder_count import count_onnx  # noqa: E402
 from embedder_export import write_onnx  # noqa: E402
+from embedder_start import Leaky  # noqa: E402
 from mobilefacenet import MobileFaceNet, Unit, read_weights, write_weights  # noqa: E402
 from seesawfacenet import Seesaw, SeesawFaceNet  # noqa: E402
 
@@ -87,3 +89,32 @@ def test_weights_of_the_other_network_are_refused(tmp_path: Path) -> None:
     write_weights(MobileFaceNet().state_dict(), tmp_path / "half.pt")
     with pytest.raises(SystemExit, match="does not hold a SeesawFaceNet's weights"):
         read_weights(tmp_path / "half.pt", SeesawFaceNet)
+
+
+def test_seesaw_begins_as_the_teacher_and_ends_in_its_groups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    teacher = with_statistics(MobileFaceNet)
+    curved = [u for u in teacher.modules() if isinstance(u, Unit) and not isinstance(u.a, torch.nn.Identity)]
+    slopes = [torch.randn(len(u.b.weight)) for u in curved]
+
+    def weights(net: torch.nn.Module, _: Path) -> None:
+        net.load_state_dict(teacher.state_dict())
+
+    def activations(net: torch.nn.Module, _: Path) -> None:
+        units = [u for u in net.modules() if isinstance(u, Unit) and not isinstance(u.a, torch.nn.Identity)]
+        for unit, slope in zip(units, slopes, strict=True):
+            unit.a = Leaky(slope)
+
+    monkeypatch.setattr(seesaw_start, "start_from_teacher", weights)
+    monkeypatch.setattr(seesaw_start, "with_slopes", activations)
+    net, x = SeesawFaceNet(), torch.randn(2, 3, 112, 112)
+    annealed = seesaw_start.start_seesaw(net, tmp_path)
+    activations(teacher, tmp_path)
+    net.eval()
+    with torch.no_grad():
+        wanted, got = teacher(x), net(x)
+        torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
+        for part in annealed:
+            part.share = 0.0
+        bare = SeesawFaceNet().eval()
+        bare.load_state_dict(net.state_dict())
+        torch.testing.assert_close(net(x), bare(x))

@@ -11,9 +11,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("onnx", reason="needs the extra train")
 
-import embedder_train  # noqa: E402
+import embedder_loop  # noqa: E402
 import numpy as np  # noqa: E402
-from embedder_train import Plan, State, rate_at, run_steps  # noqa: E402
+from embedder_loop import Plan, State, rate_at, run_steps  # noqa: E402
 from faces import Batches  # noqa: E402
 from mobilefacenet import Unit, net_input  # noqa: E402
 
@@ -78,7 +78,7 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint(tmp_path: Path, monkeypat
         part.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(embedder_train.torch, "save", cut)
+    monkeypatch.setattr(embedder_loop.torch, "save", cut)
     s.step = 9
     with pytest.raises(KeyboardInterrupt):
         s.save(path)
