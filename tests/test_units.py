@@ -6,12 +6,13 @@ import re
 import shutil
 import subprocess
 from collections import defaultdict
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from kiosk import config
-from kiosk.config import Config, DoorConfig
+from kiosk import config, plugins
+from kiosk.config import Config, DoorConfig, NotifyConfig
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
@@ -94,7 +95,10 @@ def test_the_exposure_is_low(unit: Path) -> None:
 
 
 def test_the_default_configuration_names_no_lock_and_lets_the_kiosk_speak() -> None:
-    assert config.parse(DEFAULT.read_text(), "kiosk.toml", {}) == Config(door=DoorConfig(clients=("kiosk",), subscribers=("kiosk-notify",)))
+    assert config.parse(DEFAULT.read_text(), "kiosk.toml", {}) == Config(
+        door=DoorConfig(clients=("kiosk",), subscribers=("kiosk-notify",)),
+        notify=NotifyConfig(subscribers=("kiosk-notify",)),
+    )
 
 
 def test_what_is_commented_out_is_the_default_and_complete() -> None:
@@ -107,12 +111,25 @@ def test_what_is_commented_out_is_the_default_and_complete() -> None:
         "active_high": True,
         "fail_mode": "secure",
     }
-    optional = {"models": {"folder"}, "policy": {"threshold", "pad_threshold"}, "door": {"clients", "subscribers"}}
-    for name in ("door", "models", "quality", "attempt", "policy"):
+    optional = {
+        "models": {"folder"},
+        "policy": {"threshold", "pad_threshold"},
+        "door": {"clients", "subscribers"},
+        "notify": {"subscribers"},
+    }
+    for name in ("door", "models", "quality", "attempt", "policy", "notify"):
         shown, default = getattr(parsed, name), getattr(Config(), name)
         left_out = optional.get(name, set())
         assert shown.model_dump(exclude=left_out) == default.model_dump(exclude=left_out)
         assert shown.model_fields_set == set(type(shown).model_fields), f"[{name}] does not show every key"
+
+
+def test_the_shown_notifiers_are_those_that_there_are() -> None:
+    text = re.sub(r"^#(?=[\[a-z])", "", DEFAULT.read_text(), flags=re.MULTILINE)
+    sections = config.parse(text, "kiosk.toml", {}).notifiers.values()
+    assert {section.kind for section in sections} == {p.name for p in entry_points(group="kiosk.notifiers")}
+    for section in sections:
+        plugins.make("notifiers", section)
 
 
 def test_the_shown_socket_is_in_the_folder_that_the_unit_makes() -> None:
