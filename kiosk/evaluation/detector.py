@@ -131,7 +131,7 @@ def run(
     pictures: Iterable[TruePicture], source: Pictures, finders: Mapping[str, Finder], door: Detector, door_name: str
 ) -> Result:
     """Shows every picture to every detector in turn, and the face-free crops of it to the networks. Raises SampleError
-    for a picture that is missing, ValueError when a network's output is not finite."""
+    for a picture that is missing, ModelError for a network that is no detector or gives what is not finite."""
     seen = {name: Seen() for name in (*finders, door_name)}
     sizes: list[float] = []
     sources: list[str] = []
@@ -142,16 +142,18 @@ def run(
         sizes += wanted
         sources += [truth.source] * len(wanted)
         places += [place] * len(wanted)
-        for name in (*finders, door_name)[:: -1 if place % 2 else 1]:
-            begin = time.perf_counter()
-            found = _faces(finders[name].rows(image)) if name in finders else door.detect(image)
-            seen[name].seconds.append(time.perf_counter() - begin)
-            judge(found, faces, image, seen[name])
-        for crop in [] if faces is None else face_free(image, faces, seed=place):
-            for name, finder in finders.items():
-                seen[name].crops.append(
-                    max((f.score for f in _faces(finder.rows(crop)) if _size(f) >= COUNTED), default=0)
-                )
+        try:
+            for name in (*finders, door_name)[:: -1 if place % 2 else 1]:
+                begin = time.perf_counter()
+                found = _faces(finders[name].rows(image)) if name in finders else door.detect(image)
+                seen[name].seconds.append(time.perf_counter() - begin)
+                judge(found, faces, image, seen[name])
+            for crop in [] if faces is None else face_free(image, faces, seed=place):
+                for name, finder in finders.items():
+                    scores = (f.score for f in _faces(finder.rows(crop)) if _size(f) >= COUNTED)
+                    seen[name].crops.append(max(scores, default=0.0))
+        except (ValueError, cv2.error) as error:
+            raise ModelError(f"{name}: not a detector of faces, or a broken one: {error}") from error
     return Result(np.array(sizes), tuple(sources), np.array(places, np.int64), seen)
 
 

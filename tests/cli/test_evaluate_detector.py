@@ -17,6 +17,7 @@ from kiosk.config import ModelsConfig
 from kiosk.domain.types import Face, Image
 from kiosk.evaluation.detector import load
 from kiosk.evaluation.truth import COLUMNS
+from kiosk.vision.manifest import default_folder
 
 Command = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -101,7 +102,7 @@ def test_a_plot_and_a_report(root: Path, kiosk: Command) -> None:
         assert recalls[-1] == 1
 
 
-@pytest.mark.parametrize("what", ["root", "list", "picture", "face", "reference"])
+@pytest.mark.parametrize("what", ["root", "list", "picture", "face", "reference", "other network"])
 def test_bad_input_is_one_line_and_status_2(root: Path, kiosk: Command, what: str) -> None:
     arguments: list[str | Path] = [root, "--truth", root / "truth.csv"]
     if what == "root":
@@ -112,6 +113,8 @@ def test_bad_input_is_one_line_and_status_2(root: Path, kiosk: Command, what: st
         (root / "wall.png").unlink()
     elif what == "face":
         (root / "truth.csv").write_text(",".join(COLUMNS) + "\n" + row("wall.png", None))
+    elif what == "other network":
+        arguments += ["--reference", default_folder() / "pad-2.7.onnx"]
     else:
         (root / "reference.onnx").write_bytes(b"no network")
         arguments += ["--reference", root / "reference.onnx"]

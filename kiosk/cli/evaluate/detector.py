@@ -82,7 +82,7 @@ def detector(
                 "network_ms": round(ours, 3),
                 "reference_network_ms": round(theirs, 3),
                 "network_ratio": round(theirs / ours, 3),
-                "detector_ratio": number(_ratio(result.seen[names[1]], result.seen[names[0]])),
+                "detector_ratio": round(_ratio(result.seen[names[1]], result.seen[names[0]]), 3),
             },
         }
     if not as_json:
@@ -136,8 +136,8 @@ def _comparison(result: Result, names: tuple[str, str], threshold: float, time: 
         f"{names[0]} beside {names[1]}\n"
         f"  recall        {_points(recall.value)} points ({_points(recall.low)} to {_points(recall.high)})\n"
         f"  landmarks     {ratio.value:.3f} times the error ({ratio.low:.3f} to {ratio.high:.3f})\n"
-        f"  time          {time['network_ratio']} times as fast the network alone at {protocol.NETWORK_SIDE} px, "
-        f"{time['detector_ratio']} times the detector"
+        f"  time          {time['network_ratio']} times as fast, the network alone at {protocol.NETWORK_SIDE} px; "
+        f"{time['detector_ratio']} times, the whole detector"
     )
 
 
