@@ -79,8 +79,9 @@ class GroupRate:
 
 
 @contextmanager
-def open_portraits(root: Path, heldout: Path) -> Iterator[list[Portrait]]:
-    """The pictures of `root` that the list of held-out people names and that have all labels. Raises SampleError."""
+def open_portraits(root: Path, heldout: Path, min_age: int = 0) -> Iterator[list[Portrait]]:
+    """The pictures of `root` that the list of held-out people names, that have all labels and that show people of at
+    least `min_age` years. Raises SampleError."""
     held = {(row["source"], row["path"]) for row in _table(heldout, ("source", "path"))}
     rows = [r for r in _table(root / "aligned.csv", COLUMNS) if (r["source"], r["path"]) in held]
     with ExitStack() as stack:
@@ -88,13 +89,13 @@ def open_portraits(root: Path, heldout: Path) -> Iterator[list[Portrait]]:
         found = []
         for row in rows:
             groups = labels(row)
-            if groups is None:
+            if groups is None or int(row["age"]) < min_age:
                 continue
             if row["shard"] not in shards:
                 shards[row["shard"]] = stack.enter_context(open_samples(root / row["shard"]))
             found.append(Portrait(shards[row["shard"]], row["path"], groups))
         if not found:
-            raise SampleError(f"{root}: {heldout} names no picture with age, gender and race there")
+            raise SampleError(f"{root}: {heldout} names no picture of such people with age, gender and race there")
         yield found
 
 

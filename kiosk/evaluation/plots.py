@@ -68,19 +68,22 @@ def dets(systems: Mapping[str, tuple[Scores, Scores]], path: Path) -> None:
     _save(figure, path)
 
 
-def rates(panels: Mapping[str, Sequence[Mark]], xlabel: str, path: Path) -> None:
-    """Rates of groups with their intervals on a logarithmic axis, a panel for each attribute. Raises KioskError when
-    the file cannot be written or has an unknown suffix."""
+def rates(panels: Mapping[str, Sequence[Mark]], floor: float, xlabel: str, path: Path) -> None:
+    """Rates of groups with their intervals, side by side in panels, on one logarithmic axis from `floor` on; an interval
+    whose low end is not stated begins there. Raises KioskError when the file cannot be written or has an unknown
+    suffix."""
     check()
     from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
 
-    figure, columns = plt.subplots(1, len(panels), figsize=(5 * len(panels), 5), layout="constrained", squeeze=False)
+    figure, columns = plt.subplots(1, len(panels), figsize=(6 * len(panels), 5), layout="constrained", squeeze=False)
+    highest = max((m.high for marks in panels.values() for m in marks if not np.isnan(m.high)), default=floor)
+    limits = (floor, 10 ** np.ceil(np.log10(max(highest, floor * 10)) - 1e-9))
     for axes, (title, marks) in zip(columns[0], panels.items(), strict=True):
         for place, mark in enumerate(marks):
-            axes.plot([mark.low, mark.high], [place, place], color="tab:gray")
+            axes.plot([np.nan_to_num(mark.low, nan=floor), mark.high], [place, place], color="tab:gray")
             axes.plot([mark.rate], [place], "o", color="tab:blue")
         axes.set_yticks(range(len(marks)), [mark.label for mark in marks])
-        axes.set(xscale="log", xlabel=xlabel, title=title, ylim=(-0.5, len(marks) - 0.5))
+        axes.set(xscale="log", xlabel=xlabel, title=title, xlim=limits, ylim=(-0.5, len(marks) - 0.5))
         axes.grid(visible=True, axis="x", alpha=0.3)
     _save(figure, path)
 

@@ -132,6 +132,13 @@ def test_only_held_out_people_with_labels_take_part(aligned: Path) -> None:
         assert only.path == "a.png"
         assert only.groups == {"age": "30-44", "gender": "male", "race": "Black"}
         assert only.image().shape == (128, 128, 3)
+    with open_portraits(aligned, aligned / "heldout.csv", min_age=30) as portraits:
+        assert len(portraits) == 1
+    with (
+        pytest.raises(SampleError, match="no picture of such people"),
+        open_portraits(aligned, aligned / "heldout.csv", min_age=31),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

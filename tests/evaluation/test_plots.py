@@ -41,7 +41,7 @@ def test_several_curves_and_the_rates_of_groups(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra plots")
     plots.dets({"fp32": (MATED, NON_MATED), "int8": (MATED, NON_MATED)}, tmp_path / "dets.png")
     marks = [plots.Mark("men", 1e-3, 5e-4, 2e-3), plots.Mark("women", np.nan, np.nan, 1e-4)]
-    plots.rates({"gender": marks}, "FMR", tmp_path / "rates.png")
+    plots.rates({"gender": marks}, 1e-4, "FMR", tmp_path / "rates.png")
     for name in ("dets.png", "rates.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     with pytest.raises(KioskError, match="both kinds"):

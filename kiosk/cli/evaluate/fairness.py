@@ -53,6 +53,7 @@ INPUTS = {"bytes": (0.0, 1.0), "signed": (127.5, 127.5)}
     type=click.Path(dir_okay=False, path_type=Path),
     help="The people kept out of training.  [default: models/train/heldout.csv of the checkout]",
 )
+@click.option("--min-age", type=click.IntRange(0, 120), default=0, help="Only people of at least this age.")
 @click.option(
     "--threshold",
     "chosen",
@@ -69,6 +70,7 @@ def fairness(
     reference: Path,
     reference_input: str,
     heldout: Path,
+    min_age: int,
     chosen: tuple[float, ...],
     plot: Path | None,
     report: Path | None,
@@ -88,12 +90,13 @@ def fairness(
     entry = models.embedder_entry
     thresholds = sorted(set(chosen)) or defaults(entry, config.policy)
     teacher = _reference(reference, reference_input, config.models.threads)
-    with protocol.open_portraits(root, heldout) as portraits, progress(portraits) as shown:
+    with protocol.open_portraits(root, heldout, min_age) as portraits, progress(portraits) as shown:
         faces = protocol.embed(shown, models.detector, models.embedder, entry.template_scale, teacher)
     comparisons = Comparisons(faces, thresholds[0])
     results = {threshold: comparisons.rates(threshold) for threshold in thresholds}
     if not as_json:
-        click.echo(f"{entry.model_id}: {len(faces.groups)} people, {faces.no_face} pictures without a face")
+        who = f"{len(faces.groups)} people" + (f" of {min_age} years and over" if min_age else "")
+        click.echo(f"{entry.model_id}: {who}, {faces.no_face} pictures without a face")
         click.echo(f"{len(comparisons.removed)} of {comparisons.pairs} pairs left out: taken for one person")
         for threshold, rates in results.items():
             _print(threshold, rates)
@@ -108,6 +111,7 @@ def fairness(
         "no_face": faces.no_face,
         "pairs": comparisons.pairs,
         "removed": len(comparisons.removed),
+        "min_age": min_age,
         "floor": FLOOR,
         "model_id": entry.model_id,
         "reference": reference.name,
@@ -189,4 +193,4 @@ def _plot(results: dict[float, list[GroupRate]], path: Path) -> None:
         ]
         for threshold, rates in results.items()
     }
-    plots.rates(panels, "false match rate", path)
+    plots.rates(panels, FLOOR, "false match rate", path)
