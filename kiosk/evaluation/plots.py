@@ -69,8 +69,8 @@ def dets(systems: Mapping[str, tuple[Scores, Scores]], path: Path) -> None:
 
 
 def rates(panels: Mapping[str, Sequence[Mark]], floor: float, xlabel: str, path: Path) -> None:
-    """Rates of groups with their intervals, in panels on one logarithmic axis from `floor` on; an interval whose low end
-    is not stated begins there. Raises KioskError when the file cannot be written or has an unknown suffix."""
+    """Rates of groups with their intervals, in panels on one logarithmic axis from `floor` on, where an interval begins
+    whose low end is not stated. Raises KioskError when the file cannot be written or has an unknown suffix."""
     check()
     from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
 
