@@ -430,7 +430,7 @@ def test_the_line_is_secured_without_the_door(
         ('[lock]\nkind = "gpio"\nchip = "/dev/gpiochip0"\nline = 17\nfail_mode = "safe"', 2, "active_high"),
         ('[lock]\nkind = "gpio"\nchip = "x"\nline = 17\nactive_high = true\nfail_mode = "open"', 2, "fail_mode"),
         ('[lock]\nkind = "gpio"\nchip = "x"\nline = 17\nactive_high = true\nfail_mode = "safe"', 2, "No such file"),
-        ("[lock", 2, "line 1"),
+        ("[lock", 2, "table declaration"),
     ],
 )
 @pytest.mark.usefixtures("chip")
