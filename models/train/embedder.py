@@ -1,5 +1,6 @@
 """The embedders: train, export, measure, count.
 
+    python models/train/embedder.py targets                                  both teachers' embeddings, before training
     python models/train/embedder.py train   --anneal 450 [--steps N]         from the teacher's weights (no phase 1)
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
@@ -24,6 +25,7 @@ from embedder_count import count
 from embedder_export import calibration_faces, export_fp32, export_int8
 from embedder_manifest import fragment
 from embedder_measure import measure
+from embedder_second import write_targets
 from embedder_train import Plan, train
 from faces import shared_folder
 from mobilefacenet import MobileFaceNet, read_weights, write_weights
@@ -57,7 +59,7 @@ def plans(o: argparse.Namespace) -> list[Plan]:
 
 def main() -> None:
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("do", choices=["train", "export", "measure", "count"])
+    a.add_argument("do", choices=["targets", "train", "export", "measure", "count"])
     a.add_argument("--net", choices=list(NETWORKS), default="mobilefacenet")
     a.add_argument("--shared", help="the data folder")
     a.add_argument("--work", type=Path, default=Path("work-embedder"), help="caches and checkpoints")
@@ -93,6 +95,8 @@ def main() -> None:
     if o.smoke:
         o.work, o.out = o.work / "smoke", o.work / "smoke" / f"{o.net}.onnx"
     o.work.mkdir(parents=True, exist_ok=True)
+    if o.do == "targets":
+        write_targets(shared, o.work, o.threads)
     checkpoint = o.work / ("checkpoint.pt" if network is MobileFaceNet else f"{o.net}.pt")
     if o.smoke:
         checkpoint.unlink(missing_ok=True)

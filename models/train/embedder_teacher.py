@@ -67,10 +67,9 @@ def mirrored(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 class Targets:
-    """The teacher's unit embeddings of the clean pictures, kept in the work folder from the first time on."""
+    """The unit embeddings of the clean pictures, kept in a file; the teacher finds them when they are first needed."""
 
-    def __init__(self, work: Path, teacher: Teacher, count: int) -> None:
-        path = work / "y1.npy"
+    def __init__(self, path: Path, teacher: Teacher, count: int) -> None:
         if not path.exists():
             np.save(path, np.zeros((count, 128), np.float32))
         self.kept = np.load(path, mmap_mode="r+")
@@ -88,13 +87,15 @@ class Targets:
         """The embeddings of these of all pictures `x`; those that are not known yet are found first."""
         new = np.unique(ids[~self.is_known[ids]])
         if len(new):
-            e, _ = self.teacher.run(clean_crops(x, new, mirrored(new)))
-            self.kept[new], self.is_known[new] = torch.nn.functional.normalize(e).numpy(), True
+            self._keep(new, self.teacher.run(clean_crops(x, new, mirrored(new)))[0])
         return self.of(ids)
 
     def with_maps(self, x: torch.Tensor, ids: NDArray[np.int64]) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Embeds clean pictures, keeps their unit embeddings -> these and the maps of FEATURES."""
+        """The embeddings of clean pictures, `x` themselves, and the teacher's maps of FEATURES."""
         e, maps = self.teacher.run(x, FEATURES)
-        e = torch.nn.functional.normalize(e)
-        self.kept[ids], self.is_known[ids] = e.numpy(), True
-        return e, maps
+        new = ~self.is_known[ids]
+        self._keep(ids[new], e[torch.from_numpy(new)])
+        return self.of(ids), maps
+
+    def _keep(self, ids: NDArray[np.int64], e: torch.Tensor) -> None:
+        self.kept[ids], self.is_known[ids] = torch.nn.functional.normalize(e).numpy(), True

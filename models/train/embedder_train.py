@@ -161,7 +161,8 @@ def train(
     chosen = training_faces(faces, share)
     x = pictures(shared, work, faces, None if share == 1 else chosen)
     teacher = Teacher(shared, threads)
-    targets = Targets(work, teacher, len(x))
+    both = work / "targets.npy"  # of `embedder.py targets`
+    targets = Targets(both if both.exists() else work / "y1.npy", teacher, len(x))
     state = State(network, Batches(x, [f.index for f in chosen], seed=0), 0, device)
     annealed = from_teacher(state.net, shared) if plan.anneal else []
     state.net.to(device)
