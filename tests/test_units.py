@@ -132,6 +132,13 @@ def test_the_shown_notifiers_are_those_that_there_are() -> None:
         plugins.make("notifiers", section)
 
 
+def test_the_line_is_secured_whenever_the_door_has_stopped() -> None:
+    door = settings(ROOT / "systemd" / "kiosk-door.service")
+    (command,) = door["ExecStopPost"]
+    assert command.endswith("-m kiosk.locks.secure_line /etc/kiosk/kiosk.toml")
+    assert (Path("/var/lib") / door["StateDirectory"][0]) == Config().door.state
+
+
 def test_the_shown_socket_is_in_the_folder_that_the_unit_makes() -> None:
     (folder,) = settings(ROOT / "systemd" / "kiosk-door.service")["RuntimeDirectory"]
     assert Config().door.socket.parent == Path("/run") / folder

@@ -76,8 +76,13 @@ def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClien
     """Done first, then written: what makes the door safer waits for no disk. Raises DoorError, GalleryError."""
     with DoorClient(settings.socket) as client:
         status = act(client)
-    with _log(home) as log:
-        log.append([_record("command", verb, outcome=status.state.value)])
+    try:
+        with _log(home) as log:
+            log.append([_record("command", verb, outcome=status.state.value)])
+    except GalleryError as error:
+        raise GalleryError(
+            f"done (lock {status.state.value}, mode {status.mode.value}), but not recorded: {error}"
+        ) from error
     return status
 
 
@@ -207,30 +212,56 @@ def monitor(count: int | None, config_file: Path | None, as_json: bool) -> None:
 
 @door.command()
 @click.argument("hands", nargs=-1, type=click.Choice([hand.value for hand in Hand]))
+@click.option("--panel", is_flag=True, help="A window with a button for each.")
 @config_option
 @json_option
 @click.pass_obj
-def simulate(home: Path, hands: tuple[str, ...], config_file: Path | None, as_json: bool) -> None:
+def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path | None, as_json: bool) -> None:
     """Moves the contact, exit button and tamper switch of a simulated door.
 
     Without HANDS it reads them from standard input, one a line: a panel of text.
     """
     settings = _settings(config_file)
+
+    def move(hand: Hand) -> DoorStatus:
+        return _order(home, settings, f"simulate_{hand}", partial(DoorClient.simulate, hand=hand, timeout=PATIENCE))
+
+    if panel:
+        _panel(settings, move)
+        return
     if not hands:
         complain(f"one a line: {HANDS}")
     words: Iterable[str] = hands or (line.strip() for line in sys.stdin)
     for word in words:
-        if word not in set(Hand):
+        if word in set(Hand):
+            _show(move(Hand(word)), as_json)
+        else:
             complain(f"{word!r} is none of {HANDS}")
-            continue
-        move = partial(DoorClient.simulate, hand=Hand(word), timeout=PATIENCE)
-        _show(_order(home, settings, f"simulate_{word}", move), as_json)
+
+
+def _panel(settings: DoorConfig, move: Callable[[Hand], DoorStatus]) -> None:
+    """Until the window is closed. Raises KioskError when Qt cannot be loaded."""
+    from kiosk.gui.app import create_application, display_available  # noqa: PLC0415 - loads Qt
+
+    if not display_available():
+        raise ConfigError("no display answers: name the hands on the command line, or one a line on standard input")
+    application = create_application(sys.argv[:1], offscreen=False)
+    from kiosk.gui.door_panel import DoorPanel  # noqa: PLC0415
+
+    with DoorClient(settings.socket) as client:
+        window = DoorPanel(move, partial(client.status, PATIENCE), _words)
+        window.show()
+        application.exec()
 
 
 def _show(status: DoorStatus, as_json: bool) -> None:
     if as_json:
         emit(_row(status))
         return
+    click.echo(_words(status))
+
+
+def _words(status: DoorStatus) -> str:
     left = f" for {status.released_until - time.monotonic():.1f} s" if status.released_until is not None else ""
     words = [
         f"lock {status.state.value}{left}",
@@ -241,7 +272,7 @@ def _show(status: DoorStatus, as_json: bool) -> None:
         f"faults: {', '.join(status.faults)}" if status.faults else "",
         "simulated" if status.simulated else "",
     ]
-    click.echo(", ".join(word for word in words if word))
+    return ", ".join(word for word in words if word)
 
 
 def _row(status: DoorStatus) -> Row:

@@ -19,7 +19,7 @@ from kiosk.domain.door import DoorMachine
 from kiosk.domain.door_events import ALARMS, DoorEventKind, DoorNews
 from kiosk.domain.errors import DoorError
 from kiosk.domain.ports import Lock
-from kiosk.domain.types import DoorState, DoorStatus, Hand, Readings
+from kiosk.domain.types import DoorMode, DoorState, DoorStatus, Hand, Readings
 from kiosk.service.door_protocol import (
     EventMessage,
     LockdownRequest,
@@ -135,7 +135,11 @@ class DoorServer:
         self.report()
 
     def report(self) -> None:
-        """Tells what has happened since the last time, and the lock's state to whoever watches it."""
+        """Tells the lock's state to whoever watches it, and what has happened since the last time."""
+        while (state := self._machine.state) is not self._told:
+            self._told = state
+            for client in list(self._watching.values()):
+                self._clients.send(client, EventMessage(state=state))
         for news in self._machine.take_news():
             self._tell(news)
             if news.kind not in {DoorEventKind.STARTED, DoorEventKind.STOPPED}:
@@ -144,10 +148,6 @@ class DoorServer:
                     fields["error"] = self._machine.fault
                 level = "warning" if news.kind in ALARMS else "info"
                 log(level, news.kind.value, **{key: value for key, value in fields.items() if value})
-        while (state := self._machine.state) is not self._told:
-            self._told = state
-            for client in list(self._watching.values()):
-                self._clients.send(client, EventMessage(state=state))
 
     def _stop(self) -> None:
         self._stopping = True
@@ -229,9 +229,12 @@ class DoorServer:
         return status if self._kept else replace(status, faults=(*status.faults, NOT_KEPT))
 
     def _lock_down(self, on: bool, now: float) -> None:
-        """Begun before it is kept, ended after that is undone: where the disk fails the lockdown stands."""
+        """Begun before it is kept, ended after that is undone: where the disk fails the lockdown stands. The disk is
+        waited for, so nothing may be released meanwhile: in a lockdown nothing is."""
         if on:
             self._machine.lockdown(True, now)
+        elif self._machine.mode is not DoorMode.LOCKDOWN:
+            return
         try:
             self._lockdown.set(on)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -98,6 +99,16 @@ def test_hands_and_secure(site: Site) -> None:
     assert site.door("simulate", "kick").status == 2
 
 
+def test_a_panel_of_text(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("rex\nkick\nclose\n"))
+    panel = site.door("simulate")
+    assert len(panel.out) == 2
+    assert panel.err == [
+        "kiosk: one a line: open, close, rex, tamper, restore",
+        "kiosk: 'kick' is none of open, close, rex, tamper, restore",
+    ]
+
+
 def test_a_monitor_sees_what_happens_and_takes_it_from_nobody(site: Site) -> None:
     command = [sys.executable, "-m", "kiosk", "door", "monitor", "--config", str(site.config), "--json", "--count", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as monitor:
@@ -117,6 +128,13 @@ def test_nothing_is_released_that_cannot_be_recorded(site: Site, tmp_path: Path)
     assert refused.status == 2
     assert "name the kiosk's home with --home" in refused.err[0]
     assert site.door("status", "--json").rows[0]["state"] == "secured"
+
+
+def test_what_makes_the_door_safer_does_not_wait_for_the_record(site: Site, tmp_path: Path) -> None:
+    done = site.kiosk("door", "lockdown", "--config", site.config, at=tmp_path / "elsewhere")
+    assert done.status == 2
+    assert "done (lock secured, mode lockdown), but not recorded" in done.err[0]
+    assert site.door("status", "--json").rows[0]["mode"] == "lockdown"
 
 
 def test_without_a_door_or_a_configuration(kiosk: Command, tmp_path: Path) -> None:

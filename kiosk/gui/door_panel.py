@@ -1,0 +1,66 @@
+"""Hands for a simulated door: buttons for its contact, its exit button and its tamper switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from kiosk.domain.errors import KioskError
+from kiosk.domain.types import DoorStatus, Hand, Leaf
+
+LOOK_MILLISECONDS = 300
+
+
+class DoorPanel(QWidget):
+    """`move` does something to the door, `look` tells how it is, `say` puts that into words. Their errors are shown."""
+
+    def __init__(
+        self,
+        move: Callable[[Hand], DoorStatus],
+        look: Callable[[], DoorStatus],
+        say: Callable[[DoorStatus], str],
+    ) -> None:
+        super().__init__()
+        self.setWindowTitle("A simulated door")
+        self._move = move
+        self._look = look
+        self._say = say
+        self.state = QLabel()
+        self.state.setWordWrap(True)
+        self.leaf = self._switch("Door open", Hand.OPEN, Hand.CLOSE)
+        self.rex = QPushButton("Press the exit button")
+        self.rex.clicked.connect(lambda: self._do(Hand.REX))
+        self.housing = self._switch("Housing open", Hand.TAMPER, Hand.RESTORE)
+        layout = QVBoxLayout(self)
+        for part in (self.state, self.leaf, self.rex, self.housing):
+            layout.addWidget(part)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.refresh)
+        self._timer.start(LOOK_MILLISECONDS)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Shows how the door is now."""
+        try:
+            status = self._look()
+        except KioskError as error:
+            self.state.setText(str(error))
+            return
+        self.state.setText(self._say(status))
+        if status.leaf is not Leaf.UNKNOWN:
+            self.leaf.setChecked(status.leaf is Leaf.OPEN)
+        self.housing.setChecked(status.tamper)
+
+    def _switch(self, text: str, on: Hand, off: Hand) -> QPushButton:
+        button = QPushButton(text)
+        button.setCheckable(True)
+        button.clicked.connect(lambda checked: self._do(on if checked else off))
+        return button
+
+    def _do(self, hand: Hand) -> None:
+        try:
+            self._move(hand)
+        except KioskError as error:
+            self.state.setText(str(error))
