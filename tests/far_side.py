@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -105,6 +106,16 @@ class Broker:
             self._process.kill()
             self._process.wait(PATIENCE)
         self._process = None
+
+    def freeze(self) -> None:
+        """It is there and does nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """After freeze."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def listen(self, prepare: Callable[[Client], None] = lambda _: None) -> None:
         """Subscribes to everything, and again with each connection."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 QOS = 1
 """The broker says that it has a message."""
-MAX_QUEUED = 100
-"""Messages that the client holds itself: those of one notice and of one connection, not a second outbox."""
 FAREWELL_SECONDS = 1.0
 
 
@@ -69,12 +67,46 @@ class MqttNotifier:
         """Raises NotifierError when the library, the password or the certificates are not there. Then it connects, in a
         thread of the library's."""
         try:
-            from paho.mqtt.client import Client, MQTTv311  # noqa: PLC0415 - lazily: only whoever configures it needs it
-            from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
+            import paho.mqtt.client  # noqa: F401, PLC0415 - lazily: only whoever configures it needs it
         except ImportError as error:
-            raise NotifierError(
-                "the mqtt notifier needs the Python package paho-mqtt: pip install paho-mqtt"
-            ) from error
+            raise NotifierError("the mqtt notifier needs the package paho-mqtt: pip install paho-mqtt") from error
+        self._client = self._connect()
+
+    def notify(self, notice: Notice) -> None:
+        """Raises NotifierError."""
+        client, where = self._client, f"{self._options.host}:{self._port}"
+        if client is None:
+            raise NotifierError("the mqtt notifier was not checked, or is closed")
+        if not client.is_connected():
+            raise NotifierError(f"{where}: no connection to the broker" + (self._refusal and f": {self._refusal}"))
+        sent = [_publish(client, m) for m in messages(self._topics, notice, self._conditions.take(notice))]
+        try:
+            for info in sent:
+                info.wait_for_publish(self._options.timeout)
+            confirmed = all(info.is_published() for info in sent)
+        except (ValueError, RuntimeError):
+            confirmed = False
+        if not confirmed:
+            # A new client: the old one would keep its copies and send them besides those of the next try.
+            self._hang_up(client)
+            self._client = self._connect()
+            raise NotifierError(f"{where}: the broker did not confirm a message")
+
+    def close(self) -> None:
+        """Never raises."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        with suppress(ValueError, RuntimeError):
+            if client.is_connected():
+                _publish(client, availability(self._topics, online=False)).wait_for_publish(FAREWELL_SECONDS)
+        self._hang_up(client)
+
+    def _connect(self) -> Client:
+        """A client that connects, and connects again, by itself. Raises NotifierError."""
+        from paho.mqtt.client import Client, MQTTv311  # noqa: PLC0415
+        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
+
         options = self._options
         client = Client(CallbackAPIVersion.VERSION2, client_id=f"kiosk-notify-{options.door}", protocol=MQTTv311)
         if options.username is not None:
@@ -85,39 +117,16 @@ class MqttNotifier:
                 client.tls_set(ca_certs=None if options.ca_file is None else str(options.ca_file))
             except (OSError, ValueError) as error:
                 raise NotifierError(f"{options.ca_file}: these certificates cannot be used: {error}") from error
-        client.max_queued_messages_set(MAX_QUEUED)
         client.reconnect_delay_set(1, 30)
         client.on_connect = self._connected
         will = availability(self._topics, online=False)
         client.will_set(will.topic, will.payload, QOS, will.retain)
         client.connect_async(options.host, self._port)
         client.loop_start()
-        self._client = client
+        return client
 
-    def notify(self, notice: Notice) -> None:
-        """Raises NotifierError."""
-        client, where = self._client, f"{self._options.host}:{self._port}"
-        if client is None:
-            raise NotifierError("the mqtt notifier was not checked, or is closed")
-        if not client.is_connected():
-            raise NotifierError(f"{where}: no connection to the broker" + (self._refusal and f": {self._refusal}"))
-        sent = [_publish(client, m) for m in messages(self._topics, notice, self._conditions.take(notice))]
-        for info in sent:
-            try:
-                info.wait_for_publish(self._options.timeout)
-            except (ValueError, RuntimeError) as error:
-                raise NotifierError(f"{where}: {error}") from error
-            if not info.is_published():
-                raise NotifierError(f"{where}: the broker did not confirm a message")
-
-    def close(self) -> None:
-        """Never raises."""
-        client, self._client = self._client, None
-        if client is None:
-            return
-        with suppress(ValueError, RuntimeError):
-            if client.is_connected():
-                _publish(client, availability(self._topics, online=False)).wait_for_publish(FAREWELL_SECONDS)
+    @staticmethod
+    def _hang_up(client: Client) -> None:
         client.disconnect()
         client.loop_stop()
 

@@ -121,6 +121,23 @@ def test_availability_is_told_again_with_every_connection(broker: Broker, mqtt: 
     broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == ["online", "offline"])
 
 
+def test_a_broker_that_confirms_nothing(broker: Broker, mqtt: Callable[..., MqttNotifier]) -> None:
+    broker.start()
+    broker.listen()
+    notifier = mqtt(timeout=0.5)
+    tell(notifier, notice("door.opened"))
+    broker.freeze()
+    for _ in range(3):
+        with pytest.raises(NotifierError):
+            notifier.notify(notice("door.forced_open"))
+    broker.thaw()
+    tell(notifier, notice("door.forced_open"), notice("door.closed"))
+    broker.wait_for(lambda _: any("door.closed" in payload for payload in broker.payloads("kiosk/main/event")))
+    told = [json.loads(payload)["event_type"] for payload in broker.payloads("kiosk/main/event")]
+    assert list(dict.fromkeys(told)) == ["door.opened", "door.forced_open", "door.closed"], "in order, some twice"
+    assert broker.payloads("kiosk/main/availability")[-1] == "online"
+
+
 def test_tls(broker: Broker, mqtt: Callable[..., MqttNotifier], certificates: Certificates) -> None:
     files = f"certfile {certificates.certificate}", f"keyfile {certificates.key}"
     broker.start("allow_anonymous true", *files)

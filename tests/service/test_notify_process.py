@@ -245,15 +245,19 @@ def test_only_alarms_where_only_alarms_are_wanted(notify: Notify, announcer: Ann
     assert kinds(endpoint, "kiosk") == ["kiosk.fault"]
 
 
-def test_told_to_stop_it_says_goodbye(notify: Notify, broker: Broker) -> None:
+def test_whether_it_is_there_is_known_however_it_goes(notify: Notify, broker: Broker) -> None:
     broker.start()
     broker.listen()
     notify.configure(f'[notifiers.home]\nkind = "mqtt"\nhost = "localhost"\nport = {broker.port}\ntls = false')
-    process = notify.launch()
-    broker.wait_for(lambda _: broker.payloads("kiosk/main/availability")[-1:] == ["online"])
-    process.terminate()
-    broker.wait_for(lambda _: broker.payloads("kiosk/main/availability")[-1] == "offline")
-    assert process.wait(PATIENCE) == 0
+    told = []
+    for signal_, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)):
+        process = notify.launch()
+        told.append("online")
+        broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == told)
+        process.send_signal(signal_)
+        told.append("offline")
+        broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == told)
+        assert process.wait(PATIENCE) == status
 
 
 def test_bad_starts_are_one_line(notify: Notify, tmp_path: Path) -> None:
