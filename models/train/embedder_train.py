@@ -188,6 +188,8 @@ def train(
             a.share = max(0.0, 1 - state.step / plan.anneal)
         if plan.phase == 1:
             return block_losses(state, teacher, plan.batch), True
-        return (triplet_losses(state, targets, plan, people), True) if people else whole_losses(state, targets, plan)
+        if plan.phase == 2:
+            return whole_losses(state, targets, plan)
+        return triplet_losses(state, targets, plan, people), True
 
     run_steps(plan, state, losses, checkpoint)

@@ -85,7 +85,7 @@ def read_heldout(faces: Sequence[Face]) -> list[Face]:
 def training_faces(faces: Sequence[Face], share: float = 1.0) -> list[Face]:
     """All faces but the held-out ones; or those of a share of the people."""
     held = {f.index for f in read_heldout(faces)}
-    return [f for f in faces if f.index not in held and int(_rank(f.identity or f.path)[:8], 16) < share * 16**8]
+    return [f for f in faces if f.index not in held and int(_rank(f.identity or f.path)[-8:], 16) < share * 16**8]
 
 
 def pictures(

@@ -14,7 +14,8 @@ import numpy as np  # noqa: E402
 import onnxruntime as ort  # noqa: E402
 from embedder_second import SECOND, blended, dequantized, unit  # noqa: E402
 from embedder_teacher import Targets, mirrored  # noqa: E402
-from faces import clean_crops  # noqa: E402
+from embedder_triplet import labelled  # noqa: E402
+from faces import clean_crops, read_faces, read_heldout, training_faces  # noqa: E402
 
 SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 pytestmark = pytest.mark.train
@@ -63,3 +64,18 @@ def test_second_teacher_with_float_weights_is_the_second_teacher() -> None:
     made = ort.InferenceSession(dequantized(SHARED / SECOND).SerializeToString(), providers=["CPUExecutionProvider"])
     a, b = (s.run(None, {s.get_inputs()[0].name: x})[0] for s in (given, made))
     assert ((unit(a) * unit(b)).sum(1) > 0.95).all()
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(
+    not (SHARED / "faces" / "aligned.csv").is_file(), reason="needs the shared research sets: KIOSK_SHARED"
+)
+def test_nobody_held_out_is_trained_on() -> None:
+    faces = read_faces(SHARED)
+    held = {f.identity or f.path for f in read_heldout(faces)}
+    assert len(held) > 5000
+    everybody, few = training_faces(faces), training_faces(faces, 0.04)
+    assert not held & {f.identity or f.path for f in everybody}
+    assert {f.index for f in few} < {f.index for f in everybody}
+    assert 0.02 < len(few) / len(everybody) < 0.08
+    assert len(labelled(few)) >= 2  # the smoke run's batches of triplets
