@@ -52,7 +52,7 @@ def det(mated: Scores, non_mated: Scores, title: str, path: Path) -> None:
         known = scores[~np.isnan(scores)]
         right.hist(known, bins=BINS, weights=np.full(known.size, 1 / known.size), alpha=0.6, label=label)
     right.set(xlabel="score", ylabel="share of the comparisons")
-    right.legend()
+    right.legend(loc="upper right")
     _save(figure, path)
 
 
@@ -64,7 +64,7 @@ def dets(systems: Mapping[str, tuple[Scores, Scores]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 6), layout="constrained")
     for label, (mated, non_mated) in systems.items():
         _curve(axes, mated, non_mated, label)
-    axes.legend()
+    axes.legend(loc="lower left")
     _save(figure, path)
 
 
