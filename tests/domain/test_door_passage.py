@@ -98,7 +98,7 @@ class World:
         while (due := self.door.deadline) is not None and due <= until:
             self.now = max(self.now, due)
             self.sense()
-            assert self.door.deadline is None or self.door.deadline > self.now - 1e-9
+            assert self.door.deadline is None or self.door.deadline > self.now
         self.now = until
         self.sense()
 
