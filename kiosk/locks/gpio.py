@@ -131,7 +131,7 @@ class GpioLock:
     def __init__(self, options: Options) -> None:
         """Raises LockError, saying what to do, when a line cannot be had."""
         try:
-            import gpiod  # noqa: F401, PLC0415 - lazily: machines without GPIO need not have it
+            from gpiod import EdgeEvent  # noqa: PLC0415 - lazily: machines without GPIO need not have it
             from gpiod.line import Value  # noqa: PLC0415
         except ImportError as error:
             raise LockError("the gpio lock needs the Python package gpiod: pip install 'gpiod>=2.3'") from error
@@ -139,6 +139,8 @@ class GpioLock:
         self._inactive = Value.INACTIVE
         energised, idle = Value.ACTIVE, Value.INACTIVE
         self._secured, self._released = (energised, idle) if options.fail_mode == "safe" else (idle, energised)
+        self._pressed = EdgeEvent.Type.RISING_EDGE
+        self._rex_offset: int | None = None
         self._options = options
         self._lock: gpiod.LineRequest | None = None
         self._inputs: gpiod.LineRequest | None = None
@@ -147,6 +149,8 @@ class GpioLock:
         try:
             if any((options.contact, options.rex, options.tamper)):
                 self._inputs = self._input()
+                offsets = dict(zip(self._inputs.lines, self._inputs.offsets, strict=True))
+                self._rex_offset = None if options.rex is None else offsets[options.rex.line]
             if options.sounder is not None:
                 self._sounder = self._output(options.sounder.line, options.sounder.active_high, idle)
         except LockError:
@@ -201,19 +205,12 @@ class GpioLock:
 
     def _pressed_meanwhile(self) -> bool:
         """Takes the edges; whether one of them was a press of the exit button."""
-        from gpiod import EdgeEvent  # noqa: PLC0415
-
         assert self._inputs is not None
-        rex = self._options.rex
-        offsets = dict(zip(self._inputs.lines, self._inputs.offsets, strict=True))
         pressed = False
         while self._inputs.wait_edge_events(NOTHING):
-            pressed = pressed or any(
-                rex is not None
-                and event.line_offset == offsets[rex.line]
-                and event.event_type is EdgeEvent.Type.RISING_EDGE
-                for event in self._inputs.read_edge_events()
-            )
+            for event in self._inputs.read_edge_events():
+                if event.line_offset == self._rex_offset and event.event_type is self._pressed:
+                    pressed = True
         return pressed
 
     def _output(self, line: int | str, active_high: bool, value: gpiod.line.Value) -> gpiod.LineRequest:

@@ -70,7 +70,7 @@ def rules_of(door: config.DoorConfig) -> DoorRules:
     """The configured times, as the state machine takes them."""
     return DoorRules(
         release_seconds=door.release_seconds,
-        extended_seconds=door.extended_seconds,
+        extended_seconds=max(door.extended_seconds, door.release_seconds),
         max_release_seconds=door.max_release_seconds,
         lease_seconds=door.lease_seconds,
         relock=door.relock,

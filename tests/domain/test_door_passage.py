@@ -493,7 +493,7 @@ class Door(RuleBasedStateMachine):
         self.allowed_until = -math.inf
         self.cap = -math.inf
         self.excused_until = -math.inf
-        self.lease = ""
+        self.leases: list[str] = []
         self.locked_down = False
         self.excused_at: float | None = None
 
@@ -560,13 +560,28 @@ class Door(RuleBasedStateMachine):
         age=st.sampled_from([0.0, 0.2, 1.0]) | st.floats(-0.2, 3),
         life=st.sampled_from([1.0, MAX_GRANT_SECONDS]) | st.floats(-0.1, 3),
         span=st.sampled_from(Span),
-        renew=st.booleans(),
         client=st.sampled_from([KIOSK, OTHER]),
     )
-    def new_grant(self, age: float, life: float, span: Span, renew: bool, client: int) -> None:
+    def new_grant(self, age: float, life: float, span: Span, client: int) -> None:
         captured_at = self.world.now - age
-        renews = self.lease if renew and self.lease and span is Span.HOLD_OPEN else None
-        self.send(Grant(f"n{len(self.sent)}", captured_at, captured_at + life, span, renews), client)
+        self.send(Grant(f"n{len(self.sent)}", captured_at, captured_at + life, span), client)
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data(), client=st.sampled_from([KIOSK, OTHER]))
+    def renewal(self, data: st.DataObject, client: int) -> None:
+        """Of the last lease or of an older one, whether it still lasts or not."""
+        renews = data.draw(st.sampled_from(self.leases[-2:]))
+        now, lasts = self.world.now, self.world.door.mode is DoorMode.HOLD_OPEN and renews == self.leases[-1]
+        self.send(Grant(f"n{len(self.sent)}", now, now + MAX_GRANT_SECONDS, Span.HOLD_OPEN, renews), client)
+        assert lasts or self.sent[-1].id not in self.released_ids
+
+    @rule()
+    def crowd(self) -> None:
+        """One after another, for longer than a release may last."""
+        for _ in range(9):
+            self.send(self.world.fresh(), KIOSK)
+            self.world.wait(2)
+            self.never_released_past_its_deadline()
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data(), client=st.sampled_from([KIOSK, OTHER]), moved=st.floats(0, 2))
@@ -595,8 +610,8 @@ class Door(RuleBasedStateMachine):
     def allow(self, grant: Grant, released: bool) -> None:
         now = self.world.now
         if grant.span is Span.HOLD_OPEN:
-            assert grant.renews in {None, self.lease}
-            self.lease = grant.renews or grant.id
+            if grant.renews is None:
+                self.leases.append(grant.id)
             self.cap = now + RULES.max_release_seconds
             self.allowed_until = now + RULES.lease_seconds
             return
@@ -610,7 +625,6 @@ class Door(RuleBasedStateMachine):
     def secure(self) -> None:
         self.world.door.secure(self.world.now)
         assert self.world.stuck or self.world.level == "secured"
-        self.lease = ""
 
     @rule(on=st.booleans())
     def lockdown(self, on: bool) -> None:
@@ -636,7 +650,7 @@ class Door(RuleBasedStateMachine):
     def dies_and_is_started_again(self) -> None:
         self.world.wait(0.2)
         self.world.start(lockdown=self.locked_down)
-        self.excused_until, self.lease = -math.inf, ""
+        self.excused_until = -math.inf
 
     # What must hold
 

@@ -7,6 +7,8 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +17,30 @@ from kiosk.domain.door import Refusal
 from kiosk.domain.door_events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import DoorError
 from kiosk.domain.passage import GRACE_SECONDS
-from kiosk.domain.types import Alarm, DoorMode, DoorResult, DoorState, Grant, Hand, Leaf, Span
+from kiosk.domain.types import (
+    Alarm,
+    Decision,
+    DoorMode,
+    DoorResult,
+    DoorState,
+    Evidence,
+    Grant,
+    Hand,
+    Leaf,
+    Outcome,
+    Reason,
+    Span,
+)
+from kiosk.service.access import Access
+from kiosk.service.door_audit import SUBSCRIBER, DoorAuditor
 from kiosk.service.door_client import DoorClient
 from kiosk.service.door_events import WINDOW, DoorEventStream, SubscribeRequest
 from kiosk.service.door_protocol import MAX_PACKET, encode
+from kiosk.service.writer import Writer
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
 
 if TYPE_CHECKING:
     from tests.service.conftest import Doors, RunningDoor
@@ -93,6 +115,41 @@ def test_from_a_passage_to_an_alarm(
     assert subscriber.until(Kind.TAMPER) == [Kind.TAMPER]
     assert [level for _, level in door.levels()] == ["secured", "released", "secured"]
     assert [event.sequence for event in subscriber.seen] == list(range(1, len(subscriber.seen) + 1))
+
+
+def test_one_story_from_the_decision_to_the_passage(doors: Doors, client_of: Connect, patience: float) -> None:
+    """The kiosk's own way: recorded, released, recorded; then what the contact told, under the same grant id."""
+    doors.lock = {"inputs": True}
+    door = doors.start()
+    home = Home(doors.folder / "home")
+    open_gallery(home).close()
+    writer = Writer.at(home.database, time.monotonic, patience)
+    writer.start()
+    client = client_of(door)
+    access = Access(writer, client, 1.5, time.monotonic)
+    stream = DoorEventStream(door.settings.events, SUBSCRIBER)
+    auditor = DoorAuditor(stream, writer, (), lambda: access.under_way)
+    evidence = Evidence(0, time.monotonic(), datetime.now(UTC))
+    access.settle(Decision("g7", Outcome.GRANTED, Reason.MATCHED, "ada", evidence))
+    client.simulate(Hand.OPEN, 10)
+    for _ in (Kind.STARTED, Kind.RELEASED, Kind.OPENED, Kind.ACCESS_TAKEN):
+        auditor.turn(patience)
+    auditor.close()
+    writer.stop()
+    with closing(Audit(open_database(home.database))) as audit:
+        story = audit.story("g7")
+        kinds = [(r.kind, r.outcome) for r in audit.records()]
+    assert story is not None
+    assert story.outcome is not None
+    assert (story.decision.subject_id, story.outcome.outcome) == ("ada", "access_taken")
+    assert kinds == [
+        ("decision", "granted"),
+        ("outcome", "released"),
+        ("door", "started"),
+        ("door", "released"),
+        ("door", "opened"),
+        ("outcome", "access_taken"),
+    ]
 
 
 def test_events_survive_the_doors_death_until_they_are_acknowledged(
@@ -275,3 +332,25 @@ def test_a_clock_that_jumps_moves_nothing(
     assert wall != sorted(wall)
     door.process.send_signal(signal.SIGTERM)
     assert door.process.wait(patience) == 0
+
+
+CRASHES = """
+import sys
+from kiosk.domain.door import DoorMachine
+tick = DoorMachine.tick
+def crash(self, now):
+    tick(self, now)
+    if self.state == "released":
+        raise MemoryError("crashed")
+DoorMachine.tick = crash
+from kiosk.service.door_daemon import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_crash_secures_on_its_way_out(doors: Doors, client_of: Connect, grant: MakeGrant, patience: float) -> None:
+    doors.program = ["-c", CRASHES]
+    door = doors.start(release_seconds=60)
+    client_of(door).release(grant())
+    assert door.process.wait(patience) == 1
+    assert [level for _, level in door.levels()] == ["secured", "released", "secured"]
