@@ -16,7 +16,8 @@ from kiosk.cli.console import config_option, emit, json_option
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError
 from kiosk.domain.notices import TEST, Notice
-from kiosk.service.notify_outbox import Outbox, OutboxError, Standing, in_use
+from kiosk.service.notify_file import OutboxError, in_use
+from kiosk.service.notify_outbox import Outbox, Standing
 
 LOOK_SECONDS = 0.2
 NOT_RUNNING = "kiosk-notify does not run: sudo systemctl start kiosk-notify"

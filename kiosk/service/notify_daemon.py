@@ -26,7 +26,8 @@ from kiosk.service import systemd
 from kiosk.service.door_events import DoorEventStream
 from kiosk.service.health import Health
 from kiosk.service.kiosk_events import KioskEventStream
-from kiosk.service.notify_outbox import Outbox, claimed
+from kiosk.service.notify_file import claimed
+from kiosk.service.notify_outbox import Outbox
 from kiosk.service.notify_receivers import Arrival, Receiver, from_door, from_kiosk
 from kiosk.service.notify_workers import Worker
 from kiosk.service.systemd import log

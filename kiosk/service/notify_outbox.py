@@ -8,8 +8,6 @@ its own, before the others.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,39 +19,13 @@ from threading import Lock
 
 from pydantic import TypeAdapter, ValidationError
 
-from kiosk.domain.errors import KioskError
 from kiosk.domain.notices import DROPPED, Notice, overflow
+from kiosk.service.notify_file import OutboxError, open_outbox
 
 REMEMBERED = 256
 """Ids of events that are told apart from repetitions; far more than a source sends again (its window)."""
-BUSY_SECONDS = 5.0
 
 _NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)
-_TABLES = """
-CREATE TABLE IF NOT EXISTS waiting (
-    position INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
-    notifier TEXT NOT NULL,
-    id TEXT NOT NULL,
-    urgent INTEGER NOT NULL,
-    sealed INTEGER NOT NULL DEFAULT 0,
-    body TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS waiting_notifier ON waiting (notifier, position);
-CREATE TABLE IF NOT EXISTS gap (
-    notifier TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (notifier, reason)
-) STRICT;
-CREATE TABLE IF NOT EXISTS seen (position INTEGER PRIMARY KEY NOT NULL, id TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE IF NOT EXISTS source (
-    name TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL, sequence INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS health (
-    notifier TEXT PRIMARY KEY NOT NULL, trouble TEXT NOT NULL, dropped INTEGER NOT NULL DEFAULT 0
-) STRICT;
-"""
-
-
-class OutboxError(KioskError):
-    """The outbox cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +49,13 @@ class Outbox:
     """An open outbox; for any thread. Every method raises OutboxError when the file cannot be used."""
 
     def __init__(self, path: Path, door: str, capacity: int, notifiers: Mapping[str, bool]) -> None:
-        """`notifiers`: those that are configured, and whether they take urgent notices only. A damaged file is moved
-        aside: what it held is lost, what comes is not."""
+        """`notifiers`: those that are configured, and whether they take urgent notices only."""
         self.path = path
         self._door = door
         self._capacity = capacity
         self._notifiers = dict(notifiers)
         self._guard = Lock()
-        self._connection = _open(path)
+        self._connection = open_outbox(path)
 
     def settle(self) -> None:
         """At start: what waits for notifiers that are no longer configured is removed, old troubles are forgotten."""
@@ -202,83 +173,6 @@ class Outbox:
                     raise
             except sqlite3.Error as error:
                 raise OutboxError(f"{self.path}: the outbox cannot be used ({error}): check the disk") from error
-
-
-@contextmanager
-def claimed(path: Path) -> Iterator[None]:
-    """Keeps a second kiosk-notify off this outbox. Raises OutboxError when there is one or the place is of no use."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        claim = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise OutboxError(f"{path}: the outbox cannot be kept here: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutboxError(f"{path}: another kiosk-notify uses this outbox; stop it first") from error
-        yield
-    finally:
-        os.close(claim)
-
-
-def in_use(path: Path) -> bool:
-    """Whether a kiosk-notify uses this outbox now. Raises OutboxError when this user may not know."""
-    try:
-        claim = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise OutboxError(f"{path}: this user may not look at it ({error.strerror}): try with sudo") from error
-    try:
-        fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(claim)
-    return False
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        return _connect(path)
-    except (sqlite3.OperationalError, OSError) as error:
-        raise OutboxError(f"{path}: the outbox cannot be opened ({error}): check the place and its rights") from error
-    except sqlite3.DatabaseError:
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).replace(path.with_name(f"{path.name}.damaged{suffix}"))
-    try:
-        return _connect(path)
-    except (sqlite3.Error, OSError) as error:
-        raise OutboxError(f"{path}: the outbox cannot be made anew ({error}): check the disk") from error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if finding != "ok":
-            raise sqlite3.DatabaseError(finding)
-        connection.executescript(_TABLES)
-        _sync_folder(path.parent)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _sync_folder(folder: Path) -> None:
-    """The names of the files survive power loss, too."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _missed(db: sqlite3.Connection, source: str, run: str, sequence: int) -> int:

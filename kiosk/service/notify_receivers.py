@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from kiosk.domain.door_events import DoorEvent
 from kiosk.domain.notices import LOST, REACHED, KioskEvent, Notice, of_door, of_kiosk
 from kiosk.service.health import Health
-from kiosk.service.notify_outbox import OutboxError
+from kiosk.service.notify_file import OutboxError
 from kiosk.service.systemd import log
 
 TURN_SECONDS = 0.5

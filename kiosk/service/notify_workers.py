@@ -10,7 +10,8 @@ from threading import Thread
 import stamina
 
 from kiosk.domain.notices import NoticeRefusedError, Notifier, NotifierError
-from kiosk.service.notify_outbox import Outbox, OutboxError
+from kiosk.service.notify_file import OutboxError
+from kiosk.service.notify_outbox import Outbox
 from kiosk.service.systemd import log
 
 FIRST_PAUSE = 0.5

@@ -11,7 +11,8 @@ from stamina import instrumentation
 
 from kiosk.domain.notices import Notice, NoticeRefusedError, NotifierError
 from kiosk.service import notify_workers
-from kiosk.service.notify_outbox import Outbox, claimed
+from kiosk.service.notify_file import claimed
+from kiosk.service.notify_outbox import Outbox
 from kiosk.service.notify_workers import Worker
 
 if TYPE_CHECKING:

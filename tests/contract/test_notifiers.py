@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -142,8 +143,6 @@ def notifier(name: str, rig: Rig) -> Iterator[Notifier]:
 
 def until_delivered(notifier: Notifier, news: Notice) -> None:
     """As a worker does, but without pauses: a broker's connection takes a moment."""
-    import time
-
     until = time.monotonic() + 60
     while True:
         try:

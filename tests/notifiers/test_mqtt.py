@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from kiosk.domain.notices import KINDS, Notice, NotifierError
-from kiosk.notifiers.conditions import Condition, Conditions
+from kiosk.notifiers.conditions import _CHANGES, _FAULTS, Condition, Conditions
 from kiosk.notifiers.home_assistant import Topics, discovery
 from kiosk.notifiers.mqtt import MqttNotifier
 
@@ -203,6 +203,10 @@ def test_options_that_make_no_sense(keys: dict[str, object], said: str) -> None:
 
 
 # What lasts
+
+
+def test_conditions_know_only_notices_that_there_are() -> None:
+    assert set(_CHANGES) | set(_FAULTS) <= set(KINDS)
 
 
 def test_conditions_follow_the_notices() -> None:

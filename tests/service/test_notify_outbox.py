@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from kiosk.domain.door_events import ALARMS, DoorEvent, DoorEventKind
 from kiosk.domain.notices import DROPPED, TEST, Notice, of_door, overflow
-from kiosk.service.notify_outbox import Outbox, OutboxError, claimed
+from kiosk.service.notify_file import OutboxError, claimed
+from kiosk.service.notify_outbox import Outbox
 
 NOW = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
 
@@ -221,9 +222,13 @@ def test_a_damaged_file_is_put_aside(opened: Callable[..., Outbox], tmp_path: Pa
     path.write_bytes(b"no database at all" * 1000)
     for leftover in tmp_path.glob("outbox.db-*"):
         leftover.unlink()
-    outbox = opened()
-    assert outbox.put(notice(2))
-    assert drain(outbox) == [notice(2)]
+    with pytest.raises(OutboxError, match="not a database"):
+        opened()
+    assert path.read_bytes().startswith(b"no database"), "only kiosk-notify itself puts it aside"
+    with claimed(path):
+        outbox = opened()
+        assert outbox.put(notice(2))
+        assert drain(outbox) == [notice(2)]
     assert (tmp_path / "outbox.db.damaged").read_bytes().startswith(b"no database")
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import TypeAdapter
 
 from kiosk.domain.events import Decided, Faulted
 from kiosk.domain.notices import DROPPED, Notice
-from kiosk.domain.types import Decision, Evidence, Grant, Outcome, Reason
+from kiosk.domain.types import Decision, Evidence, Grant, Hand, Outcome, Reason
 from kiosk.service.door_client import DoorClient
 from kiosk.service.kiosk_events import Announcer
 from kiosk.service.notify_outbox import Outbox
@@ -115,6 +117,14 @@ def refusal(name: str) -> Decided:
     )
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    """For what cannot be waited for otherwise: another process's file."""
+    until = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_door_and_kiosk_are_told_of_each_in_its_order(
     notify: Notify,
     door: RunningDoor,
@@ -137,19 +147,23 @@ def test_door_and_kiosk_are_told_of_each_in_its_order(
     assert (released["grant_id"], released["door"]) == ("g1", "main")
 
 
-def test_the_door_is_told_of_while_the_kiosk_is_down(
-    notify: Notify,
-    door: RunningDoor,
-    endpoint: Endpoint,
-    client_of: Callable[[RunningDoor], DoorClient],
-    grant: Callable[..., Grant],
+def test_a_forced_door_is_told_of_while_the_kiosk_is_down_and_kiosk_notify_was(
+    notify: Notify, doors: Doors, endpoint: Endpoint, client_of: Callable[[RunningDoor], DoorClient]
 ) -> None:
-    notify.configure(notify.webhook(endpoint))
-    notify.launch()
-    client = client_of(door)
+    """No kiosk runs here at all; what happens while kiosk-notify is dead waits in the door's spool."""
+    doors.lock = {"inputs": True}
+    door = doors.start(debounce_seconds=0)
+    notify.configure(notify.webhook(endpoint, alarms_only=True))
+    process = notify.launch()
     endpoint.wait_for(lambda _: "notify.door_reached" in kinds(endpoint, "notify"))
-    client.release(grant("g1"))
-    endpoint.wait_for(lambda _: "door.released" in kinds(endpoint, "door"))
+    process.send_signal(signal.SIGKILL)
+    process.wait(PATIENCE)
+    client = client_of(door)
+    client.simulate(Hand.OPEN, PATIENCE)
+    client.simulate(Hand.CLOSE, PATIENCE)
+    notify.launch()
+    endpoint.wait_for(lambda _: "door.alarm_ended" in kinds(endpoint, "door"))
+    assert kinds(endpoint, "door") == ["door.forced_open", "door.alarm_ended"]
 
 
 def test_killed_at_any_moment_it_loses_nothing_and_keeps_the_order(
@@ -206,16 +220,6 @@ def test_an_outage_is_outlasted_bounded_and_counted(
     kept = [event["grant_id"] for event in unique if event["event_type"] == "kiosk.refused"]
     assert kept == names[-len(kept) :]
     assert broker.payloads("kiosk/main/kiosk_fault")[-1] == "ON"
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    """For what cannot be waited for otherwise: another process's file."""
-    import time
-
-    until = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_one_that_fails_its_self_check_is_reported_and_left_out(
@@ -300,8 +304,6 @@ def test_the_process_can_know_no_face(notify: Notify, endpoint: Endpoint) -> Non
 
 def test_a_notice_survives_as_json() -> None:
     """What is told looks the same over all ways."""
-    from pydantic import TypeAdapter
-
     adapter = TypeAdapter(Notice)
     notice = Notice("n", "door.opened", "main", datetime(2026, 3, 1, 7, 30, 0, 5, UTC), grant_id="g")
     assert adapter.validate_json(adapter.dump_json(notice)) == notice

@@ -15,7 +15,8 @@ from kiosk.domain.door_events import DoorEvent, DoorEventKind
 from kiosk.domain.notices import DROPPED, Notice, NoticeRefusedError, NotifierError
 from kiosk.service import notify_receivers
 from kiosk.service.health import Health
-from kiosk.service.notify_outbox import Outbox, OutboxError
+from kiosk.service.notify_file import OutboxError
+from kiosk.service.notify_outbox import Outbox
 from kiosk.service.notify_receivers import Arrival, Receiver, from_door
 from kiosk.service.notify_workers import Worker
 
