@@ -3,6 +3,7 @@
     python models/train/embedder.py targets                                  both teachers' embeddings, before training
     python models/train/embedder.py train   --anneal 450 [--steps N]         from the teacher's weights (no phase 1)
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
+    python models/train/embedder.py train   --phase 3 [--from FILE]          on top: triplets of the labelled people
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
     python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, threshold on held-out people
     python models/train/embedder.py count   [--out FILE]                     parameters, multiply-adds of NET or a file
