@@ -85,7 +85,7 @@ def test_one_face_over_the_centre(root: Path, kiosk: Command) -> None:
     result = json.loads(out[0])
     found = result["detectors"][result["model_id"]]
     assert found["recall"] == 0.8
-    assert (found["crops"], found["landmark_error"], found["false"]) == (0, None, 0)
+    assert (found["crops"], found["landmark_error"], found["false"]) == (0, None, None)
 
 
 def test_a_plot_and_a_report(root: Path, kiosk: Command) -> None:

@@ -56,7 +56,8 @@ def detector(
     or a tar of pictures with one known face each, over the centre, as Labeled Faces in the Wild; no other counts. The
     networks look at the whole picture, of 640 pixels at most, at the threshold of the kiosk; "door" is the kiosk's own
     way: a small look, then a closer one. Faces count from 40 pixels. Intervals are 95%: Clopper and Pearson's, or by
-    bootstrap over pictures. One thread. The last line is one JSON object; the report holds the curves as well.
+    bootstrap over pictures. Times are processor time of one thread. The last line is one JSON object; the report holds
+    the curves as well.
     """
     check_outputs(plot, report)
     config = settings(config_file).models
@@ -122,7 +123,8 @@ def _lines(result: Result, name: str, threshold: float) -> str:
             f"  landmarks     {percent(errors.mean())} of the eyes' distance, 95% of the faces below "
             f"{percent(np.percentile(errors, 95))}, {errors.size} faces"
         )
-    lines.append(f"  false         {_above(seen.false, threshold)} on the pictures")
+    if result.located:
+        lines.append(f"  false         {_above(seen.false, threshold)} on the pictures")
     if seen.crops:
         lines.append(f"  false, crops  {rate_line(clopper_pearson(_above(seen.crops, threshold), len(seen.crops)))}")
     lines.append(f"  time          {np.median(seen.seconds) * 1e3:.1f} ms a picture")
@@ -132,10 +134,11 @@ def _lines(result: Result, name: str, threshold: float) -> str:
 def _comparison(result: Result, names: tuple[str, str], threshold: float, time: Row) -> str:
     recall = protocol.recall_difference(result, names, threshold)
     ratio = protocol.landmark_ratio(result, names, threshold)
+    landmarks = f"{ratio.value:.3f} times the error ({ratio.low:.3f} to {ratio.high:.3f})"
     return (
         f"{names[0]} beside {names[1]}\n"
         f"  recall        {_points(recall.value)} points ({_points(recall.low)} to {_points(recall.high)})\n"
-        f"  landmarks     {ratio.value:.3f} times the error ({ratio.low:.3f} to {ratio.high:.3f})\n"
+        f"  landmarks     {'not known' if math.isnan(ratio.value) else landmarks}\n"
         f"  time          {time['network_ratio']} times as fast, the network alone at {protocol.NETWORK_SIDE} px; "
         f"{time['detector_ratio']} times, the whole detector"
     )
@@ -155,7 +158,7 @@ def _row(result: Result, name: str, threshold: float) -> Row:
         "landmark_error": number(float(errors.mean())) if errors.size else None,
         "landmark_error_p95": number(float(np.percentile(errors, 95))) if errors.size else None,
         "landmark_faces": errors.size,
-        "false": _above(seen.false, threshold),
+        "false": _above(seen.false, threshold) if result.located else None,
         "crops": crops.trials,
         "false_crops": crops.errors,
         "false_crops_high": number(crops.high) if crops.trials else None,
@@ -164,7 +167,7 @@ def _row(result: Result, name: str, threshold: float) -> Row:
 
 
 def _rate_row(r: Rate) -> dict[str, float | int | None]:
-    return {"recall": number(r.rate), "recall_low": r.low, "recall_high": r.high, "faces": r.trials}
+    return {"recall": number(r.rate), "recall_low": number(r.low), "recall_high": number(r.high), "faces": r.trials}
 
 
 def _interval_row(i: Interval) -> Row:
