@@ -11,12 +11,11 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kiosk.domain.errors import ModelError
-from kiosk.vision import trial
 from kiosk.vision.entry_text import render
 from kiosk.vision.manifest import AnyEntry, EmbedderEntry, Manifest, default_folder
 
@@ -61,9 +60,12 @@ class Staging:
             raise ModelError(f"{source}: is a pointer of git-LFS, not the network: see `kiosk models upstream`")
         return digest
 
-    def install(self, entry: AnyEntry) -> tuple[AnyEntry, AnyEntry | None]:
-        """Tries the network in `target` and puts it into the folder: its entry there, and the one of the same name
-        before. Raises ModelError when the name is taken or the network does not do what the entry says."""
+    def install(self, entry: AnyEntry, check: Callable[[Path, str], None]) -> tuple[AnyEntry, AnyEntry | None]:
+        """Puts the network in `target` into the folder: its entry there, and the one of the same name before.
+
+        `check` tries it first, by its name in a folder with a manifest. Raises ModelError, as does `check`, when the
+        name is taken or the network does not do what the entry says.
+        """
         installed = self._installed()
         old = next((e for e in installed if e.name == entry.name), None)
         if old is not None and old.model_id != entry.model_id:
@@ -77,7 +79,7 @@ class Staging:
         (self._room / "manifest.toml").write_text(render(entries), encoding="utf-8")
         if Manifest(self._room).entries != tuple(entries):
             raise ModelError(f"{entry.name}: its entry cannot be written as TOML")
-        trial.check_apart(self._room, entry.name)
+        check(self._room, entry.name)
         self._publish()
         return entry, old
 

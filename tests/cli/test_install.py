@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from kiosk.domain.errors import ModelError
-from kiosk.vision import install, trial
+from kiosk.evaluation import trial
+from kiosk.vision import install
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 from kiosk.vision.upstream import known
 
@@ -34,6 +35,8 @@ input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128
 dimension = 128
 template_scale = 317.5
 """
+SCALED = "mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0]"
+RAW = "mean = [0.0, 0.0, 0.0], std = [1.0, 1.0, 1.0]"
 MEASURED = "threshold = 0.6\nthreshold_fmr = 1e-4\n"
 
 
@@ -62,11 +65,18 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A network with its description beside it."""
+    """A network with its description beside it: the program's own in another file."""
     path = tmp_path / "own.onnx"
-    path.write_bytes(onnx_file.embedder())
+    path.write_bytes(variant(1))
     path.with_suffix(".toml").write_text(ABOUT)
     return path
+
+
+def variant(number: int) -> bytes:
+    """The program's own embedder, in a file of its own."""
+    manifest = Manifest(default_folder())
+    content: bytes = onnx_file.variant(manifest.bytes_of(manifest.entry("mobilefacenet", EmbedderEntry)), number)
+    return content
 
 
 def refused(result: Any, *words: str) -> None:
@@ -116,7 +126,7 @@ def test_the_model_id_follows_whatever_its_numbers_depend_on(
     about.write_text(ABOUT.replace('"rgb"', '"bgr"'))
     swapped = model_id(4)
     about.write_text(ABOUT)
-    own.write_bytes(onnx_file.embedder(seed=2))
+    own.write_bytes(variant(2))
     assert len({first, swapped, model_id(5)}) == 3
 
 
@@ -148,7 +158,9 @@ def another_network(**options: Any) -> Callable[[Path], None]:
         (lambda own: own.write_bytes(own.read_bytes()[:-100]), "onnxruntime cannot load"),
         (lambda own: own.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid"), "git-LFS"),
         (another_network(numbers=64), "(64,)"),
-        (another_network(gain=0.0), "the same numbers for every picture"),
+        (another_network(gain=0.0), "takes visitors for one another"),
+        (another_network(), "takes visitors for one another"),
+        (wrong_about(SCALED, RAW), "are colour, mean and std right?"),
         (another_network(gain=float("nan")), "not finite"),
         (another_network(external="passwd"), "onnxruntime cannot load"),
         (lambda own: own.with_suffix(".toml").unlink(), "own.toml"),
@@ -198,7 +210,7 @@ def test_a_name_stands_for_one_network(kiosk: Command, own: Path, home: Path, he
     before = content(home / "models")
     assert kiosk("models", "install", own).status == 0
     assert content(home / "models") == before
-    own.write_bytes(onnx_file.embedder(seed=2))
+    own.write_bytes(variant(2))
     refused(kiosk("models", "install", own), "'own' is taken", "--name")
     assert content(home / "models") == before
     assert kiosk("models", "install", own, "--name", "own-2").status == 0
@@ -247,7 +259,7 @@ def test_an_interruption_or_a_full_disk_changes_nothing(
 ) -> None:
     assert kiosk("models", "install", own).status == 0
     before = content(home / "models")
-    own.write_bytes(onnx_file.embedder(seed=2))
+    own.write_bytes(variant(2))
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.vision import trial
+from kiosk.evaluation import trial
 
 Command = Callable[..., Any]
 ABOUT = """

@@ -29,6 +29,11 @@ def embedder(numbers: int = 128, seed: int = 1, gain: float = 1.0, external: str
     )
 
 
+def variant(content: bytes, number: int) -> bytes:
+    """The same network in another file: with a doc_string."""
+    return content + field(6, f"variant {number}".encode())
+
+
 def model(nodes: list[bytes], initializers: list[bytes], given: bytes, result: bytes) -> bytes:
     """ModelProto of opset 17."""
     graph = b"".join(field(1, n) for n in nodes) + field(2, b"g") + b"".join(field(5, t) for t in initializers)

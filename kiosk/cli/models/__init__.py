@@ -10,7 +10,7 @@ from kiosk.cli.console import complain, config_option, emit, json_option, settin
 from kiosk.cli.models.install import install
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
-from kiosk.vision import trial
+from kiosk.evaluation import trial
 from kiosk.vision.manifest import DetectorEntry, Entry, Manifest, default_folder
 from kiosk.vision.upstream import known
 

@@ -37,6 +37,7 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         """Raises URLError for a redirect that leaves HTTPS."""
         if not _is_https(newurl):
+            fp.close()
             raise urllib.error.URLError(f"it redirects to {newurl}: only https is followed")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ import click
 from kiosk.cli.console import config_option, emit, json_option, settings
 from kiosk.cli.models.fetch import fetch
 from kiosk.domain.errors import ModelError
+from kiosk.evaluation import trial
 from kiosk.vision import described, upstream
 from kiosk.vision.described import Description
 from kiosk.vision.install import staging
@@ -75,7 +76,7 @@ def install(
         what = said or _known(wanted, sha256) or described.read(Path(source).with_suffix(".toml"))
         if address and what.sha256() is None:
             raise ModelError(f"{what.source}: write down the sha256 if this is the file you mean: {sha256}")
-        entry, before = room.install(_measured(what, threshold, fmr).entry(sha256, name))
+        entry, before = room.install(_measured(what, threshold, fmr).entry(sha256, name), trial.check_apart)
     if as_json:
         emit(
             {"name": entry.name, "role": entry.role, "model_id": entry.model_id, "sha256": sha256, "folder": str(place)}
