@@ -214,7 +214,7 @@ def test_an_outage_is_outlasted_bounded_and_counted(
     assert kept == names[-len(kept) :], "the newest, in order"
     assert "kiosk.fault" in kinds(endpoint, "kiosk"), "older than all of them, and kept"
     assert dropped + len([n for n in told if not str(n["kind"]).startswith("notify.")]) >= len(names) + 2
-    broker.wait_for(lambda _: any(names[-1] in p for p in broker.payloads("kiosk/main/event")))
+    broker.wait_for(lambda _: any(f'"{names[-1]}"' in p for p in broker.payloads("kiosk/main/event")))
     events = [json.loads(payload) for payload in broker.payloads("kiosk/main/event")]
     unique = {event["id"]: event for event in events}.values()
     kept = [event["grant_id"] for event in unique if event["event_type"] == "kiosk.refused"]
