@@ -48,11 +48,13 @@ def det(mated: Scores, non_mated: Scores, title: str, path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 6), layout="constrained")
     _curve(left, mated, non_mated, title)
     left.set(title=title)
+    both = np.concatenate([mated, non_mated])
+    edges = np.linspace(np.nanmin(both), np.nanmax(both), BINS)
     for scores, label in ((non_mated, "non-mated"), (mated, "mated")):
         known = scores[~np.isnan(scores)]
-        right.hist(known, bins=BINS, weights=np.full(known.size, 1 / known.size), alpha=0.6, label=label)
+        right.hist(known, bins=edges, weights=np.full(known.size, 1 / known.size), alpha=0.6, label=label)
     right.set(xlabel="score", ylabel="share of the comparisons")
-    right.legend(loc="upper right")
+    right.legend(loc="upper left")
     _save(figure, path)
 
 
