@@ -31,6 +31,8 @@ FILE = "events.jsonl"
 CAPACITY = 2000
 """Events. When there are more, the oldest that is no alarm goes first."""
 MAX_SUBSCRIBERS = 8
+MAX_WAITING = 100
+"""Writes that wait for the disk."""
 LINES_BEFORE_REWRITE = 4 * CAPACITY
 
 
@@ -60,7 +62,8 @@ class Spool:
 
     def settle(self) -> None:
         """Takes note of what the writer has done."""
-        self._writer.settle()
+        if self._writer.settle():
+            self._rewrite()
 
     def append(self, news: DoorNews) -> DoorEvent:
         """Numbers and stamps what has happened, and has it written."""
@@ -163,6 +166,7 @@ class _Writer:
         self._jobs: SimpleQueue[tuple[bytes, int, bool] | None] = SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._file: int | None = None
+        self._left_out = False
         self.failed = False
         """Whether the file is not what it should be."""
         self.written = 0
@@ -174,15 +178,19 @@ class _Writer:
         return self._bell
 
     def put(self, content: bytes, upto: int, *, anew: bool) -> None:
-        """A disk that does not even fail is not waited for, and not piled up for: the whole file is written later."""
-        if self._jobs.qsize() < CAPACITY:
+        """A disk that hangs is not waited for, and not piled up for: the whole file is written when it works again."""
+        if self._jobs.qsize() < MAX_WAITING and (anew or not self._left_out):
             self._jobs.put((content, upto, anew))
         else:
-            self.failed = True
+            self._left_out = True
 
-    def settle(self) -> None:
+    def settle(self) -> bool:
+        """Whether something was left out while the disk hung, and the file must be written anew now."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._bell)
+        due = self._left_out and self._jobs.empty()
+        self._left_out = self._left_out and not due
+        return due
 
     def close(self) -> None:
         self._jobs.put(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -139,6 +140,26 @@ def test_a_disk_that_fails_keeps_nothing_back_and_loses_nothing(opened: Open, mo
     monkeypatch.setattr("kiosk.service.door_spool.os.write", write)
     put(spool, CLOSED)
     assert [kind for _, kind in on_disk(opened)] == ["opened", "forced_open", "closed"]
+
+
+def test_a_disk_that_hangs_is_not_piled_up_for_and_loses_nothing(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_spool, "MAX_WAITING", 3)
+    spool = opened()
+    put(spool, OPENED)
+    hangs, write = threading.Event(), os.write
+
+    def slow(file: int, content: bytes) -> int:
+        hangs.wait(30)
+        return write(file, content)
+
+    monkeypatch.setattr("kiosk.service.door_spool.os.write", slow)
+    for _ in range(20):
+        spool.append(DoorNews(CLOSED, 1.5))
+    assert spool._writer._jobs.qsize() <= 3
+    hangs.set()
+    put(spool, FORCED)
+    assert len(kinds(spool)) == 22
+    assert len(on_disk(opened)) == 22
 
 
 def on_disk(opened: Open) -> list[tuple[int, str]]:
