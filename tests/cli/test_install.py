@@ -104,6 +104,7 @@ def test_a_network_of_ones_own_beside_those_of_the_program(kiosk: Command, own: 
     for e in packaged.entries:
         assert manifest.bytes_of(e) == packaged.bytes_of(e)
     assert {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == {0o644}
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (folder, home)] == [0o755, 0o700]
     assert sorted(content(folder)) == sorted({e.file for e in manifest.entries} | {"manifest.toml"})
     assert f'folder = "{folder}"' in out
     assert 'embedder = "own"' in out

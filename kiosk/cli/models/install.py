@@ -11,6 +11,7 @@ from kiosk.cli.console import config_option, emit, json_option, settings
 from kiosk.cli.models.fetch import fetch
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
+from kiosk.storage.home import Home
 from kiosk.vision import described, upstream
 from kiosk.vision.described import Description
 from kiosk.vision.install import staging
@@ -67,6 +68,8 @@ def install(
     if address and not wanted and not about:
         raise ModelError(f"{source}: not one of `kiosk models upstream`: say what it is with --about FILE.toml")
     said = described.read(about) if about else None
+    if place.parent == home.absolute():
+        Home(home).prepare()
     with staging(place) as room:
         if address:
             fetch(address, room.target)
