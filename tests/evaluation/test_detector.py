@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -82,9 +82,12 @@ def test_the_error_of_landmarks_is_relative_to_the_eyes() -> None:
     assert math.isnan(landmark_error(shifted, TrueFace(Box(0, 0, 60, 60))))
 
 
+busy = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+"""A machine that has other work draws slowly."""
 boxes = st.builds(lambda x, y, s: (x, y, s), st.integers(0, 260), st.integers(0, 180), st.integers(10, 120))
 
 
+@busy
 @given(
     st.lists(boxes, max_size=4),
     st.lists(st.tuples(boxes, st.integers(1, 99)), max_size=6, unique_by=lambda t: t[1]),
@@ -101,6 +104,7 @@ def test_a_higher_threshold_only_leaves_out(
     assert above.false == [s for s in everything.false if s >= threshold / 100]
 
 
+@busy
 @given(st.lists(boxes, max_size=3), st.integers(0, 50))
 def test_face_free_crops_touch_no_face(faces: list[tuple[int, int, int]], seed: int) -> None:
     image = IMAGE.copy()
