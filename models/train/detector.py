@@ -16,6 +16,7 @@ Needs torch onnx onnxruntime opencv-python-headless numpy tqdm.
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from detector_measure import Found, Network, measure, suppress, teacher_agreemen
 from detector_net import Detector, Runtime, Teacher, decode
 from detector_refit import refit
 from detector_scenes import Image, Picture, Scenes, load_aligned, load_frames, pad_to_32
-from loop import Loop, Phases, export, relative_errors, trained
+from loop import Loop, Phases, add_device, export, relative_errors, trained
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -87,20 +88,21 @@ def freeze_statistics(net: nn.Module) -> None:
             module.eval()
 
 
-def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int) -> Detector:
+def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int, device: str) -> Detector:
     pictures = load_frames(faces, work, TorchNetwork(teacher), validation=False, share=plan.share)
     check = load_frames(faces, work, TorchNetwork(teacher), validation=True, share=min(plan.share, 0.25))
     scenes = Scenes(pictures, load_aligned(faces, plan.share / 12))
     torch.manual_seed(0)
     phases = plan.phases
-    loop = Loop(Detector(), phases, work / "detector.pt", every=every, decay=0.998, window=50)
+    loop = Loop(Detector(), phases, work / "detector.pt", device, every=every, decay=0.998, window=50)
     net = loop.net
     for step in loop:
         first = step < phases.blockwise
         if step == phases.blockwise:
             loop.begin_phase()
             fresh = torch.from_numpy(scenes.batch(phases.steps, plan.solving, 384, 384))
-            loop.write(f"{refit(net, *teacher(fresh, features_from=0))} channels solved")
+            loop.write(f"{refit(net.cpu(), *teacher(fresh, features_from=0))} channels solved")
+            net.to(device)
             loop.average.load_state_dict(net.state_dict())
         net.train()
         if step >= phases.blockwise // 2:
@@ -110,8 +112,8 @@ def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int) -> 
         x = torch.from_numpy(scenes.batch(step, count, height, width))
         # phase 2 leaves the two features at half the picture's size alone: they cost as much as all others together
         features, maps = teacher(x, features_from=0 if first else 2)
-        features = [v.contiguous(memory_format=torch.channels_last) for v in features]
-        got, got_maps = net(x.contiguous(memory_format=torch.channels_last), features if first else None)
+        features, maps, (x,) = loop.moved(features), loop.moved(maps), loop.moved([x])
+        got, got_maps = net(x, features if first else None)
         if first:
             errors = relative_errors(got + got_maps, features + maps)
             loss, parts = torch.stack(errors).sum(), [v.item() for v in errors]
@@ -121,8 +123,8 @@ def train(plan: Plan, faces: Path, teacher: Teacher, work: Path, every: int) -> 
             loss = loss + torch.stack(errors).sum()
             parts += [v.item() for v in errors[3:]]
         if loop.learn(step, loss, parts):
-            loop.write("  " + validate(loop.average, check, teacher))
-    return loop.average
+            loop.write("  " + validate(copy.deepcopy(loop.average).cpu(), check, teacher))
+    return loop.average.cpu()
 
 
 def validate(net: Detector, pictures: list[Picture], teacher: Teacher) -> str:
@@ -147,6 +149,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path(shared), help="the folder with faces, weights and clips")
     parser.add_argument("--work", type=Path, required=True, help="caches and checkpoints")
     parser.add_argument("--smoke", action="store_true", help="all steps on a few pictures, under two minutes")
+    add_device(parser)
     steps = parser.add_subparsers(dest="step")
     training = steps.add_parser("train")
     training.add_argument("--blockwise", type=int, default=2500, help="steps of phase 1")
@@ -166,12 +169,14 @@ def main() -> None:
     faces = a.shared / "faces"
     if a.smoke:
         (work / "detector.pt").unlink(missing_ok=True)
-        plan = Plan(Phases(40, 40, *RATES, warm_up=100), share=0.02, solving=2)
-        write(train(plan, faces, Teacher(reference), work, every=40), work / "smoke.onnx")
+        for endtoend in (20, 40):  # the second start goes on from the checkpoint
+            plan = Plan(Phases(40, endtoend, *RATES, warm_up=100), share=0.02, solving=2)
+            net = train(plan, faces, Teacher(reference), work, 40, a.device)
+        write(net, work / "smoke.onnx")
         measure(work / "smoke.onnx", reference, a.shared, work, teacher=TorchNetwork(Teacher(reference)), share=0.05)
     elif a.step == "train":
         plan = Plan(Phases(a.blockwise, a.endtoend, *RATES, warm_up=100), share=1.0, solving=16)
-        train(plan, faces, Teacher(reference), work, every=500)
+        train(plan, faces, Teacher(reference), work, 500, a.device)
     elif a.step == "export":
         write(trained(Detector(), work / "detector.pt"), a.file)
     else:

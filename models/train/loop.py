@@ -3,6 +3,7 @@ weights, exact restarts from a checkpoint, and the export."""
 
 from __future__ import annotations
 
+import argparse
 import copy
 import sys
 import time
@@ -47,10 +48,13 @@ class Phases:
 class Loop(Generic[Net]):
     """A network in training: its optimiser, the average of its weights, and where it goes on from."""
 
-    def __init__(self, net: Net, phases: Phases, checkpoint: Path, *, every: int, decay: float, window: int) -> None:
+    def __init__(
+        self, net: Net, phases: Phases, checkpoint: Path, device: str, *, every: int, decay: float, window: int
+    ) -> None:
         """`every`: steps between two checkpoints. `decay`: of the weights' average late in phase 2; `window`: the steps
         that it goes over in the begin."""
-        self.net = net.to(memory_format=torch.channels_last)
+        self.device = device
+        self.net = net.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net)
         self._phases, self._checkpoint, self._every = phases, checkpoint, every
         self._decay, self._window = decay, window
@@ -61,7 +65,7 @@ class Loop(Generic[Net]):
         self._mean: np.ndarray | None = None
         start = 0
         if checkpoint.exists():
-            state = torch.load(checkpoint)
+            state = torch.load(checkpoint, map_location=device)
             start = state["step"]
             self.net.load_state_dict(state["net"])
             self.average.load_state_dict(state["average"])
@@ -74,6 +78,13 @@ class Loop(Generic[Net]):
     def __iter__(self) -> Iterator[int]:
         """The steps that are left."""
         return iter(self._bar)
+
+    def moved(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """To where the network learns, channels last."""
+        return [
+            v.to(self.device, memory_format=torch.channels_last if v.ndim == 4 else torch.preserve_format)
+            for v in tensors
+        ]
 
     def begin_phase(self) -> None:
         """Forgets the momenta and the printed means."""
@@ -123,8 +134,13 @@ def trained(net: Net, checkpoint: Path) -> Net:
     """The average of a checkpoint, in a network of its shape."""
     if not checkpoint.exists():
         sys.exit(f"no checkpoint {checkpoint.name} in {checkpoint.parent}: run the step train first")
-    net.load_state_dict(torch.load(checkpoint)["average"])
+    net.load_state_dict(torch.load(checkpoint, map_location="cpu")["average"])
     return net.eval()
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=found, help=f"where the network learns (here: {found})")
 
 
 def relative_errors(got: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[Tensor]:

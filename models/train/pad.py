@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from loop import Loop, Phases, export, relative_errors, trained
+from loop import Loop, Phases, add_device, export, relative_errors, trained
 from pad_crops import Batches, Groups, load_training
 from pad_measure import measure
 from pad_net import Pad, Teacher, runtime
@@ -69,10 +69,10 @@ def score_loss(logits: Tensor, teacher: Tensor, label: Tensor) -> tuple[Tensor, 
     return taught + told, [taught.item(), told.item(), wrong.float().mean().item()]
 
 
-def train(name: str, phases: Phases, groups: Groups, teacher: Teacher, work: Path, every: int) -> Pad:
+def train(name: str, phases: Phases, groups: Groups, teacher: Teacher, work: Path, every: int, device: str) -> Pad:
     batches = Batches(groups, CONTEXT[name])
     torch.manual_seed(0)
-    loop = Loop(Pad(teacher.shape), phases, work / f"{name}.pt", every=every, decay=0.99, window=25)
+    loop = Loop(Pad(teacher.shape), phases, work / f"{name}.pt", device, every=every, decay=0.99, window=25)
     net = loop.net
     for step in loop:
         first = step < phases.blockwise
@@ -83,8 +83,10 @@ def train(name: str, phases: Phases, groups: Groups, teacher: Teacher, work: Pat
         for piece in net.pieces()[:STILL]:
             piece.requires_grad_(first)
         pixels, labels = batches.batch(step, COUNTS[0 if first else 1])
-        x = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         given, wanted = teacher(np.ascontiguousarray(pixels))
+        (x, label), given, wanted = (
+            loop.moved(v) for v in ([torch.from_numpy(pixels), torch.from_numpy(labels)], given, wanted)
+        )
         if step == 0:
             start_at(net, wanted)
             loop.average.load_state_dict(net.state_dict())
@@ -94,11 +96,11 @@ def train(name: str, phases: Phases, groups: Groups, teacher: Teacher, work: Pat
         else:
             out = net(x)
             errors = relative_errors(out[STILL:-1], wanted[STILL:-1])
-            loss, parts = score_loss(out[-1], wanted[-1], torch.from_numpy(labels))
+            loss, parts = score_loss(out[-1], wanted[-1], label)
             loss = loss + 0.1 * torch.stack(errors).mean()
             parts += [v.item() for v in errors]
         loop.learn(step, loss, parts)
-    return loop.average
+    return loop.average.cpu()
 
 
 def write(net: Pad, teacher: Teacher, path: Path) -> None:
@@ -116,6 +118,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path(shared), help="the folder with faces, weights and clips")
     parser.add_argument("--work", type=Path, required=True, help="caches and checkpoints")
     parser.add_argument("--smoke", action="store_true", help="all steps on a few pictures, under two minutes")
+    add_device(parser)
     steps = parser.add_subparsers(dest="step")
     training = steps.add_parser("train")
     training.add_argument("--blockwise", type=int, default=800, help="steps of phase 1")
@@ -144,14 +147,15 @@ def main() -> None:
         for name in TEACHERS:
             (work / f"{name}.pt").unlink(missing_ok=True)
             teacher = Teacher(teachers[name])
-            net = train(name, Phases(5, 5, *RATES, warm_up=30), groups, teacher, work, every=5)
+            for endtoend in (2, 5):  # the second start goes on from the checkpoint
+                net = train(name, Phases(5, endtoend, *RATES, warm_up=30), groups, teacher, work, 5, a.device)
             write(net, teacher, work / f"{name}.onnx")
         measure(work, teachers, a.shared, every=100, share=0.1)
     elif a.step == "train":
         groups = load_training(a.shared / "faces", reference, work, share=1.0)
         for name in wanted:
             phases = Phases(a.blockwise, a.endtoend, *RATES, warm_up=30)
-            train(name, phases, groups, Teacher(teachers[name]), work, every=50)
+            train(name, phases, groups, Teacher(teachers[name]), work, 50, a.device)
     elif a.step == "export":
         for name in wanted:
             teacher = Teacher(teachers[name])
