@@ -171,6 +171,8 @@ def train(
     elif start is not None or annealed:
         state.average.load_state_dict(read_weights(start, network) if start else state.net.state_dict())
         state.start_phase(2)
+    if annealed and state.phase == 1:
+        raise SystemExit(f"{checkpoint} is of phase 1; --anneal is a start of its own: name another folder with --work")
     if state.phase > plan.phase:
         return  # done before
     if state.phase < plan.phase:
