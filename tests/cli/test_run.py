@@ -134,7 +134,8 @@ def decision(row: dict[str, Any]) -> bool:
 def test_killing_the_kiosk_during_a_release_secures_the_lock(site: Site) -> None:
     site.door()
     kiosk = site.kiosk()
-    assert kiosk.line(decision)["outcome"] == "granted"
+    first = kiosk.line(decision)
+    assert first["outcome"] == "granted", first
     assert kiosk.line(lambda row: row["event"] == "door")["result"] == "released"
     released = site.wait_for_level("released", 1)
     secured_before = sum(level["level"] == "secured" for level in site.levels())
@@ -146,7 +147,8 @@ def test_killing_the_kiosk_during_a_release_secures_the_lock(site: Site) -> None
 def test_killing_the_door_refuses_everybody_until_it_is_back(site: Site) -> None:
     door = site.door()
     kiosk = site.kiosk()
-    assert kiosk.line(decision)["outcome"] == "granted"
+    first = kiosk.line(decision)
+    assert first["outcome"] == "granted", first
     door.kill()
     refused = kiosk.line(lambda row: decision(row) and row["reason"] != "incomplete")
     assert (refused["outcome"], refused["reason"]) == ("refused", "door_unavailable")
