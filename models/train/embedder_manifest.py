@@ -10,14 +10,14 @@ from embedder_measure import TEMPLATE_SCALE, Fmr, worst
 
 DEFAULT_FMR = 1e-4
 LICENCE = (
-    "research only: distilled from InsightFace's y1 (non-commercial research) on UTKFace, All-Age-Faces, CelebA and "
-    "small public sets (most: research only)"
+    "research only: derived from the weights of InsightFace's y1 and distilled from it and w600k_mbf (both: "
+    "non-commercial research) on UTKFace, All-Age-Faces, CelebA and small public sets (most: research only)"
 )
 DATA = (
     "47,646 aligned faces of UTKFace, All-Age-Faces, CelebA and small public sets, less the 6,486 held-out ones of "
     "train/heldout.csv; no label is used"
 )
-TEACHER = "InsightFace MobileFaceNet y1 (fp32, 128-d)"
+TEACHER = "InsightFace MobileFaceNet y1 (fp32, 128-d), whose weights it began with, and w600k_mbf (512-d)"
 
 
 def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA, name: str = "mobilefacenet") -> str:
