@@ -108,11 +108,18 @@ class Announcer:
         """Ids and packets."""
         self._changed = Condition()
         self._stopping = False
-        self._thread = Thread(target=self._serve, name="events", daemon=True)
+        self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Once. Where the socket cannot be made that is logged, and the kiosk goes on without."""
+        """Once; then the socket is there. Where it cannot be made that is logged, and the kiosk goes on without."""
         self._put(KioskEventKind.STARTED)
+        with ExitStack() as stack:
+            try:
+                listener = stack.enter_context(listening(self._path))
+            except (DoorError, OSError) as error:
+                log("error", "events_unavailable", error=str(error))
+                return
+            self._thread = Thread(target=self._serve, args=(listener, stack.pop_all()), name="events", daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
@@ -121,7 +128,8 @@ class Announcer:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(timeout)
+        if self._thread is not None:
+            self._thread.join(timeout)
 
     def publish(self, event: Event) -> None:
         """Decisions and faults; the rest is nobody's business outside."""
@@ -168,10 +176,9 @@ class Announcer:
             self._waiting.append((message.id, encode(message)))
             self._changed.notify_all()
 
-    def _serve(self) -> None:
+    def _serve(self, listener: socket.socket, closing: ExitStack) -> None:
         try:
-            with ExitStack() as stack:
-                listener = stack.enter_context(listening(self._path))
+            with closing:
                 listener.settimeout(TURN_SECONDS)
                 while not self._stopping:
                     self._serve_one(listener)

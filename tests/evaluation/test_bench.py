@@ -9,11 +9,14 @@ import pytest
 from kiosk.config import Config, ModelsConfig
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import KioskError, ModelError
+from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.domain.types import Box, Face, Image, Quality, Template
 from kiosk.evaluation import bench
 from kiosk.evaluation.bench import RandomGallery, Times, contest, frames, measure
 from kiosk.service.pipeline import Pipeline, Stages
 from kiosk.vision.manifest import EmbedderEntry, Manifest, PadEntry, default_folder
+
+THRESHOLDS = Thresholds([OperatingPoint(1e-3, 0.5)], 1e-3)
 
 
 class OneFace:
@@ -46,7 +49,7 @@ class Embedder:
 
 @pytest.fixture
 def way() -> Pipeline:
-    stages = Stages(OneFace(), Good(), Live(), Embedder(), RandomGallery("m", 128, 0.5))
+    stages = Stages(OneFace(), Good(), Live(), Embedder(), RandomGallery("m", 128, THRESHOLDS))
     return Pipeline(stages, Rules(pause=0, rest=0), 80, door_ready=lambda: True)
 
 
@@ -90,7 +93,7 @@ def test_frames_are_640_by_480(way: Pipeline) -> None:
 
 
 def test_nobody_of_the_random_gallery_is_known() -> None:
-    gallery = RandomGallery("m", 128, 0.5)
+    gallery = RandomGallery("m", 128, THRESHOLDS)
     found = gallery.search(np.ones(128, np.int8))
     assert not found.mated
     assert gallery.subject(found.subject_id or "") is None
