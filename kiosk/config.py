@@ -136,7 +136,7 @@ class PolicyConfig(Section):
     fpir: Annotated[float, Field(gt=0, le=0.1)] = 0.01
     """The share of searches that may take somebody who is not enrolled for a subject: it sets the threshold, by the
     manifest's table and the number of references (domain.thresholds). The table's worst source holds small children,
-    who look alike to the network: adults at a door are taken for each other about a hundred times less often."""
+    who look alike to the network: adults are taken for each other far less often (models/README.md)."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """A fixed comparison score, whatever the gallery's size; None follows `fpir`."""
     pad_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None

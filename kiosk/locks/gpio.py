@@ -15,6 +15,7 @@ exit button was pressed between two readings.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 CONSUMER = "kiosk-door"
 NOTHING = timedelta(0)
+EDGE_READS = 8
+"""Batches of edges that one reading takes. A line that never rests must not keep the door from securing in time: what
+is left wakes the door again, after it has done what is due."""
 
 Line = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
 """Offset in the chip, or the line's name: 17 or "GPIO17"."""
@@ -49,8 +53,9 @@ class _Guarded(_Section):
     pull: Pull
 
     @property
+    @abstractmethod
     def active(self) -> Level:
-        raise NotImplementedError
+        """The level that alarms."""
 
     @model_validator(mode="after")
     def _cut_wire_alarms(self) -> Self:
@@ -204,10 +209,12 @@ class GpioLock:
         self._lock = self._inputs = self._sounder = None
 
     def _pressed_meanwhile(self) -> bool:
-        """Takes the edges; whether one of them was a press of the exit button."""
+        """Takes the edges, EDGE_READS batches at most; whether one of them was a press of the exit button."""
         assert self._inputs is not None
         pressed = False
-        while self._inputs.wait_edge_events(NOTHING):
+        for _ in range(EDGE_READS):
+            if not self._inputs.wait_edge_events(NOTHING):
+                break
             for event in self._inputs.read_edge_events():
                 if event.line_offset == self._rex_offset and event.event_type is self._pressed:
                     pressed = True

@@ -83,10 +83,12 @@ class Access:
         if not decision.granted:
             return [*health, Decided(decision)]
         self.under_way = decision.id
-        reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline))
-        age = self._clock() - decision.evidence.captured_at
-        after = self._health(self._record(outcome_record(decision, reply, age)))
-        self.under_way = None
+        try:
+            reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline))
+            age = self._clock() - decision.evidence.captured_at
+            after = self._health(self._record(outcome_record(decision, reply, age)))
+        finally:
+            self.under_way = None  # or what the door tells of this grant would wait for ever
         return [*health, Decided(decision), DoorAnswered(decision.id, reply), *after]
 
     def note(self, record: AuditRecord) -> None:

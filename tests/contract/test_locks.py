@@ -357,6 +357,13 @@ def test_gpio_is_woken_by_an_edge_and_not_again_once_it_was_read(chip: Any) -> N
     assert select.select([lock.fileno()], [], [], 0)[0] == []
 
 
+def test_a_gpio_line_that_never_rests_does_not_keep_the_door(chip: Any) -> None:
+    lock = gpio_lock(INPUTS)
+    chip.noisy = 27
+    lock.read()
+    assert 0 < chip.flips < 100
+
+
 def test_gpio_inputs_that_cannot_be_read(chip: Any) -> None:
     lock = gpio_lock(INPUTS)
     chip.broken = True

@@ -72,6 +72,20 @@ def test_the_record_comes_before_the_door_and_the_outcome_after_it() -> None:
     assert {r.grant_id for r in world.records} == {"d1"}
 
 
+def test_a_door_that_fails_unexpectedly_leaves_no_grant_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    seen: list[str | None] = []
+
+    def broken(grant: Grant) -> DoorReply:
+        seen.append(world.access.under_way)
+        raise RuntimeError
+
+    monkeypatch.setattr(world, "release", broken)
+    with pytest.raises(RuntimeError):
+        world.settle()
+    assert (seen, world.access.under_way) == (["d1"], None)
+
+
 def test_the_grant_carries_the_frames_time_and_its_deadline() -> None:
     world = World()
     world.settle(age=0.4)
