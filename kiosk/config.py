@@ -1,8 +1,4 @@
-"""The configuration: one TOML file, overridden by environment variables, unknown keys refused.
-
-`KIOSK_SECTION__KEY=value` overrides `key` of `[section]`: KIOSK_CAMERA__DEVICE=/dev/video2. Values are read as TOML
-where they can be (numbers, true, lists) and as plain text otherwise.
-"""
+"""The configuration: one TOML file, overridden by environment variables (kiosk.environment), unknown keys refused."""
 
 from __future__ import annotations
 
@@ -16,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kiosk.domain.door import Relock
 from kiosk.domain.errors import ConfigError
+from kiosk.environment import overridden
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
-ENVIRONMENT_PREFIX = "KIOSK_"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -182,26 +178,6 @@ class Config(Section):
     notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = {}
 
 
-def _value(text: str) -> object:
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _with_environment(data: dict[str, object], environ: Mapping[str, str]) -> dict[str, object]:
-    merged = {k: dict(v) if isinstance(v, dict) else v for k, v in data.items()}
-    for name, text in environ.items():
-        if not name.startswith(ENVIRONMENT_PREFIX) or "__" not in name:
-            continue
-        section, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__", 1)
-        part = merged.setdefault(section, {})
-        if not isinstance(part, dict):
-            raise ConfigError(f"{name}: [{section}] is not a section of the configuration")
-        part[key] = _value(text)
-    return merged
-
-
 def explain(error: ValidationError) -> str:
     """The first problem of a validation as one line: where, what."""
     first = error.errors()[0]
@@ -217,7 +193,7 @@ def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> C
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
     try:
-        return Config.model_validate(_with_environment(data, os.environ if environ is None else environ))
+        return Config.model_validate(overridden(data, os.environ if environ is None else environ))
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(error)}") from error
 

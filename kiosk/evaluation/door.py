@@ -62,7 +62,7 @@ def measure(grants: int) -> DoorTiming:
         config.write_text(
             f'[lock]\nkind = "simulated"\nrecord = "{record}"\n[door]\nsocket = "{socket}"\nstate = "{folder}/state"\n'
         )
-        command = [sys.executable, "-m", "kiosk.service.door_daemon", "--config", str(config)]
+        command = [sys.executable, "-m", "kiosk.service.door_start", "--config", str(config)]
         begun = time.monotonic()
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process, DoorClient(socket) as client:  # noqa: S603 - our own
             try:

@@ -16,8 +16,8 @@ exit button was pressed between two readings.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -25,11 +25,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kiosk.domain.errors import LockError
 from kiosk.domain.types import Readings
+from kiosk.locks.secure_line import KIOSK_DOOR, GpioLine
 
 if TYPE_CHECKING:
     import gpiod
 
-CONSUMER = "kiosk-door"
 NOTHING = timedelta(0)
 EDGE_READS = 8
 """Batches of edges that one reading takes. A line that never rests must not keep the door from securing in time: what
@@ -107,8 +107,7 @@ class Sounder(_Section):
 
 
 class GpioLock:
-    """Owns the lock's line, and those of its inputs and sounder. The lock's is requested first, at its secured level,
-    in one call: there is no moment of another level."""
+    """Owns the lock's line, and those of its inputs and sounder. The lock's comes first, at its secured level."""
 
     simulated = False
 
@@ -150,7 +149,7 @@ class GpioLock:
         self._lock: gpiod.LineRequest | None = None
         self._inputs: gpiod.LineRequest | None = None
         self._sounder: gpiod.LineRequest | None = None
-        self._lock = self._output(options.line, options.active_high, self._secured)
+        self._lock = self._line()
         try:
             if any((options.contact, options.rex, options.tamper)):
                 self._inputs = self._input()
@@ -220,6 +219,12 @@ class GpioLock:
                     pressed = True
         return pressed
 
+    def _line(self) -> gpiod.LineRequest:
+        """The lock's; kiosk-door has requested it before it knew of anything else (locks.secure_line)."""
+        o = self._options
+        with self._asked(repr(o.line)):
+            return GpioLine(o.chip, o.line, o.active_high, o.fail_mode).taken()
+
     def _output(self, line: int | str, active_high: bool, value: gpiod.line.Value) -> gpiod.LineRequest:
         from gpiod import LineSettings  # noqa: PLC0415
         from gpiod.line import Direction  # noqa: PLC0415
@@ -250,13 +255,18 @@ class GpioLock:
     def _request(self, settings: dict[Iterable[int | str] | int, gpiod.LineSettings | None]) -> gpiod.LineRequest:
         import gpiod  # noqa: PLC0415
 
-        chip, lines = self._options.chip, " and ".join(repr(line) for line in settings)
+        with self._asked(" and ".join(repr(line) for line in settings)):
+            return gpiod.request_lines(self._options.chip, consumer=KIOSK_DOOR, config=settings)
+
+    @contextmanager
+    def _asked(self, lines: str) -> Iterator[None]:
+        """A request that fails, as a LockError that says what to do."""
         try:
-            return gpiod.request_lines(chip, consumer=CONSUMER, config=settings)
+            yield
         except (OSError, ValueError) as error:
             raise LockError(
-                f"line {lines} of {chip} cannot be requested ({error}): check chip and line with `gpioinfo`, that no "
-                "other program holds it, and that this user may open the device"
+                f"line {lines} of {self._options.chip} cannot be requested ({error}): check chip and line with "
+                "`gpioinfo`, that no other program holds it, and that this user may open the device"
             ) from error
 
     def _set(self, request: gpiod.LineRequest | None, line: int | str, value: gpiod.line.Value) -> None:

@@ -1,44 +1,136 @@
-"""Puts the configured lock's line at its secured level, with nothing but gpiod and the standard library.
+"""The lock's line at its secured level, with nothing but gpiod and the standard library.
 
     python -m kiosk.locks.secure_line /etc/kiosk/kiosk.toml
 
-For the unit's ExecStopPost: whatever kiosk-door died of, this does not share it. It has no other use: while kiosk-door
-runs it owns the line, and this fails. Exit status 0: done, or there is no such line. 2: one line says why not.
+For the unit's ExecStopPost: whatever kiosk-door died of, this does not share it. While kiosk-door runs it owns the
+line, and this fails. Exit status 0: done, or there is no such line. 2: one line says why not.
+
+kiosk-door itself begins with the same, before it imports anything else (service.door_start): it holds the line until
+its lock has been made and takes it over.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from kiosk.domain.errors import ConfigError
+from kiosk.environment import overridden
+
+if TYPE_CHECKING:
+    import socket
+
+    import gpiod
+
+KIOSK_DOOR, STOPPED = "kiosk-door", "kiosk-door-stopped"
+MAX_OFFSET = 2**32 - 1
+ANSWER_SECONDS = 1.0
+
+_TROUBLES = (ConfigError, ValueError, OSError, ImportError)
+_held: dict[GpioLine | RecorderLine, object] = {}
+
+
+class GpioLine(NamedTuple):
+    """A line of a gpiochip; `line` is its offset or name."""
+
+    chip: str
+    line: int | str
+    active_high: bool
+    fail_mode: str
+
+    def secured(self, consumer: str) -> gpiod.LineRequest:
+        """Requested at its secured level in one call: there is no moment of another. Raises OSError, ValueError,
+        ImportError."""
+        import gpiod  # noqa: PLC0415 - not where there is no gpio lock
+        from gpiod.line import Direction, Value  # noqa: PLC0415
+
+        value = Value.ACTIVE if self.fail_mode == "safe" else Value.INACTIVE
+        settings = gpiod.LineSettings(direction=Direction.OUTPUT, active_low=not self.active_high, output_value=value)
+        return gpiod.request_lines(self.chip, consumer=consumer, config={self.line: settings})
+
+    def taken(self) -> gpiod.LineRequest:
+        """What kiosk-door holds already, or else secured() now."""
+        return cast("gpiod.LineRequest", _held.pop(self, None) or self.secured(KIOSK_DOOR))
+
+
+class RecorderLine(NamedTuple):
+    """The wire of a simulated lock, where that is a process of its own (locks.simulated)."""
+
+    recorder: str
+
+    def secured(self, consumer: str) -> socket.socket:
+        """Raises OSError. `consumer` is not told: the recorder knows the process at the other end."""
+        import socket  # noqa: PLC0415 - not where there is a real lock
+
+        wire = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            wire.settimeout(ANSWER_SECONDS)
+            wire.connect(self.recorder)
+            say(wire, "secured")
+        except OSError:
+            wire.close()
+            raise
+        return wire
+
+    def taken(self) -> socket.socket:
+        """What kiosk-door holds already, or else secured() now."""
+        return cast("socket.socket", _held.pop(self, None) or self.secured(KIOSK_DOOR))
+
+
+def say(wire: socket.socket, level: str) -> None:
+    """Has the recorder set the wire's level. Raises OSError."""
+    wire.send(level.encode())
+    if wire.recv(16) != b"ok":
+        raise OSError("the recorder does not answer")
+
+
+def lock_line(path: Path) -> GpioLine | RecorderLine | None:
+    """The line of the lock that a configuration names; None where its lock has none. Raises ConfigError, ValueError,
+    OSError: nothing is guessed."""
+    lock = overridden(tomllib.loads(path.read_text(encoding="utf-8")), os.environ).get("lock", {})
+    if not isinstance(lock, dict):
+        raise ConfigError("[lock] is not a section")
+    if lock.get("kind") == "simulated" and isinstance(lock.get("recorder"), str):
+        return RecorderLine(lock["recorder"])
+    if lock.get("kind") != "gpio":
+        return None
+    chip, line, active_high, fail_mode = (lock.get(key) for key in GpioLine._fields)
+    offset = isinstance(line, int) and not isinstance(line, bool) and 0 <= line <= MAX_OFFSET
+    known = (offset or (isinstance(line, str) and line != "")) and isinstance(chip, str)
+    if not known or not isinstance(active_high, bool) or fail_mode not in {"secure", "safe"}:
+        raise ConfigError("[lock] needs chip, line, active_high and fail_mode")
+    return GpioLine(str(chip), cast("int | str", line), active_high, str(fail_mode))
+
+
+def hold(path: Path) -> None:
+    """Takes the configured lock's line, secured, and keeps it for taken(). Never raises: what this reading does not
+    understand, or cannot have, the whole configuration and the lock tell better."""
+    with suppress(*_TROUBLES):
+        line = lock_line(path)
+        if line is not None:
+            _held[line] = line.secured(KIOSK_DOOR)
 
 
 def secure(path: Path) -> str:
-    """What was done. Raises ValueError, OSError, ImportError."""
-    lock = tomllib.loads(path.read_text(encoding="utf-8")).get("lock", {})
-    if lock.get("kind") != "gpio":
-        return "no gpio lock is configured"
-    chip, line, active_high, fail_mode = (lock.get(key) for key in ("chip", "line", "active_high", "fail_mode"))
-    fits = isinstance(chip, str) and isinstance(line, int | str) and isinstance(active_high, bool)
-    if not fits or isinstance(line, bool) or fail_mode not in {"secure", "safe"}:
-        raise ValueError("[lock] needs chip, line, active_high and fail_mode")
-
-    import gpiod  # noqa: PLC0415 - not where there is no gpio lock
-    from gpiod.line import Direction, Value  # noqa: PLC0415
-
-    value = Value.ACTIVE if fail_mode == "safe" else Value.INACTIVE
-    settings = gpiod.LineSettings(direction=Direction.OUTPUT, active_low=not active_high, output_value=value)
-    gpiod.request_lines(chip, consumer="kiosk-door-stopped", config={line: settings}).release()
-    return f"line {line!r} of {chip} is at its secured level"
+    """What was done. Raises ConfigError, ValueError, OSError, ImportError."""
+    line = lock_line(path)
+    if line is None:
+        return "the configured lock has no line"
+    with line.secured(STOPPED):
+        return f"{line} is at its secured level"
 
 
 def main(arguments: list[str]) -> int:
     """The exit status."""
     try:
         if len(arguments) != 1:
-            raise ValueError("which configuration?")
+            raise ConfigError("which configuration?")
         sys.stderr.write(f"secure_line: {secure(Path(arguments[0]))}\n")
-    except (ValueError, OSError, ImportError) as error:
+    except _TROUBLES as error:
         sys.stderr.write(f"secure_line: {' '.join(str(error).split())}\n")
         return 2
     return 0

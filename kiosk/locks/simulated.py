@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict
 
 from kiosk.domain.errors import LockError
 from kiosk.domain.types import Hand, Readings
+from kiosk.locks.secure_line import RecorderLine, say
+
+if TYPE_CHECKING:
+    import socket
 
 
 class SimulatedLock:
@@ -46,9 +49,7 @@ class SimulatedLock:
             if options.record is not None:
                 self._record = cast("BinaryIO", options.record.open("ab", buffering=0))
             if options.recorder is not None:
-                self._recorder = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-                self._recorder.settimeout(1.0)
-                self._recorder.connect(str(options.recorder))
+                self._recorder = RecorderLine(str(options.recorder)).taken()
             self.secure()
         except OSError as error:
             self.close()
@@ -106,9 +107,7 @@ class SimulatedLock:
             if self._record is not None:
                 self._record.write(json.dumps({"at": time.monotonic(), "level": level}).encode() + b"\n")
             if self._recorder is not None:
-                self._recorder.send(level.encode())
-                if self._recorder.recv(16) != b"ok":
-                    raise OSError("the recorder does not answer")
+                say(self._recorder, level)
         except OSError as error:
             self._level = ""  # nobody knows what arrived
             raise LockError(f"the simulated lock cannot write its record: {error}") from error

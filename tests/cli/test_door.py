@@ -50,7 +50,7 @@ def site(tmp_path: Path, kiosk: Command) -> Iterator[Site]:
         "release_seconds = 1.0\nextended_seconds = 1.5\nlease_seconds = 1.0\n"
     )
     open_gallery(Home(home)).close()
-    command = [sys.executable, "-m", "kiosk.service.door_daemon", "--config", str(config)]
+    command = [sys.executable, "-m", "kiosk.service.door_start", "--config", str(config)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             demonstration._await_door(socket)

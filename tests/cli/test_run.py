@@ -78,7 +78,7 @@ class Site:
 
     def door(self) -> Process:
         """Starts kiosk-door and waits until it answers."""
-        door = Process("kiosk.service.door_daemon", "--config", self.config)
+        door = Process("kiosk.service.door_start", "--config", self.config)
         self.stack.callback(door.close)
         demonstration._await_door(self.socket)
         return door

@@ -432,11 +432,13 @@ def test_the_line_is_secured_without_the_door(
 @pytest.mark.parametrize(
     ("text", "status", "says"),
     [
-        ("", 0, "no gpio lock"),
-        ('[lock]\nkind = "simulated"', 0, "no gpio lock"),
+        ("", 0, "has no line"),
+        ('[lock]\nkind = "simulated"', 0, "has no line"),
         ('[lock]\nkind = "gpio"\nchip = "/dev/gpiochip0"\nline = 17\nfail_mode = "safe"', 2, "active_high"),
         ('[lock]\nkind = "gpio"\nchip = "x"\nline = 17\nactive_high = true\nfail_mode = "open"', 2, "fail_mode"),
         ('[lock]\nkind = "gpio"\nchip = "x"\nline = 17\nactive_high = true\nfail_mode = "safe"', 2, "No such file"),
+        ('[lock]\nkind = "gpio"\nchip = "x"\nline = -1\nactive_high = true\nfail_mode = "safe"', 2, "line"),
+        ('lock = "gpio"', 2, "not a section"),
         ("[lock", 2, "table declaration"),
     ],
 )
@@ -455,5 +457,67 @@ def test_securing_without_the_door_guesses_nothing(
 def test_securing_without_the_door_needs_gpiod_alone() -> None:
     script = "import sys, kiosk.locks.secure_line, gpiod; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    assert {name for name in loaded if name.startswith("kiosk")} == {"kiosk", "kiosk.locks", "kiosk.locks.secure_line"}
+    assert {name.partition(".")[2] for name in loaded if name.startswith("kiosk")} == {
+        "",
+        "locks",
+        "locks.secure_line",
+        "environment",
+        "domain",
+        "domain.errors",
+    }
     assert "pydantic" not in loaded
+
+
+# What kiosk-door begins with
+
+
+@pytest.fixture
+def named(chip: Any, tmp_path: Path) -> Path:
+    """A configuration with a maglock on line 17: secured, it is high."""
+    path = tmp_path / "kiosk.toml"
+    path.write_text(f'[lock]\nkind = "gpio"\nchip = "{chip.path}"\nline = 17\nactive_high = true\nfail_mode = "safe"\n')
+    return path
+
+
+def test_the_line_that_is_held_first_is_the_one_that_the_lock_takes_over(chip: Any, named: Path) -> None:
+    from kiosk.locks import secure_line
+
+    secure_line.hold(named)
+    assert (chip.asked, chip.high, chip.consumer) == ([17], [True], "kiosk-door")
+    lock = gpio_lock({"fail_mode": "safe"})
+    assert chip.asked == [17]
+    lock.release(1)
+    assert chip.high == [True, False]
+    lock.close()
+    assert (chip.high, chip.held) == ([True, False, True], False)
+
+
+def test_the_environment_counts_for_the_line_that_is_held_first(
+    chip: Any, named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kiosk.locks import secure_line
+
+    monkeypatch.setenv("KIOSK_LOCK__LINE", "27")
+    monkeypatch.setenv("KIOSK_LOCK__FAIL_MODE", "secure")
+    assert secure_line.main([str(named)]) == 0
+    assert (chip.asked, chip.high) == ([27], [False])
+
+
+@pytest.mark.parametrize("text", ["[lock", '[lock]\nkind = "gpio"', '[lock]\nkind = "paper"', "", "lock = 1"])
+def test_what_cannot_be_held_first_is_left_to_the_configuration(chip: Any, named: Path, text: str) -> None:
+    from kiosk.locks import secure_line
+
+    named.write_text(text)
+    secure_line.hold(named)
+    secure_line.hold(named.with_name("none.toml"))
+    assert (chip.asked, chip.held) == ([], False)
+
+
+def test_a_line_that_somebody_else_has_is_left_to_the_lock(chip: Any, named: Path) -> None:
+    from kiosk.locks import secure_line
+
+    other = gpio_lock({})
+    secure_line.hold(named)
+    with pytest.raises(LockError, match="busy"):
+        gpio_lock({"fail_mode": "safe"})
+    other.close()

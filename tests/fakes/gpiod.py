@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
 from gpiod import EdgeEvent, LineSettings
 from gpiod.line import Direction, Edge, Value
@@ -76,6 +77,12 @@ class Request:
     def fileno(self) -> int:
         """As LineRequest.fileno."""
         return self.file
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:
         """As LineRequest.release."""

@@ -80,7 +80,7 @@ class Doors:
     folder: Path
     lock: dict[str, object] = field(default_factory=dict)
     """More keys of [lock]."""
-    program: list[str] = field(default_factory=lambda: ["-m", "kiosk.service.door_daemon"])
+    program: list[str] = field(default_factory=lambda: ["-m", "kiosk.service.door_start"])
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def write(self, **door: object) -> Path:

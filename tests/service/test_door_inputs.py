@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 
     Connect = Callable[[RunningDoor], DoorClient]
     MakeGrant = Callable[..., Grant]
+    Wire = Callable[[], list[dict[str, object]]]
 
 Kind = DoorEventKind
 QUICK = {"held_seconds": 0.4, "pre_alarm_seconds": 0.2, "rex_seconds": 60.0}
@@ -298,6 +303,50 @@ def test_the_safe_level_comes_before_everything_else(doors: Doors, patience: flo
     assert doors.launch("--config", str(path)).wait(patience) == 2
     assert "cannot be kept here" in (doors.folder / "log").read_text().splitlines()[-1]
     assert (doors.folder / "record").read_text().count('"secured"') == 1
+
+
+@pytest.fixture
+def wire(doors: Doors) -> Iterator[Wire]:
+    """The lock hangs on a recorder that outlives the door and keeps the level; what it has recorded."""
+    path, record = doors.folder / "wire", doors.folder / "wire-record"
+    doors.lock = {"recorder": str(path)}
+    script = Path(__file__).parents[1] / "torture" / "recorder.py"
+    with subprocess.Popen([sys.executable, str(script), str(path), str(record), "keep"]) as process:
+        try:
+            while not path.exists():
+                assert process.poll() is None
+                time.sleep(0.01)
+            yield lambda: [json.loads(line) for line in record.read_text().splitlines()]
+        finally:
+            process.kill()
+
+
+def test_the_line_is_safe_before_anything_else_is_imported(doors: Doors, wire: Wire, patience: float) -> None:
+    script = "import sys; sys.modules['pydantic'] = None\nfrom kiosk.service.door_start import main; main()"
+    doors.program = ["-c", script]
+    process = doors.launch("--config", str(doors.write()))
+    assert process.wait(patience) == 1
+    assert "pydantic" in (doors.folder / "log").read_text()
+    assert wire()[0] | {"at": 0} == {"at": 0, "level": "secured", "by": "door", "owner": process.pid}
+
+
+def test_the_lock_takes_over_the_line_that_was_held_first(doors: Doors, wire: Wire, client_of: Connect) -> None:
+    door = doors.start()
+    assert client_of(door).status(10).state is DoorState.SECURED
+    assert {(row["level"], row["owner"]) for row in wire()} == {("secured", door.process.pid)}
+
+
+def test_the_line_is_secured_while_the_door_is_down(
+    doors: Doors, wire: Wire, client_of: Connect, grant: MakeGrant
+) -> None:
+    door = doors.start(release_seconds=60)
+    client_of(door).release(grant())
+    door.kill()
+    command = [sys.executable, "-m", "kiosk.locks.secure_line", str(doors.folder / "kiosk.toml")]
+    assert subprocess.run(command, check=False).returncode == 0
+    levels = [row["level"] for row in wire() if row["owner"] != door.process.pid]
+    assert levels[0] == "secured"
+    assert "released" not in levels
 
 
 JUMPS = """

@@ -409,7 +409,7 @@ def test_the_process_holds_nothing_that_it_does_not_need(doors: Doors) -> None:
     """The modules of a kiosk-door that has started, served and stopped, with both locks loaded."""
     script = (
         "import sys, kiosk.locks.gpio, gpiod\n"
-        "from kiosk.service.door_daemon import main\n"
+        "from kiosk.service.door_start import main\n"
         "code = main(sys.argv[1:])\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
         "sys.exit(code)\n"

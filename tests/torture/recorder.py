@@ -2,9 +2,10 @@
 
     python recorder.py SOCKET RECORD keep|revert
 
-The one door that is connected says "secured" or "released", and hears "ok" once the record has it. When the door goes,
-however it goes, the level is kept (Raspberry Pi OS) or reverts to secured (a pull). Each line of the record is JSON:
-{"at": CLOCK_MONOTONIC, "level": ..., "by": "door" | "kernel", "owner": number of the connection}.
+The one process that is connected says "secured" or "released", and hears "ok" once the record has it; another one waits
+until it has gone. When it goes, however it goes, the level is kept (Raspberry Pi OS) or reverts to secured (a pull).
+Each line of the record is JSON:
+{"at": CLOCK_MONOTONIC, "level": ..., "by": "door" | "kernel", "owner": the process that is or was connected}.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import sys
 import time
 from pathlib import Path
@@ -20,8 +22,10 @@ from pathlib import Path
 def main(path: str, record: str, on_owner_death: str) -> None:
     """Until it is killed."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, Path(record).open("a", buffering=1) as lines:
-        listener.bind(path)
+        draft = Path(path + ".new")
+        listener.bind(str(draft))
         listener.listen()
+        draft.rename(path)  # whoever sees it can connect
         level, owner = "secured", 0
 
         def write(by: str) -> None:
@@ -29,7 +33,7 @@ def main(path: str, record: str, on_owner_death: str) -> None:
 
         while True:
             door, _ = listener.accept()
-            owner += 1
+            owner, _, _ = struct.unpack("3i", door.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
             with door:
                 while said := _said(door):
                     level = said

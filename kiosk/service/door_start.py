@@ -1,0 +1,28 @@
+"""How kiosk-door begins: the lock's line at its safe level, then everything else.
+
+Nothing is imported before that but the standard library and, where there is a gpio lock, gpiod: the rest, pydantic
+above all, takes several times as long.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kiosk.locks import secure_line
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script, as door_daemon.main."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "--config" in arguments[:-1]:
+        secure_line.hold(Path(arguments[arguments.index("--config") + 1]))
+
+    from kiosk.service import door_daemon  # noqa: PLC0415 - after the safe level
+
+    return door_daemon.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
