@@ -13,21 +13,17 @@ acknowledged them, over restarts of either side and power loss. A name is known 
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from kiosk.domain.door_events import DoorEvent, DoorEventKind
-from kiosk.domain.errors import DoorError
-from kiosk.service.door_connection import Connection
-from kiosk.service.door_protocol import GrantId, Message, decode, encode
+from kiosk.service.door_protocol import GrantId, Message, decode
+from kiosk.service.event_stream import EventStream
 
 WINDOW = 32
 """Events that may be under way without acknowledgement."""
-RETRY_SECONDS = 0.5
-"""Pause between two tries to reach the door."""
 
 Sequence = Annotated[int, Field(ge=0)]
 
@@ -97,62 +93,15 @@ def decode_event(packet: bytes) -> DoorEvent:
     return decode(_EVENTS, packet).event()
 
 
-class DoorEventStream:
-    """A subscription. For one thread; it connects again by itself when the door was away.
-
-    stream = DoorEventStream(path, "notify")
-    while not stopping:
-        event = stream.next(0.5)
-        if event is not None:
-            ...                         # to your own disk first
-            stream.acknowledge(event)   # then never again
-    """
+class DoorEventStream(EventStream[DoorEvent]):
+    """A subscription to the door's events."""
 
     def __init__(self, path: Path, subscriber: str | None) -> None:
         """None only watches: from now on, and nothing is kept. Raises pydantic.ValidationError for a name that is not
         lower-case letters, digits and hyphens."""
-        self._path = path
-        self._subscribe = SubscribeRequest(subscriber=subscriber)
-        self._connection: Connection | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether the door was there when it was last asked."""
-        return self._connection is not None
-
-    def next(self, timeout: float) -> DoorEvent | None:
-        """The next event, waiting at most `timeout` seconds; None when there is none, or no door. Never raises.
-
-        What was not acknowledged comes again after the connection was lost.
-        """
-        until = time.monotonic() + timeout
-        while True:
-            try:
-                return self._receive(until)
-            except DoorError:
-                self.close()
-                time.sleep(max(0.0, min(RETRY_SECONDS, until - time.monotonic())))
-            if time.monotonic() >= until:
-                return None
-
-    def acknowledge(self, event: DoorEvent) -> None:
-        """This event and all before it are kept. Never raises: one that does not arrive comes again."""
-        if self._connection is None:
-            return
-        try:
-            self._connection.send(encode(AcknowledgeRequest(sequence=event.sequence)))
-        except DoorError:
-            self.close()
-
-    def close(self) -> None:
-        """Hangs up; the next call connects again."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-    def _receive(self, until: float) -> DoorEvent | None:
-        if self._connection is None:
-            self._connection = Connection(self._path)
-            self._connection.send(encode(self._subscribe))
-        packet = self._connection.receive(until)
-        return None if packet is None else decode_event(packet)
+        super().__init__(
+            path,
+            decode_event,
+            lambda event: AcknowledgeRequest(sequence=event.sequence),
+            greeting=SubscribeRequest(subscriber=subscriber),
+        )

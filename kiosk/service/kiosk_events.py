@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import pwd
 import socket
-import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -29,9 +28,9 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from kiosk.domain.errors import DoorError
 from kiosk.domain.events import Decided, Event, Faulted, Recovered
 from kiosk.domain.notices import KioskEvent, KioskEventKind
-from kiosk.service.door_connection import Connection
 from kiosk.service.door_protocol import MAX_PACKET, Message, decode, encode
 from kiosk.service.door_socket import listening, peer_uid
+from kiosk.service.event_stream import EventStream
 from kiosk.service.systemd import log
 
 BACKLOG = 1000
@@ -242,46 +241,10 @@ def users_of(names: Sequence[str]) -> frozenset[int]:
     return frozenset(users)
 
 
-class KioskEventStream:
-    """A subscription, as DoorEventStream: for one thread; it connects again by itself when the kiosk was away."""
-
-    RETRY_SECONDS = 0.5
+class KioskEventStream(EventStream[KioskEvent]):
+    """A subscription to the kiosk's events."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: Connection | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether the kiosk was there when it was last asked."""
-        return self._connection is not None
-
-    def next(self, timeout: float) -> KioskEvent | None:
-        """The next event, waiting at most `timeout` seconds; None when there is none, or no kiosk. Never raises."""
-        until = time.monotonic() + timeout
-        while True:
-            try:
-                if self._connection is None:
-                    self._connection = Connection(self._path)
-                packet = self._connection.receive(until)
-                return None if packet is None else decode(_EVENTS, packet).event()
-            except DoorError:
-                self.close()
-                time.sleep(max(0.0, min(self.RETRY_SECONDS, until - time.monotonic())))
-            if time.monotonic() >= until:
-                return None
-
-    def acknowledge(self, event: KioskEvent) -> None:
-        """This event is kept: the next one may come. Never raises: one that does not arrive comes again."""
-        if self._connection is None:
-            return
-        try:
-            self._connection.send(encode(AcknowledgeEvent(id=event.id)))
-        except DoorError:
-            self.close()
-
-    def close(self) -> None:
-        """Hangs up; the next call connects again."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        super().__init__(
+            path, lambda packet: decode(_EVENTS, packet).event(), lambda event: AcknowledgeEvent(id=event.id)
+        )
