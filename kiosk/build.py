@@ -101,6 +101,11 @@ def rules(config: Config) -> Rules:
     return Rules(a.needed, a.window, a.seconds, a.pause, a.rest)
 
 
+def largest_badge(config: Config) -> int | None:
+    """What the configured panel can be told; None where there is a lock instead."""
+    return None if config.panel is None else config.panel.cards.largest
+
+
 def enroller(config: Config, models: Models) -> Enroller:
     """Enrolment with the configured networks."""
     return Enroller(models.detector, gate(config.quality, ANY_PLACE), models.embedder, models.thresholds)
@@ -114,6 +119,7 @@ def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipelin
         Rules(a.needed, a.window, a.seconds, pause=0.0, rest=0.0),
         config.quality.min_face,
         door_ready=lambda: True,
+        largest_badge=largest_badge(config),
     )
 
 
@@ -166,7 +172,7 @@ def running(
         stack.callback(writer.stop)
         health = Health(clock)
         way = stages(config, models, gallery, log_threshold)
-        pipeline = Pipeline(way, rules(config), config.quality.min_face, client.ready)
+        pipeline = Pipeline(way, rules(config), config.quality.min_face, client.ready, largest_badge(config))
         publish = stack.enter_context(announcing(config, way.matcher, publish))
         access = Access(writer, client, config.policy.grant_seconds, clock)
         station = Station(eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds)

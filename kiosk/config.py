@@ -6,10 +6,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kiosk.domain.badge import CardFormat
 from kiosk.domain.door import Relock
 from kiosk.domain.errors import ConfigError
 from kiosk.environment import overridden
@@ -44,7 +45,26 @@ class CameraConfig(PluginSection):
 
 
 class LockConfig(PluginSection):
-    """[lock] is read by kiosk-door alone. There is no default: a lock is always named."""
+    """[lock] is read by kiosk-door alone. There is no default: a lock or a panel is always named."""
+
+
+class PanelConfig(PluginSection):
+    """[panel], in place of [lock]: a panel on the protected side owns the lock and is told badge numbers. Its keys but
+    the card's are read by kiosk-door alone."""
+
+    card_bits: Literal[26, 34, 37] = 26
+    facility: int
+    """The site's code in each card."""
+
+    @property
+    def cards(self) -> CardFormat:
+        """How a badge number is told."""
+        return CardFormat(self.card_bits, self.facility)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        _ = self.cards  # raises ValueError
+        return self
 
 
 class DoorConfig(Section):
@@ -169,6 +189,7 @@ class Config(Section):
 
     camera: CameraConfig = CameraConfig()
     lock: LockConfig | None = None
+    panel: PanelConfig | None = None
     door: DoorConfig = DoorConfig()
     models: ModelsConfig = ModelsConfig()
     quality: QualityConfig = QualityConfig()
@@ -176,6 +197,12 @@ class Config(Section):
     policy: PolicyConfig = PolicyConfig()
     notify: NotifyConfig = NotifyConfig()
     notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = {}
+
+    @model_validator(mode="after")
+    def _one_door(self) -> Self:
+        if self.lock is not None and self.panel is not None:
+            raise ValueError("[lock] and [panel] are both there: a door has the one or the other")
+        return self
 
 
 def explain(error: ValidationError) -> str:

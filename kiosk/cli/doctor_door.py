@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.config import Config
-from kiosk.domain.types import DoorMode, DoorState
-from kiosk.service.door_client import DoorClient
+from kiosk.domain.types import DoorMode
+from kiosk.service.door_client import WELL, DoorClient
 
 ROOT = Path("/")
 PERSIST = ("pinctrl_bcm2835", "pinctrl_rp1")
@@ -28,7 +28,7 @@ def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
     with DoorClient(settings.door.socket) as client:
         status = client.status(timeout=2.0)
     words = [status.state.value, "the lock is simulated" if status.simulated else "", *status.faults]
-    well = status.state in {DoorState.SECURED, DoorState.RELEASED} and not status.faults
+    well = status.state in WELL and not status.faults
     yield ("ok" if well else "bad"), ", ".join(word for word in words if word)
     if status.mode is DoorMode.LOCKDOWN:
         yield "note", "lockdown: nobody is let in before `kiosk door lockdown --end`"

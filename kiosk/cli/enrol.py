@@ -12,6 +12,7 @@ import click
 from kiosk import build
 from kiosk.cameras.sources import is_clip, stills
 from kiosk.cli.console import complain, config_option, emit, json_option, settings
+from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import SampleError
 from kiosk.domain.matching import ReferenceMatrix, enrol_again
 from kiosk.service.enrolment import Enroller, EnrolmentSample
@@ -27,6 +28,7 @@ CLIP_STEP = 5
 @click.option("--name", required=True, help="The person's name, for people to read.")
 @click.option("--valid-from", type=click.DateTime(), help="Not let in before (local time).")
 @click.option("--valid-until", type=click.DateTime(), help="Not let in from then on (local time).")
+@click.option("--badge", type=int, help="The number that a panel knows the person by ([panel]).")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_option
 @json_option
@@ -36,6 +38,7 @@ def enrol(
     name: str,
     valid_from: datetime | None,
     valid_until: datetime | None,
+    badge: int | None,
     sources: Sequence[Path],
     config_file: Path | None,
     as_json: bool,
@@ -43,9 +46,11 @@ def enrol(
     """Enrols NAME from photographs, folders of them, or clips of one person.
 
     All must show the same, single person. Poor pictures of a photograph or folder are refused; of a clip the best
-    frames are taken.
+    frames are taken. Where a panel owns the lock, only somebody with a badge number is let in.
     """
     config = settings(config_file)
+    if badge is not None:
+        check_badge(badge, config)
     models = load(config.models, config.policy)
     enroller = build.enroller(config, models)
     samples = enroller.best([s for source in sources for s in gather(enroller, source)])
@@ -62,6 +67,7 @@ def enrol(
             [NewReference(s.template, entry.model_id, s.quality) for s in samples],
             valid_from.astimezone() if valid_from else None,
             valid_until.astimezone() if valid_until else None,
+            badge,
         )
         unusable = gallery.unusable(entry.model_id)
     if unusable:

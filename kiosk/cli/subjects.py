@@ -8,7 +8,10 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, emit, json_option
+from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.config import Config
+from kiosk.domain.badge import LARGEST_BADGE
+from kiosk.domain.errors import GalleryError
 from kiosk.domain.types import Subject
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
@@ -30,6 +33,7 @@ def row(subject: Subject) -> Row:
         "disabled": subject.disabled,
         "valid_from": subject.valid_from.isoformat() if subject.valid_from else None,
         "valid_until": subject.valid_until.isoformat() if subject.valid_until else None,
+        "badge": subject.badge,
     }
 
 
@@ -40,7 +44,17 @@ def line(subject: Subject) -> str:
         notes.append(f"from {subject.valid_from:%Y-%m-%d %H:%M}")
     if subject.valid_until:
         notes.append(f"until {subject.valid_until:%Y-%m-%d %H:%M}")
+    if subject.badge is not None:
+        notes.append(f"badge {subject.badge}")
     return f"{subject.id}  {subject.name}" + (f"  ({', '.join(notes)})" if notes else "")
+
+
+def check_badge(badge: int, config: Config) -> None:
+    """Raises GalleryError for a number that the configured panel, or any that there is, cannot be told."""
+    largest = LARGEST_BADGE if config.panel is None else config.panel.cards.largest
+    if not 1 <= badge <= largest:
+        where = "" if config.panel is None else f" in the {config.panel.card_bits} bits of [panel]"
+        raise GalleryError(f"{badge}: a badge number is 1 to {largest}{where}")
 
 
 def show_one(subject: Subject, as_json: bool) -> None:
@@ -53,7 +67,7 @@ def show_one(subject: Subject, as_json: bool) -> None:
 
 @click.group()
 def subjects() -> None:
-    """Who is enrolled: list, show, disable, enable, remove."""
+    """Who is enrolled: list, show, disable, enable, badge, remove."""
 
 
 @subjects.command("list")
@@ -95,6 +109,25 @@ def disable(home: Path, who: str, as_json: bool) -> None:
 def enable(home: Path, who: str, as_json: bool) -> None:
     """Lets somebody in again."""
     _switch(home, who, False, as_json)
+
+
+@subjects.command()
+@click.argument("who")
+@click.argument("number", type=int, required=False)
+@click.option("--clear", is_flag=True, help="No number any more.")
+@config_option
+@json_option
+@click.pass_obj
+def badge(home: Path, who: str, number: int | None, clear: bool, config_file: Path | None, as_json: bool) -> None:
+    """Sets the badge NUMBER that a panel knows somebody by ([panel] in the configuration)."""
+    if (number is None) is not clear:
+        raise click.UsageError("give the badge's number, or --clear")
+    if number is not None:
+        check_badge(number, settings(config_file))
+    with gallery_of(home) as gallery:
+        subject = gallery.find(who)
+        gallery.set_badge(subject.id, number)
+        show_one(gallery.find(subject.id), as_json)
 
 
 @subjects.command()

@@ -46,6 +46,14 @@ class Refusal(StrEnum):
     LAPSED = "lapsed"
     """The lease that it would renew has ended."""
     FAULT = "fault"
+    PANEL_OWNS_LOCK = "panel_owns_lock"
+    """Only a badge can be presented: nothing is extended, held open or released by hand from here."""
+    PANEL_OFFLINE = "panel_offline"
+    """There is no secure channel, or the panel has not asked before the deadline."""
+    BUSY = "busy"
+    """Another grant's badge waits for the panel to ask."""
+    WITHDRAWN = "withdrawn"
+    """The door was told to secure before the panel asked."""
 
 
 class Relock(StrEnum):
@@ -81,6 +89,46 @@ class DoorRules:
     passage: PassageRules = field(default_factory=PassageRules)
 
 
+class Freshness:
+    """Which grants are good in themselves: fresh, single and bounded (rule 2), whatever is then done on them."""
+
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
+        self._seen: dict[str, float] = {}
+
+    def refusal(self, grant: Grant, now: float) -> Refusal | None:
+        """What is wrong with a grant; None when nothing is, and its id is spent then."""
+        return self._unacceptable(grant, now) or self._used(grant, now)
+
+    def _unacceptable(self, grant: Grant, now: float) -> Refusal | None:
+        """What is wrong with the grant itself. A comparison with NaN is false, so finite numbers come first."""
+        if not (grant.id and math.isfinite(grant.captured_at) and math.isfinite(grant.deadline)):
+            return Refusal.INVALID
+        if grant.deadline < grant.captured_at or (grant.renews is not None and grant.span is not Span.HOLD_OPEN):
+            return Refusal.INVALID
+        if grant.captured_at > now + FUTURE_TOLERANCE:
+            return Refusal.FROM_FUTURE
+        if grant.deadline - grant.captured_at > MAX_GRANT_SECONDS + _ROUNDING:
+            return Refusal.DEADLINE_TOO_FAR
+        if grant.captured_at < self._started_at:
+            return Refusal.BEFORE_START
+        if now > grant.deadline:
+            return Refusal.LATE
+        return None
+
+    def _used(self, grant: Grant, now: float) -> Refusal | None:
+        """Whether the id was seen before; remembers it. An id is spent even when the door then fails."""
+        if grant.id in self._seen:
+            return Refusal.REPEATED
+        if len(self._seen) >= REMEMBERED_GRANTS:
+            oldest = next(iter(self._seen))
+            if now <= self._seen[oldest]:
+                return Refusal.TOO_MANY
+            del self._seen[oldest]
+        self._seen[grant.id] = grant.deadline
+        return None
+
+
 class DoorMachine:
     """One lock and its release.
 
@@ -105,7 +153,7 @@ class DoorMachine:
         self._released_at = 0.0
         self._released_until: float | None = None
         self._retry_at: float | None = None
-        self._seen: dict[str, float] = {}
+        self._fresh = Freshness(started_at)
         self._fault = ""
 
     @property
@@ -155,6 +203,10 @@ class DoorMachine:
         news = self._news.copy()
         self._news.clear()
         return news
+
+    def take_replies(self) -> list[DoorReply]:
+        """Answers to grants that grant() did not give at once: a lock owes none."""
+        return []
 
     def sounds(self, now: float) -> bool:
         """Whether the local sounder is to be heard now."""
@@ -208,40 +260,12 @@ class DoorMachine:
     def grant(self, grant: Grant, client: int, now: float) -> DoorReply:
         """Releases the lock for `client`, or says why not (a Refusal)."""
         self.tick(now)
-        refusal = self._unacceptable(grant, now) or self._used(grant, now) or self._overruled(grant)
+        refusal = self._fresh.refusal(grant, now) or self._overruled(grant)
         if refusal is None and not self._release(grant, client, now):
             refusal = Refusal.FAULT
         if refusal is not None:
             return DoorReply(grant.id, DoorResult.REFUSED, refusal)
         return DoorReply(grant.id, DoorResult.RELEASED, released_until=self._released_until)
-
-    def _unacceptable(self, grant: Grant, now: float) -> Refusal | None:
-        """What is wrong with the grant itself. A comparison with NaN is false, so finite numbers come first."""
-        if not (grant.id and math.isfinite(grant.captured_at) and math.isfinite(grant.deadline)):
-            return Refusal.INVALID
-        if grant.deadline < grant.captured_at or (grant.renews is not None and grant.span is not Span.HOLD_OPEN):
-            return Refusal.INVALID
-        if grant.captured_at > now + FUTURE_TOLERANCE:
-            return Refusal.FROM_FUTURE
-        if grant.deadline - grant.captured_at > MAX_GRANT_SECONDS + _ROUNDING:
-            return Refusal.DEADLINE_TOO_FAR
-        if grant.captured_at < self._started_at:
-            return Refusal.BEFORE_START
-        if now > grant.deadline:
-            return Refusal.LATE
-        return None
-
-    def _used(self, grant: Grant, now: float) -> Refusal | None:
-        """Whether the id was seen before; remembers it. An id is spent even when the lock then fails."""
-        if grant.id in self._seen:
-            return Refusal.REPEATED
-        if len(self._seen) >= REMEMBERED_GRANTS:
-            oldest = next(iter(self._seen))
-            if now <= self._seen[oldest]:
-                return Refusal.TOO_MANY
-            del self._seen[oldest]
-        self._seen[grant.id] = grant.deadline
-        return None
 
     def _overruled(self, grant: Grant) -> Refusal | None:
         """What is stronger than a good grant."""

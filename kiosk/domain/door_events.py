@@ -21,6 +21,8 @@ class DoorEventKind(StrEnum):
 
     RELEASED = "released"
     """With the grant id. Reason: normal, extended or hold_open."""
+    PRESENTED = "presented"
+    """With the grant id: its badge was given to the panel that owns the lock."""
     SECURED = "secured"
     """Reason: time (its deadline), opening or closing (relocked on it), command, client_gone, lockdown, fault."""
     OPENED = "opened"
@@ -43,7 +45,7 @@ class DoorEventKind(StrEnum):
     TAMPER = "tamper"
     TAMPER_ENDED = "tamper_ended"
     FAULT = "fault"
-    """Something does not work or cannot be true. Reason: a domain.passage.Implausible, or lock."""
+    """Something does not work or cannot be true. Reason: a domain.passage.Implausible, lock, or panel."""
     FAULT_ENDED = "fault_ended"
     """Reason: as in its FAULT."""
 

@@ -1,16 +1,16 @@
 """Errors that people read. Each message is one line that says what to do.
 
-    KioskError
-    ├── ConfigError        the configuration
-    ├── HomeError          the home folder: in use by another kiosk, not writable
-    ├── ModelError         a network or its manifest
-    ├── SampleError        a picture or clip that cannot be used
-    ├── CameraError        a camera that cannot be opened or delivers nothing
-    ├── GalleryError       the database: newer, corrupt, read-only, full
-    │   ├── OutdatedError  all references are of another network
-    │   └── VaultError     the key: missing, wrong, readable by others
-    └── DoorError          kiosk-door: not reachable, refused to speak
-        └── LockError      the lock's hardware
+KioskError
+├── ConfigError        the configuration
+├── HomeError          the home folder: in use by another kiosk, not writable
+├── ModelError         a network or its manifest
+├── SampleError        a picture or clip that cannot be used
+├── CameraError        a camera that cannot be opened or delivers nothing
+├── GalleryError       the database: newer, corrupt, read-only, full
+│   ├── OutdatedError  all references are of another network
+│   └── VaultError     the key: missing, wrong, readable by others
+└── DoorError          kiosk-door: not reachable, refused to speak
+    └── LockError      the lock's hardware
 """
 
 

@@ -21,8 +21,11 @@ def entitlement(subject: Subject | None, wall_at: datetime) -> Reason:
     return Reason.MATCHED
 
 
-def decide(verdict: Verdict, subject: Subject | None, door_ready: bool) -> tuple[Outcome, Reason]:
-    """The outcome of an attempt. Granted only for a matched, entitled subject before a door that answers."""
+def decide(
+    verdict: Verdict, subject: Subject | None, door_ready: bool, largest_badge: int | None = None
+) -> tuple[Outcome, Reason]:
+    """The outcome of an attempt. Granted only for a matched, entitled subject before a door that answers. Where a panel
+    owns the lock, `largest_badge` is the largest number that it can be told, and the subject needs one."""
     if verdict.reason is not Reason.MATCHED:
         return Outcome.REFUSED, verdict.reason
     if subject is not None and subject.id != verdict.subject_id:
@@ -30,6 +33,9 @@ def decide(verdict: Verdict, subject: Subject | None, door_ready: bool) -> tuple
     reason = entitlement(subject, verdict.evidence.wall_at)
     if reason is not Reason.MATCHED:
         return Outcome.REFUSED, reason
+    badge = subject.badge if subject is not None else None
+    if largest_badge is not None and (badge is None or badge > largest_badge):
+        return Outcome.REFUSED, Reason.NO_BADGE
     if not door_ready:
         return Outcome.REFUSED, Reason.DOOR_UNAVAILABLE
     return Outcome.GRANTED, Reason.MATCHED

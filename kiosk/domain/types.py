@@ -124,6 +124,8 @@ class Subject:
     disabled: bool = False
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    badge: int | None = field(default=None, repr=False)
+    """The number that a panel knows this person by, where a panel owns the lock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +161,8 @@ class Reason(StrEnum):
     SUBJECT_DISABLED = "subject_disabled"
     VALIDITY_NOT_BEGUN = "validity_not_begun"
     VALIDITY_ENDED = "validity_ended"
+    NO_BADGE = "no_badge"
+    """A panel owns the lock, and there is no number that could be presented to it."""
     # about the kiosk
     STALE_FRAME = "stale_frame"
     CAMERA_UNAVAILABLE = "camera_unavailable"
@@ -198,6 +202,8 @@ class Decision:
     track: int | None = None
     started_at: float | None = None
     detail: str = ""
+    badge: int | None = field(default=None, repr=False)
+    """What is presented on this grant, where a panel owns the lock; in no record and no log."""
 
     @property
     def granted(self) -> bool:
@@ -219,7 +225,8 @@ class Span(StrEnum):
 class Grant:
     """A request to release the lock once: fresh, single and bounded (rule 2).
 
-    `renews` is the id of the grant that began the lease which this one renews; for HOLD_OPEN only.
+    `renews` is the id of the grant that began the lease which this one renews; for HOLD_OPEN only. `badge` is for a
+    panel only.
     """
 
     id: str
@@ -227,6 +234,7 @@ class Grant:
     deadline: float
     span: Span = Span.NORMAL
     renews: str | None = None
+    badge: int | None = field(default=None, repr=False)
 
 
 class DoorState(StrEnum):
@@ -235,6 +243,8 @@ class DoorState(StrEnum):
     UNKNOWN = "unknown"
     SECURED = "secured"
     RELEASED = "released"
+    PANEL = "panel_owned"
+    """A panel owns the lock and answers; what it does with it is not known here."""
     FAULT = "fault"
 
 
@@ -289,6 +299,8 @@ class DoorResult(StrEnum):
     """What the door did with a grant."""
 
     RELEASED = "released"
+    PRESENTED = "presented"
+    """The panel was given the badge number. Whether it opened is not known by that."""
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
 

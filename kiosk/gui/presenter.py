@@ -83,7 +83,8 @@ class _Hint:
 
 @dataclass(slots=True)
 class _Result:
-    """The last decision and what became of it: ASKING, then GRANTED or REFUSED. `until` ends its screen."""
+    """The last decision and what became of it: ASKING, then GRANTED or REFUSED, or CHECKING while a panel decides.
+    `until` ends its screen."""
 
     decision: Decision
     words: Words
@@ -188,6 +189,8 @@ class Presenter:
             self._result = _Result(
                 result.decision, words.welcome(name), Mode.GRANTED, at, min(until, at + RELEASE_AT_MOST)
             )
+        elif reply.result is DoorResult.PRESENTED:
+            self._result = _Result(result.decision, words.PRESENTED, Mode.CHECKING, at, at + RELEASE_SECONDS)
         else:
             refused = reply.result is DoorResult.REFUSED
             said = words.DOOR_STAYED_CLOSED if refused else words.OUT_OF_ORDER

@@ -41,6 +41,8 @@ STARTING = Words(Icon.WAIT, "One moment", "The kiosk is starting.")
 IDLE = Words(Icon.FACE, "Look at the camera", "The door opens when you are recognised.")
 CHECKING = Words(Icon.STILL, "Hold still", "This takes a second.")
 ASKING_THE_DOOR = Words(Icon.WAIT, "One moment")
+PRESENTED = Words(Icon.WAIT, "Recognised", "Please wait for the door.")
+"""The door is somebody else's: nothing is known of it here."""
 SEVERAL = Words(Icon.PEOPLE, "One person at a time", "Please step up alone.")
 DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "The door stayed closed", "Please try again.")
 OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.")
@@ -79,6 +81,7 @@ REFUSALS: dict[Reason, Words] = {
     Reason.SUBJECT_DISABLED: NOT_ACCEPTED,
     Reason.VALIDITY_NOT_BEGUN: Words(Icon.CALENDAR, "Your access has not begun yet", "Please see reception."),
     Reason.VALIDITY_ENDED: Words(Icon.CALENDAR, "Your access has ended", "Please see reception."),
+    Reason.NO_BADGE: NOT_ACCEPTED,
     Reason.STALE_FRAME: TRY_AGAIN,
     Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
     Reason.DETECTOR_FAULT: OUT_OF_ORDER,

@@ -84,7 +84,7 @@ class Access:
             return [*health, Decided(decision)]
         self.under_way = decision.id
         try:
-            reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline))
+            reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline, badge=decision.badge))
             age = self._clock() - decision.evidence.captured_at
             after = self._health(self._record(outcome_record(decision, reply, age)))
         finally:

@@ -29,6 +29,8 @@ from kiosk.service.door_protocol import (
     encode,
 )
 
+WELL = frozenset({DoorState.SECURED, DoorState.RELEASED, DoorState.PANEL})
+"""A grant can be acted on."""
 STATUS_SECONDS = 0.1
 """How long the door may take to say how it is."""
 GRACE_SECONDS = 0.1
@@ -63,14 +65,14 @@ class DoorClient:
         self.close()
 
     def ready(self) -> bool:
-        """Whether the door answers within STATUS_SECONDS and would release its lock: in a lockdown it would not. Never
+        """Whether the door answers within STATUS_SECONDS and would act on a grant: in a lockdown it would not. Never
         raises."""
         try:
             status = self.status()
         except DoorError:
             return False
         fits = status.simulated or not self._only_simulated
-        well = status.state in {DoorState.SECURED, DoorState.RELEASED} and status.mode is not DoorMode.LOCKDOWN
+        well = status.state in WELL and status.mode is not DoorMode.LOCKDOWN
         return fits and well
 
     def release(self, grant: Grant) -> DoorReply:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from pydantic import ValidationError
 
@@ -23,12 +23,15 @@ from kiosk import config, plugins
 from kiosk.domain.door import DoorMachine, DoorRules
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.passage import PassageRules
-from kiosk.domain.ports import Lock
+from kiosk.domain.ports import Lock, Panel
 from kiosk.service.door_feed import Feed
 from kiosk.service.door_server import DoorServer, LockdownFile
 from kiosk.service.door_socket import listening
 from kiosk.service.door_spool import Spool
 from kiosk.service.systemd import log
+
+if TYPE_CHECKING:
+    from kiosk.domain.panel import PanelMachine
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STDIN = 0
@@ -61,9 +64,18 @@ def allowed_users(clients: Sequence[str]) -> frozenset[int]:
     return frozenset(users)
 
 
-def build_lock(section: config.LockConfig) -> Lock:
-    """The configured lock, taken at its secured level. Raises ConfigError, LockError."""
-    return cast("Lock", plugins.make("locks", section))
+def build_lock(section: config.LockConfig, rules: DoorRules, lockdown: bool) -> tuple[Lock, DoorMachine]:
+    """The configured lock, taken at its secured level, and its machine. Raises ConfigError, LockError."""
+    lock = cast("Lock", plugins.make("locks", section))
+    return lock, DoorMachine(lock, time.monotonic(), rules, lockdown=lockdown)
+
+
+def build_panel(section: config.PanelConfig, rules: DoorRules, lockdown: bool) -> tuple[Panel, PanelMachine]:
+    """The line to the configured panel, and its machine. Raises ConfigError, LockError."""
+    from kiosk.domain.panel import PanelMachine  # noqa: PLC0415 - not where there is a lock
+
+    panel = cast("Panel", plugins.make("panels", section))
+    return panel, PanelMachine(panel, section.cards, time.monotonic(), rules, lockdown=lockdown)
 
 
 def rules_of(door: config.DoorConfig) -> DoorRules:
@@ -86,17 +98,20 @@ def rules_of(door: config.DoorConfig) -> DoorRules:
 
 def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     """Runs the door until a stop signal. Raises KioskError when it cannot start."""
-    if settings.lock is None:
-        raise ConfigError("[lock] is missing: kiosk-door needs to be told which lock it drives")
     signals = StopSignals()
-    door = settings.door
-    lock = build_lock(settings.lock)
+    door, rules = settings.door, rules_of(settings.door)
+    lockdown = LockdownFile(door.state)
+    lock: Lock | Panel
+    machine: DoorMachine | PanelMachine
+    if settings.lock is not None:
+        lock, machine = build_lock(settings.lock, rules, lockdown.on)
+    elif settings.panel is not None:
+        lock, machine = build_panel(settings.panel, rules, lockdown.on)
+    else:
+        raise ConfigError("[lock] or [panel] is missing: kiosk-door needs to be told what it drives")
     with ExitStack() as stack:
         stack.callback(lock.close)
-        started_at = time.monotonic()
-        lockdown = LockdownFile(door.state)
-        machine = DoorMachine(lock, started_at, rules_of(door), lockdown=lockdown.on)
-        machine.start(started_at)
+        machine.start(time.monotonic())
         users = allowed_users(door.clients)
         subscribers = users | allowed_users(door.subscribers)
         spool = Spool(door.state, door.name)
@@ -106,7 +121,7 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
         server.stop_on(signals)
         if until_stdin_ends:
             _stop_on_stdin(server)
-        log("info", "started", socket=str(door.socket), lock=settings.lock.kind, simulated=lock.simulated)
+        log("info", "started", socket=str(door.socket), lock=type(lock).__name__, simulated=lock.simulated)
         try:
             server.run()
         finally:

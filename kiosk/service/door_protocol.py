@@ -8,8 +8,9 @@
                       watch                  -> event with the present state, then one for each change
     door -> client    reply, status, event
 
-Answers come in the order of the requests. Unknown keys and types are refused on both sides: the two ends are always of
-one version. See deploy/decisions/0001-door-protocol.md. What the door has to tell of itself is another socket's:
+Answers come in the order of the requests; but where a panel owns the lock, the reply to a grant comes once the panel has
+asked, at the grant's deadline at the latest. Unknown keys and types are refused on both sides: the two ends are always
+of one version. See deploy/decisions/0001-door-protocol.md. What the door has to tell of itself is another socket's:
 service.door_events.
 """
 
@@ -19,6 +20,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.errors import DoorError
 from kiosk.domain.types import Alarm, DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Leaf, Span
 
@@ -43,6 +45,7 @@ class GrantBody(Message):
     deadline: float
     span: Span = Span.NORMAL
     renews: GrantId | None = None
+    badge: Annotated[int, Field(ge=1, le=LARGEST_BADGE)] | None = Field(default=None, repr=False)
 
     @classmethod
     def of(cls, grant: Grant) -> Self:
@@ -53,11 +56,12 @@ class GrantBody(Message):
             deadline=grant.deadline,
             span=grant.span,
             renews=grant.renews,
+            badge=grant.badge,
         )
 
     def grant(self) -> Grant:
         """As the domain has it."""
-        return Grant(self.id, self.captured_at, self.deadline, self.span, self.renews)
+        return Grant(self.id, self.captured_at, self.deadline, self.span, self.renews, self.badge)
 
 
 class ReleaseRequest(Message):
@@ -100,17 +104,17 @@ class WatchRequest(Message):
 
 
 class ReplyMessage(Message):
-    """What became of a grant. `reason` is a domain.door.Refusal when refused."""
+    """What became of a grant. `reason` is a domain.door.Refusal unless it was acted on."""
 
     type: Literal["reply"] = "reply"
     grant_id: GrantId
-    result: Literal[DoorResult.RELEASED, DoorResult.REFUSED]
+    result: DoorResult
     reason: str
     released_until: float | None
 
     @classmethod
     def of(cls, reply: DoorReply) -> Self:
-        """From the state machine's answer, which is never UNAVAILABLE."""
+        """From the state machine's answer."""
         return cls.model_validate(
             {
                 "grant_id": reply.grant_id,

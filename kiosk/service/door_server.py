@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from kiosk.domain.door import DoorMachine
 from kiosk.domain.door_events import ALARMS, DoorEventKind, DoorNews
 from kiosk.domain.errors import DoorError
-from kiosk.domain.ports import Lock
-from kiosk.domain.types import DoorMode, DoorState, DoorStatus, Hand, Readings
+from kiosk.domain.ports import Lock, Panel
+from kiosk.domain.types import DoorMode, DoorReply, DoorState, DoorStatus, Hand, Readings
 from kiosk.service.door_protocol import (
     EventMessage,
     LockdownRequest,
@@ -37,6 +37,9 @@ from kiosk.service.door_protocol import (
 from kiosk.service.door_socket import Client, Clients
 from kiosk.service.door_spool import sync_folder
 from kiosk.service.systemd import log, notify, watchdog_interval
+
+if TYPE_CHECKING:
+    from kiosk.domain.panel import PanelMachine
 
 MAX_CLIENTS = 16
 READ_SECONDS = 0.1
@@ -87,8 +90,8 @@ class DoorServer:
 
     def __init__(
         self,
-        machine: DoorMachine,
-        lock: Lock,
+        machine: DoorMachine | PanelMachine,
+        lock: Lock | Panel,
         lockdown: LockdownFile,
         listener: socket.socket,
         users: frozenset[int],
@@ -99,6 +102,7 @@ class DoorServer:
         self._lockdown = lockdown
         self._tell = tell
         self._watching: dict[int, Client] = {}
+        self._owed: dict[str, Client] = {}
         self._told: DoorState | None = None
         self._stopping = False
         self._kept = True
@@ -135,11 +139,13 @@ class DoorServer:
         self.report()
 
     def report(self) -> None:
-        """Tells the lock's state to whoever watches it, and what has happened since the last time."""
+        """Tells the lock's state to whoever watches it, what is owed, and what has happened since the last time."""
         while (state := self._machine.state) is not self._told:
             self._told = state
             for client in list(self._watching.values()):
                 self._clients.send(client, EventMessage(state=state))
+        for reply in self._machine.take_replies():
+            self._reply(self._owed.pop(reply.grant_id), reply)
         for news in self._machine.take_news():
             self._tell(news)
             if news.kind not in {DoorEventKind.STARTED, DoorEventKind.STOPPED}:
@@ -199,16 +205,26 @@ class DoorServer:
 
     def _handle(self, client: Client, packet: bytes) -> None:
         request = decode_request(packet)
-        self._clients.send(client, self._answer(client, request))
+        answer = self._answer(client, request)
+        if answer is not None:
+            self._clients.send(client, answer)
 
-    def _answer(self, client: Client, request: Request) -> Message:
+    def _reply(self, client: Client, reply: DoorReply) -> None:
+        log("info", "grant", grant=reply.grant_id, uid=client.uid, result=reply.result, reason=reply.reason)
+        self._clients.send(client, ReplyMessage.of(reply))
+
+    def _answer(self, client: Client, request: Request) -> Message | None:
+        """None where it comes later, or has been sent."""
         now = time.monotonic()
         match request:
             case ReleaseRequest():
                 grant = request.grant.grant()
                 reply = self._machine.grant(grant, client.number, now)
-                log("info", "grant", grant=grant.id, uid=client.uid, result=reply.result, reason=reply.reason)
-                return ReplyMessage.of(reply)
+                if reply is None:
+                    self._owed[grant.id] = client
+                else:
+                    self._reply(client, reply)
+                return None
             case SecureRequest():
                 log("info", "secure_command", uid=client.uid)
                 self._machine.secure(now)

@@ -36,7 +36,8 @@ class Stages:
 
 
 class Pipeline:
-    """`step` turns a frame into events. `min_face` (px of the box's width) is when a second face disturbs."""
+    """`step` turns a frame into events. `min_face` (px of the box's width) is when a second face disturbs;
+    `largest_badge` what a panel can be told, None where the kiosk's own door has the lock."""
 
     def __init__(
         self,
@@ -44,12 +45,14 @@ class Pipeline:
         rules: Rules,
         min_face: float,
         door_ready: Callable[[], bool],
+        largest_badge: int | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._stages = stages
         self._rules = rules
         self._min_face = min_face
         self._door_ready = door_ready
+        self._largest_badge = largest_badge
         self._new_id = new_id
         self._tracker = Tracker()
         self._frozen = FrozenPicture()
@@ -157,9 +160,7 @@ class Pipeline:
             return [observed]
         return [observed, Decided(self._decision(verdict, frame))]
 
-    def _hindered(
-        self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason
-    ) -> list[Event]:
+    def _hindered(self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason) -> list[Event]:
         """This frame can be no evidence, and what was gathered before it no longer is."""
         if self._attempt is None:
             return [Observed(frame.number, faces, quality, 0.0)]
@@ -186,7 +187,7 @@ class Pipeline:
         with self.stopwatch.stage("policy", Reason.GALLERY_FAULT):
             subject = self._stages.matcher.subject(verdict.subject_id) if matched and verdict.subject_id else None
         with self.stopwatch.stage("door", Reason.DOOR_UNAVAILABLE):
-            outcome, reason = decide(verdict, subject, matched and self._door_ready())
+            outcome, reason = decide(verdict, subject, matched and self._door_ready(), self._largest_badge)
         attempt, self._attempt = self._attempt, None
         decision = Decision(
             id=self._new_id(),
@@ -196,6 +197,7 @@ class Pipeline:
             evidence=verdict.evidence,
             track=attempt.track if attempt else None,
             started_at=attempt.started_at if attempt else None,
+            badge=subject.badge if subject is not None and self._largest_badge is not None else None,
         )
         self._settle(decision, frame.captured_at)
         return decision

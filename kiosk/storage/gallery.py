@@ -60,16 +60,19 @@ class Gallery:
         references: Sequence[NewReference],
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
+        badge: int | None = None,
     ) -> Subject:
         """Enrols somebody. On disk, with all references, once it returns.
 
-        Raises GalleryError for a name or a validity that cannot be, VaultError when the key cannot be used.
+        Raises GalleryError for a name or a validity that cannot be or a badge that somebody has, VaultError when the
+        key cannot be used.
         """
         if not references:
             raise ValueError("an enrolment without references")
         _check_validity(valid_from, valid_until)
-        subject = Subject(_new_id(), _clean(name), self._now(), False, valid_from, valid_until)
+        subject = Subject(_new_id(), _clean(name), self._now(), False, valid_from, valid_until, badge)
         with self._store.transaction():
+            self._free(badge)
             self._store.table("subject").insert(
                 {
                     "id": subject.id,
@@ -78,6 +81,7 @@ class Gallery:
                     "disabled": 0,
                     "valid_from": _optional_text(valid_from),
                     "valid_until": _optional_text(valid_until),
+                    "badge": badge,
                 }
             )
             for reference in references:
@@ -130,6 +134,15 @@ class Gallery:
             self._existing(subject_id)
             self._store.table("subject").update(subject_id, dict(validity))
             self._record(SUBJECT, subject_id, "validity_changed", **validity)
+
+    def set_badge(self, subject_id: str, badge: int | None) -> None:
+        """The number that a panel knows somebody by, 1 and more; None for none. It is in no record of the audit log.
+        Raises GalleryError when it is somebody else's."""
+        with self._store.transaction():
+            self._existing(subject_id)
+            self._free(badge, but=subject_id)
+            self._store.table("subject").update(subject_id, {"badge": badge})
+            self._record(SUBJECT, subject_id, "badge_cleared" if badge is None else "badge_set")
 
     def remove(self, subject_id: str) -> None:
         """Deletes the subject and all references, overwriting their bytes. The audit log keeps the opaque id."""
@@ -199,6 +212,14 @@ class Gallery:
         record = AuditRecord(kind, self._now(), None, subject_id, outcome, detail=dict(detail))
         insert(self._store, encode([record]))
 
+    def _free(self, badge: int | None, but: str = "") -> None:
+        if badge is None:
+            return
+        if badge < 1:
+            raise GalleryError(f"{badge}: a badge number is 1 or more")
+        for row in self._store.rows("SELECT id, name FROM subject WHERE badge = ? AND id <> ?", [badge, but]):
+            raise GalleryError(f"badge {badge} is that of {row['name']} ({row['id']}): clear it there first")
+
     def _existing(self, subject_id: str) -> None:
         if self.subject(subject_id) is None:
             raise GalleryError(f"{subject_id}: nobody of this id is enrolled: see `kiosk subjects list`")
@@ -263,6 +284,7 @@ def _subject(row: dict[str, Any]) -> Subject:
         disabled=row["disabled"] != 0,
         valid_from=None if row["valid_from"] is None else to_time(row["valid_from"]),
         valid_until=None if row["valid_until"] is None else to_time(row["valid_until"]),
+        badge=row["badge"],
     )
 
 

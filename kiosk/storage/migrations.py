@@ -75,6 +75,13 @@ def m0001_first(db: Database) -> None:
             db.execute(_COUNTER.format(name=f"{table}_{change.lower()}_counts", change=change, table=table))
 
 
+@MIGRATIONS()
+def m0002_badge(db: Database) -> None:
+    """The number that a panel knows a subject by: nobody's, or one subject's."""
+    db.execute("ALTER TABLE subject ADD COLUMN badge INTEGER CHECK (badge > 0)")
+    db.execute("CREATE UNIQUE INDEX subject_badge ON subject (badge)")
+
+
 def _known() -> frozenset[str]:
     empty = Database(memory=True)
     try:

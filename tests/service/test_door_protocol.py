@@ -40,7 +40,14 @@ GRANT = Grant("7f", 12.25, 13.5)
             ReleaseRequest(grant=GrantBody.of(GRANT)),
             {
                 "type": "release",
-                "grant": {"id": "7f", "captured_at": 12.25, "deadline": 13.5, "span": "normal", "renews": None},
+                "grant": {
+                    "id": "7f",
+                    "captured_at": 12.25,
+                    "deadline": 13.5,
+                    "span": "normal",
+                    "renews": None,
+                    "badge": None,
+                },
             },
         ),
         (StatusRequest(), {"type": "status"}),

@@ -1,0 +1,83 @@
+"""A serial line without waiting: to a panel, over RS-485."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import termios
+import tty
+from contextlib import suppress
+
+from kiosk.domain.errors import LockError
+
+
+class Line:
+    """A serial line, as the channel that libosdp asks for: never waits, and never raises, since C code calls it."""
+
+    id = 0
+
+    def __init__(self, device: str, baud: int) -> None:
+        """Raises LockError."""
+        self.answered = False
+        self.error = ""
+        try:
+            self.fd = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise LockError(
+                f"{device}: the line to the panel cannot be opened ({error.strerror}): check `device`, the cable, and "
+                "that this user may use it (group dialout)"
+            ) from error
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _set_up(self.fd, baud)
+        except BlockingIOError as error:
+            self.close()
+            raise LockError(f"{device}: another program has the line to the panel: stop it first") from error
+        except (OSError, termios.error) as error:
+            self.close()
+            raise LockError(f"{device}: this is no serial line of {baud} baud: {error}") from error
+
+    def read(self, most: int) -> bytes:
+        """What has come."""
+        try:
+            data = os.read(self.fd, most)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            self.error = str(error)
+            return b""
+        if not data:
+            self.error = "the line was hung up"
+        return data
+
+    def write(self, data: bytes) -> int:
+        """An answer goes out whole, or the line has failed."""
+        self.answered = True
+        try:
+            sent = os.write(self.fd, data)
+        except OSError as error:
+            self.error = str(error)
+            return 0
+        if sent != len(data):
+            self.error = "the line takes no more"
+        return sent
+
+    def flush(self) -> None:
+        """Nothing is kept here."""
+
+    def close(self) -> None:
+        """Never raises."""
+        with suppress(OSError):
+            fcntl.ioctl(self.fd, termios.TIOCNXCL)
+        os.close(self.fd)
+
+
+def _set_up(fd: int, baud: int) -> None:
+    """Raw bytes, 8N1, no handshake, nobody else. Raises OSError, termios.error."""
+    speed = getattr(termios, f"B{baud}")
+    tty.setraw(fd)
+    iflag, oflag, cflag, lflag, _, _, cc = termios.tcgetattr(fd)
+    cflag = (cflag | termios.CLOCAL | termios.CREAD) & ~(termios.CSTOPB | termios.CRTSCTS)
+    termios.tcsetattr(fd, termios.TCSANOW, [iflag, oflag, cflag, lflag, speed, speed, cc])
+    termios.tcflush(fd, termios.TCIOFLUSH)
+    fcntl.ioctl(fd, termios.TIOCEXCL)

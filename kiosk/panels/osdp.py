@@ -1,0 +1,235 @@
+"""The kiosk as a card reader of somebody else's panel: OSDP (IEC 60839-11-5) over RS-485, through libosdp.
+
+The panel asks, this side answers, and only in the secure channel: under ENFORCE_SECURE libosdp refuses everything in
+plain text but the handshake. Nothing waits in libosdp's queue of events, where it would be told at any time later: a
+card is put there before one turn of the line and taken back after it. There is no command callback, so that libosdp
+refuses every command that would change something: another key, another address, outputs. What a panel may want of a
+lamp or a buzzer is refused as well, and would mean nothing: it is no word on the lock.
+
+osdp_sys and not the wrapper `osdp` of the same package: that one takes any new key that the panel sets, keeps every
+command in a queue that nobody empties, and wants a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kiosk.domain.badge import Card
+from kiosk.domain.errors import LockError
+from kiosk.domain.ports import Turn
+from kiosk.domain.types import Readings
+from kiosk.panels.line import Line
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+KEY_BYTES = 16
+DEFAULT_KEY = bytes(range(0x30, 0x40))
+"""SCBK-D of the standard: everybody knows it."""
+REOPEN_SECONDS = 1.0
+PAIR_TURN_SECONDS = 0.05
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class OsdpPanel:
+    """An OSDP peripheral device with one reader."""
+
+    simulated = False
+
+    class Options(BaseModel):
+        """[panel] with kind = "osdp"."""
+
+        model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+        device: Text
+        """The serial line: "/dev/serial/by-id/..."."""
+        baud: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 9600
+        address: Annotated[int, Field(ge=0, le=126)] = 0
+        """Of this reader on the panel's line."""
+        key_file: Text = "/var/lib/kiosk-door/panel.key"
+        """The secure channel's base key (SCBK): 32 hexadecimal digits."""
+
+    def __init__(self, options: Options) -> None:
+        """Raises LockError when there is no key, or the line cannot be had."""
+        self._options = options
+        self._osdp = _library()
+        self._key = read_key(Path(options.key_file))
+        self._ready = select.epoll()
+        self._line: Line | None = None
+        self._device: Any = None
+        self._reopen_at = 0.0
+        self._connect()
+
+    def turn(self, card: Card | None) -> Turn:
+        """Raises LockError while the line cannot be used; it is opened again meanwhile."""
+        line = self._line or self._connect()
+        line.answered = False
+        offered = card is not None and self._device.is_sc_active() and self._device.submit_event(self._event(card))
+        self._device.refresh()
+        told = self._device.flush_events() == 0 and offered
+        if line.error:
+            self._disconnect()
+            raise LockError(f"{self._options.device}: the line to the panel has failed: {line.error}")
+        if not (line.answered and self._device.is_sc_active()):
+            return Turn.QUIET
+        return Turn.PRESENTED if told else Turn.ASKED
+
+    def read(self) -> Readings:
+        """Contact and exit button are wired to the panel."""
+        return Readings()
+
+    def fileno(self) -> int | None:
+        """Of an epoll, which outlives the line."""
+        return self._ready.fileno()
+
+    def sound(self, on: bool) -> None:
+        """Nothing to be heard."""
+
+    def close(self) -> None:
+        """Never raises."""
+        self._disconnect()
+        self._ready.close()
+
+    @classmethod
+    def pair(cls, options: Options, seconds: float) -> bool:
+        """Setup, and nothing else: waits `seconds` in install mode for the panel to set the key, and keeps it.
+
+        Whoever is on the line can set it: do this on the bench, or watch the line. No card is ever told here. Whether
+        the panel has come back with the new key, too. Raises LockError when there is a key already, or none has come.
+        """
+        osdp, path = _library(), Path(options.key_file)
+        if path.exists():
+            raise LockError(f"{path}: there is a key already: move it away to pair with a panel again")
+        line = Line(options.device, options.baud)
+        keys: list[bytes] = []
+
+        def command(told: dict[str, Any]) -> tuple[int, None]:
+            good = told.get("command") == osdp.CMD_KEYSET and not keys and _keep(path, told.get("data"), keys)
+            return (0 if good else -1), None
+
+        flags = osdp.FLAG_ENFORCE_SECURE | osdp.FLAG_INSTALL_MODE
+        device = _device(osdp, options.address, line, flags, secrets.token_bytes(KEY_BYTES))
+        device.set_command_callback(command)
+        until = time.monotonic() + seconds
+        try:
+            while not (keys and device.is_sc_active()) and time.monotonic() < until and not line.error:
+                select.select([line.fd], [], [], PAIR_TURN_SECONDS)
+                device.refresh()
+        finally:
+            line.close()
+        if not keys:
+            raise LockError(line.error or f"no panel has set a key within {seconds:g} s: is it in install mode?")
+        return bool(device.is_sc_active())
+
+    def _connect(self) -> Line:
+        """A line, and a new device on it: no secure channel outlives its line. Raises LockError."""
+        now = time.monotonic()
+        if now < self._reopen_at:
+            raise LockError(f"{self._options.device}: the line to the panel is not there")
+        self._reopen_at = now + REOPEN_SECONDS
+        line = Line(self._options.device, self._options.baud)
+        self._device = _device(self._osdp, self._options.address, line, self._osdp.FLAG_ENFORCE_SECURE, self._key)
+        self._ready.register(line.fd, select.EPOLLIN)
+        self._line = line
+        return line
+
+    def _disconnect(self) -> None:
+        self._device = None  # before its line
+        if self._line is not None:
+            self._line.close()
+        self._line = None
+
+    def _event(self, card: Card) -> dict[str, object]:
+        return {
+            "event": self._osdp.EVENT_CARDREAD,
+            "reader_no": 0,
+            "format": self._osdp.CARD_FMT_RAW_WIEGAND,
+            "direction": 0,
+            "length": card.bits,
+            "data": card.data,
+        }
+
+
+def read_key(path: Path) -> bytes:
+    """The secure channel's base key. Raises LockError when it is missing, no key, the standard's own, or when others
+    can read it."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            mode, text = os.fstat(file).st_mode, os.read(file, 4 * KEY_BYTES)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise LockError(
+            f"{path}: the panel's key cannot be read ({error.strerror}): see to its owner and rights, or make one "
+            "(deploy/door.md)"
+        ) from error
+    if stat.S_IMODE(mode) & 0o077:
+        raise LockError(f"{path}: others can read or change the panel's key: chmod 600 {path}, and set another key")
+    try:
+        key = bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise LockError(f"{path}: this is no key of a panel: it must be {2 * KEY_BYTES} hexadecimal digits")
+    if key == DEFAULT_KEY:
+        raise LockError(f"{path}: this is the default key of the standard, which everybody knows: set another one")
+    return key
+
+
+def _keep(path: Path, key: object, keys: list[bytes]) -> bool:
+    """Whether the key is on disk, and added to `keys`. Never raises: C code calls it."""
+    if not isinstance(key, bytes) or len(key) != KEY_BYTES or key == DEFAULT_KEY:
+        return False
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(file, f"{key.hex()}\n".encode("ascii"))
+            os.fsync(file)
+            if os.geteuid() == 0:  # kiosk-door's, not root's: it belongs to whom the folder belongs
+                owner = path.parent.stat()
+                os.fchown(file, owner.st_uid, owner.st_gid)
+        finally:
+            os.close(file)
+    except OSError:
+        return False
+    keys.append(key)
+    return True
+
+
+def _library() -> ModuleType:
+    """libosdp, which says nothing of its own but emergencies. Raises LockError."""
+    try:
+        import osdp_sys  # noqa: PLC0415 - lazily: who has no panel need not load it
+    except ImportError as error:
+        raise LockError("the osdp panel needs the Python package libosdp: pip install 'libosdp>=3.2.9'") from error
+    osdp_sys.set_loglevel(osdp_sys.LOG_EMERG)
+    return cast("ModuleType", osdp_sys)
+
+
+def _device(osdp: ModuleType, address: int, line: Line, flags: int, key: bytes) -> Any:
+    """A reader without lamp, buzzer, text or outputs. It does not keep `line` alive, which must outlive it."""
+    one = {"compliance_level": 1, "num_items": 1}
+    about = {
+        "name": "kiosk",
+        "address": address,
+        "flags": flags,
+        "scbk": key,
+        "channel": line,
+        "version": 1,
+        "model": 1,
+        "vendor_code": 0,
+        "serial_number": 0,
+        "firmware_version": 0,
+    }
+    capabilities = [{"function_code": code, **one} for code in (osdp.CAP_CARD_DATA_FORMAT, osdp.CAP_READERS)]
+    return osdp.PeripheralDevice(about, capabilities=capabilities)
