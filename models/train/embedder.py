@@ -3,7 +3,9 @@
     python models/train/embedder.py targets                                  both teachers' embeddings, before training
     python models/train/embedder.py train   --anneal 450 [--steps N]         from the teacher's weights (no phase 1)
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
+    python models/train/embedder.py train   --phase 2 --settled --from FILE  further, the batch norms at rest: faster
     python models/train/embedder.py train   --phase 3 [--from FILE]          on top: triplets of the labelled people
+    python models/train/embedder.py train   --phase 4 [--from FILE]          last: with the int8 network's rounding
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
     python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, threshold on held-out people
     python models/train/embedder.py count   [--out FILE]                     parameters, multiply-adds of NET or a file
@@ -21,15 +23,17 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import torch
 from embedder_count import count
-from embedder_export import calibration_faces, export_fp32, export_int8
+from embedder_export import CALIBRATION_FACES, calibration_faces, export_fp32, export_int8
 from embedder_manifest import fragment
 from embedder_measure import measure
+from embedder_rounding import tensor_ranges
 from embedder_second import write_targets
 from embedder_train import Plan, train
 from faces import shared_folder
-from mobilefacenet import MobileFaceNet, read_weights, write_weights
+from mobilefacenet import MobileFaceNet, read_ranges, read_weights, write_weights
 from seesawfacenet import SeesawFaceNet
 from torch import nn
 
@@ -39,13 +43,14 @@ SMOKE_SHARE = 0.04  # of the people
 PLANS = {
     1: Plan(phase=1, steps=560, finish=200, batch=16, rate=4e-3, decay=1e-4),
     2: Plan(phase=2, steps=6000, finish=1000, batch=32, rate=1.5e-3, decay=0.01, features=0.5, resting=8, every=4),
-    3: Plan(phase=3, steps=600, finish=300, batch=64, rate=1e-4, decay=0.01),
+    3: Plan(phase=3, steps=600, finish=300, batch=64, rate=1e-4, decay=0.01, settled=True),
+    4: Plan(phase=4, steps=1500, finish=1000, batch=32, rate=2e-4, decay=0.01, settled=True),
 }
 
 
 def plans(o: argparse.Namespace) -> list[Plan]:
-    """The phases to run, changed by the options that were given. The third, with labels, runs when it is asked for."""
-    chosen = [PLANS[p] for p in ([o.phase] if o.phase else [1, 2, 3] if o.smoke else [1, 2])]
+    """The phases to run, changed by the options that were given. The third and fourth run when asked for."""
+    chosen = [PLANS[p] for p in ([o.phase] if o.phase else list(PLANS) if o.smoke else [1, 2])]
     if o.anneal:
         chosen = [replace(PLANS[2], anneal=o.anneal, rate=1e-3, features=0.0, every=1)]
     if o.smoke:  # each phase in two starts: the second goes on from the checkpoint
@@ -55,6 +60,8 @@ def plans(o: argparse.Namespace) -> list[Plan]:
         for k in ("steps", "finish", "batch", "rate", "features", "resting", "every", "triplets")
         if (v := getattr(o, k)) is not None
     }
+    if o.settled:  # every layer learns, in every step
+        chosen = [replace(p, settled=True, features=0.0, every=1) for p in chosen]
     return [replace(p, **given) for p in chosen]
 
 
@@ -67,7 +74,8 @@ def main() -> None:
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--smoke", action="store_true", help="a few steps from nothing, then export and measure")
     a.add_argument("--from", dest="start", type=Path, help="weights to go on from (phase 2), instead of from nothing")
-    a.add_argument("--phase", type=int, choices=[1, 2, 3], help="only this phase; 3: triplets, after the others")
+    a.add_argument("--phase", type=int, choices=list(PLANS), help="only this phase")
+    a.add_argument("--settled", action="store_true", help="phase 2: the batch norms' statistics rest")
     a.add_argument("--steps", type=int, help="the step at which the phase ends")
     a.add_argument("--finish", type=int, help="bring the rate to zero over this many last steps")
     a.add_argument("--rate", type=float)
@@ -106,13 +114,15 @@ def main() -> None:
             train(plan, shared, o.work, checkpoint, o.threads, o.start, network, o.device, share)
     if o.do == "export" or o.smoke:
         fp32 = o.work / f"{o.out.stem}_fp32.onnx"
-        x, state = calibration_faces(shared, o.work, share), read_weights(o.weights or checkpoint, network)
-        x = x[:16] if o.smoke else x
-        export_fp32(state, fp32, x, network)
-        export_int8(fp32, o.out, x, reduce_range=o.reduce_range)
+        source = o.weights or checkpoint
+        state, trained = read_weights(source, network), read_ranges(source)
+        export_fp32(state, fp32, network)
+        ranges = None if trained is None else tensor_ranges(network(), trained, onnx.load(fp32).graph)
+        x = calibration_faces(shared, o.work, share)[: 16 if o.smoke else 64 if ranges else CALIBRATION_FACES]
+        export_int8(fp32, o.out, x, reduce_range=o.reduce_range, ranges=ranges)
         print(f"{o.out}: {o.out.stat().st_size} bytes")
         if o.keep:
-            write_weights(state, o.keep)
+            write_weights(state, o.keep, trained)
     if o.do == "measure" or o.smoke:
         rows = measure(o.out, shared, o.work, o.threads, heldout=not (o.quick or o.smoke))
         if o.fragment and rows:

@@ -21,8 +21,9 @@ PERCENTILE = 99.999
 def settle(net: nn.Module, x: torch.Tensor) -> None:
     """Takes the batch norms' statistics anew on clean faces: those of the training are of older, unaveraged weights.
 
-    The last two keep theirs: they were fixed in the second phase.
+    The last two keep theirs: they were fixed in the second phase. `x`: n x 3 x 112 x 112 RGB 0..255.
     """
+    device = next(net.parameters()).device
     net.train()
     for unit in net.n[-2:]:
         unit.b.eval()
@@ -32,21 +33,14 @@ def settle(net: nn.Module, x: torch.Tensor) -> None:
             unit.b.momentum = None  # the plain mean over the batches
     with torch.no_grad():
         for part in x.split(64):
-            net(net_input(part))
+            net(net_input(part.to(device)))
 
 
-def export_fp32(
-    state: dict[str, torch.Tensor], path: Path, x: torch.Tensor, network: type[nn.Module] = MobileFaceNet
-) -> None:
-    """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised.
-
-    `x`: clean training faces, RGB 0..255, for the statistics of the batch norms.
-    """
+def export_fp32(state: dict[str, torch.Tensor], path: Path, network: type[nn.Module] = MobileFaceNet) -> None:
+    """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised."""
     net = network().to(memory_format=torch.channels_last)
     net.load_state_dict(state)
-    settle(net, x)
-    net.eval()
-    write_onnx(net, path)
+    write_onnx(net.eval(), path)
 
 
 def write_onnx(net: nn.Module, path: Path) -> None:
@@ -84,10 +78,19 @@ def calibration_faces(shared: Path, work: Path, share: float = 1.0) -> torch.Ten
 
 
 def export_int8(
-    fp32: Path, path: Path, x: torch.Tensor, percentile: float = PERCENTILE, reduce_range: bool = False
+    fp32: Path,
+    path: Path,
+    x: torch.Tensor,
+    percentile: float = PERCENTILE,
+    reduce_range: bool = False,
+    ranges: dict[str, tuple[float, float]] | None = None,
 ) -> None:
-    """`reduce_range`: weights of 7 bits, onnxruntime's way for x86 processors without VNNI, where the sum of two 8-bit
-    products can overflow 16 bits."""
+    """Quantizes a file of `export_fp32`.
+
+    `x`: the faces that the ranges of the tensors are found from, n x 3 x 112 x 112 RGB 0..255. `ranges`: of the tensors
+    whose range was trained. `reduce_range`: weights of 7 bits, onnxruntime's way for x86 processors without VNNI, where
+    the sum of two 8-bit products can overflow 16 bits.
+    """
     quantize_static(
         fp32,
         path,
@@ -98,6 +101,12 @@ def export_int8(
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.Percentile,
-        extra_options={"CalibPercentile": percentile},
+        extra_options={
+            "CalibPercentile": percentile,
+            "TensorQuantOverrides": {
+                name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+                for name, (low, high) in (ranges or {}).items()
+            },
+        },
     )
     onnx.checker.check_model(onnx.load(path))

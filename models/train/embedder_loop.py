@@ -27,7 +27,7 @@ SAVE_SECONDS = 180
 class Plan:
     """What one start of the training does; a later start may go on with another plan."""
 
-    phase: int  # 1, 2 or 3
+    phase: int  # 1, 2, 3 or 4
     steps: int  # the phase ends at this step; its last `finish` steps bring the rate to zero
     finish: int
     batch: int
@@ -38,6 +38,7 @@ class Plan:
     every: int = 1
     anneal: int = 0  # steps from the teacher's weights as they are to the network's own form (phase 2; 0: from nothing)
     triplets: float = 1.0  # weight of the triplets' loss (phase 3)
+    settled: bool = False  # the batch norms' statistics rest
 
 
 class State:
@@ -53,6 +54,7 @@ class State:
         self.optimiser = torch.optim.AdamW([{"params": weights}, {"params": rest, "weight_decay": 0.0}])
         self.batches = batches
         self.phase, self.step, self.seen = 1, 0, 0
+        self.ranges: torch.Tensor | None = None  # of the layers' outputs, where phase 4 rounds them
 
     def save(self, path: Path) -> None:
         """Writes beside, then renames: a kill leaves the old checkpoint or the new one."""
@@ -66,6 +68,7 @@ class State:
                 "phase": self.phase,
                 "step": self.step,
                 "seen": self.seen,
+                "ranges": self.ranges,
             },
             part,
         )
@@ -77,7 +80,7 @@ class State:
         self.average.load_state_dict(s["average"])
         self.optimiser.load_state_dict(s["optimiser"])
         self.batches.restore(s["batches"])
-        self.phase, self.step, self.seen = s["phase"], s["step"], s["seen"]
+        self.phase, self.step, self.seen, self.ranges = s["phase"], s["step"], s["seen"], s.get("ranges")
 
     def start_phase(self, phase: int) -> None:
         """A new phase begins with the average as it stands, a fresh optimiser state and step 0."""

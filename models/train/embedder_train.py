@@ -5,6 +5,8 @@ pieces at high resolution see a part of each batch: their maps hold thousands of
 Phase 2, end to end: the student's embedding towards the teacher's; at first with the teacher's maps as further targets.
 Or, instead of phase 1: the teacher's own weights, `Plan.anneal` steps of phase 2 make its function the student's.
 Phase 3, on top of it: triplets of the labelled identities, and phase 2's loss on them and on as many other pictures.
+Phase 4, the last: phase 2's loss with the rounding of the int8 network.
+The batch norms' statistics rest in phases 3 and 4, and in a phase 2 that says so (`Plan.settled`).
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from embedder_export import calibration_faces, settle
 from embedder_loop import Plan, State, run_steps
-from embedder_start import Leaky, start_from_teacher, with_slopes
+from embedder_rounding import find_ranges, with_rounding
+from embedder_start import Leaky, start_from_teacher, units, with_slopes
 from embedder_teacher import FEATURES, Targets, Teacher, mirrored
 from embedder_triplet import PICTURES, draw, labelled, triplet_loss
 from faces import Batches, pictures, read_faces, training_faces
-from mobilefacenet import PIECES, Block, MobileFaceNet, Unit, net_input, read_weights
+from mobilefacenet import PIECES, Block, MobileFaceNet, net_input, read_weights
 from numpy.typing import NDArray
 from seesaw_start import start_seesaw
 from seesawfacenet import SeesawFaceNet, Uneven
@@ -72,21 +76,15 @@ def block_losses(state: State, teacher: Teacher, n: int) -> list[torch.Tensor]:
     return losses
 
 
-def folded(unit: Unit, x: torch.Tensor) -> torch.Tensor:
-    """A unit with its batch norm's running statistics folded into the convolution: for layers that rest."""
-    scale, bias = unit.scale_and_bias()
-    weight = unit.c.weight * scale[:, None, None, None]
-    y = F.conv2d(x, weight, bias, unit.c.stride, unit.c.padding, groups=unit.c.groups)
-    return y if isinstance(unit.a, nn.Identity) else y.relu_()
-
-
 @torch.no_grad()
 def resting(layers: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
-    for layer in layers:
-        y = x
-        for unit in layer.f if isinstance(layer, Block) else [layer]:
-            y = folded(unit, y) if isinstance(unit, Unit) else unit(y)
-        x = x + y if isinstance(layer, Block) and layer.residual else y
+    """What these layers make of x; they learn nothing from it, their batch norms neither."""
+    live = [u.b for u in units(layers) if u.b.training]
+    for norm in live:
+        norm.eval()
+    x = layers(x)
+    for norm in live:
+        norm.train()
     return x
 
 
@@ -110,7 +108,7 @@ def whole_losses(state: State, targets: Targets, plan: Plan) -> tuple[list[torch
     y, y_maps = y.to(state.device), [m.to(state.device) for m in y_maps]
     kept = {2 + i for i in FEATURES} if with_maps else set()  # the bottleneck i is the layer 2 + i
     still = 0 if full else plan.resting
-    x = net_input(batches.blur(batches.light(x, 0.2, 15), 0.1)).to(state.device)
+    x = net_input(batches.changed(x)).to(state.device)
     x = resting(net.n[:still], x) if still else x
     z_maps = []
     for i, layer in enumerate(net.n[still:], still):
@@ -131,7 +129,7 @@ def triplet_losses(state: State, targets: Targets, plan: Plan, people: list[NDAr
     ids = np.r_[ids, batches.ids(plan.batch - len(ids))]
     y = targets.complete(batches.x, ids).to(state.device)
     x = batches.crops(ids, 1.0, mirrored(ids))
-    x = net_input(batches.blur(batches.light(x, 0.2, 15), 0.1)).to(state.device)
+    x = net_input(batches.changed(x)).to(state.device)
     e = F.normalize(state.net(x).flatten(1))
     return [*towards(e, y), *triplet_loss(e[: len(who)], torch.from_numpy(who).to(state.device))]
 
@@ -178,8 +176,13 @@ def train(
     if state.phase < plan.phase:
         state.start_phase(plan.phase)
     if plan.phase > 1:
-        for unit in state.net.n[-2:]:  # one position a face: a batch's own statistics would be noise in each embedding
+        # The last two have one position a face: a batch's own statistics would be noise in each embedding.
+        for unit in units(state.net) if plan.settled else state.net.n[-2:]:
             unit.b.eval()
+    if plan.phase == 4:
+        if state.ranges is None:
+            state.ranges = find_ranges(state.net, net_input(calibration_faces(shared, work, share)))
+        with_rounding(state.net, state.ranges)
     if (plan.phase, state.step) == (1, 0):
         start_pieces(state.net, piece_ends(teacher, state, 64))
         state.average.load_state_dict(state.net.state_dict())
@@ -190,8 +193,11 @@ def train(
             a.share = max(0.0, 1 - state.step / plan.anneal)
         if plan.phase == 1:
             return block_losses(state, teacher, plan.batch), True
-        if plan.phase == 2:
-            return whole_losses(state, targets, plan)
-        return triplet_losses(state, targets, plan, people), True
+        if plan.phase == 3:
+            return triplet_losses(state, targets, plan, people), True
+        return whole_losses(state, targets, plan)
 
     run_steps(plan, state, losses, checkpoint)
+    if plan.phase > 1 and not plan.settled:
+        settle(state.average, calibration_faces(shared, work, share))
+        state.save(checkpoint)

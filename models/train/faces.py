@@ -180,6 +180,55 @@ class Batches:
             x[low] = F.interpolate(small, size=(112, 112), mode="bilinear")
         return x
 
+    def cover(self, x: torch.Tensor, share: float) -> torch.Tensor:
+        """Puts a mask over mouth and nose, or glasses, on a share of the aligned pictures."""
+        for k in np.flatnonzero(self.rng.random(len(x)) < share):
+            where, weight = _mask(self.rng) if self.rng.random() < 0.4 else _glasses(self.rng)
+            alpha = torch.from_numpy(where.astype(np.float32)) * weight
+            coarse = F.interpolate(F.avg_pool2d(x[k : k + 1].mean(1, keepdim=True), 28), size=112, mode="bilinear")
+            light = 0.6 + 0.4 * coarse[0] / coarse.mean().clamp_min(1)  # what covers a face is lit as the face is
+            colour = self._uniform(5, 235, 1, 1, 1)[0] + self._uniform(-25, 25, 3, 1, 1)
+            x[k] = x[k] * (1 - alpha) + (colour * light).clamp(0, 255) * alpha
+        return x
+
+    def compress(self, x: torch.Tensor, share: float) -> torch.Tensor:
+        """JPEG of quality 20..70 for a share of the pictures."""
+        for k in np.flatnonzero(self.rng.random(len(x)) < share):
+            bgr = x[k].flip(0).permute(1, 2, 0).clamp(0, 255).byte().numpy()
+            quality = [cv2.IMWRITE_JPEG_QUALITY, int(self.rng.integers(20, 70))]
+            x[k] = _rgb(cv2.imdecode(cv2.imencode(".jpg", bgr, quality)[1], cv2.IMREAD_COLOR)[None])[0]
+        return x
+
+    def changed(self, x: torch.Tensor) -> torch.Tensor:
+        """What a door's camera may make of the faces, n x 3 x 112 x 112 RGB 0..255: light, cover, distance, JPEG."""
+        return self.compress(self.blur(self.cover(self.light(x, 0.2, 15), 0.06), 0.1), 0.1)
+
+
+# Of the 112 x 112 face: eyes, as ArcFace's alignment puts them; a mask's outline from ear over nose to ear and chin.
+EYES = np.array([(38, 52), (74, 52)])
+OUTLINE = np.array([(10, 58), (40, 66), (56, 60), (72, 66), (102, 58), (96, 96), (76, 114), (36, 114), (16, 96)])
+
+
+def _mask(rng: np.random.Generator) -> tuple[NDArray[np.uint8], float]:
+    """Where a mask is, 112 x 112 of 0 or 1, and that nothing is seen through it."""
+    where = np.zeros((112, 112), np.uint8)
+    outline = OUTLINE + rng.integers(-3, 4, OUTLINE.shape) + (0, int(rng.integers(-2, 8)))
+    cv2.fillPoly(where, [outline.astype(np.int32)], 1)
+    return where, 1.0
+
+
+def _glasses(rng: np.random.Generator) -> tuple[NDArray[np.uint8], float]:
+    """Where glasses are, 112 x 112 of 0 or 1: frames alone or dark lenses; and how little is seen through them."""
+    where = np.zeros((112, 112), np.uint8)
+    thick, dark = int(rng.integers(1, 4)), rng.random() < 0.5
+    half = (int(rng.integers(11, 16)), int(rng.integers(8, 13)))
+    left, right = (EYES + rng.integers(-2, 3, 2)).tolist()
+    for eye in (left, right):
+        cv2.ellipse(where, eye, half, 0, 0, 360, 1, -1 if dark else thick)
+    for a, b in ((left[0] + half[0], right[0] - half[0]), (0, left[0] - half[0]), (right[0] + half[0], 111)):
+        cv2.line(where, (a, left[1]), (b, right[1]), 1, thick)
+    return where, float(rng.uniform(0.6, 1.0)) if dark else 1.0
+
 
 def main() -> None:
     faces = read_faces(shared_folder())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -14,8 +15,22 @@ BOTTLENECKS = [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2
 PIECES = [(0, 3)] + [(i, i + 1) for i in range(3, 17)] + [(17, 20)]
 
 
+def rounded_weight(w: torch.Tensor) -> torch.Tensor:
+    """o x i x k x k -> the nearest multiples of each output channel's 127th: int8 without a zero point."""
+    scale = (w.detach().abs().amax((1, 2, 3)) / 127).clamp_min(1e-12)
+    zero = torch.zeros_like(scale, dtype=torch.int32)
+    y: torch.Tensor = torch.fake_quantize_per_channel_affine(w, scale, zero, 0, -127, 127)
+    return y
+
+
 class Unit(nn.Module):
-    """Convolution, batch norm, activation (none if linear)."""
+    """Convolution, batch norm, activation (none if linear).
+
+    Where the batch norm rests (evaluation mode), it is folded into the convolution: the same function, a quarter of a
+    training step less, and what a training with int8's rounding has to see. `rounded`: weights as int8 will hold them.
+    """
+
+    rounded = False
 
     def __init__(
         self, i: int, o: int, k: int = 1, stride: int = 1, pad: int = 0, groups: int = 1, linear: bool = False
@@ -27,8 +42,20 @@ class Unit(nn.Module):
         nn.init.kaiming_normal_(self.c.weight, mode="fan_in" if groups == 1 else "fan_out")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.a(self.b(self.c(x)))
-        return y
+        if self.b.training or isinstance(self.b, nn.Identity):
+            y: torch.Tensor = self.b(self.c(x))
+        else:
+            y = self.settled(x)
+        z: torch.Tensor = self.a(y)
+        return z
+
+    def settled(self, x: torch.Tensor) -> torch.Tensor:
+        """The convolution with the batch norm's running statistics folded in."""
+        scale, bias = self.scale_and_bias()
+        weight = self.c.weight * scale[:, None, None, None]
+        if self.rounded:
+            weight = rounded_weight(weight)
+        return F.conv2d(x, weight, bias, self.c.stride, self.c.padding, groups=self.c.groups)
 
     def scale_and_bias(self) -> tuple[torch.Tensor, torch.Tensor]:
         """What the batch norm's running statistics do to the convolution's output channels."""
@@ -84,9 +111,13 @@ def net_input(x: torch.Tensor) -> torch.Tensor:
     return ((x.clamp(0, 255) - 127.5) / 128).contiguous(memory_format=torch.channels_last)
 
 
-def write_weights(state: dict[str, torch.Tensor], path: Path) -> None:
-    """A state dict in half precision, without the batch norms' counters (they have no use outside a training)."""
-    torch.save({k: v.half() for k, v in state.items() if v.dtype.is_floating_point}, path)
+def write_weights(state: dict[str, torch.Tensor], path: Path, ranges: torch.Tensor | None = None) -> None:
+    """A state dict in half precision, without the batch norms' counters (they have no use outside a training).
+
+    `ranges`: those of a training with int8's rounding, kept with it.
+    """
+    kept = {k: v.half() for k, v in state.items() if v.dtype.is_floating_point}
+    torch.save(kept if ranges is None else kept | {"ranges": ranges}, path)
 
 
 def read_weights(path: Path, network: type[nn.Module] = MobileFaceNet) -> dict[str, torch.Tensor]:
@@ -96,7 +127,13 @@ def read_weights(path: Path, network: type[nn.Module] = MobileFaceNet) -> dict[s
     """
     saved = torch.load(path, map_location="cpu", weights_only=True)
     state = network().state_dict()
-    average = saved.get("average", saved)
+    average = saved.get("average") or {k: v for k, v in saved.items() if k != "ranges"}
     if not {k for k, v in state.items() if v.dtype.is_floating_point} <= average.keys() <= state.keys():
         raise SystemExit(f"{path} does not hold a {network.__name__}'s weights")
     return state | {k: v.to(state[k].dtype) for k, v in average.items()}
+
+
+def read_ranges(path: Path) -> torch.Tensor | None:
+    """The ranges that were trained with the weights of such a file; None where none were."""
+    ranges: torch.Tensor | None = torch.load(path, map_location="cpu", weights_only=True).get("ranges")
+    return ranges

@@ -82,7 +82,7 @@ def test_embedder(
     network: str, limit: int, started: dict[str, tuple[subprocess.Popen[bytes], Path]], tmp_path: Path
 ) -> None:
     said, made = ended(started[network])
-    for phase in (1, 2, 3):
+    for phase in (1, 2, 3, 4):
         assert re.search(rf"phase {phase}: +50%[^\r\n]* 2/4 \[00:00<\?", said), "goes on from its checkpoint"
     assert re.search(r"LFW View 1, bytes: accuracy 0\.\d+", said)
     file = made / f"{network}.onnx"

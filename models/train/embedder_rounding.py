@@ -1,0 +1,90 @@
+"""Phase 4, quantization-aware fine-tuning (arXiv 1712.05877): the int8 network's rounding while the network learns.
+
+The outputs of the layers and of the shortcuts' sums are rounded to 8 bits over the range that they have on clean
+training faces, the weights to 8 bits a channel (`Unit.rounded`): where onnxruntime's quantizer puts its QDQ pairs. The
+gradient passes through the rounding, and stops where a value is cut off. The export takes the same ranges.
+"""
+
+from __future__ import annotations
+
+import math
+
+import onnx
+import torch
+from mobilefacenet import Block, Unit
+from seesawfacenet import Excitation
+from torch import nn
+
+CUT = 5e-6  # of the values above the range, and as many below it: as the percentile of the export
+BATCH = 16
+
+
+def places(net: nn.Module) -> dict[str, nn.Module]:
+    """The modules whose outputs are rounded, besides the network's input."""
+    return {
+        name: m
+        for name, m in net.named_modules()
+        if isinstance(m, Unit | Excitation) or (isinstance(m, Block) and m.residual)
+    }
+
+
+@torch.no_grad()
+def find_ranges(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Network inputs n x 3 x 112 x 112 -> (places + 1) x 2: the low and the high end of the input and of each place."""
+    ends: list[list[tuple[float, float]]] = [[] for _ in range(len(places(net)) + 1)]
+
+    def take(place: int, y: torch.Tensor) -> None:
+        values, k = y.flatten(), max(1, math.ceil(CUT * y.numel()))
+        high, low = values.topk(k).values[-1], -(-values).topk(k).values[-1]
+        ends[place].append((min(0.0, float(low)), max(0.0, float(high))))  # zero is a value of its own: paddings
+
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, y, place=place: take(place, y))
+        for place, module in enumerate(places(net).values(), 1)
+    ]
+    for part in x.to(next(net.parameters()).device).split(BATCH):
+        take(0, part)
+        net(part)
+    for hook in hooks:
+        hook.remove()
+    return torch.tensor(ends).mean(1)
+
+
+def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """The nearest of 256 values from low <= 0 to high >= 0, one of which is 0."""
+    scale = max((high - low) / 255, 1e-12)
+    y: torch.Tensor = torch.fake_quantize_per_tensor_affine(x, scale, round(-low / scale), 0, 255)
+    return y
+
+
+def with_rounding(net: nn.Module, ranges: torch.Tensor) -> None:
+    """Rounds what the network computes from now on. `ranges`: of `find_ranges`."""
+    ends = ranges.tolist()
+    net.n[0].register_forward_pre_hook(lambda _, inputs: (rounded(inputs[0], *ends[0]),))
+    for module, (low, high) in zip(places(net).values(), ends[1:], strict=True):
+        if isinstance(module, Unit):
+            module.rounded = True
+        module.register_forward_hook(lambda _module, _inputs, y, low=low, high=high: rounded(y, low, high))
+
+
+def tensor_ranges(net: nn.Module, ranges: torch.Tensor, graph: onnx.GraphProto) -> dict[str, tuple[float, float]]:
+    """The ranges by the names that the tensors have in the ONNX file which torch has made of the network.
+
+    A layer of groups has an output for each group before their concatenation; all have the layer's range.
+    """
+    ends = [(low, high) for low, high in ranges.tolist()]
+    found = {"input": ends[0]}
+    for (name, module), end in zip(places(net).items(), ends[1:], strict=True):
+        inside = [n for n in graph.node if n.output[0].startswith(_scope(name) + "/")]
+        parts = [n for n in inside if n.op_type in ("Conv", "Relu")] if isinstance(module, Unit) else []
+        found |= {n.output[0]: end for n in [*parts, inside[-1]]}
+    return found
+
+
+def _scope(name: str) -> str:
+    """ "n.3.f.1" -> "/n/n.3/f/f.1": torch's exporter names what a module holds so."""
+    scope, last = "", ""
+    for part in name.split("."):
+        scope += f"/{last}.{part}" if part.isdigit() else f"/{part}"
+        last = part
+    return scope

@@ -1,0 +1,94 @@
+"""Phase 4: what the training rounds is what the int8 network rounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
+onnx = pytest.importorskip("onnx", reason="needs the extra train")
+
+import onnxruntime as ort  # noqa: E402
+from embedder_export import export_int8, write_onnx  # noqa: E402
+from embedder_rounding import find_ranges, rounded, tensor_ranges, with_rounding  # noqa: E402
+from mobilefacenet import Bottleneck, Unit, net_input, rounded_weight  # noqa: E402
+from seesawfacenet import Seesaw  # noqa: E402
+
+pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+
+def test_values_fall_on_256_steps_with_zero_among_them() -> None:
+    x = torch.linspace(-3, 5, 1001)
+    y = rounded(x, -1.0, 2.0)
+    assert len(y.unique()) == 256
+    assert 0.0 in y
+    inside = (x >= -1) & (x <= 2)
+    assert (y - x)[inside].abs().max() <= 3 / 255  # half a step, and as much because zero is one of the values
+    assert float(y.min()) == pytest.approx(-1, abs=3 / 255)
+    assert float(y.max()) == pytest.approx(2, abs=3 / 255)
+
+
+def test_gradient_passes_inside_the_range_and_stops_outside() -> None:
+    x = torch.tensor([-2.0, 0.5, 9.0], requires_grad=True)
+    rounded(x, -1.0, 2.0).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, 1, 0]
+
+
+def test_weights_have_a_scale_for_each_channel() -> None:
+    torch.manual_seed(0)
+    w = torch.randn(4, 3, 3, 3) * torch.tensor([1e-3, 1.0, 50.0, 0.0])[:, None, None, None]
+    y = rounded_weight(w)
+    steps = w.abs().amax((1, 2, 3)) / 127
+    assert ((y - w).abs().amax((1, 2, 3)) <= 0.5001 * steps).all()
+    assert not torch.equal(y, w)
+
+
+class Small(torch.nn.Module):
+    """A stem, a block with its shortcut, a linear end."""
+
+    def __init__(self, block: type[torch.nn.Module]) -> None:
+        super().__init__()
+        self.n = torch.nn.Sequential(Unit(3, 16, 3, 2, 1), block(16, 16, 1, 2), Unit(16, 8, linear=True))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.n(x).flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("block", "share"), [(Bottleneck, 0.4), (Seesaw, 0.85)]
+)  # int8 rounds inside the excitation too
+def test_the_rounded_network_is_nearer_to_int8_than_the_float_one(
+    block: type[torch.nn.Module], share: float, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    net, faces = Small(block), torch.rand(16, 3, 112, 112) * 255
+    x = net_input(faces)
+    with torch.no_grad():
+        for _ in range(30):
+            net(x)  # statistics that fit the weights
+        net.eval()
+        floats, ranges = net(x), find_ranges(net, x)
+        assert torch.allclose(net(x), floats), "finding the ranges changes nothing"
+        with_rounding(net, ranges)
+        rounds = net(x)
+    bare = Small(block)
+    bare.load_state_dict(net.state_dict())
+    write_onnx(bare.eval(), tmp_path / "fp32.onnx")
+    names = tensor_ranges(Small(block), ranges, onnx.load(tmp_path / "fp32.onnx").graph)
+    export_int8(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", faces, ranges=names)
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(tmp_path / "int8.onnx", options, providers=["CPUExecutionProvider"])
+    int8 = torch.from_numpy(session.run(None, {"input": x.contiguous().numpy()})[0])
+    assert (rounds - int8).norm() < share * (floats - int8).norm()
+
+
+def test_a_unit_at_rest_computes_what_its_batch_norm_would() -> None:
+    torch.manual_seed(1)
+    unit, x = Unit(8, 8, 3, 1, 1, groups=8), torch.randn(2, 8, 10, 10)
+    torch.nn.init.normal_(unit.b.running_mean)
+    torch.nn.init.uniform_(unit.b.running_var, 0.5, 2.0)
+    unit.eval()
+    torch.testing.assert_close(unit(x), unit.a(unit.b(unit.c(x))))
