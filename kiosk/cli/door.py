@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from kiosk.storage.home import Home
 PATIENCE = 2.0
 """Seconds that the door may take to answer."""
 LOOK_SECONDS = 0.2
+LOOKED = timedelta(hours=1)
+"""Whoever looks at the door again within this time is not recorded again: a script may ask every second."""
 HANDS = ", ".join(Hand)
 
 
@@ -38,7 +40,8 @@ HANDS = ", ".join(Hand)
 def door() -> None:
     """The door by hand: its state, releases, lockdown.
 
-    Each command is written to the audit log of --home; a release only happens once it is written.
+    Each command is written to the audit log of --home; a release only happens once it is written. Who only looks
+    (status, monitor) is written there once an hour.
     """
 
 
@@ -99,6 +102,18 @@ def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str 
     return reply
 
 
+def _looked(home: Path, verb: str) -> None:
+    """Written once an hour for each user who only looks. Raises GalleryError."""
+    look = _record("command", verb)
+    try:
+        with _log(home) as log:
+            recent = log.records(since=look.wall_at - LOOKED, kinds=(look.kind,))
+            if not any((r.reason, r.detail) == (verb, look.detail) and r.wall_at <= look.wall_at for r in recent):
+                log.append([look])
+    except GalleryError as error:
+        raise GalleryError(f"this look at the door could not be recorded: {error}") from error
+
+
 def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
     """Until the door is secured or it is time; whoever interrupts this has it secured at once."""
     try:
@@ -111,10 +126,12 @@ def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
 @door.command()
 @config_option
 @json_option
-def status(config_file: Path | None, as_json: bool) -> None:
+@click.pass_obj
+def status(home: Path, config_file: Path | None, as_json: bool) -> None:
     """How the door is now."""
     with DoorClient(_settings(config_file).socket) as client:
         _show(client.status(PATIENCE), as_json)
+    _looked(home, "status")
 
 
 @door.command()
@@ -197,9 +214,11 @@ def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> 
 @click.option("--count", type=click.IntRange(1), help="End after so many events.")
 @config_option
 @json_option
-def monitor(count: int | None, config_file: Path | None, as_json: bool) -> None:
+@click.pass_obj
+def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bool) -> None:
     """What happens at the door from now on, until interrupted. It takes no event away from anybody."""
     stream = DoorEventStream(_settings(config_file).events, None)
+    _looked(home, "monitor")
     seen = 0
     with closing(stream):
         while count is None or seen < count:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,26 @@ def test_status(site: Site) -> None:
     assert "lock secured" in site.door("status").out[0]
 
 
+def test_who_looks_is_recorded_once_an_hour(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        assert site.door("status").status == 0
+    (look,) = site.audit("command")
+    assert (look["reason"], look["detail"]["uid"]) == ("status", os.getuid())  # type: ignore[index]
+    monkeypatch.setenv("SUDO_USER", "somebody-else")
+    assert site.door("status").status == 0
+    monkeypatch.setattr("kiosk.cli.door.LOOKED", timedelta(0))
+    assert site.door("status").status == 0
+    users = [record["detail"]["user"] for record in site.audit("command")]  # type: ignore[index]
+    assert users[1:] == ["somebody-else"] * 2
+
+
+def test_a_look_that_cannot_be_recorded_is_said(site: Site, tmp_path: Path) -> None:
+    shown = site.kiosk("door", "status", "--config", site.config, at=tmp_path / "elsewhere")
+    assert shown.status == 2
+    assert "lock secured" in shown.out[0]
+    assert "could not be recorded" in shown.err[0]
+
+
 def test_a_release_is_recorded_with_its_outcome_and_ends(site: Site) -> None:
     first, last = site.door("release", "--json").rows
     assert (first["state"], last["state"]) == ("released", "secured")
@@ -110,7 +131,8 @@ def test_a_panel_of_text(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_monitor_sees_what_happens_and_takes_it_from_nobody(site: Site) -> None:
-    command = [sys.executable, "-m", "kiosk", "door", "monitor", "--config", str(site.config), "--json", "--count", "2"]
+    command = [sys.executable, "-m", "kiosk", "--home", str(site.home), "door", "monitor"]
+    command += ["--config", str(site.config), "--json", "--count", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as monitor:
         try:
             until = time.monotonic() + PATIENCE
@@ -121,6 +143,7 @@ def test_a_monitor_sees_what_happens_and_takes_it_from_nobody(site: Site) -> Non
             monitor.send_signal(signal.SIGKILL)
         assert monitor.stdout is not None
         assert monitor.stdout.read().count('"kind": "lockdown') == 2
+    assert [r["reason"] for r in site.audit("command")].count("monitor") == 1
 
 
 def test_nothing_is_released_that_cannot_be_recorded(site: Site, tmp_path: Path) -> None:
