@@ -16,6 +16,7 @@ from kiosk.config import Config, DoorConfig, NotifyConfig
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
+DROP_INS = sorted((ROOT / "deploy" / "kiosk-notify.service.d").glob("*.conf"))
 DEFAULT = ROOT / "deploy" / "kiosk.toml"
 
 
@@ -82,7 +83,8 @@ def test_the_door_has_a_user_of_its_own_and_does_not_depend_on_the_kiosk() -> No
     assert re.search(r"^u kiosk-door ", users, re.MULTILINE)
 
 
-def test_the_exposure_is_low(unit: Path) -> None:
+def exposure(unit: Path) -> subprocess.CompletedProcess[str]:
+    """What systemd-analyze says of a unit and of the drop-ins beside it; it fails above 1.5 of 10."""
     tool = shutil.which("systemd-analyze")
     if tool is None:
         pytest.skip("systemd-analyze is not installed (Debian package systemd)")
@@ -90,8 +92,30 @@ def test_the_exposure_is_low(unit: Path) -> None:
     if "--offline" not in offline:
         pytest.skip("this systemd-analyze is older than 250 and cannot judge a file")
     command = [tool, "security", "--no-pager", "--offline=yes", "--threshold=15", str(unit)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_exposure_is_low(unit: Path) -> None:
+    result = exposure(unit)
     assert result.returncode == 0, result.stdout[-200:] + result.stderr
+
+
+def test_there_is_a_drop_in_for_each_notifier_that_needs_a_device() -> None:
+    assert [path.stem for path in DROP_INS] == ["led", "sound"]
+    assert "deploy/kiosk-notify.service.d" in (ROOT / "systemd" / "kiosk-notify.service").read_text()
+
+
+@pytest.mark.parametrize("drop_in", DROP_INS, ids=[path.name for path in DROP_INS])
+def test_the_exposure_stays_low_with_a_drop_in(drop_in: Path, tmp_path: Path) -> None:
+    unit = tmp_path / "kiosk-notify.service"
+    shutil.copy(ROOT / "systemd" / unit.name, unit)
+    alone = exposure(unit)
+    (tmp_path / drop_in.parent.name).mkdir()
+    shutil.copy(drop_in, tmp_path / drop_in.parent.name)
+    result = exposure(unit)
+    assert result.returncode == 0, result.stdout[-200:] + result.stderr
+    assert result.stdout != alone.stdout, "the drop-in was not read"
+    assert set(settings(drop_in)) <= set(settings(unit)) | {"DevicePolicy", "DeviceAllow"}
 
 
 def test_the_default_configuration_names_no_lock_and_lets_the_kiosk_speak() -> None:
