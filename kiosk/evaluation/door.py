@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -40,6 +43,33 @@ class DoorTiming:
     grants: int
 
 
+class Wire:
+    """The recorder of a simulated lock, to learn when the line was first requested at its safe level."""
+
+    def __init__(self, path: Path) -> None:
+        self.first: float | None = None
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._thread = Thread(target=self._answer, name="wire", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """After the door has gone."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(PATIENCE)
+        self._listener.close()
+
+    def _answer(self) -> None:
+        with suppress(OSError):
+            while True:
+                door, _ = self._listener.accept()
+                with door:
+                    while door.recv(16):
+                        self.first = self.first or time.monotonic()
+                        door.send(b"ok")
+
+
 class Stamped:
     """The audit log, and when its last record was committed."""
 
@@ -58,26 +88,28 @@ def measure(grants: int) -> DoorTiming:
     """Against a kiosk-door of its own with a simulated lock. Raises DoorError when it does not start or refuses."""
     with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as name:
         folder = Path(name)
-        config, record, socket = folder / "kiosk.toml", folder / "record", folder / "door.sock"
+        config, record, path = folder / "kiosk.toml", folder / "record", folder / "door.sock"
         config.write_text(
-            f'[lock]\nkind = "simulated"\nrecord = "{record}"\n[door]\nsocket = "{socket}"\nstate = "{folder}/state"\n'
+            f'[lock]\nkind = "simulated"\nrecord = "{record}"\nrecorder = "{folder}/wire"\n'
+            f'[door]\nsocket = "{path}"\nstate = "{folder}/state"\n'
         )
         command = [sys.executable, "-m", "kiosk.service.door_start", "--config", str(config)]
-        begun = time.monotonic()
-        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process, DoorClient(socket) as client:  # noqa: S603 - our own
-            try:
-                ready = _await(client, begun + PATIENCE)
-                committed = _grants(folder, client, grants)
-                rss = _resident_mb(process.pid)
-            finally:
-                process.terminate()
+        with closing(Wire(folder / "wire")) as wire:
+            begun = time.monotonic()
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process, DoorClient(path) as client:  # noqa: S603 - our own
+                try:
+                    ready = _await(client, begun + PATIENCE)
+                    committed = _grants(folder, client, grants)
+                    rss = _resident_mb(process.pid)
+                finally:
+                    process.terminate()
         rows = [json.loads(line) for line in record.read_text().splitlines()]
     released = [row["at"] for row in rows if row["level"] == "released"]
-    if len(released) != len(committed):
+    if wire.first is None or len(released) != len(committed):
         raise DoorError(f"kiosk-door released {len(released)} of {len(committed)} grants: this machine is too busy")
     waits = 1e3 * (np.array(released) - np.array(committed))
     p50, p99 = np.percentile(waits, (50, 99))
-    return DoorTiming(rows[0]["at"] - begun, ready - begun, rss, float(p50), float(p99), len(waits))
+    return DoorTiming(wire.first - begun, ready - begun, rss, float(p50), float(p99), len(waits))
 
 
 def _await(client: DoorClient, until: float) -> float:
