@@ -25,9 +25,10 @@ def count_onnx(path: Path) -> tuple[int, int]:
         if node.op_type not in ("Conv", "Gemm", "MatMul"):
             continue
         given = [values[i] for i in node.input[1:] if i in values]
-        parameters += sum(v.size for v in given)
+        # what is zero for every output only fills the kernel up (embedder_export.shuffle_stem)
+        size = len(given[0]) * int(given[0].any(0).sum())
+        parameters += size + sum(v.size for v in given[1:])
         positions = shapes[node.output[0]][2:] if node.op_type == "Conv" else []
-        size = given[0].size
         for n in positions:
             size *= n
         products += size

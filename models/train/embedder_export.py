@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from faces import clean_crops, pictures, read_faces, training_faces
 from mobilefacenet import MobileFaceNet, Unit, net_input
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from torch import nn
 
@@ -57,6 +59,36 @@ def write_onnx(net: nn.Module, path: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
+    model = onnx.load(path)
+    shuffle_stem(model.graph)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def shuffle_stem(graph: onnx.GraphProto) -> None:
+    """Makes the stem's 3 x 3 convolution with stride 2 a 2 x 2 one with stride 1 over pixels taken 2 x 2 together.
+
+    The same function (the new weights that have no place in 3 x 3 are zero). With 3 channels onnxruntime's int8
+    convolution gathers its inputs 3 bytes at a time, which took an eighth of the whole network's time.
+    """
+    stem = next(n for n in graph.node if n.op_type == "Conv")
+    tensor = next(i for i in graph.initializer if i.name == stem.input[1])
+    old = numpy_helper.to_array(tensor)
+    new = np.zeros((len(old), 12, 2, 2), np.float32)
+    for down, right, row, column in itertools.product((0, 1), repeat=4):
+        u, v = 2 * down + row - 1, 2 * right + column - 1  # the pixel of the 3 x 3; the first row and column lack one
+        if u >= 0 and v >= 0:
+            first = 3 * (2 * row + column)
+            new[:, first : first + 3, down, right] = old[:, :, u, v]
+    tensor.CopyFrom(numpy_helper.from_array(new, tensor.name))
+    shuffle = helper.make_node("SpaceToDepth", [stem.input[0]], ["pixels"], blocksize=2)
+    shuffled = helper.make_node(
+        "Conv", ["pixels", *stem.input[1:]], stem.output, stem.name, kernel_shape=[2, 2], pads=[1, 1, 0, 0]
+    )
+    at = list(graph.node).index(stem)
+    graph.node.remove(stem)
+    graph.node.insert(at, shuffled)
+    graph.node.insert(at, shuffle)
 
 
 class _Reader(CalibrationDataReader):

@@ -73,7 +73,8 @@ def tensor_ranges(net: nn.Module, ranges: torch.Tensor, graph: onnx.GraphProto) 
     A layer of groups has an output for each group before their concatenation; all have the layer's range.
     """
     ends = [(low, high) for low, high in ranges.tolist()]
-    found = {"input": ends[0]}
+    stem = next(n for n in graph.node if n.op_type == "Conv")
+    found = {stem.input[0]: ends[0]}
     for (name, module), end in zip(places(net).items(), ends[1:], strict=True):
         inside = [n for n in graph.node if n.output[0].startswith(_scope(name) + "/")]
         parts = [n for n in inside if n.op_type in ("Conv", "Relu")] if isinstance(module, Unit) else []

@@ -201,7 +201,7 @@ class Batches:
 
     def changed(self, x: torch.Tensor) -> torch.Tensor:
         """What a door's camera may make of the faces, n x 3 x 112 x 112 RGB 0..255: light, cover, distance, JPEG."""
-        return self.compress(self.blur(self.cover(self.light(x, 0.2, 15), 0.06), 0.1), 0.1)
+        return self.compress(self.blur(self.cover(self.light(x, 0.2, 15), 0.04), 0.1), 0.06)
 
 
 # Of the 112 x 112 face: eyes, as ArcFace's alignment puts them; a mask's outline from ear over nose to ear and chin.
