@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import ipaddress
 import ssl
 import threading
@@ -11,7 +10,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -25,30 +23,11 @@ from kiosk.evaluation import trial
 from kiosk.vision import install, upstream
 from kiosk.vision.manifest import Manifest
 from kiosk.vision.upstream import Upstream
+from tests.cli.own_network import ABOUT, refused
+from tests.fakes import onnx_file
 
 Command = Callable[..., Any]
-ABOUT = """
-name = "own"
-role = "embedder"
-licence = "ours"
-data = "ours"
-teacher = "none"
-input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], size = [112, 112] }
-dimension = 128
-template_scale = 317.5
-"""
-
-
-def _files() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("onnx_file", Path(__file__).parents[1] / "fakes" / "onnx_file.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-NETWORK = _files().embedder()
+NETWORK = onnx_file.embedder()
 SHA256 = hashlib.sha256(NETWORK).hexdigest()
 
 
@@ -149,14 +128,6 @@ def about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "own.toml"
     path.write_text(f'{ABOUT}sha256 = "{SHA256}"\n')
     return path
-
-
-def refused(result: Any, *words: str) -> None:
-    """One line on standard error with these words, and status 2."""
-    assert result.status == 2, result
-    (line,) = result.err
-    for word in words:
-        assert word in line, line
 
 
 @pytest.mark.parametrize("path", ["/own.onnx", "/to//own.onnx", "/down/3"])

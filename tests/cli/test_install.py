@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import importlib.util
 import os
 import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,35 +19,15 @@ from kiosk.evaluation import trial
 from kiosk.vision import install
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 from kiosk.vision.upstream import known
+from tests.cli.own_network import ABOUT, refused
+from tests.fakes import onnx_file
 
 Command = Callable[..., Any]
 SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 YUNET = SHARED / "weights" / "face_detection_yunet_2023mar.onnx"
-ABOUT = """
-name = "own"
-role = "embedder"
-licence = "ours"
-data = "ours"
-teacher = "none"
-input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], size = [112, 112] }
-dimension = 128
-template_scale = 317.5
-"""
 SCALED = "mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0]"
 RAW = "mean = [0.0, 0.0, 0.0], std = [1.0, 1.0, 1.0]"
 MEASURED = "threshold = 0.6\nthreshold_fmr = 1e-4\n"
-
-
-def _files() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("onnx_file", Path(__file__).parents[1] / "fakes" / "onnx_file.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-onnx_file = _files()
 
 
 @pytest.fixture
@@ -77,14 +55,6 @@ def variant(number: int) -> bytes:
     manifest = Manifest(default_folder())
     content: bytes = onnx_file.variant(manifest.bytes_of(manifest.entry("mobilefacenet", EmbedderEntry)), number)
     return content
-
-
-def refused(result: Any, *words: str) -> None:
-    """One line on standard error with these words, and status 2."""
-    assert result.status == 2, result
-    (line,) = result.err
-    for word in words:
-        assert word in line, line
 
 
 def content(folder: Path) -> dict[str, bytes]:

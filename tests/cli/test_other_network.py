@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,10 @@ from typing import Any
 import pytest
 
 from kiosk.evaluation import trial
+from tests.cli.own_network import ABOUT
+from tests.fakes import onnx_file
 
 Command = Callable[..., Any]
-ABOUT = """
-name = "own"
-role = "embedder"
-licence = "ours"
-data = "ours"
-teacher = "none"
-input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], size = [112, 112] }
-dimension = 128
-template_scale = 317.5
-threshold = 0.1
-threshold_fmr = 0.001
-"""
 WORDS = "1 reference was made with another network: enrol again"
 
 
@@ -33,14 +22,8 @@ def other(
 ) -> Path:
     """Ada is enrolled, and then the configuration names another network, which takes nearly all faces for one."""
     assert kiosk("enrol", "--name", "Ada", portraits["ada"]).status == 0
-    path = Path(__file__).parents[1] / "fakes" / "onnx_file.py"
-    spec = importlib.util.spec_from_file_location("onnx_file", path)
-    assert spec is not None
-    assert spec.loader is not None
-    files = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(files)
-    (tmp_path / "own.onnx").write_bytes(files.embedder())
-    (tmp_path / "own.toml").write_text(ABOUT)
+    (tmp_path / "own.onnx").write_bytes(onnx_file.embedder())
+    (tmp_path / "own.toml").write_text(ABOUT + "threshold = 0.1\nthreshold_fmr = 0.001\n")
     monkeypatch.setattr(trial, "check_apart", lambda *_: None)
     assert kiosk("models", "install", tmp_path / "own.onnx").status == 0
     config = tmp_path / "kiosk.toml"
