@@ -29,15 +29,21 @@ def load(group: str, name: str) -> object:
 def make(group: str, section: PluginSection) -> object:
     """The plug-in that a section names, made with the section's own keys, which its Options check.
 
-    Raises ConfigError for a plug-in that is not one or keys that are wrong, and whatever its making raises.
+    Raises ConfigError as configured() does, and whatever its making raises.
     """
+    plugin, options = configured(group, section)
+    made: object = plugin(options)
+    return made
+
+
+def configured(group: str, section: PluginSection) -> tuple[type, BaseModel]:
+    """The plug-in's class and its checked options. Raises ConfigError for a plug-in that is not one or keys that are
+    wrong."""
     plugin = load(group, section.kind)
     options = getattr(plugin, "Options", None)
     if not (isinstance(plugin, type) and isinstance(options, type) and issubclass(options, BaseModel)):
         raise ConfigError(f"{group}: {section.kind!r} is no plug-in: it needs a class with Options")
     try:
-        checked = options.model_validate(section.options())
+        return plugin, options.model_validate(section.options())
     except ValidationError as error:
         raise ConfigError(f"{group}: kind = {section.kind!r}: {explain(error)}") from error
-    made: object = plugin(checked)
-    return made

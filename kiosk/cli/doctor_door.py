@@ -6,11 +6,14 @@ What the boards' drivers do is told in deploy/door.md with where it is written; 
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kiosk.config import Config
+from kiosk import plugins
+from kiosk.config import Config, PanelConfig
 from kiosk.domain.types import DoorMode
 from kiosk.service.door_client import WELL, DoorClient
 
@@ -24,7 +27,9 @@ Remark = tuple[str, str]
 
 
 def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
-    """All that can be said. Raises DoorError when the door cannot be reached."""
+    """All that can be said. Raises ConfigError for a panel that is wrong, DoorError when the door cannot be reached."""
+    if settings.panel is not None and settings.panel.kind == "osdp":
+        yield from _osdp(settings.panel)
     with DoorClient(settings.door.socket) as client:
         status = client.status(timeout=2.0)
     words = [status.state.value, "the lock is simulated" if status.simulated else "", *status.faults]
@@ -37,6 +42,27 @@ def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
         if "contact" not in lock:
             yield "note", "no [lock.contact]: whether the door is forced or held open cannot be told"
         yield from _line(lock, root)
+
+
+def _osdp(panel: PanelConfig) -> Iterator[Remark]:
+    """What kiosk-door needs for its line. The key is not read here: it is not this user's."""
+    if find_spec("osdp_sys") is None:
+        yield "bad", "the Python package libosdp is missing: pip install 'libosdp>=3.2.9,<3.3'"
+    _, options = plugins.configured("panels", panel)
+    device, key = (Path(str(getattr(options, name))) for name in ("device", "key_file"))
+    if not device.exists():
+        yield "bad", f"{device}: the line to the panel is not there: check `device` and the cable"
+    try:
+        mode = key.stat().st_mode
+    except FileNotFoundError:
+        yield "bad", f"{key}: the panel's key is missing: kiosk door pair, or see deploy/door.md"
+    except OSError as error:
+        yield "note", f"{key}: whether the panel's key is kept well only root can see ({error.strerror})"
+    else:
+        if stat.S_IMODE(mode) & 0o077:
+            yield "bad", f"{key}: others can read the panel's key: chmod 600 {key}, and set another one"
+        else:
+            yield "ok", f"{key}: only its owner can read the panel's key"
 
 
 def _line(lock: dict[str, Any], root: Path) -> Iterator[Remark]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -17,22 +14,19 @@ import click
 
 from kiosk import config
 from kiosk.cli.console import Row, complain, config_option, emit, json_option
+from kiosk.cli.door_log import log_of, looked, record
+from kiosk.cli.door_pair import pair
 from kiosk.config import DoorConfig
 from kiosk.domain.door import MAX_GRANT_SECONDS
 from kiosk.domain.door_events import DoorEvent
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError
-from kiosk.domain.types import AuditRecord, DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Span
+from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Span
 from kiosk.service.door_client import DoorClient
 from kiosk.service.door_events import DoorEventStream
-from kiosk.storage.audit import Audit
-from kiosk.storage.database import open_database
-from kiosk.storage.home import Home
 
 PATIENCE = 2.0
 """Seconds that the door may take to answer."""
 LOOK_SECONDS = 0.2
-LOOKED = timedelta(hours=1)
-"""Whoever looks at the door again within this time is not recorded again: a script may ask every second."""
 HANDS = ", ".join(Hand)
 
 
@@ -45,6 +39,9 @@ def door() -> None:
     """
 
 
+door.add_command(pair)
+
+
 def _settings(config_file: Path | None) -> DoorConfig:
     found = config.find(config_file)
     if found is None:
@@ -52,36 +49,13 @@ def _settings(config_file: Path | None) -> DoorConfig:
     return config.read(found).door
 
 
-@contextmanager
-def _log(home: Path) -> Iterator[Audit]:
-    """The log of a home that is there: a new one that nobody reads would not be one. Raises GalleryError."""
-    path = Home(home).database
-    if not path.exists():
-        raise GalleryError(f"{path}: the audit log is not here: name the kiosk's home with --home")
-    with closing(Audit(open_database(path, check=False))) as log:
-        yield log
-
-
-def _record(kind: str, verb: str, grant_id: str | None = None, outcome: str | None = None) -> AuditRecord:
-    detail: dict[str, str | int | float | bool | None] = {"uid": os.getuid(), "user": _user()}
-    return AuditRecord(kind, datetime.now(UTC), grant_id=grant_id, outcome=outcome, reason=verb, detail=detail)
-
-
-def _user() -> str | None:
-    """Who asks: of `sudo`, whoever called it."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return None
-
-
 def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClient], DoorStatus]) -> DoorStatus:
     """Done first, then written: what makes the door safer waits for no disk. Raises DoorError, GalleryError."""
     with DoorClient(settings.socket) as client:
         status = act(client)
     try:
-        with _log(home) as log:
-            log.append([_record("command", verb, outcome=status.state.value)])
+        with log_of(home) as log:
+            log.append([record("command", verb, outcome=status.state.value)])
     except GalleryError as error:
         raise GalleryError(
             f"done (lock {status.state.value}, mode {status.mode.value}), but not recorded: {error}"
@@ -92,26 +66,14 @@ def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClien
 def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str | None = None) -> DoorReply:
     """Written first, then done. Raises DoorError when the door refuses, GalleryError when it cannot be written."""
     grant_id = uuid.uuid4().hex
-    with _log(home) as log:
-        log.append([_record("command", verb, grant_id)])
+    with log_of(home) as log:
+        log.append([record("command", verb, grant_id)])
         now = time.monotonic()
         reply = client.release(Grant(grant_id, now, now + MAX_GRANT_SECONDS, span, renews))
-        log.append([_record("outcome", reply.reason or verb, grant_id, reply.result.value)])
+        log.append([record("outcome", reply.reason or verb, grant_id, reply.result.value)])
     if reply.result is not DoorResult.RELEASED:
         raise DoorError(f"the door was not released: {reply.reason}")
     return reply
-
-
-def _looked(home: Path, verb: str) -> None:
-    """Written once an hour for each user who only looks. Raises GalleryError."""
-    look = _record("command", verb)
-    try:
-        with _log(home) as log:
-            recent = log.records(since=look.wall_at - LOOKED, kinds=(look.kind,))
-            if not any((r.reason, r.detail) == (verb, look.detail) and r.wall_at <= look.wall_at for r in recent):
-                log.append([look])
-    except GalleryError as error:
-        raise GalleryError(f"this look at the door could not be recorded: {error}") from error
 
 
 def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
@@ -131,7 +93,7 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
     """How the door is now."""
     with DoorClient(_settings(config_file).socket) as client:
         _show(client.status(PATIENCE), as_json)
-    _looked(home, "status")
+    looked(home, "status")
 
 
 @door.command()
@@ -199,8 +161,8 @@ def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> 
     settings = _settings(config_file)
     verb = "lockdown_end" if end else "lockdown"
     if end:
-        with _log(home) as log:
-            log.append([_record("command", verb)])
+        with log_of(home) as log:
+            log.append([record("command", verb)])
         with DoorClient(settings.socket) as client:
             after = client.lockdown(False, PATIENCE)
     else:
@@ -218,7 +180,7 @@ def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> 
 def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bool) -> None:
     """What happens at the door from now on, until interrupted. It takes no event away from anybody."""
     stream = DoorEventStream(_settings(config_file).events, None)
-    _looked(home, "monitor")
+    looked(home, "monitor")
     seen = 0
     with closing(stream):
         while count is None or seen < count:

@@ -8,7 +8,7 @@
                       watch                  -> event with the present state, then one for each change
     door -> client    reply, status, event
 
-Answers come in the order of the requests; but where a panel owns the lock, the reply to a grant comes when the panel has
+Answers come in the order of the requests; where a panel owns the lock, the reply to a grant comes when the panel has
 asked, at the grant's deadline at the latest. Unknown keys and types are refused on both sides: the two ends are always
 of one version. See deploy/decisions/0001-door-protocol.md. What the door has to tell of itself is another socket's:
 service.door_events.

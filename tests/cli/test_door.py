@@ -73,7 +73,7 @@ def test_who_looks_is_recorded_once_an_hour(site: Site, monkeypatch: pytest.Monk
     assert (look["reason"], look["detail"]["uid"]) == ("status", os.getuid())  # type: ignore[index]
     monkeypatch.setenv("SUDO_USER", "somebody-else")
     assert site.door("status").status == 0
-    monkeypatch.setattr("kiosk.cli.door.LOOKED", timedelta(0))
+    monkeypatch.setattr("kiosk.cli.door_log.LOOKED", timedelta(0))
     assert site.door("status").status == 0
     users = [record["detail"]["user"] for record in site.audit("command")]  # type: ignore[index]
     assert users[1:] == ["somebody-else"] * 2

@@ -1,0 +1,54 @@
+"""Who did what to the door by hand, in the kiosk's audit log."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.types import AuditRecord
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.home import Home
+
+LOOKED = timedelta(hours=1)
+"""Whoever looks at the door again within this time is not recorded again: a script may ask every second."""
+
+
+@contextmanager
+def log_of(home: Path) -> Iterator[Audit]:
+    """The log of a home that is there: a new one that nobody reads would not be one. Raises GalleryError."""
+    path = Home(home).database
+    if not path.exists():
+        raise GalleryError(f"{path}: the audit log is not here: name the kiosk's home with --home")
+    with closing(Audit(open_database(path, check=False))) as log:
+        yield log
+
+
+def record(kind: str, verb: str, grant_id: str | None = None, outcome: str | None = None) -> AuditRecord:
+    detail: dict[str, str | int | float | bool | None] = {"uid": os.getuid(), "user": _user()}
+    return AuditRecord(kind, datetime.now(UTC), grant_id=grant_id, outcome=outcome, reason=verb, detail=detail)
+
+
+def _user() -> str | None:
+    """Who asks: of `sudo`, whoever called it."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+def looked(home: Path, verb: str) -> None:
+    """Written once an hour for each user who only looks. Raises GalleryError."""
+    look = record("command", verb)
+    try:
+        with log_of(home) as log:
+            recent = log.records(since=look.wall_at - LOOKED, kinds=(look.kind,))
+            if not any((r.reason, r.detail) == (verb, look.detail) and r.wall_at <= look.wall_at for r in recent):
+                log.append([look])
+    except GalleryError as error:
+        raise GalleryError(f"this look at the door could not be recorded: {error}") from error

@@ -1,0 +1,36 @@
+"""`kiosk door pair`: the key of a panel's secure channel, set by the panel itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kiosk import config, plugins
+from kiosk.cli.console import complain, config_option
+from kiosk.cli.door_log import log_of, record
+from kiosk.domain.errors import ConfigError
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(1, 600), default=120.0, show_default=True, help="How long to wait.")
+@config_option
+@click.pass_obj
+def pair(home: Path, seconds: float, config_file: Path | None) -> None:
+    """Waits for the panel to set its key (install mode), and keeps it where [panel] says. Stop kiosk-door before it.
+
+    Whoever is on the line meanwhile can set the key: do it where nobody else is. It is never done but by this command.
+    """
+    found = config.find(config_file)
+    panel = None if found is None else config.read(found).panel
+    if panel is None:
+        raise ConfigError("[panel] is missing: name the configuration of the door with --config")
+    plugin, options = plugins.configured("panels", panel)
+    act = getattr(plugin, "pair", None)
+    if act is None:
+        raise ConfigError(f"a panel of kind {panel.kind!r} is not paired: see its own description")
+    with log_of(home) as log:
+        complain(f"waiting {seconds:g} s for the panel to set its key")
+        back = act(options, seconds)
+        log.append([record("command", "pair", outcome="paired")])
+    click.echo("paired" if back else "the key is set; the panel has not come back with it yet")
