@@ -46,7 +46,8 @@ class _Channel:
 
 
 class ControlPanel:
-    """`cards` are those that it was told. With `key` None it speaks in plain text."""
+    """`cards` are those that it was told. With `key` None it speaks in plain text; with `install` it tries the default
+    key where its own does not work, sets its own with that, and speaks in plain text if all else fails."""
 
     def __init__(self, link: Path, key: bytes | None = KEY, install: bool = False) -> None:
         """`link` is made to name the reader's end of the line."""
@@ -59,13 +60,15 @@ class ControlPanel:
         self._channel = _Channel(self._master)
         self.cards: list[Card] = []
         osdp_sys.set_loglevel(osdp_sys.LOG_EMERG)
-        flags = (osdp_sys.FLAG_ENFORCE_SECURE if key else 0) | (osdp_sys.FLAG_INSTALL_MODE if install else 0)
+        flags = osdp_sys.FLAG_INSTALL_MODE if install else osdp_sys.FLAG_ENFORCE_SECURE if key else 0
         self._about = {"name": "reader", "address": 0, "flags": flags, "scbk": key, "channel": self._channel}
         self._about |= dict.fromkeys(("version", "model", "vendor_code", "serial_number", "firmware_version"), 1)
         self.restart()
 
     def restart(self) -> None:
-        """On the same line, with the same key."""
+        """On the same line, with the same key; answers to the one before are lost."""
+        while self._channel.read(1000):
+            pass
         self._panel: Any = osdp_sys.ControlPanel([self._about])
         self._panel.set_event_callback(self._take)
 

@@ -55,7 +55,7 @@ def osdp(folder: Path) -> Rig:
         "good": {},
         "wrong_key": {"key": OTHER_KEY},
         "plain": {"key": None},
-        "install": {"key": DEFAULT_KEY, "install": True},
+        "install": {"key": OTHER_KEY, "install": True},
     }
     options: dict[str, object] = {"device": str(link), "key_file": str(key)}
     return Rig(

@@ -49,6 +49,19 @@ def test_another_subject_than_the_matched_one_is_never_granted() -> None:
     assert decide(verdict(subject_id="s2"), subject(), door_ready=True) == (Outcome.REFUSED, Reason.INTERNAL_FAULT)
 
 
+@pytest.mark.parametrize(
+    ("badge", "reason"),
+    [(None, Reason.NO_BADGE), (101, Reason.NO_BADGE), (100, Reason.MATCHED), (1, Reason.MATCHED)],
+)
+def test_a_panel_needs_a_badge_number_that_it_can_be_told(badge: int | None, reason: Reason) -> None:
+    outcome, said = decide(verdict(), subject(badge=badge), door_ready=True, largest_badge=100)
+    assert (said, outcome is Outcome.GRANTED) == (reason, reason is Reason.MATCHED)
+
+
+def test_an_own_lock_needs_none() -> None:
+    assert decide(verdict(), subject(badge=None), door_ready=True) == (Outcome.GRANTED, Reason.MATCHED)
+
+
 @given(
     st.sampled_from(Reason),
     st.one_of(st.none(), st.builds(subject, disabled=st.booleans())),

@@ -175,6 +175,13 @@ def test_a_release_is_never_shown_longer_than_any_release_lasts() -> None:
     assert not invites(made.screen(presenter.RELEASE_AT_MOST))
 
 
+def test_a_panel_that_decides_is_never_a_welcome() -> None:
+    made = after((0, granted()), (1, answer(DoorResult.PRESENTED)), (1.1, DoorChanged(DoorState.PANEL)), seen_at=1)
+    screen = made.screen(1.2)
+    assert (screen.mode, screen.headline) == (Mode.CHECKING, words.PRESENTED.headline)
+    assert made.screen(1 + presenter.RELEASE_SECONDS).headline != words.PRESENTED.headline
+
+
 @pytest.mark.parametrize("result", [DoorResult.REFUSED, DoorResult.UNAVAILABLE])
 def test_a_grant_that_the_door_did_not_follow_invites_nobody(result: DoorResult) -> None:
     screen = after((0, granted()), (0.1, answer(result))).screen(0.1)

@@ -93,6 +93,16 @@ def test_the_grant_carries_the_frames_time_and_its_deadline() -> None:
     assert (grant.id, grant.captured_at, grant.deadline) == ("d1", pytest.approx(99.6), pytest.approx(101.1))
 
 
+def test_a_badge_goes_to_the_door_and_into_no_record() -> None:
+    world = World()
+    world.answer = DoorResult.PRESENTED
+    evidence = Evidence(1, world.now, NOON, frames=3)
+    world.access.settle(Decision("d1", Outcome.GRANTED, Reason.MATCHED, "ada", evidence, badge=160316))
+    assert [grant.badge for grant in world.grants] == [160316]
+    assert world.log == ["decision:granted", "door", "outcome:presented"]
+    assert "160316" not in repr(world.records)
+
+
 def test_a_refusal_never_reaches_the_door() -> None:
     world = World()
     assert not decided(world.settle(granted=False)).granted

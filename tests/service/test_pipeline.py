@@ -80,10 +80,14 @@ class Script:
 class Scene:
     """Feeds frames to a pipeline and keeps what it says."""
 
-    def __init__(self, script: Script, rules: Rules = DEFAULT) -> None:
+    def __init__(self, script: Script, rules: Rules = DEFAULT, largest_badge: int | None = None) -> None:
         self.script = script
         self.pipeline = Pipeline(
-            Stages(script, script, script, script, script), rules, min_face=80, door_ready=script.ready
+            Stages(script, script, script, script, script),
+            rules,
+            min_face=80,
+            door_ready=script.ready,
+            largest_badge=largest_badge,
         )
         self.number = 0
         self.at = 100.0
@@ -132,6 +136,24 @@ def test_an_enrolled_person_is_granted_after_the_needed_frames() -> None:
 def test_everything_else_is_refused_with_its_reason(change: Callable[[Script], Script], reason: Reason) -> None:
     decisions = Scene(change(Script())).decisions(20)
     assert [(d.granted, d.reason) for d in decisions] == [(False, reason)]
+
+
+@pytest.mark.parametrize(
+    ("badge", "largest", "reason", "told"),
+    [
+        (7, 100, Reason.MATCHED, 7),
+        (7, None, Reason.MATCHED, None),
+        (None, 100, Reason.NO_BADGE, None),
+        (None, None, Reason.MATCHED, None),
+    ],
+)
+def test_a_decision_carries_the_badge_for_a_panel_alone(
+    badge: int | None, largest: int | None, reason: Reason, told: int | None
+) -> None:
+    script = replace(Script(), subjects={"ada": Subject("ada", "Ada", NOON, badge=badge)})
+    (decision,) = Scene(script, largest_badge=largest).decisions(3)
+    assert (decision.reason, decision.badge) == (reason, told)
+    assert "badge" not in repr(decision).replace("no_badge", "")
 
 
 def test_nobody_is_no_attempt() -> None:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
 from kiosk.storage.gallery import Gallery, NewReference, open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.migrations import MIGRATIONS
 from tests.storage.conftest import MODEL, NOON, a_reference, a_template
 
 
@@ -246,3 +248,51 @@ def test_any_name_and_time_comes_back(gallery: Gallery, name: str, moment: datet
 
 def _raw(home: Home) -> bytes:
     return b"".join(p.read_bytes() for p in home.folder.glob("gallery.db*"))
+
+
+def test_a_badge_number_is_one_subjects_and_in_no_record(home: Home, gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1)], badge=160316)
+    ben = gallery.add_subject("Ben", [a_reference(2)])
+    assert [subject.badge for subject in gallery.subjects()] == [160316, None]
+    for add in (
+        lambda: gallery.set_badge(ben.id, 160316),
+        lambda: gallery.add_subject("Cyd", [a_reference(3)], badge=160316),
+    ):
+        with pytest.raises(GalleryError, match=f"badge 160316 is that of Ada .{ada.id}.: clear it there first"):
+            add()
+    with pytest.raises(GalleryError, match="1 or more"):
+        gallery.set_badge(ben.id, 0)
+    assert len(gallery.subjects()) == 2
+    version = gallery.data_version()
+    gallery.set_badge(ada.id, 160316)
+    gallery.set_badge(ada.id, None)
+    gallery.set_badge(ben.id, 160316)
+    assert gallery.data_version() == version + 3
+    assert [subject.badge for subject in gallery.subjects()] == [None, 160316]
+    records = Audit(gallery.store).records(kinds=("subject",))
+    assert [(r.subject_id, r.outcome) for r in records] == [
+        (ada.id, "badge_set"),
+        (ada.id, "badge_cleared"),
+        (ben.id, "badge_set"),
+    ]
+    assert "160316" not in repr(Audit(gallery.store).records())
+
+
+def test_a_gallery_from_before_badges_goes_on(home: Home) -> None:
+    """As the first kiosk made it: all that was in it is still there, and nobody has a badge."""
+    gallery = open_gallery(home)
+    ada = gallery.add_subject("Ada", [a_reference(1)])
+    gallery.close()
+    with sqlite3.connect(home.database) as old:
+        old.execute("DROP INDEX subject_badge")
+        old.execute("ALTER TABLE subject DROP COLUMN badge")
+        old.execute("DELETE FROM _sqlite_migrations WHERE name = 'm0002_badge'")
+    old.close()
+    with pytest.raises(GalleryError, match="of an older kiosk: start this one once"):
+        open_database(home.database, read_only=True)
+    again = open_gallery(home)
+    assert again.subjects() == [ada]
+    assert len(again.references(MODEL)) == 1
+    again.set_badge(ada.id, 5)
+    assert not MIGRATIONS.pending(again.store)
+    again.close()
