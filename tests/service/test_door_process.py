@@ -363,7 +363,7 @@ BAD_STARTS = {
 BAD_CONFIGURATIONS = {
     "not TOML": ("[door", "not valid TOML"),
     "an unknown key": ("[door]\nrelase_seconds = 3", "relase_seconds: unknown key"),
-    "no lock configured": ("[door]\nrelease_seconds = 3", "[lock] is missing"),
+    "no lock configured": ("[door]\nrelease_seconds = 3", "is missing: kiosk-door needs to be told"),
     "an unknown lock": ('[lock]\nkind = "paper"', "'paper' is not installed; installed are: gpio, simulated"),
     "an unknown key of the lock": ('[lock]\nkind = "simulated"\nrecrod = "x"', "recrod: unknown key"),
     "a lock that is not there": (
