@@ -20,6 +20,7 @@ from kiosk.domain.badge import Card
 KEY = bytes(range(1, 17))
 OTHER_KEY = bytes(range(2, 18))
 DEFAULT_KEY = bytes(range(0x30, 0x40))
+ANEW_SECONDS = 2.0
 PATIENCE = 30.0
 """Seconds after which a test fails instead of waiting on."""
 
@@ -104,7 +105,8 @@ class ControlPanel:
 
 
 class Attended:
-    """A ControlPanel that asks by itself, for a reader in another process."""
+    """A ControlPanel that asks by itself, for a reader in another process. It begins anew when it has lost its reader;
+    libosdp's own waits for five minutes, and on a busy machine an answer may come too late."""
 
     def __init__(self, panel: ControlPanel) -> None:
         self.panel = panel
@@ -118,8 +120,15 @@ class Attended:
         self._thread.join(PATIENCE)
 
     def _run(self) -> None:
+        seen = time.monotonic()
         while not self._stop.is_set():
             self.panel.turn()
+            now = time.monotonic()
+            if self.panel.online:
+                seen = now
+            elif now - seen > ANEW_SECONDS:
+                self.panel.restart()
+                seen = now
             select.select([], [], [], 0.005)
 
 
