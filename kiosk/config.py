@@ -53,7 +53,7 @@ class PanelConfig(PluginSection):
     the card's are read by kiosk-door alone."""
 
     card_bits: Literal[26, 34, 37] = 26
-    facility: int
+    facility: Annotated[int, Field(strict=True)]
     """The site's code in each card."""
 
     @property

@@ -68,6 +68,7 @@ def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
     yield _check("gallery", lambda: _gallery(home))
     yield _threshold(settings, home)
     yield from _other_models(settings, home)
+    yield from _badges(settings, home)
     if found is not None:
         yield _check("camera", lambda: _camera(settings))
         yield from _door(settings)
@@ -118,6 +119,20 @@ def _other_models(settings: Config, home: Home) -> Iterator[Finding]:
         return  # said by the checks before
     if unusable:
         yield Finding("references", "note" if usable else "bad", enrol_again(unusable))
+
+
+def _badges(settings: Config, home: Home) -> Iterator[Finding]:
+    """Whom a panel would never hear of."""
+    largest = build.largest_badge(settings)
+    if largest is None or not home.database.exists():
+        return
+    try:
+        with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
+            without = sum(s.badge is None or s.badge > largest for s in gallery.subjects())
+    except KioskError:
+        return  # said by the checks before
+    if without:
+        yield Finding("badges", "note", f"{without} subjects without a badge number for the panel are never let in")
 
 
 def _gallery(home: Home) -> str:

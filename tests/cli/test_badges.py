@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kiosk.cli import doctor_door
+from kiosk import config
+from kiosk.cli import doctor, doctor_door
 from kiosk.config import Config, DoorConfig, PanelConfig
 from kiosk.domain.errors import DoorError
 from kiosk.storage.gallery import open_gallery
@@ -83,6 +84,19 @@ def test_pairing_needs_a_panel_a_log_and_a_line(
         assert result.status == 2
         assert says in result.err[-1]
     assert "audit log is not here" in kiosk("door", "pair", "--config", toml, at=tmp_path / "elsewhere").err[-1]
+
+
+def test_doctor_counts_whom_the_panel_would_never_hear_of(home: Path, people: tuple[str, str], toml: Path) -> None:
+    settings = config.read(toml)
+    gallery = open_gallery(Home(home))
+    gallery.set_badge(people[0], 70000)
+    (finding,) = doctor._badges(settings, Home(home))
+    assert (finding.level, finding.message.split()[0]) == ("note", "2")
+    gallery.set_badge(people[0], 7)
+    gallery.set_badge(people[1], 8)
+    gallery.close()
+    assert list(doctor._badges(settings, Home(home))) == []
+    assert list(doctor._badges(Config(), Home(home))) == []
 
 
 def test_doctor_says_what_a_panels_line_lacks(tmp_path: Path) -> None:
