@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from kiosk.domain.badge import CardFormat
 from kiosk.domain.door import MAX_GRANT_SECONDS, Refusal
-from kiosk.domain.types import DoorMode, DoorResult, DoorState, Grant, Span
+from kiosk.domain.types import Decision, DoorMode, DoorResult, DoorState, Evidence, Grant, Outcome, Reason, Span
+from kiosk.service.access import Access
 from kiosk.service.door_client import DoorClient
 from kiosk.service.door_connection import Connection
 from kiosk.service.door_protocol import GrantBody, ReleaseRequest, encode
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
 from tests.control_panel import KEY, Attended, ControlPanel, wait_until
 from tests.service.conftest import PATIENCE, Doors, RunningDoor
 
@@ -137,6 +141,27 @@ def test_a_client_that_goes_takes_its_grant_along(door: RunningDoor, far: Attend
     again.dies()
     assert far.panel.cards in ([], [CARD])
     assert next(event["result"] for event in door.events() if event["event"] == "grant") != "presented"
+
+
+def test_the_audit_log_says_presented_and_no_more(client: DoorClient, far: Attended, tmp_path: Path) -> None:
+    """From decisions to the panel: one that was told, and one after the panel has died."""
+    store = open_database(tmp_path / "gallery.db")
+    audit = Audit(store)
+    access = Access(audit, client, MAX_GRANT_SECONDS, time.monotonic)
+
+    def settle(name: str) -> str | None:
+        evidence = Evidence(1, time.monotonic(), datetime.now(UTC), frames=3)
+        access.settle(Decision(name, Outcome.GRANTED, Reason.MATCHED, "s1", evidence, badge=1603))
+        story = audit.story(name)
+        assert story is not None
+        assert story.outcome is not None
+        return story.outcome.outcome
+
+    assert settle("one") == "presented"
+    far.dies()
+    assert settle("two") == "unavailable"
+    assert "1603" not in repr(audit.records())
+    store.close()
 
 
 def test_without_the_line_it_does_not_start(doors: PanelDoors) -> None:
