@@ -76,12 +76,12 @@ class OsdpPanel:
         offered = card is not None and self._device.is_sc_active() and self._device.submit_event(self._event(card))
         self._device.refresh()
         told = self._device.flush_events() == 0 and offered
-        if line.error:
+        if line.error or (told and not line.answered):
             self._disconnect()
-            raise LockError(f"{self._options.device}: the line to the panel has failed: {line.error}")
-        if not (line.answered and self._device.is_sc_active()):
-            return Turn.QUIET
-        return Turn.PRESENTED if told else Turn.ASKED
+            raise LockError(f"{self._options.device}: the line to the panel has failed: {line.error or 'no answer'}")
+        if told:
+            return Turn.PRESENTED
+        return Turn.ASKED if line.answered and self._device.is_sc_active() else Turn.QUIET
 
     def read(self) -> Readings:
         """Contact and exit button are wired to the panel."""
