@@ -1,6 +1,7 @@
 # make run    the kiosk; without a configuration, its demonstration
 # make test   all checks: ruff, mypy, the layers, the tests
 # make torture [KILLS=1000]   kills kiosk and kiosk-door at random, and judges what the lock saw
+# make vm-test    kiosk-door and its unit in a Debian arm64 guest with a real gpiochip; needs QEMU, 70 MB of downloads
 # make recipes-test    the training recipes in small; installs PyTorch, which nothing else needs
 # All make what they need in .venv first. PYTHON chooses the interpreter (3.11 to 3.13).
 
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 RUN_ARGS ?=
 KILLS ?= 1000
 
-.PHONY: install run test check torture recipes-test clean
+.PHONY: install run test check torture vm-test recipes-test clean
 
 install: $(VENV)/.installed
 
@@ -31,6 +32,9 @@ check: $(VENV)/.tests-installed
 torture: $(VENV)/.tests-installed
 	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death revert
 	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death keep
+
+vm-test: $(VENV)/.tests-installed
+	$(BIN)/python tests/vm/vm.py
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "make: Python 3.11 to 3.13 is needed, this is %d.%d: set PYTHON=python3.12, say" % sys.version_info[:2])'
