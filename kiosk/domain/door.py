@@ -235,6 +235,12 @@ class DoorMachine:
         elif moved is Leaf.CLOSED and self._rules.relock is not Relock.TIME:
             self._secure(now, Why.CLOSING)
 
+    def lost(self, error: Exception, now: float) -> None:
+        """The lock has said by itself that it is gone or not as it was set: as when it raises."""
+        if self._state is not DoorState.FAULT:
+            self._failed(error, now)
+            self._secure(now, Why.FAULT)
+
     def secure(self, now: float) -> None:
         """Secures at once, whoever asks. A lease ends, and what would renew it is refused."""
         self._secure(now, Why.COMMAND)

@@ -11,6 +11,7 @@ KioskError
 │   └── VaultError     the key: missing, wrong, readable by others
 └── DoorError          kiosk-door: not reachable, refused to speak
     └── LockError      the lock's hardware
+        └── LockLostError  it is gone, or not as it was set
 """
 
 
@@ -56,3 +57,7 @@ class DoorError(KioskError):
 
 class LockError(DoorError):
     """A lock that cannot be driven."""
+
+
+class LockLostError(LockError):
+    """A lock that says by itself that it is gone or not as it was set: nobody knows whether it is secured."""

@@ -103,7 +103,8 @@ class Lock(Protocol):
         """Raises LockError."""
 
     def read(self) -> Readings:
-        """The inputs' levels now. Raises LockError when they cannot be read."""
+        """The inputs' levels now. Raises LockError when they cannot be read, LockLostError when the lock itself is not
+        as it was last set: it is then secured at once, as after any failure."""
 
     def fileno(self) -> int | None:
         """Readable when an input may have changed: read() then, and it is no longer. None: there is no such thing."""

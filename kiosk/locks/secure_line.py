@@ -1,4 +1,4 @@
-"""The lock's line at its secured level, with nothing but gpiod and the standard library.
+"""The lock's line, or its USB relay, at its secured level, with nothing but gpiod and the standard library.
 
     python -m kiosk.locks.secure_line /etc/kiosk/kiosk.toml
 
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
     import gpiod
 
+    from kiosk.locks.usb_board import UsbRelay
+
 KIOSK_DOOR, STOPPED = "kiosk-door", "kiosk-door-stopped"
 MAX_OFFSET = 2**32 - 1
 ANSWER_SECONDS = 1.0
 
 _TROUBLES = (ConfigError, ValueError, OSError, ImportError)
-_held: dict[GpioLine | RecorderLine, object] = {}
+_held: dict[GpioLine | RecorderLine | UsbRelay, object] = {}
 
 
 class GpioLine(NamedTuple):
@@ -88,7 +90,12 @@ def say(wire: socket.socket, level: str) -> None:
         raise OSError("the recorder does not answer")
 
 
-def lock_line(path: Path) -> GpioLine | RecorderLine | None:
+def held(line: UsbRelay) -> object | None:
+    """What kiosk-door holds already, once; None when it holds nothing."""
+    return _held.pop(line, None)
+
+
+def lock_line(path: Path) -> GpioLine | RecorderLine | UsbRelay | None:
     """The line of the lock that a configuration names; None where its lock has none. Raises ConfigError, ValueError,
     OSError: nothing is guessed."""
     lock = overridden(tomllib.loads(path.read_text(encoding="utf-8")), os.environ).get("lock", {})
@@ -96,6 +103,10 @@ def lock_line(path: Path) -> GpioLine | RecorderLine | None:
         raise ConfigError("[lock] is not a section")
     if lock.get("kind") == "simulated" and isinstance(lock.get("recorder"), str):
         return RecorderLine(lock["recorder"])
+    if lock.get("kind") == "usb-hid":
+        from kiosk.locks import usb_board  # noqa: PLC0415 - not where there is another lock
+
+        return usb_board.configured(lock)
     if lock.get("kind") != "gpio":
         return None
     chip, line, active_high, fail_mode = (lock.get(key) for key in GpioLine._fields)

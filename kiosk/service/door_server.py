@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from kiosk.domain.door import DoorMachine
 from kiosk.domain.door_events import ALARMS, DoorEventKind, DoorNews
-from kiosk.domain.errors import DoorError
+from kiosk.domain.errors import DoorError, LockLostError
 from kiosk.domain.ports import Lock, Panel
 from kiosk.domain.types import DoorMode, DoorReply, DoorState, DoorStatus, Hand, Readings
 from kiosk.service.door_protocol import (
@@ -180,6 +180,9 @@ class DoorServer:
         try:
             readings = self._lock.read()
         except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, the inputs are not known, which is told
+            if isinstance(error, LockLostError) and isinstance(self._machine, DoorMachine):
+                self._machine.lost(error, time.monotonic())
+                return Readings()
             if not self._unreadable:
                 self._unreadable = f"{type(error).__name__}: {error}"
                 log("error", "inputs_unreadable", error=self._unreadable)

@@ -225,6 +225,30 @@ def test_a_lock_that_fails_to_secure_is_told_until_it_does(door: DoorMachine, lo
     assert (door.state, lock.level) == (DoorState.SECURED, "secured")
 
 
+def test_a_lock_that_says_by_itself_that_it_is_lost_is_secured(door: DoorMachine, lock: RecordingLock) -> None:
+    door.grant(fresh(NOW), KIOSK, NOW)
+    door.take_news()
+    door.lost(LockError("gone"), NOW + 1)
+    assert (door.state, lock.level, door.fault) == (DoorState.SECURED, "secured", "gone")
+    assert [(news.kind, news.reason) for news in door.take_news()] == [
+        ("fault", "lock"),
+        ("fault_ended", "lock"),
+        ("secured", "fault"),
+    ]
+
+
+def test_a_lost_lock_that_cannot_be_secured_stays_a_fault(door: DoorMachine, lock: RecordingLock) -> None:
+    lock.stuck = True
+    for _ in range(2):
+        door.lost(LockError("gone"), NOW)
+    assert (door.state, door.deadline) == (DoorState.FAULT, NOW + RETRY_SECONDS)
+    assert [news.kind for news in door.take_news()] == ["started", "fault"]
+    assert door.grant(fresh(NOW), KIOSK, NOW).reason == Refusal.FAULT
+    lock.stuck = False
+    door.tick(NOW + RETRY_SECONDS)
+    assert (door.state, lock.level) == (DoorState.SECURED, "secured")
+
+
 def test_in_fault_a_client_that_goes_has_the_lock_secured_at_once(door: DoorMachine, lock: RecordingLock) -> None:
     door.grant(fresh(NOW), 1, NOW)
     lock.stuck = True

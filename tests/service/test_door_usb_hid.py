@@ -1,0 +1,108 @@
+"""The real kiosk-door with a USB relay board; what stands for the kernel and the board says tests/fakes/hidraw."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.types import DoorResult, DoorState, Grant
+from kiosk.service.door_client import DoorClient
+from tests.fakes.hidraw import Bus
+from tests.service.conftest import Doors
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import pathlib, sys
+sys.path.insert(0, {root!r})
+from tests.fakes.hidraw import install
+install(pathlib.Path({folder!r}))
+from kiosk.service.door_start import main
+sys.exit(main())
+"""
+
+
+class UsbDoors(Doors):
+    """As Doors, with a USB relay board for a lock."""
+
+    def write(self, **door: object) -> Path:
+        path = super().write(**door)
+        before, _, _ = path.read_text().partition("[lock]")
+        keys = {"kind": "usb-hid", "channel": 1, "fail_mode": "secure"}
+        path.write_text(f"{before}[lock]\n" + "\n".join(f"{k} = {json.dumps(v)}" for k, v in keys.items()))
+        return path
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> Bus:
+    bus = Bus(tmp_path)
+    bus.plug()
+    return bus
+
+
+@pytest.fixture
+def doors(tmp_path: Path) -> Iterator[UsbDoors]:
+    doors = UsbDoors(tmp_path, program=["-c", PROGRAM.format(root=str(ROOT), folder=str(tmp_path))])
+    yield doors
+    doors.clean_up()
+
+
+def test_it_releases_and_secures(
+    doors: UsbDoors, bus: Bus, client_of: Callable[..., DoorClient], grant: Callable[..., Grant]
+) -> None:
+    door = doors.start()
+    assert bus.commands() == ["FD 1", "FD 1"], "door_start before all else, then the state machine"
+    client = client_of(door)
+    assert client.release(grant()).result is DoorResult.RELEASED
+    assert bus.bits() == 1
+    client.close()
+    door.wait_for(DoorState.SECURED)
+    assert bus.bits() == 0
+
+
+def test_a_board_that_is_pulled_out_is_a_fault_and_is_secured_when_it_is_back(
+    doors: UsbDoors, bus: Bus, client_of: Callable[..., DoorClient], grant: Callable[..., Grant], patience: float
+) -> None:
+    door = doors.start()
+    client = client_of(door)
+    assert client.release(grant("a")).result is DoorResult.RELEASED
+    bus.unplug()
+    door.wait_for(DoorState.FAULT)
+    assert client.release(grant("b")).reason == "fault"
+    (fault,) = [event for event in door.events() if event["event"] == "fault"]
+    assert "no USB relay board" in str(fault["error"])
+    bus.plug(4)
+    bus.force(1, 4)
+    door.wait_for(DoorState.SECURED)
+    assert bus.bits(4) == 0
+    until = time.monotonic() + patience
+    while client.release(grant(f"c{time.monotonic()}")).result is not DoorResult.RELEASED:
+        assert time.monotonic() < until
+    assert bus.bits(4) == 1
+    assert client.status(patience).faults == ()
+
+
+def test_a_killed_door_leaves_the_relay_on_and_the_next_one_begins_by_securing_it(
+    doors: UsbDoors, bus: Bus, client_of: Callable[..., DoorClient], grant: Callable[..., Grant]
+) -> None:
+    door = doors.start()
+    client_of(door).release(grant())
+    door.kill()
+    assert bus.bits() == 1, "the board does not know that its owner is dead"
+    before = len(bus.commands())
+    doors.start()
+    assert bus.commands()[before] == "FD 1"
+    assert bus.bits() == 0
+
+
+def test_without_its_board_it_does_not_start(doors: UsbDoors, bus: Bus, patience: float) -> None:
+    bus.unplug()
+    process = doors.launch("--config", str(doors.write()))
+    assert process.wait(patience) == 2
+    (line,) = (doors.folder / "log").read_text().splitlines()
+    assert "no USB relay board" in line
+    assert not os.path.lexists(doors.folder / "door.sock")
