@@ -13,10 +13,11 @@ import pytest
 
 from kiosk import config, plugins
 from kiosk.config import Config, DoorConfig, NotifyConfig
+from kiosk.locks import usb_board
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
-DROP_INS = sorted((ROOT / "deploy" / "kiosk-notify.service.d").glob("*.conf"))
+DROP_INS = sorted((ROOT / "deploy").glob("kiosk-*.service.d/*.conf"))
 DEFAULT = ROOT / "deploy" / "kiosk.toml"
 
 
@@ -101,13 +102,29 @@ def test_the_exposure_is_low(unit: Path) -> None:
 
 
 def test_there_is_a_drop_in_for_each_notifier_that_needs_a_device() -> None:
-    assert [path.stem for path in DROP_INS] == ["led", "sound"]
+    assert [path.stem for path in DROP_INS if path.parent.name == "kiosk-notify.service.d"] == ["led", "sound"]
     assert "deploy/kiosk-notify.service.d" in (ROOT / "systemd" / "kiosk-notify.service").read_text()
+
+
+def test_the_doors_drop_in_for_a_usb_board_gives_that_kind_of_device_alone() -> None:
+    folder = ROOT / "deploy" / "kiosk-door.service.d"
+    assert {path.stem for path in DROP_INS if path.parent == folder} == {"osdp", "usb-hid"}
+    assert settings(folder / "usb-hid.conf") == {"DeviceAllow": ["char-hidraw rw"]}
+
+
+def test_udev_gives_the_usb_board_to_kiosk_door_and_to_nobody_else() -> None:
+    rules = [line for line in (ROOT / "deploy" / "udev.rules").read_text().splitlines() if "hidraw" in line]
+    (parts,) = [dict(re.findall(r'(\S+?)=+"([^"]*)"', line)) for line in rules if not line.startswith("#")]
+    vendor, product = usb_board.USB_ID.lower().split(":")[1:]
+    assert parts["ATTRS{idVendor}"] == vendor.removeprefix("0000")
+    assert parts["ATTRS{idProduct}"] == product.removeprefix("0000")
+    assert re.fullmatch(parts["ATTRS{product}"], "USBRelay8")
+    assert (parts["SUBSYSTEM"], parts["OWNER"], parts["MODE"]) == ("hidraw", "kiosk-door", "0600")
 
 
 @pytest.mark.parametrize("drop_in", DROP_INS, ids=[path.name for path in DROP_INS])
 def test_the_exposure_stays_low_with_a_drop_in(drop_in: Path, tmp_path: Path) -> None:
-    unit = tmp_path / "kiosk-notify.service"
+    unit = tmp_path / drop_in.parent.name.removesuffix(".d")
     shutil.copy(ROOT / "systemd" / unit.name, unit)
     alone = exposure(unit)
     (tmp_path / drop_in.parent.name).mkdir()

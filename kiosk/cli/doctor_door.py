@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kiosk import plugins
-from kiosk.config import Config, PanelConfig
+from kiosk.config import Config, LockConfig, PanelConfig
 from kiosk.domain.types import DoorMode
+from kiosk.locks import usb_board
 from kiosk.service.door_client import WELL, DoorClient
 
 ROOT = Path("/")
@@ -27,9 +29,12 @@ Remark = tuple[str, str]
 
 
 def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
-    """All that can be said. Raises ConfigError for a panel that is wrong, DoorError when the door cannot be reached."""
+    """All that can be said. Raises ConfigError for a panel or a USB relay that is wrong, DoorError when the door cannot
+    be reached."""
     if settings.panel is not None and settings.panel.kind == "osdp":
         yield from _osdp(settings.panel)
+    if settings.lock is not None and settings.lock.kind == "usb-hid":
+        yield from _usb_hid(settings.lock)
     with DoorClient(settings.door.socket) as client:
         status = client.status(timeout=2.0)
     words = [status.state.value, "the lock is simulated" if status.simulated else "", *status.faults]
@@ -63,6 +68,25 @@ def _osdp(panel: PanelConfig) -> Iterator[Remark]:
             yield "bad", f"{key}: others can read the panel's key: chmod 600 {key}, and set another one"
         else:
             yield "ok", f"{key}: only its owner can read the panel's key"
+
+
+def _usb_hid(lock: LockConfig) -> Iterator[Remark]:
+    """Which boards there are and who may move them. None is opened: they are kiosk-door's."""
+    _, options = plugins.configured("locks", lock)
+    relay = usb_board.configured(options.model_dump(exclude_none=True))
+    places = usb_board.places()
+    if not places:
+        yield "bad", usb_board.NONE
+    elif len(places) > 1 and not relay.serial:
+        yield "bad", f"{len(places)} USB relay boards are there: say which with `serial` in [lock]"
+    elif all(relay.relay > place.relays for place in places):
+        yield "bad", f"channel = {relay.relay}: no USB relay board that is there has so many relays"
+    for device, _ in places:
+        with suppress(OSError):  # it has gone meanwhile
+            if stat.S_IMODE(device.stat().st_mode) & 0o077:
+                yield "bad", f"{device}: others can move the relay: install deploy/udev.rules, and no other rule for it"
+    yield "note", "a USB relay stays as it is when kiosk-door dies, and when this machine hangs: see deploy/door.md"
+    yield "note", "a USB relay board has no contact: whether the door is forced or held open cannot be told"
 
 
 def _line(lock: dict[str, Any], root: Path) -> Iterator[Remark]:

@@ -28,6 +28,7 @@ USB_ID = "0003:000016C0:000005DF"
 NAME = re.compile(r"USBRelay([1-8])$")
 RELAYS = 8
 SERIAL = re.compile(r"[!-~]{1,5}")
+NONE = "no USB relay board (16c0:05df, USBRelay1 to USBRelay8) is there: see `lsusb` and the cable"
 ON, OFF = 0xFF, 0xFD
 REPORT_BYTES = 9
 """The report's number, then the report."""
@@ -161,7 +162,7 @@ def _find(serial: str) -> Board:
     """The board with this serial number, or the only one there is. Raises OSError: never the first of several."""
     there = places()
     if not there:
-        raise OSError("no USB relay board (16c0:05df, USBRelay1 to USBRelay8) is there: see `lsusb` and the cable")
+        raise OSError(NONE)
     if not serial and len(there) == 1:
         return Board(there[0])
     found: list[Board] = []

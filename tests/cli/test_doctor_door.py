@@ -9,8 +9,9 @@ import pytest
 
 from kiosk.cli import doctor_door
 from kiosk.config import Config, DoorConfig, LockConfig
-from kiosk.domain.errors import DoorError
+from kiosk.domain.errors import ConfigError, DoorError
 from kiosk.domain.types import DoorMode, DoorState, DoorStatus
+from tests.fakes.hidraw import Bus
 
 GPIO = {"chip": "/dev/gpiochip0", "line": 17, "active_high": True, "fail_mode": "secure"}
 
@@ -93,3 +94,53 @@ def test_a_door_without_a_contact_or_without_a_process(tmp_path: Path, monkeypat
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
     bare = Config(lock=LockConfig.model_validate({"kind": "gpio", **GPIO}))
     assert any("no [lock.contact]" in message for _, message in doctor_door.remarks(bare, tmp_path))
+
+
+def said_of_usb(monkeypatch: pytest.MonkeyPatch, bus: Bus, **lock: object) -> list[str]:
+    """What is said of the board; the door's own state comes after it."""
+    bus.install(monkeypatch)
+    monkeypatch.setattr(doctor_door, "DoorClient", Client)
+    keys = {"kind": "usb-hid", "channel": 2, "fail_mode": "secure", **lock}
+    remarks = doctor_door.remarks(Config(lock=LockConfig.model_validate(keys)), bus.folder)
+    *of_board, state = [f"{level} {message}" for level, message in remarks]
+    assert state == "ok secured"
+    return of_board
+
+
+def test_a_usb_board_that_is_kiosk_doors_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bus = Bus(tmp_path)
+    bus.plug()
+    bus.node(0).chmod(0o600)
+    owner, contact = said_of_usb(monkeypatch, bus)
+    assert owner.startswith("note a USB relay stays as it is when kiosk-door dies")
+    assert contact.startswith("note a USB relay board has no contact")
+    assert bus.commands() == []
+
+
+def test_a_usb_board_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert said_of_usb(monkeypatch, Bus(tmp_path))[0].startswith("bad no USB relay board")
+
+
+def test_usb_boards_of_which_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bus = Bus(tmp_path)
+    for number in (0, 1):
+        bus.plug(number)
+        bus.node(number).chmod(0o600)
+    assert said_of_usb(monkeypatch, bus)[0].startswith("bad 2 USB relay boards")
+    assert said_of_usb(monkeypatch, bus, serial="BITFT")[0].startswith("note ")
+
+
+def test_a_usb_board_that_anybody_moves_and_that_has_no_such_relay(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bus = Bus(tmp_path)
+    bus.plug()
+    bus.node(0).chmod(0o666)
+    relays, others, *_ = said_of_usb(monkeypatch, bus, channel=8)
+    assert relays.startswith("bad channel = 8")
+    assert "others can move the relay" in others
+
+
+def test_a_usb_relay_that_is_configured_wrongly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="channel"):
+        said_of_usb(monkeypatch, Bus(tmp_path), channel=9)

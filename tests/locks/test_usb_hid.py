@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from kiosk import config, plugins
 from kiosk.domain.door import RETRY_SECONDS, DoorMachine, DoorRules
 from kiosk.domain.door_events import DoorEventKind
 from kiosk.domain.errors import LockError, LockLostError
@@ -167,6 +169,16 @@ def test_options_take_nothing_ambiguous(wrong: dict[str, object]) -> None:
 def test_options_guess_nothing(missing: str) -> None:
     with pytest.raises(ValidationError):
         UsbHidLock.Options.model_validate({k: v for k, v in STRIKE.items() if k != missing})
+
+
+def test_the_shown_configuration_is_complete() -> None:
+    text = (ROOT / "deploy" / "kiosk.toml").read_text()
+    shown = re.search(r'#   \[lock\]\n#   kind = "usb-hid"\n(#   .*\n)+', text)
+    assert shown is not None
+    lock = config.parse(re.sub(r"^#   ", "", shown[0], flags=re.MULTILINE), "kiosk.toml", {}).lock
+    assert lock is not None
+    _, options = plugins.configured("locks", lock)
+    assert options.model_fields_set == set(UsbHidLock.Options.model_fields)
 
 
 # What it says back
