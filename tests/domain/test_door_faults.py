@@ -16,7 +16,7 @@ import pytest
 
 from kiosk.domain.door import MAX_GRANT_SECONDS, DoorMachine, DoorRules
 from kiosk.domain.door_events import DoorEventKind
-from kiosk.domain.errors import LockError
+from kiosk.domain.errors import LockError, LockLostError
 from kiosk.domain.passage import CHATTER_CHANGES, GRACE_SECONDS, REX_STUCK_SECONDS
 from kiosk.domain.types import DoorMode, DoorResult, DoorState, Grant, Readings, Span
 
@@ -207,6 +207,11 @@ def lock_heals(w: World) -> None:
     w.wait(0.3)
 
 
+def relay_moved(w: World) -> None:
+    w.level = "released"
+    w.door.lost(LockLostError("moved"), w.now)
+
+
 def inputs_go(w: World) -> None:
     w.readable = False
 
@@ -268,6 +273,7 @@ FAULTS: dict[str, tuple[str, Callable[[World], None]]] = {
     ),
     "the lock's driver fails": ("It raises whatever it is told.", lock_sticks),
     "the lock's driver works again": ("", lock_heals),
+    "the lock is not as it was set": ("It says so itself (a USB relay that another program moved).", relay_moved),
     "the inputs cannot be read": ("", inputs_go),
     "the contact's wire is cut": ("By its wiring it reads open.", contact_cut),
     "the contact chatters": (f"{CHATTER_CHANGES + 2} changes in a fraction of a second.", chatter),
@@ -385,7 +391,10 @@ def test_only_a_good_grant_lengthens_what_is_released(matrix: dict[str, dict[str
             assert cell.seconds is None or cell.seconds <= (before.seconds or 0.0) + 0.2, (name, state)
 
 
-@pytest.mark.parametrize("fault", ["the kiosk dies", "kiosk-door dies", "somebody commands to secure"])
+SECURING = ("the kiosk dies", "kiosk-door dies", "the lock is not as it was set", "somebody commands to secure")
+
+
+@pytest.mark.parametrize("fault", SECURING)
 def test_what_secures_at_once_in_every_state(matrix: dict[str, dict[str, Cell]], fault: str) -> None:
     assert {cell.level for state, cell in matrix[fault].items() if state != "lock in fault"} == {"secured"}
 
