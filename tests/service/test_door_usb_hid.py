@@ -86,6 +86,24 @@ def test_a_board_that_is_pulled_out_is_a_fault_and_is_secured_when_it_is_back(
     assert client.status(patience).faults == ()
 
 
+def test_a_relay_that_somebody_else_moves_is_moved_back_and_told(
+    doors: UsbDoors, bus: Bus, client_of: Callable[..., DoorClient], patience: float
+) -> None:
+    door = doors.start()
+    client = client_of(door)
+    bus.force(1)
+    until = time.monotonic() + patience
+    while bus.bits() != 0:
+        client.status(patience)
+        assert time.monotonic() < until
+    door.process.terminate()
+    door.process.wait(patience)
+    told = [event for event in door.events() if event["event"] in {"fault", "fault_ended", "secured"}]
+    assert [event["event"] for event in told] == ["fault", "fault_ended", "secured"]
+    assert "relay 1" in str(told[0]["error"])
+    assert "was not set so" in str(told[0]["error"])
+
+
 def test_a_killed_door_leaves_the_relay_on_and_the_next_one_begins_by_securing_it(
     doors: UsbDoors, bus: Bus, client_of: Callable[..., DoorClient], grant: Callable[..., Grant]
 ) -> None:
