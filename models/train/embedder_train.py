@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from embedder_export import calibration_faces, settle
 from embedder_loop import Plan, State, run_steps
-from embedder_rounding import find_ranges, with_rounding
+from embedder_rounding import equalise, find_ranges, with_rounding
 from embedder_start import Leaky, start_from_teacher, units, with_slopes
 from embedder_teacher import FEATURES, Targets, Teacher, mirrored
 from embedder_triplet import PICTURES, draw, labelled, triplet_loss
@@ -181,7 +181,10 @@ def train(
             unit.b.eval()
     if plan.phase == 4:
         if state.ranges is None:
-            state.ranges = find_ranges(state.net, net_input(calibration_faces(shared, work, share)))
+            clean = net_input(calibration_faces(shared, work, share))
+            equalise(state.net, clean)
+            state.average.load_state_dict(state.net.state_dict())
+            state.ranges = find_ranges(state.net, clean)
         with_rounding(state.net, state.ranges)
     if (plan.phase, state.step) == (1, 0):
         start_pieces(state.net, piece_ends(teacher, state, 64))

@@ -11,7 +11,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
 import onnxruntime as ort  # noqa: E402
 from embedder_export import export_int8, write_onnx  # noqa: E402
-from embedder_rounding import find_ranges, rounded, tensor_ranges, with_rounding  # noqa: E402
+from embedder_rounding import equalise, find_ranges, rounded, tensor_ranges, with_rounding  # noqa: E402
 from mobilefacenet import Bottleneck, Unit, net_input, rounded_weight  # noqa: E402
 from seesawfacenet import Seesaw  # noqa: E402
 
@@ -83,6 +83,31 @@ def test_the_rounded_network_is_nearer_to_int8_than_the_float_one(
     session = ort.InferenceSession(tmp_path / "int8.onnx", options, providers=["CPUExecutionProvider"])
     int8 = torch.from_numpy(session.run(None, {"input": x.contiguous().numpy()})[0])
     assert (rounds - int8).norm() < share * (floats - int8).norm()
+
+
+def test_equal_ranges_leave_the_function_and_lessen_the_rounding() -> None:
+    torch.manual_seed(2)
+    net, x = Small(Bottleneck), net_input(torch.rand(16, 3, 112, 112) * 255)
+    with torch.no_grad():
+        for _ in range(30):
+            net(x)
+        net.eval()
+        expand, depthwise = net.n[1].f[:2]
+        spread = torch.logspace(-3, 1, 32)  # channels of very different ranges, all of which matter
+        expand.b.weight *= spread
+        expand.b.bias *= spread
+        depthwise.c.weight /= spread[:, None, None, None]
+        wanted = net(x)
+        plain = Small(Bottleneck)
+        plain.load_state_dict(net.state_dict())
+        equalise(net, x)
+        torch.testing.assert_close(net(x), wanted, rtol=1e-3, atol=1e-4)
+        assert not torch.equal(expand.b.weight, plain.n[1].f[0].b.weight)
+        errors = []
+        for network in (plain.eval(), net):
+            with_rounding(network, find_ranges(network, x))
+            errors.append((network(x) - wanted).norm())
+    assert errors[1] < 0.7 * errors[0]
 
 
 def test_a_unit_at_rest_computes_what_its_batch_norm_would() -> None:
