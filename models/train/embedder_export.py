@@ -105,8 +105,8 @@ def calibration_faces(shared: Path, work: Path, share: float = 1.0) -> torch.Ten
     faces = read_faces(shared)
     known = training_faces(faces, share)
     chosen = known[:: max(1, len(known) // CALIBRATION_FACES)][:CALIBRATION_FACES]
-    ids = np.array([f.index for f in chosen])
-    return clean_crops(pictures(shared, work, faces), ids, np.arange(len(ids)) % 2 == 1)
+    views = np.array([2 * f.index + i % 2 for i, f in enumerate(chosen)])
+    return clean_crops(pictures(shared, work, faces), views)
 
 
 def export_int8(

@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from embedder_teacher import Targets, Teacher, mirrored
-from faces import clean_crops, pictures, read_faces, training_faces
+from embedder_teacher import Targets, Teacher
+from faces import clean_crops, pictures, read_faces, training_faces, views_of
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from tqdm import tqdm
@@ -102,20 +102,20 @@ def blended(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[
 
 
 def write_targets(shared: Path, work: Path, threads: int) -> None:
-    """Embeds all training pictures by both teachers, going on where it was stopped, and writes the sums."""
+    """Embeds both views of all training faces by both teachers, going on where it was stopped, and writes the sums."""
     faces = read_faces(shared)
-    x, ids = pictures(shared, work, faces), np.array([f.index for f in training_faces(faces)])
-    first, second = Targets(work / "y1.npy", Teacher(shared, threads), len(faces)), Second(shared, threads)
+    x, views = pictures(shared, work, faces), views_of(training_faces(faces))
+    first, second = Targets(work / "y1.npy", Teacher(shared, threads), 2 * len(faces)), Second(shared, threads)
     path = work / "w600k.npy"
     if not path.exists():
-        np.save(path, np.zeros((len(faces), DIMENSION), np.float32))
+        np.save(path, np.zeros((2 * len(faces), DIMENSION), np.float32))
     kept = np.load(path, mmap_mode="r+")
-    for part in tqdm(np.array_split(ids, len(ids) // 64), desc="both teachers", mininterval=20):
+    for part in tqdm(np.array_split(views, len(views) // 64), desc="both teachers", mininterval=20):
         first.complete(x, part)
         new = part[~kept[part].any(1)]
         if len(new):
-            kept[new] = second.run(clean_crops(x, new, mirrored(new))).numpy()
-    targets = np.zeros((len(faces), 128), np.float32)
-    targets[ids] = blended(first.kept[ids], kept[ids])
+            kept[new] = second.run(clean_crops(x, new)).numpy()
+    targets = np.zeros((2 * len(faces), 128), np.float32)
+    targets[views] = blended(first.kept[views], kept[views])
     np.save(work / "part.npy", targets)
     (work / "part.npy").replace(work / "targets.npy")

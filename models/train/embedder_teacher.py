@@ -61,41 +61,38 @@ class Teacher:
         return tensors[0].flatten(1), inner
 
 
-def mirrored(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Every other picture is taken mirrored, always: the teacher need not embed both sides."""
-    return ids % 2 == 1
-
-
 class Targets:
-    """The unit embeddings of the clean pictures, kept in a file; the teacher finds them when they are first needed."""
+    """The unit embeddings of the clean views, kept in a file; the teacher finds them when they are first needed."""
 
     def __init__(self, path: Path, teacher: Teacher, count: int) -> None:
         if not path.exists():
             np.save(path, np.zeros((count, 128), np.float32))
         self.kept = np.load(path, mmap_mode="r+")
+        if len(self.kept) != count:
+            raise SystemExit(f"{path} is of {len(self.kept)} views, the faces have {count}: remove it, it is made anew")
         self.is_known = self.kept.any(1)
         self.teacher = teacher
 
     def known(self, among: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those pictures of `among` whose embedding is kept."""
+        """Those views of `among` whose embedding is kept."""
         return among[self.is_known[among]]
 
-    def of(self, ids: NDArray[np.int64]) -> torch.Tensor:
-        return torch.from_numpy(self.kept[ids])
+    def of(self, views: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(self.kept[views])
 
-    def complete(self, x: NDArray[np.uint8], ids: NDArray[np.int64]) -> torch.Tensor:
-        """The embeddings of these of all pictures `x`; those that are not known yet are found first."""
-        new = np.unique(ids[~self.is_known[ids]])
+    def complete(self, x: NDArray[np.uint8], views: NDArray[np.int64]) -> torch.Tensor:
+        """The embeddings of these views of the pictures `x`; those that are not known yet are found first."""
+        new = np.unique(views[~self.is_known[views]])
         if len(new):
-            self._keep(new, self.teacher.run(clean_crops(x, new, mirrored(new)))[0])
-        return self.of(ids)
+            self._keep(new, self.teacher.run(clean_crops(x, new))[0])
+        return self.of(views)
 
-    def with_maps(self, x: torch.Tensor, ids: NDArray[np.int64]) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """The embeddings of clean pictures, `x` themselves, and the teacher's maps of FEATURES."""
+    def with_maps(self, x: torch.Tensor, views: NDArray[np.int64]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The embeddings of clean views, `x` themselves, and the teacher's maps of FEATURES."""
         e, maps = self.teacher.run(x, FEATURES)
-        new = ~self.is_known[ids]
-        self._keep(ids[new], e[torch.from_numpy(new)])
-        return self.of(ids), maps
+        new = ~self.is_known[views]
+        self._keep(views[new], e[torch.from_numpy(new)])
+        return self.of(views), maps
 
-    def _keep(self, ids: NDArray[np.int64], e: torch.Tensor) -> None:
-        self.kept[ids], self.is_known[ids] = torch.nn.functional.normalize(e).numpy(), True
+    def _keep(self, views: NDArray[np.int64], e: torch.Tensor) -> None:
+        self.kept[views], self.is_known[views] = torch.nn.functional.normalize(e).numpy(), True

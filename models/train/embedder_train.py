@@ -20,9 +20,9 @@ from embedder_export import calibration_faces, settle
 from embedder_loop import Plan, State, run_steps
 from embedder_rounding import equalise, find_ranges, with_rounding
 from embedder_start import Leaky, start_from_teacher, units, with_slopes
-from embedder_teacher import FEATURES, Targets, Teacher, mirrored
+from embedder_teacher import FEATURES, Targets, Teacher
 from embedder_triplet import PICTURES, draw, labelled, triplet_loss
-from faces import Batches, pictures, read_faces, training_faces
+from faces import Batches, pictures, read_faces, training_faces, views_of
 from mobilefacenet import PIECES, Block, MobileFaceNet, net_input, read_weights
 from numpy.typing import NDArray
 from seesaw_start import start_seesaw
@@ -39,7 +39,7 @@ def relative_error(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def piece_ends(teacher: Teacher, state: State, n: int) -> list[torch.Tensor]:
     """The input of each piece and the output of the last, from the teacher, on n changed pictures."""
     batches = state.batches
-    x = batches.crops(batches.ids(n), 1.5, batches.rng.random(n) < 0.5)
+    x = batches.crops(batches.views(n), 1.5)
     x = batches.blur(batches.blend(batches.light(x, 0.25, 20), n // 4), 0.15).clamp_(0, 255)
     e, maps = teacher.run(x, list(range(len(PIECES) - 1)))
     return [v.to(state.device) for v in (net_input(x), *maps, e[:, :, None, None])]
@@ -101,10 +101,10 @@ def whole_losses(state: State, targets: Targets, plan: Plan) -> tuple[list[torch
     has embedded come again. The teacher always sees the clean picture, the student a changed one.
     """
     net, batches, n, full = state.net, state.batches, plan.batch, state.step % plan.every == 0
-    ids = batches.ids(n) if full else batches.rng.choice(targets.known(batches.all_ids), n, replace=False)
+    views = batches.views(n) if full else batches.rng.choice(targets.known(batches.all_views), n, replace=False)
     with_maps = full and plan.features > 0
-    x = batches.crops(ids, 0.0 if with_maps else 1.0, mirrored(ids))
-    y, y_maps = targets.with_maps(x, ids) if with_maps else (targets.complete(batches.x, ids), [])
+    x = batches.crops(views, 0.0 if with_maps else 1.0)
+    y, y_maps = targets.with_maps(x, views) if with_maps else (targets.complete(batches.x, views), [])
     y, y_maps = y.to(state.device), [m.to(state.device) for m in y_maps]
     kept = {2 + i for i in FEATURES} if with_maps else set()  # the bottleneck i is the layer 2 + i
     still = 0 if full else plan.resting
@@ -126,20 +126,27 @@ def triplet_losses(state: State, targets: Targets, plan: Plan, people: list[NDAr
     """
     batches = state.batches
     ids, who = draw(people, plan.batch // (2 * PICTURES), batches.rng)
-    ids = np.r_[ids, batches.ids(plan.batch - len(ids))]
-    y = targets.complete(batches.x, ids).to(state.device)
-    x = batches.crops(ids, 1.0, mirrored(ids))
+    views = np.r_[2 * ids + batches.rng.integers(0, 2, len(ids)), batches.views(plan.batch - len(ids))]
+    y = targets.complete(batches.x, views).to(state.device)
+    x = batches.crops(views, 1.0)
     x = net_input(batches.changed(x)).to(state.device)
     e = F.normalize(state.net(x).flatten(1))
     return [*towards(e, y), *triplet_loss(e[: len(who)], torch.from_numpy(who).to(state.device))]
 
 
-def from_teacher(net: nn.Module, shared: Path) -> list[Leaky | Uneven]:
-    """Gives a network the teacher's weights -> what has a `share`: 1 is the teacher's function; to be brought to 0."""
-    if isinstance(net, SeesawFaceNet):
-        return start_seesaw(net, shared)
-    start_from_teacher(net, shared)
-    return with_slopes(net, shared)
+def begin_as(net: nn.Module, shared: Path, start: Path | None) -> list[Leaky | Uneven]:
+    """Gives a network a trained one's weights -> what has a `share`: 1 is that one's function; to be brought to 0.
+
+    The trained one is the teacher; or, for SeesawFaceNet, the MobileFaceNet of the file `start`.
+    """
+    source = net if isinstance(net, MobileFaceNet) else MobileFaceNet()
+    if start is None:
+        start_from_teacher(source, shared)
+        slopes = with_slopes(source, shared)
+    else:
+        source.load_state_dict(read_weights(start))
+        slopes = []
+    return start_seesaw(net, source) if isinstance(net, SeesawFaceNet) else slopes
 
 
 def train(
@@ -160,14 +167,14 @@ def train(
     x = pictures(shared, work, faces, None if share == 1 else chosen)
     teacher = Teacher(shared, threads)
     both = work / "targets.npy"  # of `embedder.py targets`
-    targets = Targets(both if both.exists() else work / "y1.npy", teacher, len(x))
-    state = State(network, Batches(x, [f.index for f in chosen], seed=0), 0, device)
-    annealed = from_teacher(state.net, shared) if plan.anneal else []
+    targets = Targets(both if both.exists() else work / "y1.npy", teacher, 2 * len(x))
+    state = State(network, Batches(x, views_of(chosen), seed=0), 0, device)
+    annealed = begin_as(state.net, shared, start) if plan.anneal else []
     state.net.to(device)
     if checkpoint.exists():
         state.load(checkpoint)
     elif start is not None or annealed:
-        state.average.load_state_dict(read_weights(start, network) if start else state.net.state_dict())
+        state.average.load_state_dict(state.net.state_dict() if annealed else read_weights(start, network))
         state.start_phase(2)
     if annealed and state.phase == 1:
         raise SystemExit(f"{checkpoint} is of phase 1; --anneal is a start of its own: name another folder with --work")

@@ -1,4 +1,6 @@
-"""The aligned faces of the shared data folder: rows, the people held out, decoded pictures, batches with changes.
+"""The faces of the shared data folder: rows, the people held out, decoded pictures, batches with changes.
+
+Each face has two views, the picture as it is and its mirror image: view 2 * i and view 2 * i + 1 of the face i.
 
 The data folder comes from --shared or KIOSK_SHARED (default: ../shared beside the checkout). Its terms are the terms
 of the public sets it was made from; see the model card.
@@ -11,6 +13,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import sys
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +25,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from kiosk.vision.alignment import similarity
+
 HERE = Path(__file__).resolve().parent
 HELDOUT = HERE / "heldout.csv"
-MARGIN = 8  # pixels around the 112 x 112 face in a shard's 128 x 128 picture
+FRAME_FACES = HERE / "frame_faces.csv"
+SIZE, MARGIN = 128, 8  # a shard's picture, and the pixels around the 112 x 112 face in it
+PORTRAITS = ("aaf", "utkface")  # three quarters of the aligned faces; pictures of people on their way are wanted more
 HELDOUT_PICTURES = {"aaf": 2600, "utkface": 2500}
 HELDOUT_IDENTITIES = 60  # of celeba and celeb20, with all their pictures
 
@@ -39,18 +47,34 @@ def shared_folder(argument: str | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Face:
-    """One row of aligned.csv: `index` is its place there and in the decoded pictures."""
+    """A row of aligned.csv or, after those, of frame_faces.csv. `index`: its place among them and in the pictures.
+
+    `landmarks`: 5 x 2, where the face is in a whole picture; none where the picture is an aligned face.
+    """
 
     index: int
     shard: str
     path: str
     source: str
     identity: str
+    landmarks: tuple[tuple[float, float], ...] = ()
+
+
+def read_aligned(shared: Path) -> list[Face]:
+    with (shared / "faces" / "aligned.csv").open(newline="") as f:
+        return [Face(i, r["shard"], r["path"], r["source"], r["identity"]) for i, r in enumerate(csv.DictReader(f))]
 
 
 def read_faces(shared: Path) -> list[Face]:
-    with (shared / "faces" / "aligned.csv").open(newline="") as f:
-        return [Face(i, r["shard"], r["path"], r["source"], r["identity"]) for i, r in enumerate(csv.DictReader(f))]
+    """The aligned faces, then those of the whole pictures that frame_faces.csv names (frame_faces.py wrote it)."""
+    faces = read_aligned(shared)
+    with FRAME_FACES.open(newline="") as f:
+        rows = [r for r in csv.reader(f) if not r[0].startswith("#")]
+    for i, (shard, path, *numbers) in enumerate(rows, len(faces)):
+        points = [float(v) for v in numbers]
+        landmarks = tuple(zip(points[::2], points[1::2], strict=True))
+        faces.append(Face(i, shard, path, "frames", "", landmarks))
+    return faces
 
 
 def _rank(key: str) -> str:
@@ -91,31 +115,46 @@ def training_faces(faces: Sequence[Face], share: float = 1.0) -> list[Face]:
 def pictures(
     shared: Path, work: Path, faces: Sequence[Face], wanted: Sequence[Face] | None = None
 ) -> NDArray[np.uint8]:
-    """All aligned faces, N x 128 x 128 x 3 uint8 BGR, decoded once into the work folder and mapped from there.
+    """All faces aligned, N x 128 x 128 x 3 uint8 BGR, decoded once into the work folder and mapped from there.
 
     `wanted`: only these are decoded; the others stay black.
     """
-    path = work / "aligned.npy"
+    path = work / "pictures.npy"
     if not path.exists():
         part = path.with_suffix(".part")
-        x = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(faces), 128, 128, 3))
+        x = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(faces), SIZE, SIZE, 3))
         for shard in sorted({f.shard for f in faces}):
             with tarfile.open(shared / "faces" / shard) as tar:
                 for f in (f for f in (faces if wanted is None else wanted) if f.shard == shard):
                     member = tar.extractfile(f.path)
                     assert member is not None
-                    x[f.index] = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)
+                    picture = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)
+                    x[f.index] = aligned(picture, f.landmarks) if f.landmarks else picture
         x.flush()
         part.rename(path)
     return np.load(path, mmap_mode="r")
 
 
-def clean_crops(x: NDArray[np.uint8], ids: NDArray[np.int64], flip: NDArray[np.bool_] | None = None) -> torch.Tensor:
-    """The 112 x 112 faces themselves, n x 3 x 112 x 112 float RGB 0..255, mirrored where `flip` says."""
-    end = 128 - MARGIN
-    out = np.stack([x[i, MARGIN:end, MARGIN:end] for i in ids])
-    if flip is not None:
-        out[flip] = out[flip, :, ::-1]
+def aligned(picture: NDArray[np.uint8], landmarks: Sequence[tuple[float, float]]) -> NDArray[np.uint8]:
+    """A face of a whole picture on the template of ArcFace with MARGIN around it: 128 x 128 x 3, black outside."""
+    matrix = similarity(np.array(landmarks, np.float64))
+    matrix[:, 2] += MARGIN
+    # A large face is averaged on its way down, as the shards' faces were.
+    how = cv2.INTER_AREA if np.hypot(*matrix[:, 0]) < 0.7 else cv2.INTER_LINEAR
+    return np.asarray(cv2.warpAffine(picture, matrix, (SIZE, SIZE), flags=how), np.uint8)
+
+
+def views_of(faces: Sequence[Face]) -> NDArray[np.int64]:
+    """What a training draws from: both views of each face; of the PORTRAITS one, every other mirrored."""
+    views = [(2 * f.index + side, f) for f in faces for side in (0, 1)]
+    return np.array([v for v, f in views if f.source not in PORTRAITS or v % 2 == f.index % 2], np.int64)
+
+
+def clean_crops(x: NDArray[np.uint8], views: NDArray[np.int64]) -> torch.Tensor:
+    """The 112 x 112 faces themselves, n x 3 x 112 x 112 float RGB 0..255."""
+    end = SIZE - MARGIN
+    out = np.stack([x[v // 2, MARGIN:end, MARGIN:end] for v in views])
+    out[views % 2 == 1] = out[views % 2 == 1, :, ::-1]
     return _rgb(out)
 
 
@@ -124,35 +163,35 @@ def _rgb(bgr: NDArray[np.uint8]) -> torch.Tensor:
 
 
 class Batches:
-    """Endless shuffled batches of the training faces, and the changes made to them. `state()` is exact."""
+    """Endless shuffled batches of the training faces' views, and the changes made to them. `state()` is exact."""
 
-    def __init__(self, x: NDArray[np.uint8], ids: Sequence[int], seed: int) -> None:
+    def __init__(self, x: NDArray[np.uint8], views: NDArray[np.int64], seed: int) -> None:
         self.x = x
-        self.all_ids = np.asarray(ids, np.int64)
+        self.all_views = views
         self.rng = np.random.default_rng(seed)
         self.order = np.empty(0, np.int64)
 
     def state(self) -> dict[str, object]:
-        return {"rng": self.rng.bit_generator.state, "order": self.order.tolist()}
+        return {"rng": self.rng.bit_generator.state, "views": self.order.tolist()}
 
     def restore(self, state: dict[str, object]) -> None:
         self.rng.bit_generator.state = state["rng"]
-        self.order = np.asarray(state["order"], np.int64)
+        self.order = np.asarray(state["views"], np.int64)
 
-    def ids(self, n: int) -> NDArray[np.int64]:
+    def views(self, n: int) -> NDArray[np.int64]:
         while len(self.order) < n:
-            self.order = np.r_[self.order, self.rng.permutation(self.all_ids)]
+            self.order = np.r_[self.order, self.rng.permutation(self.all_views)]
         taken, self.order = self.order[:n], self.order[n:]
         return taken
 
-    def crops(self, ids: NDArray[np.int64], sigma: float, flip: NDArray[np.bool_]) -> torch.Tensor:
-        """n x 3 x 112 x 112 float RGB 0..255, shifted by about sigma pixels, mirrored where `flip` says."""
-        n = len(ids)
+    def crops(self, views: NDArray[np.int64], sigma: float) -> torch.Tensor:
+        """n x 3 x 112 x 112 float RGB 0..255, shifted by about sigma pixels."""
+        n = len(views)
         at = MARGIN + np.clip(np.rint(self.rng.normal(0, sigma, (n, 2))), 1 - MARGIN, MARGIN - 1).astype(int)
         out = np.empty((n, 112, 112, 3), np.uint8)
-        for k, i in enumerate(ids):
-            c = self.x[i, at[k, 0] : at[k, 0] + 112, at[k, 1] : at[k, 1] + 112]
-            out[k] = c[:, ::-1] if flip[k] else c
+        for k, v in enumerate(views):
+            c = self.x[v // 2, at[k, 0] : at[k, 0] + 112, at[k, 1] : at[k, 1] + 112]
+            out[k] = c[:, ::-1] if v % 2 else c
         return _rgb(out)
 
     def _uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:

@@ -1,17 +1,15 @@
-"""The teacher's weights as a start for SeesawFaceNet: dense, with its slopes, and both go to zero while it learns.
+"""A MobileFaceNet's weights as a start for SeesawFaceNet: dense at first, and sparser while it learns.
 
-A seesaw block is a bottleneck whose 1 x 1 convolutions lack the weights between their groups. The teacher's inner
-channels are put into the groups that keep most of their weights; what lies between the groups, and the PReLU slopes,
-are multiplied by a share that is to be brought from 1 to 0. At 1 the network computes what the teacher does: the
-excitation's factors are all the same at first, and the head's additional channels have no say.
+A seesaw block is a bottleneck whose 1 x 1 convolutions lack the weights between their groups. The bottleneck's inner
+channels are put into the groups that keep most of their weights; what lies between the groups, and the slopes of a
+teacher with PReLU, are multiplied by a share that is to be brought from 1 to 0. At 1 the network computes what the
+other does: the excitation's factors are all the same at first, and the head's additional channels have no say.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
-from embedder_start import Leaky, start_from_teacher, with_slopes
+from embedder_start import Leaky
 from mobilefacenet import Bottleneck, MobileFaceNet, Unit
 from seesawfacenet import HEAD, Seesaw, SeesawFaceNet, Uneven
 
@@ -71,11 +69,8 @@ def _give_block(block: Seesaw, source: Bottleneck) -> None:
         _give(unit, theirs, places)
 
 
-def start_seesaw(net: SeesawFaceNet, shared: Path) -> list[Leaky | Uneven]:
+def start_seesaw(net: SeesawFaceNet, teacher: MobileFaceNet) -> list[Leaky | Uneven]:
     """Gives the network the teacher's weights -> everything that has a `share` to be brought from 1 to 0."""
-    teacher = MobileFaceNet()
-    start_from_teacher(teacher, shared)
-    with_slopes(teacher, shared)
     for layer, source in zip(net.n, teacher.n, strict=True):
         if isinstance(layer, Seesaw):
             _give_block(layer, source)

@@ -14,7 +14,7 @@ MOUTH = (56, 92)  # x, y where ArcFace's alignment puts it
 
 
 def batches(seed: int = 0) -> Batches:
-    return Batches(np.zeros((1, 128, 128, 3), np.uint8), [0], seed)
+    return Batches(np.zeros((1, 128, 128, 3), np.uint8), np.array([0, 1]), seed)
 
 
 @pytest.mark.parametrize("seed", range(20))

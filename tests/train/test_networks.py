@@ -91,27 +91,16 @@ def test_weights_of_the_other_network_are_refused(tmp_path: Path) -> None:
         read_weights(tmp_path / "half.pt", SeesawFaceNet)
 
 
-def test_seesaw_begins_as_the_teacher_and_ends_in_its_groups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    teacher = with_statistics(MobileFaceNet)
-    curved = [u for u in teacher.modules() if isinstance(u, Unit) and not isinstance(u.a, torch.nn.Identity)]
-    slopes = [torch.randn(len(u.b.weight)) for u in curved]
-
-    def weights(net: torch.nn.Module, _: Path) -> None:
-        net.load_state_dict(teacher.state_dict())
-
-    def activations(net: torch.nn.Module, _: Path) -> None:
-        units = [u for u in net.modules() if isinstance(u, Unit) and not isinstance(u.a, torch.nn.Identity)]
-        for unit, slope in zip(units, slopes, strict=True):
-            unit.a = Leaky(slope)
-
-    monkeypatch.setattr(seesaw_start, "start_from_teacher", weights)
-    monkeypatch.setattr(seesaw_start, "with_slopes", activations)
+def test_seesaw_begins_as_the_network_it_is_given_and_ends_in_its_groups() -> None:
+    source = with_statistics(MobileFaceNet)
+    for unit in source.modules():
+        if isinstance(unit, Unit) and not isinstance(unit.a, torch.nn.Identity):
+            unit.a = Leaky(torch.randn(len(unit.b.weight)))
     net, x = SeesawFaceNet(), torch.randn(2, 3, 112, 112)
-    annealed = seesaw_start.start_seesaw(net, tmp_path)
-    activations(teacher, tmp_path)
+    annealed = seesaw_start.start_seesaw(net, source)
     net.eval()
     with torch.no_grad():
-        wanted, got = teacher(x), net(x)
+        wanted, got = source(x), net(x)
         torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
         for part in annealed:
             part.share = 0.0

@@ -32,15 +32,15 @@ class Tiny(torch.nn.Module):
 
 def state() -> State:
     x = np.random.default_rng(1).integers(0, 256, (20, 128, 128, 3), dtype=np.uint8)
-    return State(Tiny, Batches(x, range(20), seed=0), 0, "cpu")
+    return State(Tiny, Batches(x, np.arange(40), seed=0), 0, "cpu")
 
 
 def run(s: State, steps: int, checkpoint: Path, kill_at: int | None = None) -> None:
     def losses() -> tuple[list[torch.Tensor], bool]:
         if s.step == kill_at:
             os.kill(os.getpid(), signal.SIGTERM)
-        ids = s.batches.ids(PLAN.batch)
-        e = s.net(net_input(s.batches.blur(s.batches.crops(ids, 1.0, ids % 2 == 1), 0.5)))
+        views = s.batches.views(PLAN.batch)
+        e = s.net(net_input(s.batches.blur(s.batches.crops(views, 1.0), 0.5)))
         return [e.pow(2).mean(), (e.mean() - 1).pow(2)], True
 
     s.phase = 2

@@ -10,12 +10,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("onnx", reason="needs the extra train")
 
+import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import onnxruntime as ort  # noqa: E402
 from embedder_second import SECOND, blended, dequantized, unit  # noqa: E402
-from embedder_teacher import Targets, mirrored  # noqa: E402
+from embedder_teacher import Targets  # noqa: E402
 from embedder_triplet import labelled  # noqa: E402
-from faces import clean_crops, read_faces, read_heldout, training_faces  # noqa: E402
+from faces import MARGIN, Batches, aligned, clean_crops, read_faces, read_heldout, training_faces  # noqa: E402
+
+from kiosk.vision.alignment import TEMPLATE  # noqa: E402
 
 SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 pytestmark = pytest.mark.train
@@ -33,19 +36,45 @@ class Counting:
         return x.flatten(1) @ self.projection, []
 
 
-def test_each_picture_is_embedded_once_clean_and_the_file_keeps_it(tmp_path: Path) -> None:
+def test_each_view_is_embedded_once_clean_and_the_file_keeps_it(tmp_path: Path) -> None:
     x = np.random.default_rng(0).integers(0, 256, (9, 128, 128, 3), dtype=np.uint8)
     teacher = Counting()
-    targets = Targets(tmp_path / "t.npy", teacher, 9)  # type: ignore[arg-type]
-    ids = np.array([4, 1, 4, 7])
-    first = targets.complete(x, ids).clone()
-    targets.with_maps(clean_crops(x, np.array([1, 8]), mirrored(np.array([1, 8]))), np.array([1, 8]))
+    targets = Targets(tmp_path / "t.npy", teacher, 18)  # type: ignore[arg-type]
+    views = np.array([8, 2, 8, 15])
+    first = targets.complete(x, views).clone()
+    targets.with_maps(clean_crops(x, np.array([2, 17])), np.array([2, 17]))
     assert teacher.seen == 3 + 2
-    again = Targets(tmp_path / "t.npy", teacher, 9)  # type: ignore[arg-type]
-    assert torch.equal(again.complete(x, ids), first)
+    again = Targets(tmp_path / "t.npy", teacher, 18)  # type: ignore[arg-type]
+    assert torch.equal(again.complete(x, views), first)
     assert teacher.seen == 5
-    assert again.known(np.arange(9)).tolist() == [1, 4, 7, 8]
+    assert again.known(np.arange(18)).tolist() == [2, 8, 15, 17]
     assert np.allclose(np.linalg.norm(first, axis=1), 1, atol=1e-5)
+
+
+def test_targets_of_other_faces_are_refused(tmp_path: Path) -> None:
+    Targets(tmp_path / "t.npy", Counting(), 18)  # type: ignore[arg-type]
+    with pytest.raises(SystemExit, match="is of 18 views, the faces have 20"):
+        Targets(tmp_path / "t.npy", Counting(), 20)  # type: ignore[arg-type]
+
+
+def test_a_view_with_an_odd_number_is_the_mirror_image() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
+    straight, mirror = clean_crops(x, np.array([2, 3]))
+    assert torch.equal(mirror, straight.flip(2))
+    assert torch.equal(straight[0], torch.from_numpy(x[1, 8:120, 8:120, 2]).float())
+    assert torch.equal(Batches(x, np.array([3]), 0).crops(np.array([3]), 0.0)[0], mirror)
+
+
+def test_a_face_of_a_whole_picture_lies_where_an_aligned_one_does() -> None:
+    template = TEMPLATE + MARGIN
+    whole = np.zeros((400, 500, 3), np.uint8)
+    landmarks = [(300 - 2 * y, 100 + 2 * x) for x, y in template]  # turned by a right angle, twice as large
+    for x, y in landmarks:
+        cv2.circle(whole, (round(x), round(y)), 6, (255, 255, 255), -1)
+    face = aligned(whole, landmarks)
+    assert face.shape == (128, 128, 3)
+    assert all(face[round(y), round(x)].min() > 200 for x, y in template)
+    assert (face > 128).mean() < 0.03
 
 
 def test_two_teachers_that_agree_but_for_a_rotation_change_nothing() -> None:
