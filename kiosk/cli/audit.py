@@ -27,9 +27,7 @@ def audit() -> None:
 @click.option("--kind", help="decision, outcome, door, command, fault, enrolment, subject, start or stop.")
 @json_option
 @click.pass_obj
-def show(
-    home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool
-) -> None:
+def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:
     """Records, the newest last."""
     from_time = since.astimezone() if since else None
     with closing(Audit(open_database(Home(home).database, read_only=True))) as log:

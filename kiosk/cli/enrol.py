@@ -1,4 +1,4 @@
-"""`kiosk enrol`: somebody new, from photographs or a clip."""
+"""`kiosk enrol`: somebody new, or somebody again, from photographs or a clip."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ CLIP_STEP = 5
 
 
 @click.command()
-@click.option("--name", required=True, help="The person's name, for people to read.")
+@click.option("--name", help="Somebody new: the person's name, for people to read.")
+@click.option("--again", metavar="WHO", help="Somebody enrolled, by id or name: new pictures in place of the old ones.")
 @click.option("--valid-from", type=click.DateTime(), help="Not let in before (local time).")
 @click.option("--valid-until", type=click.DateTime(), help="Not let in from then on (local time).")
 @click.option("--badge", type=int, help="The number that a panel knows the person by ([panel]).")
@@ -35,7 +36,8 @@ CLIP_STEP = 5
 @click.pass_obj
 def enrol(
     home: Path,
-    name: str,
+    name: str | None,
+    again: str | None,
     valid_from: datetime | None,
     valid_until: datetime | None,
     badge: int | None,
@@ -43,11 +45,16 @@ def enrol(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Enrols NAME from photographs, folders of them, or clips of one person.
+    """Enrols NAME, or WHO again, from photographs, folders of them, or clips of one person.
 
     All must show the same, single person. Poor pictures of a photograph or folder are refused; of a clip the best
-    frames are taken. Where a panel owns the lock, only somebody with a badge number is let in.
+    frames are taken. Where a panel owns the lock, only somebody with a badge number is let in. Enrolled again, a person
+    keeps id, validity and badge number: after a change of the embedder, or when the face has changed.
     """
+    if (name is None) is (again is None):
+        raise click.UsageError("name somebody new with --name, or somebody enrolled with --again")
+    if again is not None and (valid_from, valid_until, badge) != (None, None, None):
+        raise click.UsageError("--again leaves validity and badge as they are: see `kiosk subjects --help`")
     config = settings(config_file)
     if badge is not None:
         check_badge(badge, config)
@@ -55,27 +62,31 @@ def enrol(
     enroller = build.enroller(config, models)
     samples = enroller.best([s for source in sources for s in gather(enroller, source)])
     entry = models.embedder_entry
+    new = [NewReference(s.template, entry.model_id, s.quality) for s in samples]
     with closing(open_gallery(Home(home))) as gallery:
-        known = ReferenceMatrix(entry.model_id, entry.dimension, gallery.references(entry.model_id))
-        twin = enroller.already(samples, known)
+        subject = None if again is None else gallery.find(again)
+        others = [r for r in gallery.references(entry.model_id) if subject is None or r.subject_id != subject.id]
+        twin = enroller.already(samples, ReferenceMatrix(entry.model_id, entry.dimension, others))
         if twin is not None:
             other = gallery.subject(twin)
             who = f"{other.name} ({other.id})" if other else twin
-            raise SampleError(f"{name} looks like {who}, who is enrolled already: remove that subject first")
-        subject = gallery.add_subject(
-            name,
-            [NewReference(s.template, entry.model_id, s.quality) for s in samples],
-            valid_from.astimezone() if valid_from else None,
-            valid_until.astimezone() if valid_until else None,
-            badge,
-        )
+            raise SampleError(
+                f"{name or again} looks like {who}, who is enrolled already: --again, or remove them first"
+            )
+        if subject is not None:
+            gallery.renew(subject.id, new)
+        else:
+            begin, end = (t.astimezone() if t else None for t in (valid_from, valid_until))
+            subject = gallery.add_subject(name or "", new, begin, end, badge)
         unusable = gallery.unusable(entry.model_id)
     if unusable:
         complain(enrol_again(unusable))
     if as_json:
         emit({"subject": subject.id, "name": subject.name, "references": len(samples), "model_id": entry.model_id})
     else:
-        click.echo(f"enrolled {subject.name} as {subject.id} with {len(samples)} reference(s)")
+        click.echo(
+            f"enrolled {subject.name}{' again' if again else ''} as {subject.id} with {len(samples)} reference(s)"
+        )
 
 
 def gather(enroller: Enroller, source: Path) -> list[EnrolmentSample]:

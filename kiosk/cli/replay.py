@@ -63,9 +63,7 @@ class Tally:
 @config_option
 @json_option
 @click.pass_obj
-def replay(
-    home: Path, source: Path, begin: float, end: float | None, config_file: Path | None, as_json: bool
-) -> None:
+def replay(home: Path, source: Path, begin: float, end: float | None, config_file: Path | None, as_json: bool) -> None:
     """Runs the pipeline over a clip or a folder of pictures: what would have been decided, and why.
 
     A new attempt begins after each decision. No door is opened and nothing is recorded.

@@ -15,6 +15,7 @@ from kiosk.domain.errors import GalleryError
 from kiosk.domain.types import Subject
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
+from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 
 
 @contextmanager
@@ -37,9 +38,11 @@ def row(subject: Subject) -> Row:
     }
 
 
-def line(subject: Subject) -> str:
-    """A subject for people."""
-    notes = ["disabled"] if subject.disabled else []
+def line(subject: Subject, outdated: bool = False) -> str:
+    """A subject for people. `outdated`: without a reference of the network that runs."""
+    notes = ["enrol again"] if outdated else []
+    if subject.disabled:
+        notes.append("disabled")
     if subject.valid_from:
         notes.append(f"from {subject.valid_from:%Y-%m-%d %H:%M}")
     if subject.valid_until:
@@ -71,14 +74,21 @@ def subjects() -> None:
 
 
 @subjects.command("list")
+@config_option
 @json_option
 @click.pass_obj
-def list_(home: Path, as_json: bool) -> None:
-    """Everybody, in the order of enrolment."""
+def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
+    """Everybody, in the order of enrolment, and who is to be enrolled again: made with another network."""
+    models = settings(config_file).models
+    embedder = Manifest(models.folder or default_folder()).entry(models.embedder, EmbedderEntry)
     with gallery_of(home) as gallery:
-        everybody = gallery.subjects()
+        everybody, usable = gallery.subjects(), gallery.enrolled_with(embedder.model_id)
     for subject in everybody:
-        show_one(subject, as_json)
+        outdated = subject.id not in usable
+        if as_json:
+            emit({**row(subject), "enrol_again": outdated})
+        else:
+            click.echo(line(subject, outdated))
     if not everybody and not as_json:
         click.echo("nobody is enrolled: see `kiosk enrol --help`")
 

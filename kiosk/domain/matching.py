@@ -39,7 +39,7 @@ def cosine(a: Template, b: Template) -> float:
 def enrol_again(references: int) -> str:
     """What to say of references that were made with another network than the one that runs."""
     many = "references were" if references != 1 else "reference was"
-    return f"{references} {many} made with another network: enrol again"
+    return f"{references} {many} made with another network: enrol again (`kiosk enrol --again`)"
 
 
 class ReferenceMatrix:

@@ -89,13 +89,20 @@ class Gallery:
             self._record(ENROLMENT, subject.id, "enrolled", references=len(references))
         return subject
 
-    def add_reference(self, subject_id: str, reference: NewReference) -> Reference:
-        """One more reference of somebody enrolled. Raises GalleryError when the subject is not there."""
+    def renew(self, subject_id: str, references: Sequence[NewReference]) -> None:
+        """Puts new references in the place of somebody's old ones, of whichever model; all else stays.
+
+        Raises GalleryError when the subject is not there, VaultError when the key cannot be used.
+        """
+        if not references:
+            raise ValueError("an enrolment without references")
         with self._store.transaction():
             self._existing(subject_id)
-            added = self._insert(subject_id, reference, self._now())
-            self._record(ENROLMENT, subject_id, "reference_added", references=1)
-        return added
+            self._store.execute("DELETE FROM reference WHERE subject_id = ?", [subject_id])
+            for reference in references:
+                self._insert(subject_id, reference, self._now())
+            self._record(ENROLMENT, subject_id, "enrolled_again", references=len(references))
+        self._overwrite_removed()
 
     def subjects(self) -> list[Subject]:
         """All, in the order of their enrolment."""
@@ -150,8 +157,7 @@ class Gallery:
             self._existing(subject_id)
             self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
             self._record(SUBJECT, subject_id, "removed")
-        # The removed bytes may still stand in the -wal file. When somebody reads just now the next checkpoint does it.
-        self._store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._overwrite_removed()
 
     def references(self, model_id: str) -> list[Reference]:
         """All references of one model, decrypted. Raises GalleryError naming the first that does not open."""
@@ -163,6 +169,11 @@ class Gallery:
         """Number of references by model_id."""
         rows = self._store.rows("SELECT model_id, count(*) AS n FROM reference GROUP BY model_id ORDER BY model_id")
         return {row["model_id"]: row["n"] for row in rows}
+
+    def enrolled_with(self, model_id: str) -> set[str]:
+        """The ids of those who have a reference of this model."""
+        rows = self._store.rows("SELECT DISTINCT subject_id FROM reference WHERE model_id = ?", [model_id])
+        return {row["subject_id"] for row in rows}
 
     def unusable(self, model_id: str) -> int:
         """Number of references of other models, which are never compared with one of this."""
@@ -207,6 +218,10 @@ class Gallery:
             }
         )
         return reference
+
+    def _overwrite_removed(self) -> None:
+        # Removed bytes may still stand in the -wal file. When somebody reads just now the next checkpoint does it.
+        self._store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _record(self, kind: str, subject_id: str, outcome: str, **detail: str | int | None) -> None:
         record = AuditRecord(kind, self._now(), None, subject_id, outcome, detail=dict(detail))

@@ -83,6 +83,19 @@ def test_two_people_as_one(kiosk: Command, portraits: dict[str, Path]) -> None:
     refused(kiosk("enrol", "--name", "Two", portraits["ada"], portraits["ben"]), "does not match")
 
 
+def test_enrolling_again_what_cannot_be(enrolled: Command, portraits: dict[str, Path]) -> None:
+    assert enrolled("enrol", "--name", "Ben", portraits["ben"]).status == 0
+    for options in ((), ("--name", "Ada", "--again", "Ada"), ("--again", "Ada", "--badge", "7")):
+        result = enrolled("enrol", *options, portraits["ada"])
+        assert result.status == 2
+        assert "--again" in result.err[-1]
+    refused(enrolled("enrol", "--again", "Eve", portraits["ada"]), "nobody of this name")
+    refused(enrolled("enrol", "--again", "Ada", portraits["ben"]), "looks like Ben")
+    assert [r["subject"] for r in enrolled("identify", "--json", portraits["ada"], portraits["ben"]).rows] == [
+        r["subject"] for r in enrolled("subjects", "list", "--json").rows
+    ]
+
+
 def test_a_clip_that_ends_in_the_middle(enrolled: Command, clip: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.avi"
     content = clip.read_bytes()

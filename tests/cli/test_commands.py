@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,30 @@ def test_enrol_from_a_folder_and_from_a_clip(
     (row,) = kiosk("enrol", "--json", "--name", "Ada", clip).rows
     assert row["references"] >= 1
     assert [r["name"] for r in kiosk("subjects", "list", "--json").rows] == ["Ben", "Ada"]
+
+
+def test_somebody_enrolled_again_is_the_same_subject_with_new_references(
+    kiosk: Command, portraits: dict[str, Path], clip: Path
+) -> None:
+    (first,) = kiosk("enrol", "--json", "--name", "Ada", "--badge", "7", portraits["ada"]).rows
+    said = kiosk("enrol", "--again", "Ada", clip)
+    assert said.out[0].startswith(f"enrolled Ada again as {first['subject']} with ")
+    (row,) = kiosk("subjects", "list", "--json").rows
+    assert (row["subject"], row["badge"], row["enrol_again"]) == (first["subject"], 7, False)
+    assert kiosk("identify", "--json", portraits["ada"]).rows[0]["subject"] == first["subject"]
+    assert [r["outcome"] for r in kiosk("audit", "show", "--json").rows] == ["enrolled", "enrolled_again"]
+
+
+def test_who_was_enrolled_with_another_network_is_listed_and_enrolled_again(
+    kiosk: Command, ada: str, home: Path, portraits: dict[str, Path]
+) -> None:
+    with closing(sqlite3.connect(home / "gallery.db")) as db, db:
+        db.execute("UPDATE reference SET model_id = 'kiosk-mobilefacenet-0'")
+    assert kiosk("subjects", "list").out == [f"{ada}  Ada Example  (enrol again)"]
+    assert kiosk("enrol", "--name", "Ben", portraits["ben"]).err[-1].endswith("enrol again (`kiosk enrol --again`)")
+    assert kiosk("enrol", "--again", ada, portraits["ada"]).err == []
+    assert [r["enrol_again"] for r in kiosk("subjects", "list", "--json").rows] == [False, False]
+    assert kiosk("identify", "--json", portraits["ada"]).rows[0]["subject"] == ada
 
 
 def test_replay_grants_the_enrolled_and_begins_again_after_each_decision(kiosk: Command, ada: str, clip: Path) -> None:

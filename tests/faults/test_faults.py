@@ -119,7 +119,6 @@ def run(bench: Bench) -> AbstractContextManager[build.Kiosk]:
     return build.running(bench.config, bench.home, bench.publish, lambda _: None, bench.camera)
 
 
-
 class Broken:
     """Stands where a stage was, and fails."""
 

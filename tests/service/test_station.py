@@ -32,9 +32,7 @@ class Seen(Pipeline):
         self.numbers.append(frame.number)
         return [Waiting(frame.number)]
 
-    def interrupt(
-        self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1
-    ) -> list[Event]:
+    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
         return [Faulted(reason, message)]
 
 
@@ -174,5 +172,3 @@ def test_silence_is_noticed_and_leaving_is_not_silence() -> None:
     assert health.silent() == ["pipeline"]
     health.leave("pipeline")
     assert health.silent() == []
-
-

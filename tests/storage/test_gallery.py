@@ -36,12 +36,34 @@ def test_an_enrolment_is_there_for_whoever_opens_the_gallery_next(home: Home, ga
 
 def test_references_of_another_model_stay_apart(gallery: Gallery) -> None:
     ada = gallery.add_subject("Ada", [a_reference(1)])
-    added = gallery.add_reference(ada.id, a_reference(2, "model-b"))
-    assert [r.id for r in gallery.references("model-b")] == [added.id]
-    assert len(gallery.references(MODEL)) == 1
+    ben = gallery.add_subject("Ben", [a_reference(2, "model-b")])
+    assert [r.subject_id for r in gallery.references("model-b")] == [ben.id]
+    assert [r.subject_id for r in gallery.references(MODEL)] == [ada.id]
+    assert [gallery.enrolled_with(model) for model in (MODEL, "model-b", "model-c")] == [{ada.id}, {ben.id}, set()]
     assert gallery.references("model-c") == []
     assert gallery.counts() == {MODEL: 1, "model-b": 1}
     assert [gallery.unusable(model) for model in (MODEL, "model-b", "model-c")] == [1, 1, 2]
+
+
+def test_somebody_enrolled_again_keeps_all_but_the_references(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1), a_reference(2, "model-b")], valid_until=NOON, badge=7)
+    version = gallery.data_version()
+    gallery.renew(ada.id, [a_reference(3, "model-b")])
+    assert gallery.subjects() == [ada]
+    assert gallery.counts() == {"model-b": 1}
+    assert np.array_equal(gallery.references("model-b")[0].template, a_template(3))
+    assert gallery.data_version() > version
+
+
+def test_a_failed_renewal_leaves_the_old_references(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1)])
+    records = Audit(gallery.store).records()
+    with pytest.raises(ValueError, match="128"):
+        gallery.renew(ada.id, [a_reference(2), NewReference(np.zeros(5, np.int8), MODEL, 0.5)])
+    with pytest.raises(ValueError, match="without references"):
+        gallery.renew(ada.id, [])
+    assert [r.template.tolist() for r in gallery.references(MODEL)] == [a_template(1).tolist()]
+    assert Audit(gallery.store).records() == records
 
 
 def test_a_failed_enrolment_leaves_nothing(gallery: Gallery) -> None:
@@ -59,7 +81,7 @@ def test_a_failed_enrolment_leaves_nothing(gallery: Gallery) -> None:
 
 def test_every_change_is_in_the_audit_log_by_id_and_never_by_name(home: Home, gallery: Gallery) -> None:
     ada = gallery.add_subject("Ada Lovelace", [a_reference(1)])
-    gallery.add_reference(ada.id, a_reference(2))
+    gallery.renew(ada.id, [a_reference(2)])
     gallery.set_disabled(ada.id, True)
     gallery.set_disabled(ada.id, False)
     gallery.set_validity(ada.id, None, NOON)
@@ -67,7 +89,7 @@ def test_every_change_is_in_the_audit_log_by_id_and_never_by_name(home: Home, ga
     records = Audit(gallery.store).records()
     assert [(r.kind, r.outcome) for r in records] == [
         ("enrolment", "enrolled"),
-        ("enrolment", "reference_added"),
+        ("enrolment", "enrolled_again"),
         ("subject", "disabled"),
         ("subject", "enabled"),
         ("subject", "validity_changed"),
@@ -196,7 +218,7 @@ def test_changes_of_nobody_are_refused(gallery: Gallery) -> None:
         lambda: gallery.remove("nobody"),
         lambda: gallery.set_disabled("nobody", True),
         lambda: gallery.set_validity("nobody", None, None),
-        lambda: gallery.add_reference("nobody", a_reference(1)),
+        lambda: gallery.renew("nobody", [a_reference(1)]),
     ):
         with pytest.raises(GalleryError, match="nobody of this id"):
             change()

@@ -11,9 +11,7 @@ from kiosk.domain.types import Box, Face
 from kiosk.vision.alignment import TEMPLATE, align, similarity
 
 
-@given(
-    st.floats(0.3, 6), st.floats(-1.5, 1.5), st.floats(-300, 300), st.floats(-300, 300)
-)
+@given(st.floats(0.3, 6), st.floats(-1.5, 1.5), st.floats(-300, 300), st.floats(-300, 300))
 def test_the_similarity_undoes_scale_rotation_and_shift(scale: float, angle: float, dx: float, dy: float) -> None:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     landmarks = scale * TEMPLATE @ turn.T + (dx, dy)

@@ -16,7 +16,12 @@ SIZES = st.integers(60, 2000)
 
 
 @given(
-    SIZES, SIZES, st.floats(-200, 2000), st.floats(-200, 2000), st.floats(1, 1500), st.floats(1, 1500),
+    SIZES,
+    SIZES,
+    st.floats(-200, 2000),
+    st.floats(-200, 2000),
+    st.floats(1, 1500),
+    st.floats(1, 1500),
     st.sampled_from([2.7, 4.0]),
 )
 def test_the_crop_lies_in_the_picture(
