@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
 
 pytest_plugins = ["tests.far_side"]
+
+# No test is timed: the machines are shared. `kiosk bench` is where speed is checked.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -160,7 +160,10 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="kiosk-door", description="Owns the lock and decides how long it may be released.")
+    # Nothing abbreviated: door_start looks for --config before this parser is there.
+    parser = _Parser(
+        prog="kiosk-door", description="Owns the lock and decides how long it may be released.", allow_abbrev=False
+    )
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--config", type=Path, metavar="FILE", help="the kiosk's configuration")
     place.add_argument("--socket", type=Path, metavar="PATH", help="the demonstration: no configuration, no real lock")

@@ -6,6 +6,7 @@ above all, takes several times as long.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +14,22 @@ from pathlib import Path
 from kiosk.locks import secure_line
 
 
+def named_config(arguments: Sequence[str]) -> str:
+    """FILE of `--config FILE` or `--config=FILE`; empty where there is none."""
+    for word, following in itertools.pairwise([*arguments, ""]):
+        if word == "--config":
+            return following
+        if word.startswith("--config="):
+            return word.removeprefix("--config=")
+    return ""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script, as door_daemon.main."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if "--config" in arguments[:-1]:
-        secure_line.hold(Path(arguments[arguments.index("--config") + 1]))
+    file = named_config(arguments)
+    if file:
+        secure_line.hold(Path(file))
 
     from kiosk.service import door_daemon  # noqa: PLC0415 - after the safe level
 

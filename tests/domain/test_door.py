@@ -349,5 +349,5 @@ class Door(RuleBasedStateMachine):
         assert (self.machine.deadline is None) == (self.machine.state is DoorState.SECURED)
 
 
-Door.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+Door.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 TestDoor = Door.TestCase

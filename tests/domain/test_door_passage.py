@@ -692,5 +692,5 @@ class Door(RuleBasedStateMachine):
             assert all(a is not b for a, b in pairwise(told)), told
 
 
-Door.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+Door.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 TestDoor = Door.TestCase

@@ -82,7 +82,7 @@ def test_the_error_of_landmarks_is_relative_to_the_eyes() -> None:
     assert math.isnan(landmark_error(shifted, TrueFace(Box(0, 0, 60, 60))))
 
 
-busy = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+busy = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 """A machine that has other work draws slowly."""
 boxes = st.builds(lambda x, y, s: (x, y, s), st.integers(0, 260), st.integers(0, 180), st.integers(10, 120))
 

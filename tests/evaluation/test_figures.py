@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.evaluation.figures import (
@@ -32,7 +32,6 @@ class TestBestThreshold:
     def test_leaves_out_pairs_that_were_not_compared(self) -> None:
         assert best_threshold(np.array([0.6, np.nan]), np.array([0.2, np.nan])) == pytest.approx(0.4)
 
-    @settings(deadline=None)
     @given(scores, scores)
     def test_no_threshold_makes_fewer_errors(self, mated: np.ndarray, non_mated: np.ndarray) -> None:
         best = errors(mated, non_mated, best_threshold(mated, non_mated))
@@ -90,7 +89,6 @@ class TestTarAtFar:
     def test_a_mated_pair_without_a_face_is_not_accepted(self) -> None:
         assert tar_at_far(np.array([0.9, np.nan]), np.array([0.1, np.nan]), 0.001).tar == 0.5
 
-    @settings(deadline=None)
     @given(scores, scores, st.floats(0, 1), st.floats(0, 1))
     def test_grows_with_the_rate_and_keeps_it(
         self, mated: np.ndarray, non_mated: np.ndarray, a: float, b: float
@@ -117,14 +115,12 @@ class TestEqualError:
     def test_separated(self) -> None:
         assert equal_error(np.array([0.8]), np.array([0.2]))[0] == 0
 
-    @settings(deadline=None)
     @given(scores, scores)
     def test_lies_between_the_two_rates_at_its_threshold(self, mated: np.ndarray, non_mated: np.ndarray) -> None:
         rate, threshold = equal_error(mated, non_mated)
         rates = sorted([float((mated < threshold).mean()), float((non_mated >= threshold).mean())])
         assert rates[0] - 1e-9 <= rate <= rates[1] + 1e-9
 
-    @settings(deadline=None)
     @given(scores, scores)
     def test_curve_is_monotonic_from_all_accepted_to_none(self, mated: np.ndarray, non_mated: np.ndarray) -> None:
         _, false_accepts, false_rejects = error_curve(mated, non_mated)
@@ -154,7 +150,6 @@ class TestClopperPearson:
         assert rate.low == pytest.approx(low, abs=1e-6)
         assert rate.high == pytest.approx(high, abs=1e-6)
 
-    @settings(deadline=None)
     @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
     def test_holds_the_rate_and_grows_with_the_errors(self, counts: tuple[int, int]) -> None:
         count, trials = counts

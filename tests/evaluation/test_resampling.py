@@ -22,7 +22,7 @@ def compared(seed: int, people: int, pictures: int = 1) -> tuple[np.ndarray, np.
     return (rows @ rows.T)[i, j][other], who[i][other], who[j][other], np.full(people, pictures)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 50), st.integers(5, 30), st.integers(1, 3), st.sampled_from([0.3, 0.1, 0.02]))
 def test_drawing_everybody_once_is_the_plain_rate(seed: int, people: int, pictures: int, far: float) -> None:
     scores, first, second, count = compared(seed, people, pictures)

@@ -321,10 +321,14 @@ def wire(doors: Doors) -> Iterator[Wire]:
             process.kill()
 
 
-def test_the_line_is_safe_before_anything_else_is_imported(doors: Doors, wire: Wire, patience: float) -> None:
+@pytest.mark.parametrize("words", [("--config", "{}"), ("--config={}",)])
+def test_the_line_is_safe_before_anything_else_is_imported(
+    words: tuple[str, ...], doors: Doors, wire: Wire, patience: float
+) -> None:
     script = "import sys; sys.modules['pydantic'] = None\nfrom kiosk.service.door_start import main; main()"
     doors.program = ["-c", script]
-    process = doors.launch("--config", str(doors.write()))
+    path = doors.write()
+    process = doors.launch(*(word.format(path) for word in words))
     assert process.wait(patience) == 1
     assert "pydantic" in (doors.folder / "log").read_text()
     assert wire()[0] | {"at": 0} == {"at": 0, "level": "secured", "by": "door", "owner": process.pid}

@@ -117,7 +117,7 @@ def test_a_record_without_kind_is_refused_by_the_table(audit: Audit) -> None:
 details = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text())
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(details)
 def test_any_detail_comes_back(audit: Audit, detail: dict[str, str | int | float | bool | None]) -> None:
     record = AuditRecord("fault", NOON, detail=detail)

@@ -256,7 +256,7 @@ def test_a_reference_cannot_stand_without_its_subject(gallery: Gallery) -> None:
         gallery.store.execute("INSERT INTO reference VALUES ('r', 'nobody', 'm', x'00', 0.5, 'now')")
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20),
     moment=st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2900, 1, 1)),  # noqa: DTZ001
