@@ -11,7 +11,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
 import onnxruntime as ort  # noqa: E402
 from embedder_export import export_int8, write_onnx  # noqa: E402
-from embedder_rounding import equalise, find_ranges, rounded, tensor_ranges, with_rounding  # noqa: E402
+from embedder_rounding import MOST, equalise, find_ranges, rounded, tensor_ranges, with_rounding  # noqa: E402
 from mobilefacenet import Bottleneck, Unit, net_input, rounded_weight  # noqa: E402
 from seesawfacenet import Seesaw  # noqa: E402
 
@@ -108,6 +108,20 @@ def test_equal_ranges_leave_the_function_and_lessen_the_rounding() -> None:
             with_rounding(network, find_ranges(network, x))
             errors.append((network(x) - wanted).norm())
     assert errors[1] < 0.7 * errors[0]
+
+
+def test_equal_ranges_leave_alone_what_is_never_on_and_blow_up_nothing() -> None:
+    net, x = Small(Bottleneck).eval(), net_input(torch.rand(16, 3, 112, 112) * 255)
+    expand, depthwise = net.n[1].f[:2]
+    with torch.no_grad():
+        expand.b.bias[0] = -100.0  # never on
+        expand.b.weight[1] *= 1e-4  # hardly
+        expand.b.bias[1] = 0.0
+        before = expand.b.weight.clone(), depthwise.c.weight.clone()
+        equalise(net, x)
+        assert expand.b.weight[0] == before[0][0]
+        assert torch.equal(depthwise.c.weight[0], before[1][0])
+        assert float((expand.b.weight / before[0]).max()) == MOST
 
 
 def test_a_unit_at_rest_computes_what_its_batch_norm_would() -> None:
