@@ -15,7 +15,8 @@ LICENCE = (
 )
 DATA = (
     "47,646 aligned faces of UTKFace, All-Age-Faces, CelebA and small public sets, less the 6,486 held-out ones of "
-    "train/heldout.csv, and 3,430 faces of whole pictures of CelebA and of masks; no label is used"
+    "train/heldout.csv, and 3,430 faces of whole pictures of CelebA and of masks; no label is used but, where phase 3 "
+    "was run, the names of 247 people of CelebA"
 )
 TEACHER = "InsightFace MobileFaceNet y1 (fp32, 128-d), whose weights it began with, and w600k_mbf (512-d)"
 
