@@ -132,7 +132,10 @@ def pictures(
                     x[f.index] = aligned(picture, f.landmarks) if f.landmarks else picture
         x.flush()
         part.rename(path)
-    return np.load(path, mmap_mode="r")
+    kept: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    if len(kept) != len(faces):
+        raise SystemExit(f"{path} holds {len(kept)} faces, there are {len(faces)}: remove it, it is made anew")
+    return kept
 
 
 def aligned(picture: NDArray[np.uint8], landmarks: Sequence[tuple[float, float]]) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ import onnxruntime as ort  # noqa: E402
 from embedder_second import SECOND, blended, dequantized, unit  # noqa: E402
 from embedder_teacher import Targets  # noqa: E402
 from embedder_triplet import labelled  # noqa: E402
-from faces import MARGIN, Batches, aligned, clean_crops, read_faces, read_heldout, training_faces  # noqa: E402
+from faces import MARGIN, Batches, Face, aligned, clean_crops, pictures, read_faces, read_heldout, training_faces  # noqa: E402
 
 from kiosk.vision.alignment import TEMPLATE  # noqa: E402
 
@@ -55,6 +55,14 @@ def test_targets_of_other_faces_are_refused(tmp_path: Path) -> None:
     Targets(tmp_path / "t.npy", Counting(), 18)  # type: ignore[arg-type]
     with pytest.raises(SystemExit, match="is of 18 views, the faces have 20"):
         Targets(tmp_path / "t.npy", Counting(), 20)  # type: ignore[arg-type]
+
+
+def test_pictures_of_other_faces_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "pictures.npy", np.zeros((3, 128, 128, 3), np.uint8))
+    faces = [Face(i, "aligned-00.tar", f"{i}.webp", "aaf", "") for i in range(4)]
+    assert pictures(tmp_path, tmp_path, faces[:3]).shape == (3, 128, 128, 3)
+    with pytest.raises(SystemExit, match="holds 3 faces, there are 4"):
+        pictures(tmp_path, tmp_path, faces)
 
 
 def test_a_view_with_an_odd_number_is_the_mirror_image() -> None:
