@@ -13,7 +13,7 @@ from tests.cli.own_network import ABOUT
 from tests.fakes import onnx_file
 
 Command = Callable[..., Any]
-WORDS = "1 reference was made with another network: enrol again"
+WORDS = "1 reference was made with another network: enrol again (`kiosk enrol --again`)"
 
 
 @pytest.fixture
