@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 SHARD = "frames-00.tar"
 DETECTOR = Path("weights") / "face_detection_yunet_2023mar.onnx"
-SURE, SMALLEST = 0.8, 60  # the detector's score, and the width of a face in pixels
+SURE, SMALLEST = 0.8, 60  # the detector's score, and the height of a face in pixels
 NEAR = 0.4
 SOURCES = ("celeba", "celeb20")  # the pictures of the frames are of celeba: their people held out may be in them
 
@@ -32,7 +32,7 @@ def landmarks(detector: cv2.FaceDetectorYN, picture: NDArray[np.uint8]) -> NDArr
     """n x 5 x 2."""
     detector.setInputSize(picture.shape[1::-1])
     found = detector.detect(picture)[1]
-    rows = np.zeros((0, 15), np.float32) if found is None else found[found[:, 2] >= SMALLEST]
+    rows = np.zeros((0, 15), np.float32) if found is None else found[found[:, 3] >= SMALLEST]
     points: NDArray[np.float32] = rows[:, 4:14].reshape(-1, 5, 2)
     return points
 
