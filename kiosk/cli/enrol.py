@@ -49,7 +49,8 @@ def enrol(
 
     All must show the same, single person. Poor pictures of a photograph or folder are refused; of a clip the best
     frames are taken. Where a panel owns the lock, only somebody with a badge number is let in. Enrolled again, a person
-    keeps id, validity and badge number: after a change of the embedder, or when the face has changed.
+    keeps id, validity and badge number: after a change of the embedder, or with better pictures. The new pictures must
+    look like the old ones, where these were made with the same network; where not, only you can tell who is on them.
     """
     if (name is None) is (again is None):
         raise click.UsageError("name somebody new with --name, or somebody enrolled with --again")
@@ -65,15 +66,24 @@ def enrol(
     new = [NewReference(s.template, entry.model_id, s.quality) for s in samples]
     with closing(open_gallery(Home(home))) as gallery:
         subject = None if again is None else gallery.find(again)
-        others = [r for r in gallery.references(entry.model_id) if subject is None or r.subject_id != subject.id]
+        known = gallery.references(entry.model_id)
+        own_id = None if subject is None else subject.id
+        own = [r for r in known if r.subject_id == own_id]
+        others = [r for r in known if r.subject_id != own_id]
         twin = enroller.already(samples, ReferenceMatrix(entry.model_id, entry.dimension, others))
         if twin is not None:
             other = gallery.subject(twin)
             who = f"{other.name} ({other.id})" if other else twin
             raise SampleError(
-                f"{name or again} looks like {who}, who is enrolled already: --again, or remove them first"
+                f"the pictures look like {who}, who is enrolled already: enrol them --again, or remove them"
             )
         if subject is not None:
+            # An id, a badge and a validity never pass to another face where that can be seen.
+            if own and enroller.already(samples, ReferenceMatrix(entry.model_id, entry.dimension, own)) is None:
+                raise SampleError(
+                    f"the pictures do not look like {subject.name} ({subject.id}) as enrolled: "
+                    "if it is the same person, remove them and enrol them anew"
+                )
             gallery.renew(subject.id, new)
         else:
             begin, end = (t.astimezone() if t else None for t in (valid_from, valid_until))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, complain, config_option, emit, json_option, settings
 from kiosk.config import Config
 from kiosk.domain.badge import LARGEST_BADGE
-from kiosk.domain.errors import GalleryError
+from kiosk.domain.errors import ConfigError, GalleryError, ModelError
 from kiosk.domain.types import Subject
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
@@ -60,6 +60,17 @@ def check_badge(badge: int, config: Config) -> None:
         raise GalleryError(f"{badge}: a badge number is 1 to {largest}{where}")
 
 
+def running_model(config_file: Path | None) -> str | None:
+    """The model_id of the configured embedder. None, said on standard error, where it cannot be told: whoever has to
+    shut somebody out needs the list then too."""
+    try:
+        models = settings(config_file).models
+        return Manifest(models.folder or default_folder()).entry(models.embedder, EmbedderEntry).model_id
+    except (ConfigError, ModelError) as error:
+        complain(f"{error}; who is to be enrolled again is not known")
+        return None
+
+
 def show_one(subject: Subject, as_json: bool) -> None:
     """Prints a subject."""
     if as_json:
@@ -79,14 +90,14 @@ def subjects() -> None:
 @click.pass_obj
 def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
     """Everybody, in the order of enrolment, and who is to be enrolled again: made with another network."""
-    models = settings(config_file).models
-    embedder = Manifest(models.folder or default_folder()).entry(models.embedder, EmbedderEntry)
+    model_id = running_model(config_file)
     with gallery_of(home) as gallery:
-        everybody, usable = gallery.subjects(), gallery.enrolled_with(embedder.model_id)
+        everybody = gallery.subjects()
+        usable = {s.id for s in everybody} if model_id is None else gallery.enrolled_with(model_id)
     for subject in everybody:
         outdated = subject.id not in usable
         if as_json:
-            emit({**row(subject), "enrol_again": outdated})
+            emit({**row(subject), "enrol_again": None if model_id is None else outdated})
         else:
             click.echo(line(subject, outdated))
     if not everybody and not as_json:

@@ -1,7 +1,7 @@
 """The embedders: train, export, measure, count.
 
     python models/train/embedder.py targets                                  both teachers' embeddings, before training
-    python models/train/embedder.py train   --anneal 450 [--from FILE]       from the teacher's weights (no phase 1)
+    python models/train/embedder.py train   --anneal 450 [--steps N]         from the teacher's weights (no phase 1)
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
     python models/train/embedder.py train   --phase 2 --settled --from FILE  further, the batch norms at rest: faster
     python models/train/embedder.py train   --phase 3 [--from FILE]          on top: triplets of the labelled people
@@ -83,7 +83,11 @@ def main() -> None:
     a.add_argument("--features", type=float, help="weight of the teacher's maps in phase 2")
     a.add_argument("--resting", type=int, help="leading layers of 20 that learn only every EVERY-th step of phase 2")
     a.add_argument("--every", type=int)
-    a.add_argument("--anneal", type=int, help="begin as the teacher itself; N steps to the network")
+    a.add_argument(
+        "--anneal",
+        type=int,
+        help="begin as the teacher (or seesawfacenet as the mobilefacenet of --from); N steps to the network",
+    )
     a.add_argument("--triplets", type=float, help="weight of the triplets' loss in phase 3")
     a.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where the network learns")
     a.add_argument("--weights", type=Path, help="what to export (default: the checkpoint's average)")

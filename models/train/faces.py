@@ -69,11 +69,10 @@ def read_faces(shared: Path) -> list[Face]:
     """The aligned faces, then those of the whole pictures that frame_faces.csv names (frame_faces.py wrote it)."""
     faces = read_aligned(shared)
     with FRAME_FACES.open(newline="") as f:
-        rows = [r for r in csv.reader(f) if not r[0].startswith("#")]
-    for i, (shard, path, *numbers) in enumerate(rows, len(faces)):
-        points = [float(v) for v in numbers]
-        landmarks = tuple(zip(points[::2], points[1::2], strict=True))
-        faces.append(Face(i, shard, path, "frames", "", landmarks))
+        for i, (shard, path, *numbers) in enumerate(csv.reader(f), len(faces)):
+            points = [float(v) for v in numbers]
+            landmarks = tuple(zip(points[::2], points[1::2], strict=True))
+            faces.append(Face(i, shard, path, "frames", "", landmarks))
     return faces
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 import csv
 import tarfile
+import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 from embedder_second import Second
-from faces import FRAME_FACES, SIZE, aligned, clean_crops, read_aligned, read_heldout, shared_folder
+from faces import FRAME_FACES, aligned, clean_crops, pictures, read_aligned, read_heldout, shared_folder
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -60,16 +61,12 @@ def main() -> None:
                 at = points.round(1).tolist()
                 rows.append([SHARD, member.name, *(v for point in at for v in point)])
                 crops.append(aligned(picture, at))
-    held = [f for f in read_heldout(read_aligned(shared)) if f.source in SOURCES]
-    pictures = np.zeros((len(held), SIZE, SIZE, 3), np.uint8)
-    for shard in sorted({f.shard for f in held}):
-        with tarfile.open(shared / "faces" / shard) as tar:
-            for k, f in ((k, f) for k, f in enumerate(held) if f.shard == shard):
-                content = tar.extractfile(f.path)
-                assert content is not None
-                pictures[k] = cv2.imdecode(np.frombuffer(content.read(), np.uint8), cv2.IMREAD_COLOR)
+    faces = read_aligned(shared)
+    held = [f for f in read_heldout(faces) if f.source in SOURCES]
+    with tempfile.TemporaryDirectory() as work:
+        people = pictures(shared, Path(work), faces, held)[[f.index for f in held]]
     teacher = Second(shared, o.threads)
-    near = (embedded(teacher, np.stack(crops)) @ embedded(teacher, pictures).T).max(1)
+    near = (embedded(teacher, np.stack(crops)) @ embedded(teacher, people).T).max(1)
     kept = [row for row, similarity in zip(rows, near, strict=True) if similarity <= NEAR]
     with FRAME_FACES.open("w", newline="") as f:
         csv.writer(f, lineterminator="\n").writerows(kept)

@@ -75,7 +75,7 @@ def test_a_face_too_small(enrolled: Command, portraits: dict[str, Path], tmp_pat
 
 
 def test_somebody_enrolled_already(enrolled: Command, portraits: dict[str, Path]) -> None:
-    refused(enrolled("enrol", "--name", "Ada again", portraits["ada"]), "looks like Ada")
+    refused(enrolled("enrol", "--name", "Ada again", portraits["ada"]), "look like Ada", "--again")
     assert names(enrolled) == ["Ada"]
 
 
@@ -90,10 +90,20 @@ def test_enrolling_again_what_cannot_be(enrolled: Command, portraits: dict[str, 
         assert result.status == 2
         assert "--again" in result.err[-1]
     refused(enrolled("enrol", "--again", "Eve", portraits["ada"]), "nobody of this name")
-    refused(enrolled("enrol", "--again", "Ada", portraits["ben"]), "looks like Ben")
+    refused(enrolled("enrol", "--again", "Ada", portraits["ben"]), "look like Ben")
+    refused(enrolled("enrol", "--again", "Ada", portraits["cleo"]), "do not look like Ada", "enrol them anew")
     assert [r["subject"] for r in enrolled("identify", "--json", portraits["ada"], portraits["ben"]).rows] == [
         r["subject"] for r in enrolled("subjects", "list", "--json").rows
     ]
+
+
+@pytest.mark.parametrize("text", ["nonsense", '[models]\nembedder = "gone"\n', '[models]\nfolder = "/gone"\n'])
+def test_who_is_enrolled_is_listed_whatever_the_networks(enrolled: Command, tmp_path: Path, text: str) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text(text)
+    result = enrolled("subjects", "list", "--config", config, "--json")
+    assert (result.status, [(r["name"], r["enrol_again"]) for r in result.rows]) == (0, [("Ada", None)])
+    assert "is not known" in result.err[-1]
 
 
 def test_a_clip_that_ends_in_the_middle(enrolled: Command, clip: Path, tmp_path: Path) -> None:
