@@ -58,7 +58,7 @@ def main() -> None:
             assert content is not None
             picture = np.asarray(cv2.imdecode(np.frombuffer(content.read(), np.uint8), cv2.IMREAD_COLOR), np.uint8)
             for points in landmarks(detector, picture):
-                at = points.round(1).tolist()
+                at = points.astype(np.float64).round(1).tolist()
                 rows.append([SHARD, member.name, *(v for point in at for v in point)])
                 crops.append(aligned(picture, at))
     faces = read_aligned(shared)
