@@ -81,10 +81,14 @@ class Broker:
     messages: list[MQTTMessage] = field(default_factory=list)
     _process: subprocess.Popen[bytes] | None = None
     _client: Client | None = None
+    _subscribed: threading.Event = field(default_factory=threading.Event)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def start(self, *settings: str) -> None:
-        """Again after stop, on the same port; what was retained is gone then."""
+        """Again after stop, on the same port; what was retained is gone then.
+
+        A subscriber is back when this returns: it would miss what is published before.
+        """
         assert MOSQUITTO is not None
         path = self.folder / "mosquitto.conf"
         lines = [*settings] if settings else ["allow_anonymous true"]
@@ -95,10 +99,11 @@ class Broker:
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+                    break
             assert self._process.poll() is None, (self.folder / "mosquitto.log").read_text()
             assert time.monotonic() < until, "mosquitto does not listen"
             time.sleep(0.02)
+        assert self._client is None or self._subscribed.wait(PATIENCE)
 
     def stop(self) -> None:
         """Killed: nobody is told."""
@@ -106,6 +111,7 @@ class Broker:
             self._process.kill()
             self._process.wait(PATIENCE)
         self._process = None
+        self._subscribed.clear()
 
     def freeze(self) -> None:
         """It is there and does nothing."""
@@ -121,14 +127,14 @@ class Broker:
         """Subscribes to everything, and again with each connection."""
         client = Client(CallbackAPIVersion.VERSION2)
         prepare(client)
-        subscribed = threading.Event()
+        client.reconnect_delay_set(1, 1)
         client.on_connect = lambda c, *_: c.subscribe("#", 1)
-        client.on_subscribe = lambda *_: subscribed.set()
+        client.on_subscribe = lambda *_: self._subscribed.set()
         client.on_message = lambda _c, _u, message: self._take(message)
         client.connect("localhost", self.port)
         client.loop_start()
         self._client = client
-        assert subscribed.wait(PATIENCE)
+        assert self._subscribed.wait(PATIENCE)
 
     def wait_for(self, wanted: Callable[[list[MQTTMessage]], bool]) -> None:
         """Until what has come is what is wanted."""
