@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from faces import clean_crops, pictures, read_faces, training_faces
+from faces import MIXTURE, clean_crops, pictures, read_faces, training_faces
 from mobilefacenet import MobileFaceNet, Unit, net_input
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
@@ -101,9 +101,10 @@ class _Reader(CalibrationDataReader):
 
 
 def calibration_faces(shared: Path, work: Path, share: float = 1.0) -> torch.Tensor:
-    """Training faces only, evenly over all sources, every other one mirrored: n x 3 x 112 x 112 RGB 0..255."""
+    """Training faces that were photographed, evenly over all sources, every other one mirrored: n x 3 x 112 x 112 RGB
+    0..255."""
     faces = read_faces(shared)
-    known = training_faces(faces, share)
+    known = [f for f in training_faces(faces, share) if f.source != MIXTURE]
     chosen = known[:: max(1, len(known) // CALIBRATION_FACES)][:CALIBRATION_FACES]
     views = np.array([2 * f.index + i % 2 for i, f in enumerate(chosen)])
     return clean_crops(pictures(shared, work, faces), views)

@@ -11,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnxruntime as ort
+import torch
+from covers import COVERS, covered
 from faces import pictures, read_faces, read_heldout
 from numpy.typing import NDArray
 
@@ -55,11 +57,18 @@ def templates(unit: NDArray[np.float32]) -> NDArray[np.int8]:
     return np.clip(np.rint(unit * TEMPLATE_SCALE), -127, 127).astype(np.int8)
 
 
-def cosines(t: NDArray[np.int8]) -> NDArray[np.float32]:
-    """N templates -> N x N scores."""
-    f = t.astype(np.float32)
-    f /= np.linalg.norm(f, axis=1, keepdims=True)
-    return f @ f.T
+def cosines(t: NDArray[np.int8], probes: NDArray[np.int8] | None = None) -> NDArray[np.float32]:
+    """N templates -> N x N scores, of each with each, or with M probes N x M."""
+    a, b = (v.astype(np.float32) for v in (t, t if probes is None else probes))
+    scores: NDArray[np.float32] = a @ b.T
+    return scores / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
+
+
+def covered_faces(bgr: NDArray[np.uint8], kind: str) -> NDArray[np.uint8]:
+    """N x 112 x 112 x 3 BGR faces -> the same behind covers of a kind of COVERS, drawn alike each time."""
+    rng = np.random.default_rng(0)
+    rgb = (torch.from_numpy(np.ascontiguousarray(face[:, :, ::-1])).permute(2, 0, 1).float() for face in bgr)
+    return np.stack([covered(x, COVERS[kind], rng).byte().permute(1, 2, 0).numpy()[:, :, ::-1] for x in rgb])
 
 
 def lfw_faces(shared: Path, work: Path) -> tuple[list[str], NDArray[np.uint8], list[tuple[int, int, bool]]]:
@@ -209,6 +218,9 @@ def heldout_thresholds(
         removed[source] = gone
         if source == "celeba":  # what one training may be compared with another by, LFW being for the last word
             print(f"  all pairs of its {people.max() + 1} people: {told(tar_by_far(scores, people))}")
+            for kind in COVERS:
+                behind = cosines(templates(e), templates(embed(net, covered_faces(crops, kind))))
+                print(f"  the second picture behind a drawn {kind}: {told(tar_by_far(behind, people))}")
         if source == "utkface" and same is not None:
             # For the card: infants look alike to a network, and few of them stand before a door.
             grown = np.flatnonzero(ages(shared)[[f.index for f in group]] >= GROWN)

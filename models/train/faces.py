@@ -1,6 +1,7 @@
 """The faces of the shared data folder: rows, the people held out, decoded pictures, batches with changes.
 
 Each face has two views, the picture as it is and its mirror image: view 2 * i and view 2 * i + 1 of the face i.
+After the faces that were photographed come MIXTURES of them (mixtures.py).
 
 The data folder comes from --shared or KIOSK_SHARED (default: ../shared beside the checkout). Its terms are the terms
 of the public sets it was made from; see the model card.
@@ -23,6 +24,8 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from covers import COVERS, covered
+from mixtures import fill
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -33,6 +36,8 @@ HELDOUT = HERE / "heldout.csv"
 FRAME_FACES = HERE / "frame_faces.csv"
 SIZE, MARGIN = 128, 8  # a shard's picture, and the pixels around the 112 x 112 face in it
 PORTRAITS = ("aaf", "utkface")  # three quarters of the aligned faces; pictures of people on their way are wanted more
+MIXTURE = "mixture"  # the source of those
+MIXTURES = 40_000  # of faces that are neither held out nor portraits
 HELDOUT_PICTURES = {"aaf": 2600, "utkface": 2500}
 HELDOUT_IDENTITIES = 60  # of celeba and celeb20, with all their pictures
 
@@ -47,9 +52,11 @@ def shared_folder(argument: str | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Face:
-    """A row of aligned.csv or, after those, of frame_faces.csv. `index`: its place among them and in the pictures.
+    """A row of aligned.csv, after those of frame_faces.csv, or then a mixture. `index`: its place among all of them and
+    in the pictures.
 
-    `landmarks`: 5 x 2, where the face is in a whole picture; none where the picture is an aligned face.
+    `path`: in the shard; of a mixture, its number. `landmarks`: 5 x 2, where the face is in a whole picture; none where
+    the picture is an aligned face.
     """
 
     index: int
@@ -66,14 +73,14 @@ def read_aligned(shared: Path) -> list[Face]:
 
 
 def read_faces(shared: Path) -> list[Face]:
-    """The aligned faces, then those of the whole pictures that frame_faces.csv names (frame_faces.py wrote it)."""
+    """The aligned faces, those of the whole pictures that frame_faces.csv names (frame_faces.py wrote it), mixtures."""
     faces = read_aligned(shared)
     with FRAME_FACES.open(newline="") as f:
         for i, (shard, path, *numbers) in enumerate(csv.reader(f), len(faces)):
             points = [float(v) for v in numbers]
             landmarks = tuple(zip(points[::2], points[1::2], strict=True))
             faces.append(Face(i, shard, path, "frames", "", landmarks))
-    return faces
+    return faces + [Face(len(faces) + n, "", str(n), MIXTURE, "") for n in range(MIXTURES)]
 
 
 def _rank(key: str) -> str:
@@ -114,21 +121,26 @@ def training_faces(faces: Sequence[Face], share: float = 1.0) -> list[Face]:
 def pictures(
     shared: Path, work: Path, faces: Sequence[Face], wanted: Sequence[Face] | None = None
 ) -> NDArray[np.uint8]:
-    """All faces aligned, N x 128 x 128 x 3 uint8 BGR, decoded once into the work folder and mapped from there.
+    """All faces aligned, N x 128 x 128 x 3 uint8 BGR, made once in the work folder and mapped from there.
 
-    `wanted`: only these are decoded; the others stay black.
+    `wanted`: only these are made, mixtures out of these; the others stay black.
     """
     path = work / "pictures.npy"
+    wanted = faces if wanted is None else wanted
     if not path.exists():
         part = path.with_suffix(".part")
         x = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(faces), SIZE, SIZE, 3))
-        for shard in sorted({f.shard for f in faces}):
+        for shard in sorted({f.shard for f in wanted} - {""}):
             with tarfile.open(shared / "faces" / shard) as tar:
-                for f in (f for f in (faces if wanted is None else wanted) if f.shard == shard):
+                for f in (f for f in wanted if f.shard == shard):
                     member = tar.extractfile(f.path)
                     assert member is not None
                     picture = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)
                     x[f.index] = aligned(picture, f.landmarks) if f.landmarks else picture
+        mixed = [(f.index, int(f.path)) for f in wanted if f.source == MIXTURE]
+        if mixed:
+            there = {f.index for f in wanted if f.source not in (*PORTRAITS, MIXTURE)}
+            fill(x, np.array([f.index for f in training_faces(faces) if f.index in there]), mixed)
         x.flush()
         part.rename(path)
     kept: NDArray[np.uint8] = np.load(path, mmap_mode="r")
@@ -147,9 +159,15 @@ def aligned(picture: NDArray[np.uint8], landmarks: Sequence[tuple[float, float]]
 
 
 def views_of(faces: Sequence[Face]) -> NDArray[np.int64]:
-    """What a training draws from: both views of each face; of the PORTRAITS one, every other mirrored."""
-    views = [(2 * f.index + side, f) for f in faces for side in (0, 1)]
-    return np.array([v for v, f in views if f.source not in PORTRAITS or v % 2 == f.index % 2], np.int64)
+    """What a training draws from: both views of each face; of the PORTRAITS one, every other mirrored; of a mixture the
+    picture as it is."""
+
+    def sides(f: Face) -> tuple[int, ...]:
+        if f.source == MIXTURE:
+            return (0,)
+        return (f.index % 2,) if f.source in PORTRAITS else (0, 1)
+
+    return np.array([2 * f.index + side for f in faces for side in sides(f)], np.int64)
 
 
 def clean_crops(x: NDArray[np.uint8], views: NDArray[np.int64]) -> torch.Tensor:
@@ -212,6 +230,13 @@ class Batches:
         gain = self._uniform(1 - contrast, 1 + contrast, n, 1, 1, 1) * self._uniform(0.95, 1.05, n, 3, 1, 1)
         return ((x - 127.5) * gain + 127.5 + self._uniform(-offset, offset, n, 1, 1, 1)).clamp_(0, 255)
 
+    def tint(self, x: torch.Tensor, share: float) -> torch.Tensor:
+        """Another light on a share of the pictures: gamma 0.6 to 1.7 and a strong colour, as a lamp or a sunset has."""
+        for k in np.flatnonzero(self.rng.random(len(x)) < share):
+            gamma = float(np.exp(self.rng.uniform(np.log(0.6), np.log(1.7))))
+            x[k] = (255 * (x[k] / 255) ** gamma * self._uniform(0.6, 1.2, 3, 1, 1)).clamp_(0, 255)
+        return x
+
     def blur(self, x: torch.Tensor, share: float) -> torch.Tensor:
         """Shrinks a share of the pictures to 28..84 pixels and enlarges them again: a face far from the camera."""
         low = torch.from_numpy(self.rng.random(len(x)) < share)
@@ -222,14 +247,10 @@ class Batches:
         return x
 
     def cover(self, x: torch.Tensor, share: float) -> torch.Tensor:
-        """Puts a mask over mouth and nose, or glasses, on a share of the aligned pictures."""
+        """Puts a mask over mouth and nose, glasses, or a hat on a share of the aligned pictures."""
+        kinds = list(COVERS.values())
         for k in np.flatnonzero(self.rng.random(len(x)) < share):
-            where, weight = _mask(self.rng) if self.rng.random() < 0.4 else _glasses(self.rng)
-            alpha = torch.from_numpy(where.astype(np.float32)) * weight
-            coarse = F.interpolate(F.avg_pool2d(x[k : k + 1].mean(1, keepdim=True), 28), size=112, mode="bilinear")
-            light = 0.6 + 0.4 * coarse[0] / coarse.mean().clamp_min(1)  # what covers a face is lit as the face is
-            colour = self._uniform(5, 235, 1, 1, 1)[0] + self._uniform(-25, 25, 3, 1, 1)
-            x[k] = x[k] * (1 - alpha) + (colour * light).clamp(0, 255) * alpha
+            x[k] = covered(x[k], kinds[int(self.rng.integers(len(kinds)))], self.rng)
         return x
 
     def compress(self, x: torch.Tensor, share: float) -> torch.Tensor:
@@ -242,33 +263,8 @@ class Batches:
 
     def changed(self, x: torch.Tensor) -> torch.Tensor:
         """What a door's camera may make of the faces, n x 3 x 112 x 112 RGB 0..255: light, cover, distance, JPEG."""
-        return self.compress(self.blur(self.cover(self.light(x, 0.2, 15), 0.04), 0.1), 0.06)
-
-
-# Of the 112 x 112 face: eyes, as ArcFace's alignment puts them; a mask's outline from ear over nose to ear and chin.
-EYES = np.array([(38, 52), (74, 52)])
-OUTLINE = np.array([(10, 58), (40, 66), (56, 60), (72, 66), (102, 58), (96, 96), (76, 114), (36, 114), (16, 96)])
-
-
-def _mask(rng: np.random.Generator) -> tuple[NDArray[np.uint8], float]:
-    """Where a mask is, 112 x 112 of 0 or 1, and that nothing is seen through it."""
-    where = np.zeros((112, 112), np.uint8)
-    outline = OUTLINE + rng.integers(-3, 4, OUTLINE.shape) + (0, int(rng.integers(-2, 8)))
-    cv2.fillPoly(where, [outline.astype(np.int32)], 1)
-    return where, 1.0
-
-
-def _glasses(rng: np.random.Generator) -> tuple[NDArray[np.uint8], float]:
-    """Where glasses are, 112 x 112 of 0 or 1: frames alone or dark lenses; and how little is seen through them."""
-    where = np.zeros((112, 112), np.uint8)
-    thick, dark = int(rng.integers(1, 4)), rng.random() < 0.5
-    half = (int(rng.integers(11, 16)), int(rng.integers(8, 13)))
-    left, right = (EYES + rng.integers(-2, 3, 2)).tolist()
-    for eye in (left, right):
-        cv2.ellipse(where, eye, half, 0, 0, 360, 1, -1 if dark else thick)
-    for a, b in ((left[0] + half[0], right[0] - half[0]), (0, left[0] - half[0]), (right[0] + half[0], 111)):
-        cv2.line(where, (a, left[1]), (b, right[1]), 1, thick)
-    return where, float(rng.uniform(0.6, 1.0)) if dark else 1.0
+        x = self.cover(self.tint(self.light(x, 0.2, 15), 0.08), 0.08)
+        return self.compress(self.blur(x, 0.1), 0.06)
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
-from faces import EYES, Batches, _glasses, _mask  # noqa: E402
+from covers import COVERS, EYES, covered, glasses, hat, mask  # noqa: E402
+from faces import Batches  # noqa: E402
 
 pytestmark = pytest.mark.train
 MOUTH = (56, 92)  # x, y where ArcFace's alignment puts it
@@ -19,7 +20,7 @@ def batches(seed: int = 0) -> Batches:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_mask_hides_the_mouth_and_leaves_the_eyes(seed: int) -> None:
-    where, weight = _mask(np.random.default_rng(seed))
+    where, weight = mask(np.random.default_rng(seed))
     assert weight == 1.0
     assert where[MOUTH[1], MOUTH[0]] == 1
     assert all(where[y, x] == 0 for x, y in EYES)
@@ -27,13 +28,31 @@ def test_a_mask_hides_the_mouth_and_leaves_the_eyes(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_glasses_are_around_the_eyes_and_leave_the_mouth(seed: int) -> None:
-    where, weight = _glasses(np.random.default_rng(seed))
+    where, weight = glasses(np.random.default_rng(seed))
     assert 0.6 <= weight <= 1
     assert where[MOUTH[1], MOUTH[0]] == 0
     assert where[36:70].sum() == where.sum() > 100
 
 
-@pytest.mark.parametrize("change", ["cover", "compress", "blur"])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hat_ends_above_the_eyes(seed: int) -> None:
+    where, weight = hat(np.random.default_rng(seed))
+    assert weight == 1.0
+    assert where[0].all()
+    assert not where[42:].any()
+
+
+@pytest.mark.parametrize("kind", list(COVERS))
+def test_what_is_covered_is_where_the_cover_is(kind: str) -> None:
+    x = torch.rand(3, 112, 112, generator=torch.Generator().manual_seed(0)) * 255
+    where, _ = COVERS[kind](np.random.default_rng(3))
+    y = covered(x, COVERS[kind], np.random.default_rng(3))
+    assert torch.equal((x != y).any(0), torch.from_numpy(where == 1))
+    assert float(y.min()) >= 0
+    assert float(y.max()) <= 255
+
+
+@pytest.mark.parametrize("change", ["cover", "compress", "blur", "tint"])
 def test_a_change_meets_its_share_of_the_pictures(change: str) -> None:
     x = torch.rand(200, 3, 112, 112, generator=torch.Generator().manual_seed(0)) * 255
     y = getattr(batches(), change)(x.clone(), 0.25)
