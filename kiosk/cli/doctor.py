@@ -65,6 +65,7 @@ def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
         return
     yield Finding("config", "ok" if found else "note", str(found or "none: `kiosk run` would be the demonstration"))
     yield _check("models", lambda: _models(settings))
+    yield from _older_models(settings)
     yield _check("gallery", lambda: _gallery(home))
     yield _threshold(settings, home)
     yield from _other_models(settings, home)
@@ -87,6 +88,26 @@ def _check(name: str, look: Callable[[], str]) -> Finding:
 def _models(settings: Config) -> str:
     models = load(settings.models, settings.policy)
     return f"{models.embedder.model_id}, PAD threshold {models.pad.threshold:g}"
+
+
+def _older_models(settings: Config) -> Iterator[Finding]:
+    """Networks of the program's that it has replaced since they were copied into a folder of the kiosk's own."""
+    folder = settings.models.folder
+    if folder is None:
+        return
+    try:
+        own, brought = Manifest(folder).entries, {e.name: e.model_id for e in Manifest(default_folder()).entries}
+    except KioskError:
+        return  # said by the check before
+    for entry in own:
+        newer = brought.get(entry.name, entry.model_id)
+        if newer != entry.model_id:
+            yield Finding(
+                "models",
+                "note",
+                f"{folder} keeps {entry.model_id}, the program brings {newer} by now: to have it, move that folder away"
+                " and install again what is not the program's (after another embedder everybody enrols again)",
+            )
 
 
 def _threshold(settings: Config, home: Home) -> Finding:

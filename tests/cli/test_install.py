@@ -224,6 +224,22 @@ def test_without_a_measured_threshold_it_never_stands_at_a_door(
     assert "no threshold has been measured" in said
 
 
+def test_doctor_says_which_of_the_programs_are_newer(kiosk: Command, own: Path, home: Path, here: None) -> None:
+    assert kiosk("models", "install", own).status == 0
+    config, manifest = home / "kiosk.toml", home / "models" / "manifest.toml"
+    config.write_text(f'[models]\nfolder = "{home / "models"}"\n')
+
+    def said() -> list[str]:
+        rows = kiosk("doctor", "--config", config, "--json").rows
+        return [r["message"] for r in rows if r["check"] == "models" and r["level"] == "note"]
+
+    assert said() == []
+    entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
+    manifest.write_text(manifest.read_text().replace(entry.model_id, "kiosk-mobilefacenet-0"))
+    (message,) = said()
+    assert f"keeps kiosk-mobilefacenet-0, the program brings {entry.model_id}" in message
+
+
 @pytest.mark.parametrize("moment", ["copying", "trial", "publishing"])
 def test_an_interruption_or_a_full_disk_changes_nothing(
     kiosk: Command, own: Path, home: Path, here: None, monkeypatch: pytest.MonkeyPatch, moment: str
