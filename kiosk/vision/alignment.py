@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.types import Face, Image
-from kiosk.vision.pixels import picture
+from kiosk.vision.pixels import warped
 
 SIZE = 112
 TEMPLATE = np.array(
@@ -37,5 +36,4 @@ def similarity(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def align(image: Image, face: Face) -> Image:
     """112 x 112 BGR, black outside the picture."""
-    matrix = similarity(np.array(face.landmarks, np.float64))
-    return picture(cv2.warpAffine(image, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR))
+    return warped(image, similarity(np.array(face.landmarks, np.float64)), SIZE)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kiosk.domain.types import Box, Face, Image
 from kiosk.vision.manifest import DetectorEntry, Manifest
 from kiosk.vision.network import Network
-from kiosk.vision.pixels import picture
+from kiosk.vision.pixels import picture, warped
 from kiosk.vision.yunet import YuNet
 
 SEARCH_SIDE = 320
@@ -59,9 +59,7 @@ class FaceDetector:
         cx, cy = face.box.centre
         zoom = REFINE_SIDE / side
         to_crop = np.array([[zoom, 0, REFINE_SIDE / 2 - zoom * cx], [0, zoom, REFINE_SIDE / 2 - zoom * cy]])
-        flags = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
-        crop = picture(cv2.warpAffine(image, to_crop, (REFINE_SIDE, REFINE_SIDE), flags=flags))
-        rows = self._finder.rows(crop)
+        rows = self._finder.rows(warped(image, to_crop, REFINE_SIDE))
         if not len(rows):
             return face
         rows[:, :14] /= zoom

@@ -1,9 +1,11 @@
-"""Where OpenCV's types meet ours."""
+"""Where OpenCV's types meet ours, and the one way to cut a face out of a picture."""
 
 from __future__ import annotations
 
+import cv2
 import cv2.typing
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.domain.types import Image
 
@@ -11,3 +13,34 @@ from kiosk.domain.types import Image
 def picture(mat: cv2.typing.MatLike) -> Image:
     """What an OpenCV function gave for a uint8 picture, as the same memory: its stubs promise any number type."""
     return np.asarray(mat, np.uint8)
+
+
+def warped(image: Image, matrix: NDArray[np.float64], side: int) -> Image:
+    """What a similarity (2 x 3, from the image's pixels) makes of an image: side x side, black outside.
+
+    cv2.warpAffine takes four pixels for each of the result's, however many lie between those: of a large face it keeps
+    the camera's noise. So what is shrunk to a half or less is averaged first, by the whole number that leaves no less
+    than the result's resolution.
+    """
+    by = int(1 / max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-9))
+    if by < 2:
+        return picture(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR))
+    left, top, right, bottom = _seen(matrix, side, by, image.shape[1], image.shape[0])
+    width, height = (right - left) // by, (bottom - top) // by
+    if min(width, height) < 1:
+        return np.zeros((side, side, *image.shape[2:]), np.uint8)
+    part = image[top : top + height * by, left : left + width * by]
+    small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+    # The pixel k of `small` is the mean of `by` pixels, whose middle is at k * by + (by - 1) / 2.
+    corner = np.array([left, top]) + (by - 1) / 2
+    onward = np.column_stack([matrix[:, :2] * by, matrix[:, :2] @ corner + matrix[:, 2]])
+    return picture(cv2.warpAffine(small, onward, (side, side), flags=cv2.INTER_LINEAR))
+
+
+def _seen(matrix: NDArray[np.float64], side: int, by: int, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what the result shows of the image, and a little more."""
+    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64)
+    at = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T)
+    low, high = np.floor(at.min(1)) - 2 * by, np.ceil(at.max(1)) + 2 * by
+    (left, top), (right, bottom) = np.clip([low, high], 0, [width, height]).astype(int)
+    return int(left), int(top), int(right), int(bottom)

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from kiosk.vision.alignment import similarity
+from kiosk.vision.pixels import warped
 
 HERE = Path(__file__).resolve().parent
 HELDOUT = HERE / "heldout.csv"
@@ -153,9 +154,7 @@ def aligned(picture: NDArray[np.uint8], landmarks: Sequence[tuple[float, float]]
     """A face of a whole picture on the template of ArcFace with MARGIN around it: 128 x 128 x 3, black outside."""
     matrix = similarity(np.array(landmarks, np.float64))
     matrix[:, 2] += MARGIN
-    # A large face is averaged on its way down, as the shards' faces were.
-    how = cv2.INTER_AREA if np.hypot(*matrix[:, 0]) < 0.7 else cv2.INTER_LINEAR
-    return np.asarray(cv2.warpAffine(picture, matrix, (SIZE, SIZE), flags=how), np.uint8)
+    return warped(picture, matrix, SIZE)
 
 
 def views_of(faces: Sequence[Face]) -> NDArray[np.int64]:
