@@ -1,0 +1,91 @@
+"""How faces are looked at again. The network is stood in for by one that finds a bright rectangle and errs as told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kiosk.domain.types import Image
+from kiosk.vision.detector import REFINE_SIDE, FaceDetector
+
+PLACES = np.array([(0.3, 0.35), (0.7, 0.35), (0.5, 0.55), (0.35, 0.8), (0.65, 0.8)])  # of the landmarks in the box
+
+
+@dataclass
+class Bright:
+    """The port Finder: `bias` pixels to the right is where it puts landmarks; `blind` looks see nothing."""
+
+    bias: float = 0.0
+    blind: tuple[int, ...] = ()
+    looks: list[tuple[int, ...]] = field(default_factory=list)
+
+    def rows(self, image: Image) -> NDArray[np.float32]:
+        self.looks.append(image.shape[:2])
+        y, x = np.nonzero(image[:, :, 0] > 100)
+        if len(self.looks) - 1 in self.blind or not len(x):
+            return np.zeros((0, 15), np.float32)
+        box = np.array([x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1], np.float32)
+        points = box[:2] + PLACES * box[2:] + (self.bias, 0)
+        return np.concatenate([box, points.ravel(), [0.9]]).astype(np.float32)[None]
+
+
+@pytest.fixture
+def image() -> Image:
+    """A rectangle of 100 x 120 at 200, 150 in 640 x 480."""
+    picture = np.zeros((480, 640, 3), np.uint8)
+    picture[150:270, 200:300] = 255
+    return picture
+
+
+TRUE = (200, 150) + PLACES * (100, 120)
+
+
+def error(finder: Bright, image: Image) -> float:
+    """Mean distance of the landmarks from where they are, to the right positive, in pixels of the image."""
+    (face,) = FaceDetector(finder).detect(image)
+    assert face.box.x == pytest.approx(200, abs=2.5)
+    assert face.box.width == pytest.approx(100, abs=4)
+    assert face.box.height == pytest.approx(120, abs=4)
+    assert np.array(face.landmarks)[:, 1] == pytest.approx(TRUE[:, 1], abs=2.5)
+    return float((np.array(face.landmarks) - TRUE)[:, 0].mean())
+
+
+def test_a_face_is_found_and_looked_at_twice_again(image: Image) -> None:
+    finder = Bright()
+    assert error(finder, image) == pytest.approx(0, abs=1)
+    assert finder.looks == [(240, 320), (REFINE_SIDE, REFINE_SIDE), (REFINE_SIDE, REFINE_SIDE)]
+
+
+def test_what_errs_to_one_side_errs_to_the_other_in_the_mirror(image: Image) -> None:
+    assert error(Bright(bias=6), image) == pytest.approx(0, abs=1)
+
+
+def test_without_the_mirror_the_second_look_counts(image: Image) -> None:
+    assert error(Bright(bias=6, blind=(2,)), image) == pytest.approx(6 * 240 / REFINE_SIDE, abs=1.5)
+
+
+def test_without_a_second_look_the_first_counts(image: Image) -> None:
+    finder = Bright(bias=6, blind=(1,))
+    assert error(finder, image) == pytest.approx(12, abs=1.5)
+    assert len(finder.looks) == 2
+
+
+def test_the_two_largest_faces_are_looked_at_again(image: Image) -> None:
+    class Three(Bright):
+        def rows(self, image: Image) -> NDArray[np.float32]:
+            rows = super().rows(image)
+            if image.shape[:2] != (240, 320):
+                return rows
+            small, far = rows.copy(), rows.copy()
+            small[:, 2:4] /= 2
+            far[:, 2:4] /= 4
+            return np.concatenate([far, rows, small])
+
+    finder = Three()
+    faces = FaceDetector(finder).detect(image)
+    assert len(faces) == 3
+    assert faces[0].box.height > faces[1].box.height > faces[2].box.height
+    assert len(finder.looks) <= 1 + 2 * 2
