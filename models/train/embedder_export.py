@@ -105,7 +105,8 @@ def calibration_faces(shared: Path, work: Path, share: float = 1.0) -> torch.Ten
     0..255."""
     faces = read_faces(shared)
     known = [f for f in training_faces(faces, share) if f.source != MIXTURE]
-    chosen = known[:: max(1, len(known) // CALIBRATION_FACES)][:CALIBRATION_FACES]
+    count = max(64, round(share * CALIBRATION_FACES))  # fewer for a training in small
+    chosen = known[:: max(1, len(known) // count)][:count]
     views = np.array([2 * f.index + i % 2 for i, f in enumerate(chosen)])
     return clean_crops(pictures(shared, work, faces), views)
 
