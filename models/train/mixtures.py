@@ -1,8 +1,8 @@
 """Faces that nobody has: mixtures of two faces, for the teachers to say who that would be.
 
-There are some ten thousand people in the training pictures, which the student knows better (cosine to the target .938)
-than those it has not seen (.922). What one teaches another about is a function, and a function can be asked anywhere: a
-mixture is as good a question as a picture, and there is no end of them.
+What one teaches another about is a function, and a function can be asked anywhere: a mixture is as good a question as a
+picture, and there is no end of them. MobileFaceNet, which was full by then, gained nothing at a door by them (the model
+card has the figures); a larger network may.
 A mixture is the same on every machine: its number is the seed of all that is drawn.
 """
 
