@@ -72,7 +72,7 @@ class FaceDetector:
         found = self._again(crop, wanted)
         if found is None:
             return face
-        mirrored = self._again(picture(cv2.flip(crop, 1)), _mirrored(wanted))
+        mirrored = self._again(picture(cv2.flip(crop, 1)), _mirrored(found))
         if mirrored is not None:
             found = replace(found, landmarks=_mean(found.landmarks, _mirrored(mirrored).landmarks))
         return _scaled(found, 1 / zoom, left, top)

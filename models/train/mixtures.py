@@ -47,14 +47,14 @@ def parents(known: NDArray[np.float32], rng: np.random.Generator) -> tuple[int, 
 
 def mixture(a: Picture, b: Picture, rng: np.random.Generator) -> Picture:
     """Two aligned faces of one size -> a face of that size."""
-    a, b = warped(a, rng), warped(b, rng)
+    a, b = bent(a, rng), bent(b, rng)
     first, second = a.astype(np.float32), in_colours_of(b.astype(np.float32), a.astype(np.float32))
     m = _mask(len(a), rng)[:, :, None]
     mixed = m * first + (1 - m) * second
     return lit(mixed, rng) if rng.random() < LIT else np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
 
-def warped(x: Picture, rng: np.random.Generator) -> Picture:
+def bent(x: Picture, rng: np.random.Generator) -> Picture:
     """Another shape of the face: moved by a smooth field."""
     size = len(x)
     nodes = rng.normal(0, WARP, (2, NODES, NODES)).astype(np.float32)

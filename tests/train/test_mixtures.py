@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from faces import MIXTURE, Face, views_of  # noqa: E402
-from mixtures import fill, in_colours_of, lit, mixture, parents, thumbs, warped  # noqa: E402
+from mixtures import bent, fill, in_colours_of, lit, mixture, parents, thumbs  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -64,9 +64,9 @@ def test_a_mixture_has_something_of_both(seed: int) -> None:
 def test_a_warp_moves_little_and_leaves_what_is_even() -> None:
     rng = np.random.default_rng(0)
     even = np.full((128, 128, 3), 77, np.uint8)
-    assert np.array_equal(warped(even, rng), even)
+    assert np.array_equal(bent(even, rng), even)
     face = faces(1)[0]
-    moved = np.abs(warped(face, rng).astype(int) - face).mean()
+    moved = np.abs(bent(face, rng).astype(int) - face).mean()
     assert 0 < moved < 25
 
 
@@ -76,10 +76,13 @@ def test_colours_become_those_of_the_other_face() -> None:
     assert np.allclose(c.mean((0, 1)), a[25:-25, 25:-25].mean((0, 1)), atol=0.5)
 
 
-def test_another_light_stays_a_picture() -> None:
-    rng = np.random.default_rng(0)
-    face = faces(1)[0].astype(np.float32)
-    assert all(lit(face * 1.5 - 40, rng).dtype == np.uint8 for _ in range(10))
+@pytest.mark.parametrize("seed", range(10))
+def test_another_light_keeps_what_is_brighter_brighter(seed: int) -> None:
+    ramp = np.linspace(-40, 340, 500, dtype=np.float32)[:, None].repeat(3, 1)  # mixing may leave 0..255
+    light = lit(ramp, np.random.default_rng(seed)).astype(int)
+    assert (np.diff(light, axis=0) >= 0).all()
+    assert (light[0] == 0).all()
+    assert (light[-1] > 190).all()
 
 
 def test_a_mixture_has_one_view_and_a_picture_two() -> None:
