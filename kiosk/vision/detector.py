@@ -1,4 +1,4 @@
-"""Finds faces: small first, then each face closer and in the mirror: precise landmarks, and the search is cheap."""
+"""Finds faces: small first, then each face closer, upright and in the mirror: precise landmarks, a cheap search."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.types import Box, Face, Image
+from kiosk.vision.alignment import similarity
 from kiosk.vision.manifest import DetectorEntry, Manifest
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture, warped
@@ -20,13 +21,20 @@ SEARCH_SIDE = 320
 REFINE_SIDE = 192
 REFINE_CONTEXT = 2.0
 """The refining crop is this many times the longer side of the face's box."""
+UPRIGHT = 2.0
+"""The upright crop shows the template of alignment in this scale: the face fills it."""
+CENTRE = np.array([56.0, 64.0])
+"""Of the upright crop, in the template: between brows and chin."""
 SAME_FACE = 0.4
 """Overlap (IoU) of the two findings of one face, at least."""
+SAME_LANDMARKS = 0.25
+"""Mean distance of the landmarks of two upright findings of one face, at most; the distance of the eyes is 1."""
 REFINED = 2
 """Faces that are refined: the one at the door, and the one that may disturb it."""
 
 
-Landmarks = tuple[tuple[float, float], ...]
+Points = NDArray[np.float64]
+"""5 x 2 landmarks, in pixels."""
 
 
 class Finder(Protocol):
@@ -62,25 +70,39 @@ class FaceDetector:
     def _refined(self, image: Image, face: Face) -> Face:
         """The same face found again in a crop of its own; the first finding where the second look sees none.
 
-        A third look, at the crop's mirror image, errs in other ways: the landmarks are the mean of both.
+        Two more looks, at the face set upright and at the mirror image of that, err in other ways: the landmarks are
+        the mean of all.
         """
+        found = self._closer(image, face)
+        if found is None:
+            return face
+        upright = similarity(_points(found)) * UPRIGHT
+        upright[:, 2] += REFINE_SIDE / 2 - UPRIGHT * CENTRE
+        crop = warped(image, upright, REFINE_SIDE)
+        expected = _moved(_points(found), upright)
+        looks = [expected, self._landmarks(crop, expected)]
+        mirrored = self._landmarks(picture(cv2.flip(crop, 1)), _mirrored(expected))
+        looks.append(None if mirrored is None else _mirrored(mirrored))
+        mean = np.mean([p for p in looks if p is not None], axis=0)
+        back = _moved(mean, np.asarray(cv2.invertAffineTransform(upright), np.float64))
+        return replace(found, landmarks=tuple((float(x), float(y)) for x, y in back))
+
+    def _closer(self, image: Image, face: Face) -> Face | None:
+        """The face of a crop around it that is most likely the one that is wanted."""
         side = REFINE_CONTEXT * max(face.box.width, face.box.height)
         zoom = REFINE_SIDE / side
         left, top = (c - side / 2 for c in face.box.centre)
         crop = warped(image, np.array([[zoom, 0, -zoom * left], [0, zoom, -zoom * top]]), REFINE_SIDE)
-        wanted = _scaled(face, zoom, -zoom * left, -zoom * top)
-        found = self._again(crop, wanted)
-        if found is None:
-            return face
-        mirrored = self._again(picture(cv2.flip(crop, 1)), _mirrored(found))
-        if mirrored is not None:
-            found = replace(found, landmarks=_mean(found.landmarks, _mirrored(mirrored).landmarks))
-        return _scaled(found, 1 / zoom, left, top)
+        faces = [_scaled(_face(row), 1 / zoom, left, top) for row in self._finder.rows(crop)]
+        found = max(faces, key=lambda f: f.box.iou(face.box), default=None)
+        return found if found is not None and found.box.iou(face.box) > SAME_FACE else None
 
-    def _again(self, crop: Image, wanted: Face) -> Face | None:
-        """The face of the crop that is most likely the one that is wanted."""
-        found = max(map(_face, self._finder.rows(crop)), key=lambda f: f.box.iou(wanted.box), default=None)
-        return found if found is not None and found.box.iou(wanted.box) > SAME_FACE else None
+    def _landmarks(self, crop: Image, expected: Points) -> Points | None:
+        """Those of the crop's face whose landmarks are the nearest to the expected ones; none where all are too far."""
+        apart = SAME_LANDMARKS * float(np.linalg.norm(expected[0] - expected[1]))
+        found = [row[4:14].reshape(5, 2).astype(np.float64) for row in self._finder.rows(crop)]
+        nearest = min(found, key=lambda p: _distance(p, expected), default=None)
+        return nearest if nearest is not None and _distance(nearest, expected) <= apart else None
 
 
 class DecodedGraph:
@@ -129,14 +151,23 @@ def _scaled(face: Face, by: float, right: float, down: float) -> Face:
     )
 
 
-def _mirrored(face: Face) -> Face:
-    """The face of a refining crop in the crop's mirror image: the person's right eye is the left one there."""
-    last = REFINE_SIDE - 1
-    box = face.box
-    flipped = tuple((last - face.landmarks[k][0], face.landmarks[k][1]) for k in (1, 0, 2, 4, 3))
-    return Face(Box(last - box.x - box.width, box.y, box.width, box.height), flipped, face.score)
+def _points(face: Face) -> Points:
+    return np.array(face.landmarks, np.float64)
 
 
-def _mean(a: Landmarks, b: Landmarks) -> Landmarks:
-    """The middle of each two of the same landmarks."""
-    return tuple(((ax + bx) / 2, (ay + by) / 2) for (ax, ay), (bx, by) in zip(a, b, strict=True))
+def _moved(points: Points, matrix: NDArray[np.float64]) -> Points:
+    """5 x 2 points through a 2 x 3 matrix."""
+    moved: Points = points @ matrix[:, :2].T + matrix[:, 2]
+    return moved
+
+
+def _mirrored(points: Points) -> Points:
+    """Landmarks of an upright crop in the crop's mirror image: the person's right eye is the left one there."""
+    flipped = points[[1, 0, 2, 4, 3]]
+    flipped[:, 0] = REFINE_SIDE - 1 - flipped[:, 0]
+    return flipped
+
+
+def _distance(a: Points, b: Points) -> float:
+    """The mean distance of two sets of landmarks, in pixels."""
+    return float(np.linalg.norm(a - b, axis=1).mean())
