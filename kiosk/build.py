@@ -67,7 +67,7 @@ def gate(config: QualityConfig, guide: float | None = None) -> Gate:
 def matcher(models: Models, gallery: Gallery, tell: Callable[[Threshold], None] = lambda _: None) -> GalleryMatcher:
     """The gallery as searched with the configured embedder; `tell` hears of each threshold. Raises GalleryError."""
     entry = models.embedder_entry
-    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, tell)
+    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, models.cohort, tell)
 
 
 def log_threshold(threshold: Threshold) -> None:
@@ -108,7 +108,7 @@ def largest_badge(config: Config) -> int | None:
 
 def enroller(config: Config, models: Models) -> Enroller:
     """Enrolment with the configured networks."""
-    return Enroller(models.detector, gate(config.quality, ANY_PLACE), models.embedder, models.thresholds)
+    return Enroller(models.detector, gate(config.quality, ANY_PLACE), models.embedder, models.thresholds, models.cohort)
 
 
 def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:

@@ -18,7 +18,7 @@ from kiosk.config import Config
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import KioskError, ModelError
 from kiosk.domain.events import Decided
-from kiosk.domain.matching import ReferenceMatrix
+from kiosk.domain.matching import Cohort, ReferenceMatrix
 from kiosk.domain.ports import QualityGate
 from kiosk.domain.thresholds import Thresholds
 from kiosk.domain.types import Comparison, Frame, Image, Reference, Subject, Template
@@ -42,11 +42,21 @@ TURN = 5
 class RandomGallery:
     """The port Matcher over random references: nobody, but the work of a real search."""
 
-    def __init__(self, model_id: str, dimension: int, thresholds: Thresholds, count: int = REFERENCES) -> None:
+    def __init__(
+        self,
+        model_id: str,
+        dimension: int,
+        thresholds: Thresholds,
+        count: int = REFERENCES,
+        cohort: Cohort | None = None,
+    ) -> None:
         rows = np.random.default_rng(1).integers(-60, 61, (count, dimension), np.int8)
         now = datetime.now(UTC)
         self._matrix = ReferenceMatrix(
-            model_id, dimension, (Reference(f"r{i}", f"s{i}", model_id, row, 1.0, now) for i, row in enumerate(rows))
+            model_id,
+            dimension,
+            (Reference(f"r{i}", f"s{i}", model_id, row, 1.0, now) for i, row in enumerate(rows)),
+            cohort,
         )
         self._threshold = thresholds.for_gallery(count).score
 
@@ -98,7 +108,7 @@ class Contest:
 def pipeline(config: Config, models: Models, gate: QualityGate) -> Pipeline:
     """The kiosk's own pipeline over random references, with a new attempt right after each decision."""
     entry, attempt = models.embedder_entry, config.attempt
-    gallery = RandomGallery(entry.model_id, entry.dimension, models.thresholds)
+    gallery = RandomGallery(entry.model_id, entry.dimension, models.thresholds, cohort=models.cohort)
     return Pipeline(
         Stages(models.detector, gate, models.pad, models.embedder, gallery),
         Rules(attempt.needed, attempt.window, attempt.seconds, pause=0.0, rest=0.0),

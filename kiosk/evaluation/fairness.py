@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
 from kiosk.domain.matching import quantize
-from kiosk.domain.ports import Detector
 from kiosk.domain.types import Image, Template
 from kiosk.evaluation.lfw import central
 from kiosk.evaluation.resampling import Interval, People, draws
 from kiosk.evaluation.samples import Samples, open_samples, read_image
 from kiosk.vision.alignment import align
-from kiosk.vision.embedder import FaceEmbedder
+from kiosk.vision.models import Models
 from kiosk.vision.network import Network
 
 SAME_PERSON = 0.5
@@ -121,17 +120,17 @@ def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """Unit rows of the pictures with a face: byte templates, and the reference network's vectors."""
+    """Unit rows of the pictures with a face: byte templates with their excess (domain.matching.Cohort), and the
+    reference network's vectors."""
 
     groups: list[Mapping[str, str]]
     rows: NDArray[np.float32]
+    excess: NDArray[np.float32]
     reference: NDArray[np.float32]
     no_face: int
 
 
-def embed(
-    portraits: Iterable[Portrait], detector: Detector, embedder: FaceEmbedder, scale: float, reference: Network
-) -> Faces:
+def embed(portraits: Iterable[Portrait], models: Models, reference: Network) -> Faces:
     """The central face of each picture, through both networks. Raises SampleError."""
     groups: list[Mapping[str, str]] = []
     templates: list[Template] = []
@@ -140,11 +139,11 @@ def embed(
     for portrait in portraits:
         image = portrait.image()
         try:
-            face = central(detector.detect(image), image)
+            face = central(models.detector.detect(image), image)
             if face is None:
                 raise ValueError("no face")
             aligned = align(image, face)
-            template = quantize(embedder.vector(aligned), scale)
+            template = quantize(models.embedder.vector(aligned), models.embedder_entry.template_scale)
         except ValueError:
             no_face += 1
             continue
@@ -153,7 +152,8 @@ def embed(
         others.append(reference.run(aligned)[0].reshape(-1))
     if len(groups) < 2:
         raise SampleError(f"{no_face} pictures without a face: too few are left")
-    return Faces(groups, _unit(templates), _unit(others), no_face)
+    excess = models.cohort.excess(np.stack(templates)).astype(np.float32)
+    return Faces(groups, _unit(templates), excess, _unit(others), no_face)
 
 
 def _unit(vectors: Sequence[NDArray[np.generic]]) -> NDArray[np.float32]:
@@ -162,11 +162,14 @@ def _unit(vectors: Sequence[NDArray[np.generic]]) -> NDArray[np.float32]:
     return unit
 
 
-def pairs_above(rows: NDArray[np.float32], level: float) -> tuple[People, People, NDArray[np.float32]]:
-    """(first, second, score) of all pairs of rows whose score is at least `level`."""
+def pairs_above(
+    rows: NDArray[np.float32], excess: NDArray[np.float32], level: float
+) -> tuple[People, People, NDArray[np.float32]]:
+    """(first, second, score) of all pairs of rows whose score, the product less both rows' `excess`, is at least
+    `level`."""
     first, second, scores = [], [], []
     for i in range(len(rows) - 1):
-        row = rows[i + 1 :] @ rows[i]
+        row = rows[i + 1 :] @ rows[i] - excess[i + 1 :] - excess[i]
         at = np.flatnonzero(row >= level)
         first.append(np.full(at.size, i))
         second.append(at + i + 1)
@@ -181,8 +184,8 @@ class Comparisons:
         """`lowest` is the lowest threshold that will be asked for. Raises SampleError for a reference network that
         cannot tell people apart."""
         self._faces = faces
-        self._first, self._second, self._scores = pairs_above(faces.rows, lowest)
-        a, b, _ = pairs_above(faces.reference, SAME_PERSON)
+        self._first, self._second, self._scores = pairs_above(faces.rows, faces.excess, lowest)
+        a, b, _ = pairs_above(faces.reference, np.zeros_like(faces.excess), SAME_PERSON)
         self.removed = np.stack([a, b], axis=1)
         count = len(faces.groups)
         self.pairs = count * (count - 1) // 2

@@ -1,7 +1,7 @@
 """Verification as Labeled Faces in the Wild asks for it (UMass Amherst technical report 07-49), and all pairs.
 
-A picture passes the project's own way: detector, alignment, embedder, byte template; the score of a pair is the cosine
-of the byte templates. Quality gate and PAD take no part.
+A picture passes the project's own way: detector, alignment, embedder, byte template; the score of a pair is that of a
+search at the door. Quality gate and PAD take no part.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.matching import cosine
+from kiosk.domain.matching import Cohort
 from kiosk.domain.ports import Detector, Embedder
 from kiosk.domain.types import Face, Image, Template
 from kiosk.evaluation import figures
@@ -158,45 +158,46 @@ def templates(
     return {name: template(read_image(samples, path), detector, embedder) for name, path in paths}
 
 
-def verify(folds: PairList, found: Templates) -> CrossValidation:
+def verify(folds: PairList, found: Templates, cohort: Cohort) -> CrossValidation:
     """Accuracy over the list's folds. A pair with a picture without a face is an error, mated or not.
 
     Raises SampleError when no face was found in so many pictures that there is no threshold to choose.
     """
     try:
-        return figures.cross_validate([fold_scores(fold, found) for fold in folds])
+        return figures.cross_validate([fold_scores(fold, found, cohort) for fold in folds])
     except ValueError as error:
         raise SampleError(f"no face was found in {sum(t is None for t in found.values())} pictures: {error}") from error
 
 
-def fold_scores(fold: Sequence[Pair], found: Templates) -> Fold:
+def fold_scores(fold: Sequence[Pair], found: Templates, cohort: Cohort) -> Fold:
     """NaN for a pair with a picture without a face."""
-    mated = [_score(pair, found) for pair in fold if pair.mated]
-    non_mated = [_score(pair, found) for pair in fold if not pair.mated]
+    mated = [_score(pair, found, cohort) for pair in fold if pair.mated]
+    non_mated = [_score(pair, found, cohort) for pair in fold if not pair.mated]
     return Fold(np.array(mated, np.float64), np.array(non_mated, np.float64))
 
 
-def scores(folds: PairList, found: Templates) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def scores(folds: PairList, found: Templates, cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(mated, non-mated) scores of all pairs of a list."""
-    parts = [fold_scores(fold, found) for fold in folds]
+    parts = [fold_scores(fold, found, cohort) for fold in folds]
     return np.concatenate([p.mated for p in parts]), np.concatenate([p.non_mated for p in parts])
 
 
-def _score(pair: Pair, found: Templates) -> float:
+def _score(pair: Pair, found: Templates, cohort: Cohort) -> float:
     a, b = found[pair.first], found[pair.second]
-    return np.nan if a is None or b is None else cosine(a, b)
+    return np.nan if a is None or b is None else cohort.score(a, b)
 
 
-def all_pairs(found: Templates) -> AllPairs:
+def all_pairs(found: Templates, cohort: Cohort) -> AllPairs:
     """Every picture with every other one; the same person's are mated."""
     people = np.unique([person(name) for name in found], return_inverse=True)[1]
     length = next((len(t) for t in found.values() if t is not None), 1)
     # An FTE is a row of NaN, and so is every score with it.
     rows = np.array([np.full(length, np.nan) if t is None else t for t in found.values()], np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    excess = np.array([0.0 if t is None else cohort.excess(t[np.newaxis])[0] for t in found.values()], np.float32)
     mated, non_mated = [], []
     for i in range(len(rows) - 1):
-        scores = rows[i + 1 :] @ rows[i]
+        scores = rows[i + 1 :] @ rows[i] - excess[i + 1 :] - excess[i]
         same = people[i + 1 :] == people[i]
         mated.append(scores[same])
         non_mated.append(scores[~same])

@@ -2,7 +2,8 @@
 
 A picture passes detector and alignment once. Each network gives a feature vector of the aligned face, and each kind of
 template is made of that vector. The figures are those of `kiosk evaluate lfw`; the intervals are of the loss in TAR,
-paired, by bootstrap over the people of the pictures.
+paired, by bootstrap over the people of the pictures. Scores are cosines, without the cohort's correction, which is
+measured for one network and its bytes: what is compared here are templates.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from kiosk.vision.alignment import align
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import AnyEntry, DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
-from kiosk.vision.models import load_pad
+from kiosk.vision.models import load_cohort, load_pad
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
 
@@ -85,6 +85,7 @@ def _embedder(manifest: Manifest, entry: EmbedderEntry, threads: int) -> None:
         raise ModelError(
             f"{entry.name}: gives {entry.dimension} numbers a face; the gallery keeps templates of {TEMPLATE_NUMBERS}"
         )
+    load_cohort(manifest, entry)
     embedder = FaceEmbedder(Network.load(manifest, entry, threads), entry)
     faces = [align(image, face) for image, face in _visitors()]
     vectors = [embedder.vector(f) for f in faces]

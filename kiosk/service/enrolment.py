@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kiosk.cameras.sources import Still
 from kiosk.domain.errors import SampleError
-from kiosk.domain.matching import ReferenceMatrix, cosine
+from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine
 from kiosk.domain.ports import Detector, Embedder, QualityGate
 from kiosk.domain.thresholds import Thresholds
 from kiosk.domain.types import Flaw, Template
@@ -42,11 +42,19 @@ class EnrolmentSample:
 class Enroller:
     """Turns pictures into the references of one person."""
 
-    def __init__(self, detector: Detector, quality: QualityGate, embedder: Embedder, thresholds: Thresholds) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        quality: QualityGate,
+        embedder: Embedder,
+        thresholds: Thresholds,
+        cohort: Cohort,
+    ) -> None:
         self._detector = detector
         self._quality = quality
         self._embedder = embedder
         self._thresholds = thresholds
+        self._cohort = cohort
 
     def sample(self, still: Still) -> EnrolmentSample:
         """Raises SampleError naming the picture and what is wrong with it."""
@@ -85,7 +93,7 @@ class Enroller:
 
     def _alike(self, a: EnrolmentSample, b: EnrolmentSample) -> bool:
         """Verification of one sample by another: a gallery of one reference."""
-        return cosine(a.template, b.template) >= self._thresholds.for_gallery(1).score
+        return self._cohort.score(a.template, b.template) >= self._thresholds.for_gallery(1).score
 
     def already(self, samples: Iterable[EnrolmentSample], enrolled: ReferenceMatrix) -> str | None:
         """The subject that one of the samples would be taken for at the door, None when it is nobody enrolled."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from kiosk.domain.errors import OutdatedError
-from kiosk.domain.matching import ReferenceMatrix, enrol_again
+from kiosk.domain.matching import Cohort, ReferenceMatrix, enrol_again
 from kiosk.domain.thresholds import Threshold, Thresholds
 from kiosk.domain.types import Comparison, Reference, Subject, Template
 
@@ -37,6 +37,7 @@ class GalleryMatcher:
         model_id: str,
         dimension: int,
         thresholds: Thresholds,
+        cohort: Cohort,
         tell: Callable[[Threshold], None] = lambda _: None,
     ) -> None:
         """`tell` hears of each new threshold. Raises GalleryError when the gallery cannot be read."""
@@ -44,6 +45,7 @@ class GalleryMatcher:
         self._model_id = model_id
         self._dimension = dimension
         self._thresholds = thresholds
+        self._cohort = cohort
         self._tell = tell
         self._version = store.data_version()
         self._matrix, self.threshold = self._read()
@@ -71,6 +73,7 @@ class GalleryMatcher:
         return self._store.subject(subject_id)
 
     def _read(self) -> tuple[ReferenceMatrix, Threshold]:
-        matrix = ReferenceMatrix(self._model_id, self._dimension, self._store.references(self._model_id))
+        references = self._store.references(self._model_id)
+        matrix = ReferenceMatrix(self._model_id, self._dimension, references, self._cohort)
         self._unusable = self._store.unusable(self._model_id)
         return matrix, self._thresholds.for_gallery(len(matrix))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kiosk.domain.errors import ModelError
 from kiosk.vision.entry_text import render
-from kiosk.vision.manifest import AnyEntry, EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import AnyEntry, CohortFile, EmbedderEntry, Manifest, default_folder
 
 LARGEST = 128 << 20
 """Bytes of a network. A larger one has no place beside a door."""
@@ -73,9 +73,9 @@ class Staging:
         entry = _with_thresholds(entry, old)
         entries = [entry if e is old else e for e in installed] + ([entry] if old is None else [])
         self.target.rename(self._room / entry.file)
-        for e in entries:
-            if e.file != entry.file and not (self._folder / e.file).exists():
-                (self._room / e.file).write_bytes(Manifest(default_folder()).bytes_of(e))
+        for part in (part for e in entries for part in _files(e)):
+            if part.file != entry.file and not (self._folder / part.file).exists():
+                (self._room / part.file).write_bytes(Manifest(default_folder()).bytes_of(part))
         (self._room / "manifest.toml").write_text(render(entries), encoding="utf-8")
         if Manifest(self._room).entries != tuple(entries):
             raise ModelError(f"{entry.name}: its entry cannot be written as TOML")
@@ -92,13 +92,13 @@ class Staging:
         return [*own, *(e for e in packaged if e.name not in {o.name for o in own})]
 
     def _publish(self) -> None:
-        networks = list(self._room.glob("*.onnx"))
         manifest = self._room / "manifest.toml"
-        for path in [*networks, manifest]:
+        files = [path for path in self._room.iterdir() if path != manifest]
+        for path in [*files, manifest]:
             # Everybody may read them: the kiosk does not run as whoever installs.
             path.chmod(0o644)
             _sync(path)
-        for path in networks:
+        for path in files:
             path.rename(self._folder / path.name)
         _sync(self._folder)
         manifest.rename(self._folder / manifest.name)
@@ -138,6 +138,11 @@ def staging(folder: Path) -> Iterator[Staging]:
 def too_large(size: int) -> str:
     """For the message about a file of that many bytes."""
     return f"has {size / (1 << 20):.0f} MiB; a network here has at most {LARGEST >> 20}"
+
+
+def _files(entry: AnyEntry) -> list[AnyEntry | CohortFile]:
+    """What is on disk for an entry: its network, and its cohort where it has one."""
+    return [entry, entry.cohort] if isinstance(entry, EmbedderEntry) and entry.cohort else [entry]
 
 
 def _with_thresholds(entry: AnyEntry, old: AnyEntry | None) -> AnyEntry:

@@ -96,6 +96,16 @@ class ErrorRate(_Strict):
         return self
 
 
+class CohortFile(_Strict):
+    """The centres that a template's likeness to strangers is measured by (domain.matching.Cohort): a numpy file of
+    signed bytes, a centre a row. The thresholds hold with them only."""
+
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    nearest: Annotated[int, Field(gt=0)]
+    usual: Annotated[float, Field(gt=-1, lt=1)]
+
+
 class EmbedderEntry(Entry):
     """Turns an aligned face into a feature vector of `dimension` numbers.
 
@@ -105,6 +115,7 @@ class EmbedderEntry(Entry):
     role: Literal["embedder"]
     dimension: int
     template_scale: Annotated[float, Field(gt=0)]
+    cohort: CohortFile | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     threshold_fmr: Annotated[float, Field(gt=0, lt=1)] | None = None
     thresholds: tuple[ErrorRate, ...] = ()
@@ -182,8 +193,8 @@ class Manifest:
         role = kind.__name__.removesuffix("Entry").lower()
         raise ModelError(f"{self.folder}: there is no {role} {name!r}; known: {known}")
 
-    def bytes_of(self, entry: Entry) -> bytes:
-        """The network's file, checked. Raises ModelError when it is missing or not the one the manifest names."""
+    def bytes_of(self, entry: Entry | CohortFile) -> bytes:
+        """The file, checked. Raises ModelError when it is missing or not the one the manifest names."""
         path = self.folder / entry.file
         try:
             content = path.read_bytes()

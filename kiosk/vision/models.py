@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.domain.errors import ModelError
+from kiosk.domain.matching import Cohort
 from kiosk.domain.thresholds import Thresholds
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
@@ -25,6 +29,7 @@ class Models:
     pad: MeanPad
     embedder: FaceEmbedder
     embedder_entry: EmbedderEntry
+    cohort: Cohort
     policy: PolicyConfig
 
     @property
@@ -46,6 +51,7 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
         pad=load_pad(manifest, attacks, config.threads, policy.pad_threshold),
         embedder=FaceEmbedder(Network.load(manifest, embedding, config.threads), embedding),
         embedder_entry=embedding,
+        cohort=load_cohort(manifest, embedding),
         policy=policy,
     )
 
@@ -55,6 +61,21 @@ def _refuse_open(folder: Path) -> None:
     for path in (folder, folder / "manifest.toml"):
         if path.stat().st_mode & stat.S_IWOTH:
             raise ModelError(f"{path}: everybody may change which networks run: chmod o-w {path}")
+
+
+def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:
+    """What the embedder's scores are corrected by; nothing where its entry names no cohort. Raises ModelError when the
+    file is missing, altered or no cohort."""
+    if entry.cohort is None:
+        return Cohort()
+    content = manifest.bytes_of(entry.cohort)
+    try:
+        centres = np.load(io.BytesIO(content), allow_pickle=False)
+        if not isinstance(centres, np.ndarray) or centres.shape[1:] != (entry.dimension,):
+            raise ValueError(f"its rows are not of {entry.dimension} numbers")
+        return Cohort(centres, entry.cohort.nearest, entry.cohort.usual)
+    except (ValueError, EOFError) as error:
+        raise ModelError(f"{manifest.folder / entry.cohort.file}: no cohort of {entry.name}: {error}") from error
 
 
 def load_pad(manifest: Manifest, entries: Sequence[PadEntry], threads: int, threshold: float | None = None) -> MeanPad:

@@ -7,7 +7,7 @@
     python models/train/embedder.py train   --phase 3 [--from FILE]          on top: triplets of the labelled people
     python models/train/embedder.py train   --phase 4 [--from FILE]          last: with the int8 network's rounding
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
-    python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, threshold on held-out people
+    python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, cohort, thresholds
     python models/train/embedder.py count   [--out FILE]                     parameters, multiply-adds of NET or a file
     python models/train/embedder.py train --smoke                            all of it in small, under 3 minutes
 
@@ -128,9 +128,9 @@ def main() -> None:
         if o.keep:
             write_weights(state, o.keep, trained)
     if o.do == "measure" or o.smoke:
-        rows = measure(o.out, shared, o.work, o.threads, heldout=not (o.quick or o.smoke))
-        if o.fragment and rows:
-            o.fragment.write_text(fragment(o.out, o.model_id or f"kiosk-{o.net}-1", rows, name=o.net))
+        found = measure(o.out, shared, o.work, o.threads, heldout=not (o.quick or o.smoke))
+        if o.fragment and found:
+            o.fragment.write_text(fragment(o.out, o.model_id or f"kiosk-{o.net}-1", found, name=o.net))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from faces import MIXTURE, clean_crops, pictures, read_faces, training_faces
+from faces import clean_crops, pictures, read_faces, training_faces
 from mobilefacenet import MobileFaceNet, Unit, net_input
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
@@ -101,10 +101,9 @@ class _Reader(CalibrationDataReader):
 
 
 def calibration_faces(shared: Path, work: Path, share: float = 1.0) -> torch.Tensor:
-    """Training faces that were photographed, evenly over all sources, every other one mirrored: n x 3 x 112 x 112 RGB
-    0..255."""
+    """Training faces, evenly over all sources, every other one mirrored: n x 3 x 112 x 112 RGB 0..255."""
     faces = read_faces(shared)
-    known = [f for f in training_faces(faces, share) if f.source != MIXTURE]
+    known = training_faces(faces, share)
     count = max(64, round(share * CALIBRATION_FACES))  # fewer for a training in small
     chosen = known[:: max(1, len(known) // count)][:count]
     views = np.array([2 * f.index + i % 2 for i, f in enumerate(chosen)])

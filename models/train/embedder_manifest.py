@@ -6,7 +6,8 @@ import hashlib
 import math
 from pathlib import Path
 
-from embedder_measure import TEMPLATE_SCALE, Fmr, worst
+from embedder_cohort import Centres
+from embedder_measure import TEMPLATE_SCALE, Fmr, Measured, cohort_file, worst
 
 DEFAULT_FMR = 1e-4
 LICENCE = (
@@ -21,9 +22,9 @@ DATA = (
 TEACHER = "InsightFace MobileFaceNet y1 (fp32, 128-d), whose weights it began with, and w600k_mbf (512-d)"
 
 
-def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA, name: str = "mobilefacenet") -> str:
+def fragment(model: Path, model_id: str, found: Measured, data: str = DATA, name: str = "mobilefacenet") -> str:
     """TOML; each score is that of the held-out source that needs the highest one."""
-    table = worst(rows)
+    table = worst(found.rows)
     default = next(r for r in table if r.fmr == DEFAULT_FMR)
     lines = [threshold_line(r) for r in table]
     return "\n".join(
@@ -40,6 +41,7 @@ def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA, name
             'input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], size = [112, 112] }',
             "dimension = 128",
             f"template_scale = {TEMPLATE_SCALE:g}",
+            cohort_line(cohort_file(model), found.centres),
             f"threshold = {default.score:.4f}",
             f"threshold_fmr = {default.fmr:g}",
             "thresholds = [",
@@ -47,6 +49,15 @@ def fragment(model: Path, model_id: str, rows: list[Fmr], data: str = DATA, name
             "]",
             "",
         ]
+    )
+
+
+def cohort_line(path: Path, centres: Centres) -> str:
+    """The file of the cohort and how its centres are used."""
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return (
+        f'cohort = {{ file = "{path.name}", sha256 = "{sha256}", nearest = {centres.nearest}, '
+        f"usual = {centres.usual:.4f} }}"
     )
 
 

@@ -13,11 +13,14 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from covers import COVERS, covered
-from faces import pictures, read_faces, read_heldout
+from embedder_cohort import Centres, centres_of
+from faces import pictures, read_faces, read_heldout, training_faces
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from kiosk.domain.matching import Cohort
 from kiosk.evaluation.resampling import NonMated, score_intervals
 
 # A template is 128 signed bytes: the unit vector times this scale, rounded and clipped. A component of a unit vector of
@@ -62,6 +65,13 @@ def cosines(t: NDArray[np.int8], probes: NDArray[np.int8] | None = None) -> NDAr
     a, b = (v.astype(np.float32) for v in (t, t if probes is None else probes))
     scores: NDArray[np.float32] = a @ b.T
     return scores / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)
+
+
+def scores_of(cohort: Cohort, t: NDArray[np.int8], probes: NDArray[np.int8] | None = None) -> NDArray[np.float32]:
+    """As `cosines`, less what the cohort takes off: the scores of the door."""
+    a, b = (cohort.excess(v).astype(np.float32) for v in (t, t if probes is None else probes))
+    scores: NDArray[np.float32] = cosines(t, probes) - a[:, None] - b
+    return scores
 
 
 def covered_faces(bgr: NDArray[np.uint8], kind: str) -> NDArray[np.uint8]:
@@ -194,7 +204,7 @@ class Fmr:
 
 
 def heldout_thresholds(
-    net: ort.InferenceSession, teacher: ort.InferenceSession, shared: Path, work: Path
+    net: ort.InferenceSession, teacher: ort.InferenceSession, cohort: Cohort, shared: Path, work: Path
 ) -> tuple[list[Fmr], dict[str, int]]:
     """Score by FMR and source over all pairs of different held-out people, and the pairs removed by source."""
     faces = read_faces(shared)
@@ -212,14 +222,15 @@ def heldout_thresholds(
         print(f"  {source}: {len(group)} faces, mean cosine to the teacher {(e * t).sum(1).mean():.3f}")
         # Where people are labelled, nothing is removed.
         same = None if source == "celeba" else t @ t.T > SAME_PERSON
-        scores = cosines(templates(e))
+        scores = scores_of(cohort, templates(e))
         found, gone = source_thresholds(source, scores, people, same)
         rows += found
         removed[source] = gone
         if source == "celeba":  # what one training may be compared with another by, LFW being for the last word
             print(f"  all pairs of its {people.max() + 1} people: {told(tar_by_far(scores, people))}")
+            print(f"  the same without the cohort: {told(tar_by_far(cosines(templates(e)), people))}")
             for kind in COVERS:
-                behind = cosines(templates(e), templates(embed(net, covered_faces(crops, kind))))
+                behind = scores_of(cohort, templates(e), templates(embed(net, covered_faces(crops, kind))))
                 print(f"  the second picture behind a drawn {kind}: {told(tar_by_far(behind, people))}")
         if source == "utkface" and same is not None:
             # For the card: infants look alike to a network, and few of them stand before a door.
@@ -283,8 +294,31 @@ def worst(rows: list[Fmr]) -> list[Fmr]:
     return table
 
 
-def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) -> list[Fmr]:
-    """Prints all figures of a model file -> the rows of the threshold table."""
+def cohort_file(model: Path) -> Path:
+    """Where the centres of a network's cohort are, beside it."""
+    return model.with_name(f"{model.stem}-cohort.npy")
+
+
+def make_cohort(net: ort.InferenceSession, shared: Path, work: Path) -> Centres:
+    """From all training faces, in the middle of their pictures."""
+    faces = read_faces(shared)
+    x, known = pictures(shared, work, faces), training_faces(faces)
+    parts = tqdm([known[k : k + 512] for k in range(0, len(known), 512)], desc="training faces", mininterval=20)
+    found = [templates(embed(net, np.stack([x[f.index, 8:120, 8:120] for f in part]))) for part in parts]
+    return centres_of(np.concatenate(found))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the manifest states: the rows of the threshold table, and the cohort that they hold with."""
+
+    rows: list[Fmr]
+    centres: Centres
+
+
+def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) -> Measured | None:
+    """Prints all figures of a model file. `heldout`: makes its cohort and writes it beside the model, and measures the
+    thresholds with it."""
     net = session(model, threads)
     names, crops, pairs = lfw_faces(shared, work)
     unit = embed(net, crops)
@@ -295,11 +329,18 @@ def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) 
     error = float(np.abs(cosines(templates(unit)) - unit @ unit.T).max())
     print(f"bytes: {clipped:.1e} of the components clipped, score off by {error:.4f} at most")
     if not heldout:
-        return []
-    rows, removed = heldout_thresholds(net, session(shared / "weights/mobilefacenet_y1.onnx", threads), shared, work)
+        return None
+    centres = make_cohort(net, shared, work)
+    centres.write(cohort_file(model))
+    cohort = centres.cohort()
+    got = lfw(scores_of(cohort, templates(unit)), names, pairs)
+    print(f"LFW View 1, with the cohort: accuracy {got.accuracy:.3f}, all pairs {told(got.tar)}", flush=True)
+    rows, removed = heldout_thresholds(
+        net, session(shared / "weights/mobilefacenet_y1.onnx", threads), cohort, shared, work
+    )
     print(f"held-out people: pairs removed because the teacher takes them for one person: {removed}")
     report(rows)
     for r in worst(rows):
         tar_at, far_at = lfw_at(r.score, cosines(templates(unit)), names)
         print(f"at {r.score:.4f} (FMR {r.fmr:g}, worst source), all pairs of LFW: TAR {tar_at:.3f} FAR {far_at:.1e}")
-    return rows
+    return Measured(rows, centres)

@@ -1,7 +1,7 @@
 """The faces of the shared data folder: rows, the people held out, decoded pictures, batches with changes.
 
 Each face has two views, the picture as it is and its mirror image: view 2 * i and view 2 * i + 1 of the face i.
-After the faces that were photographed come MIXTURES of them (mixtures.py).
+All are aligned again by the kiosk's own detector (realign.py).
 
 The data folder comes from --shared or KIOSK_SHARED (default: ../shared beside the checkout). Its terms are the terms
 of the public sets it was made from; see the model card.
@@ -25,8 +25,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from covers import COVERS, covered
-from mixtures import fill
 from numpy.typing import NDArray
+from realign import realigned
+from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from kiosk.vision.alignment import similarity
@@ -37,8 +38,6 @@ HELDOUT = HERE / "heldout.csv"
 FRAME_FACES = HERE / "frame_faces.csv"
 SIZE, MARGIN = 128, 8  # a shard's picture, and the pixels around the 112 x 112 face in it
 PORTRAITS = ("aaf", "utkface")  # three quarters of the aligned faces; pictures of people on their way are wanted more
-MIXTURE = "mixture"  # the source of those
-MIXTURES = 40_000  # of faces that are neither held out nor portraits
 HELDOUT_PICTURES = {"aaf": 2600, "utkface": 2500}
 HELDOUT_IDENTITIES = 60  # of celeba and celeb20, with all their pictures
 
@@ -53,11 +52,9 @@ def shared_folder(argument: str | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Face:
-    """A row of aligned.csv, after those of frame_faces.csv, or then a mixture. `index`: its place among all of them and
-    in the pictures.
+    """A row of aligned.csv, or after them of frame_faces.csv. `index`: its place among all and in the pictures.
 
-    `path`: in the shard; of a mixture, its number. `landmarks`: 5 x 2, where the face is in a whole picture; none where
-    the picture is an aligned face.
+    `landmarks`: 5 x 2, where the face is in a whole picture; none where the picture is an aligned face.
     """
 
     index: int
@@ -74,14 +71,14 @@ def read_aligned(shared: Path) -> list[Face]:
 
 
 def read_faces(shared: Path) -> list[Face]:
-    """The aligned faces, those of the whole pictures that frame_faces.csv names (frame_faces.py wrote it), mixtures."""
+    """The aligned faces, and those of the whole pictures that frame_faces.csv names (frame_faces.py wrote it)."""
     faces = read_aligned(shared)
     with FRAME_FACES.open(newline="") as f:
         for i, (shard, path, *numbers) in enumerate(csv.reader(f), len(faces)):
             points = [float(v) for v in numbers]
             landmarks = tuple(zip(points[::2], points[1::2], strict=True))
             faces.append(Face(i, shard, path, "frames", "", landmarks))
-    return faces + [Face(len(faces) + n, "", str(n), MIXTURE, "") for n in range(MIXTURES)]
+    return faces
 
 
 def _rank(key: str) -> str:
@@ -120,28 +117,27 @@ def training_faces(faces: Sequence[Face], share: float = 1.0) -> list[Face]:
 
 
 def pictures(
-    shared: Path, work: Path, faces: Sequence[Face], wanted: Sequence[Face] | None = None
+    shared: Path, work: Path, faces: Sequence[Face], wanted: Sequence[Face] | None = None, threads: int = 2
 ) -> NDArray[np.uint8]:
     """All faces aligned, N x 128 x 128 x 3 uint8 BGR, made once in the work folder and mapped from there.
 
-    `wanted`: only these are made, mixtures out of these; the others stay black.
+    `wanted`: only these are made; the others stay black.
     """
     path = work / "pictures.npy"
     wanted = faces if wanted is None else wanted
     if not path.exists():
         part = path.with_suffix(".part")
         x = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(faces), SIZE, SIZE, 3))
-        for shard in sorted({f.shard for f in wanted} - {""}):
+        for shard in sorted({f.shard for f in wanted}):
             with tarfile.open(shared / "faces" / shard) as tar:
                 for f in (f for f in wanted if f.shard == shard):
                     member = tar.extractfile(f.path)
                     assert member is not None
                     picture = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)
                     x[f.index] = aligned(picture, f.landmarks) if f.landmarks else picture
-        mixed = [(f.index, int(f.path)) for f in wanted if f.source == MIXTURE]
-        if mixed:
-            there = {f.index for f in wanted if f.source not in (*PORTRAITS, MIXTURE)}
-            fill(x, np.array([f.index for f in training_faces(faces) if f.index in there]), mixed)
+        again = realigned(x, [f.index for f in wanted], threads)
+        for f, picture in tqdm(zip(wanted, again, strict=True), "faces", len(wanted), mininterval=20):
+            x[f.index] = picture
         x.flush()
         part.rename(path)
     kept: NDArray[np.uint8] = np.load(path, mmap_mode="r")
@@ -158,12 +154,9 @@ def aligned(picture: NDArray[np.uint8], landmarks: Sequence[tuple[float, float]]
 
 
 def views_of(faces: Sequence[Face]) -> NDArray[np.int64]:
-    """What a training draws from: both views of each face; of the PORTRAITS one, every other mirrored; of a mixture the
-    picture as it is."""
+    """What a training draws from: both views of each face; of the PORTRAITS one, every other mirrored."""
 
     def sides(f: Face) -> tuple[int, ...]:
-        if f.source == MIXTURE:
-            return (0,)
         return (f.index % 2,) if f.source in PORTRAITS else (0, 1)
 
     return np.array([2 * f.index + side for f in faces for side in sides(f)], np.int64)
@@ -217,7 +210,7 @@ class Batches:
         return torch.from_numpy(self.rng.uniform(low, high, shape).astype(np.float32))
 
     def blend(self, x: torch.Tensor, count: int) -> torch.Tensor:
-        """Replaces the last `count` pictures by mixtures of two aligned faces: faces that nobody has."""
+        """Replaces the last `count` pictures by blends of two aligned faces: faces that nobody has."""
         if count:
             w = self._uniform(0.3, 0.7, count, 1, 1, 1)
             x[-count:] = w * x[-count:] + (1 - w) * x[self.rng.permutation(len(x))[:count]]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from kiosk.domain.matching import ReferenceMatrix, cosine, quantize
+from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine, quantize
 from kiosk.domain.types import Reference
 
 SCALE = 127 / 0.4
@@ -91,3 +91,55 @@ def test_a_broken_probe_is_refused(probe: np.ndarray) -> None:
     matrix = ReferenceMatrix("m-1", 128, [reference("s", quantize(unit(1), SCALE))])
     with pytest.raises(ValueError, match="probe"):
         matrix.search(probe, 0.1)
+
+
+CENTRES = np.stack([quantize(unit(i), SCALE) for i in range(40)])
+COHORT = Cohort(CENTRES, nearest=3, usual=0.15)
+
+
+@given(VECTORS, VECTORS)
+def test_a_cohort_never_raises_a_score(a: np.ndarray, b: np.ndarray) -> None:
+    x, y = quantize(a, SCALE), quantize(b, SCALE)
+    score = COHORT.score(x, y)
+    assert -1 <= score <= max(-1.0, cosine(x, y))
+    assert score == COHORT.score(y, x)
+
+
+@given(VECTORS)
+def test_the_excess_is_what_the_nearest_centres_are_nearer_than_usual(vector: np.ndarray) -> None:
+    template = quantize(vector, SCALE)
+    nearest = sorted(cosine(template, c) for c in CENTRES)[-3:]
+    assert COHORT.excess(template[np.newaxis])[0] == pytest.approx(max(0.0, sum(nearest) / 3 - 0.15))
+
+
+def test_a_search_gives_the_score_of_a_pair() -> None:
+    # Two of them lie near a centre, as small children do: with the cohort they are told apart, without it not.
+    crowd = [quantize(unit(5) + 0.4 * unit(k), SCALE) for k in (901, 902)]
+    far = quantize(unit(903), SCALE)
+    people = {"crowded": crowd[0], "far": far}
+    references = [reference(s, t) for s, t in people.items()]
+    plain, corrected = (ReferenceMatrix("m-1", 128, references, c) for c in (Cohort(), COHORT))
+    assert plain.search(crowd[1], 0.6).mated
+    found = corrected.search(crowd[1], 0.6)
+    assert (found.subject_id, found.mated) == ("crowded", False)
+    assert found.score == pytest.approx(COHORT.score(crowd[0], crowd[1]), abs=1e-12)
+    assert corrected.scores(far) == pytest.approx([COHORT.score(t, far) for t in people.values()], abs=1e-12)
+
+
+def test_without_a_cohort_the_score_is_the_cosine() -> None:
+    a, b = quantize(unit(1), SCALE), quantize(unit(1) + 0.3 * unit(2), SCALE)
+    assert Cohort().score(a, b) == cosine(a, b)
+
+
+@pytest.mark.parametrize(
+    ("centres", "nearest"),
+    [(CENTRES, 41), (CENTRES, 0), (CENTRES.astype(np.float32), 3), (CENTRES[0], 1), (CENTRES * np.int8(0), 3)],
+)
+def test_what_is_no_cohort_is_refused(centres: np.ndarray, nearest: int) -> None:
+    with pytest.raises(ValueError, match="cohort"):
+        Cohort(centres, nearest, 0.2)
+
+
+def test_a_template_of_another_length_has_no_excess() -> None:
+    with pytest.raises(ValueError, match="128 bytes"):
+        COHORT.excess(np.ones((1, 64), np.int8))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -31,7 +33,7 @@ def faces(spread: float = 0.35, twins: int = 0) -> Faces:
     for k in range(twins):
         rows[2 * k + 1], reference[2 * k + 1] = rows[2 * k], reference[2 * k]
     groups = [{"gender": "male"}] * PER_GROUP + [{"gender": "female"}] * PER_GROUP
-    return Faces(groups, unit(rows), unit(reference), 0)  # type: ignore[arg-type]
+    return Faces(groups, unit(rows), np.zeros(2 * PER_GROUP, np.float32), unit(reference), 0)  # type: ignore[arg-type]
 
 
 def plain(rows: np.ndarray, threshold: float) -> int:
@@ -69,7 +71,7 @@ def test_pairs_of_one_person_are_left_out_and_the_figures_with_them_stay() -> No
 
 def test_a_reference_network_that_takes_everybody_for_one_is_refused() -> None:
     given = faces()
-    broken = Faces(given.groups, given.rows, np.ones_like(given.reference) / 16, 0)
+    broken = replace(given, reference=np.ones_like(given.reference) / 16)
     with pytest.raises(SampleError, match="is --reference-input right"):
         Comparisons(broken, 0.3)
 
@@ -86,8 +88,10 @@ def test_nothing_is_stated_that_the_group_is_too_small_for(pairs: int, matches: 
 
 def test_pairs_above_are_all_there_are() -> None:
     rows = faces().rows[:40]
-    first, second, scores = pairs_above(rows, 0.1)
-    expected = {(i, j) for i in range(40) for j in range(i + 1, 40) if rows[i] @ rows[j] >= 0.1}
+    excess = np.where(np.arange(40) % 3 == 0, 0.05, 0).astype(np.float32)
+    first, second, scores = pairs_above(rows, excess, 0.1)
+    pairs = [(i, j) for i in range(40) for j in range(i + 1, 40)]
+    expected = {(i, j) for i, j in pairs if rows[i] @ rows[j] - excess[i] - excess[j] >= 0.1}
     assert set(zip(first.tolist(), second.tolist(), strict=True)) == expected
     assert scores.min() >= 0.1
 
@@ -162,4 +166,4 @@ def test_pictures_without_a_face_are_too_few(aligned: Path) -> None:
         open_portraits(aligned, aligned / "heldout.csv") as portraits,
         pytest.raises(SampleError, match="1 pictures without a face"),
     ):
-        fairness.embed(portraits, Nobody(), None, 317.5, None)  # type: ignore[arg-type]
+        fairness.embed(portraits, SimpleNamespace(detector=Nobody()), None)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.matching import cosine
+from kiosk.domain.matching import Cohort, cosine
 from kiosk.domain.types import Box, Face, Image, Template
 from kiosk.evaluation import lfw
 from kiosk.evaluation.lfw import Pair, all_pairs, central, fold_scores, locate, parse_pairs, template, verify
@@ -94,38 +94,52 @@ def unit(*values: int) -> Template:
     return np.array(values, np.int8)
 
 
+PLAIN = Cohort()
+
+
 class TestScores:
     def test_a_pair_without_a_face_is_an_error_whatever_its_kind(self) -> None:
         found = {"A_0001": unit(100, 0), "A_0002": unit(90, 10), "B_0001": unit(0, 100), "C_0001": None}
         good = (Pair("A_0001", "A_0002", mated=True), Pair("A_0001", "B_0001", mated=False))
         bad = (Pair("A_0001", "C_0001", mated=True), Pair("C_0001", "B_0001", mated=False))
-        result = verify([good, good, bad], found)
+        result = verify([good, good, bad], found, PLAIN)
         assert result.accuracies == (1, 1, 0)
-        assert np.isnan(fold_scores(bad, found).mated).all()
+        assert np.isnan(fold_scores(bad, found, PLAIN).mated).all()
 
     def test_too_few_faces_for_a_threshold(self) -> None:
         fold = (Pair("A_0001", "A_0002", mated=True), Pair("A_0001", "B_0001", mated=False))
         with pytest.raises(SampleError, match="no face was found in 2 pictures"):
-            verify([fold, fold], {"A_0001": unit(1), "A_0002": None, "B_0001": None})
+            verify([fold, fold], {"A_0001": unit(1), "A_0002": None, "B_0001": None}, PLAIN)
 
     def test_all_pairs_are_every_pair_once(self) -> None:
         rng = np.random.default_rng(0)
         names = ["A_0001", "B_0001", "A_0002", "A_0003", "C_C_0001", "B_0002"]
         found = {n: rng.integers(-127, 128, 128).astype(np.int8) for n in names}
-        result = all_pairs(found)
+        result = all_pairs(found, PLAIN)
         mated = [("A_0001", "A_0002"), ("A_0001", "A_0003"), ("A_0002", "A_0003"), ("B_0001", "B_0002")]
         assert sorted(result.mated) == pytest.approx(sorted(cosine(found[a], found[b]) for a, b in mated), abs=1e-6)
         assert result.non_mated.size == 15 - len(mated)
 
+    def test_a_cohort_counts_in_a_pair_and_in_all_pairs(self) -> None:
+        found = {"A_0001": unit(100, 0), "A_0002": unit(90, 40), "B_0001": unit(0, 100), "C_0001": None}
+        cohort = Cohort(np.array([[127, 0], [100, 100]], np.int8), nearest=1, usual=0.9)
+        pairs = (Pair("A_0001", "A_0002", mated=True), Pair("A_0001", "B_0001", mated=False))
+        expected = cohort.score(found["A_0001"], found["A_0002"])
+        assert expected < cosine(found["A_0001"], found["A_0002"])
+        assert fold_scores(pairs, found, cohort).mated == pytest.approx([expected])
+        result = all_pairs(found, cohort)
+        assert result.mated == pytest.approx([expected], abs=1e-6)
+        assert np.nanmax(result.non_mated) == pytest.approx(cohort.score(found["A_0002"], found["B_0001"]), abs=1e-6)
+
     def test_all_pairs_with_a_picture_without_a_face(self) -> None:
-        result = all_pairs({"A_0001": unit(1, 0), "A_0002": None, "B_0001": unit(0, 1)})
+        result = all_pairs({"A_0001": unit(1, 0), "A_0002": None, "B_0001": unit(0, 1)}, PLAIN)
         assert np.isnan(result.mated).all()
         assert np.isnan(result.non_mated).tolist() == [False, True]
         assert [t.tar for t in result.tars().values()] == [0, 0, 0, 0]
 
     @pytest.mark.parametrize("found", [{"A_0001": unit(1, 0)}, {"A_0001": unit(1, 0), "A_0002": unit(1, 0)}])
     def test_no_tar_without_non_mated_pairs(self, found: dict[str, Template | None]) -> None:
-        assert all_pairs(found).tars() == {}
+        assert all_pairs(found, PLAIN).tars() == {}
 
 
 def face(x: float, y: float) -> Face:

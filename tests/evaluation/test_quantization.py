@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kiosk.domain.errors import ModelError
+from kiosk.domain.matching import Cohort
 from kiosk.evaluation.lfw import Pair, PairList, all_pairs
 from kiosk.evaluation.quantization import FP32, INT8, LOSS_FAR, Form, compare, like, losses, measure, rows, run
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
@@ -69,7 +70,7 @@ def test_bytes_are_the_figures_of_all_pairs() -> None:
     given = rows(found, Form.BYTES, SCALE)
     templates = {n: None if v is None else np.rint(v * SCALE / np.linalg.norm(v)).astype(np.int8)
                  for n, v in zip(NAMES, found, strict=True)}  # fmt: skip
-    expected = all_pairs(templates)
+    expected = all_pairs(templates, Cohort())
     people = np.repeat(np.arange(PEOPLE), 2)
     mated, non_mated, scores = compare(given, people, LOSS_FAR)
     assert np.sort(scores[0]) == pytest.approx(np.sort(expected.mated), abs=2e-6, nan_ok=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kiosk.domain.errors import GalleryError, OutdatedError
+from kiosk.domain.matching import Cohort
 from kiosk.domain.thresholds import OperatingPoint, Threshold, Thresholds
 from kiosk.domain.types import Reference, Subject
 from kiosk.service.matcher import GalleryMatcher
@@ -48,7 +49,7 @@ class Store:
 def test_the_threshold_follows_the_references() -> None:
     store = Store(1)
     heard: list[Threshold] = []
-    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, heard.append)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort(), heard.append)
     thresholds = []
     for count in (1, 10, 100, 1):
         store.change(count)
@@ -63,7 +64,7 @@ def test_the_threshold_follows_the_references() -> None:
 def test_nothing_is_told_while_nothing_changes() -> None:
     store = Store(5)
     heard: list[Threshold] = []
-    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, heard.append)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort(), heard.append)
     store.change(5)
     matcher.search(TEMPLATES[0])
     assert len(heard) == 1
@@ -71,7 +72,7 @@ def test_nothing_is_told_while_nothing_changes() -> None:
 
 def test_a_gallery_that_cannot_be_read_anew_is_not_searched_as_it_was() -> None:
     store = Store(1)
-    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
     store.change(100)
     store.broken = True
     for _ in range(2):
@@ -84,7 +85,7 @@ def test_a_gallery_that_cannot_be_read_anew_is_not_searched_as_it_was() -> None:
 def test_references_of_another_network_are_nobody_and_said_where_there_are_no_others() -> None:
     store = Store(0)
     store.others = 3
-    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
     with pytest.raises(OutdatedError, match="3 references were made with another network: enrol again"):
         matcher.search(TEMPLATES[0])
     store.change(1)

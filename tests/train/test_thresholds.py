@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra train")
 
+from embedder_cohort import centres_of
 from embedder_manifest import fragment, threshold_line
-from embedder_measure import FMRS, Fmr, source_thresholds, worst
+from embedder_measure import FMRS, Fmr, Measured, cohort_file, source_thresholds, worst
 
 from kiosk.vision.manifest import EmbedderEntry
 
@@ -66,9 +68,14 @@ def test_the_manifest_reads_what_is_written(tmp_path: Path) -> None:
     model = tmp_path / "network.onnx"
     model.write_bytes(b"weights")
     rows = [row("aaf", f, s) for f, s in zip(FMRS, (0.41234, 0.5, 0.6, 0.7), strict=True)]
-    (entry,) = tomllib.loads(fragment(model, "kiosk-test-1", rows))["model"]
+    centres = centres_of(np.random.default_rng(1).integers(-90, 91, (60, 128), np.int8), count=20)
+    centres.write(cohort_file(model))
+    (entry,) = tomllib.loads(fragment(model, "kiosk-test-1", Measured(rows, centres)))["model"]
     read = EmbedderEntry.model_validate(entry)
     assert [t.source for t in read.thresholds] == ["aaf"] * 4
     assert [t.extrapolated for t in read.thresholds] == [False, False, False, True]
     assert all(t.interval and t.squared_l2 for t in read.thresholds)
+    assert read.cohort is not None
+    content = (tmp_path / read.cohort.file).read_bytes()
+    assert (read.cohort.sha256, read.cohort.usual) == (hashlib.sha256(content).hexdigest(), centres.usual)
     assert "squared_l2 = 1.0000" in threshold_line(row("aaf", 1e-3, 0.5))

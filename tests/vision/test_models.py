@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import re
 import shutil
 from pathlib import Path
@@ -15,7 +17,7 @@ from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.domain.errors import ModelError
 from kiosk.domain.matching import cosine
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
-from kiosk.vision.models import Models, load
+from kiosk.vision.models import Models, load, load_cohort
 from kiosk.vision.network import Network
 from kiosk.vision.tracking import Tracker
 
@@ -54,6 +56,61 @@ def test_the_threshold_states_its_evidence(name: str) -> None:
     assert [t.score for t in at] == [entry.threshold]
     scores = [t.score for t in sorted(entry.thresholds, key=lambda t: -t.fmr)]
     assert scores == sorted(scores)
+
+
+def saved(centres: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, centres)
+    return out.getvalue()
+
+
+CENTRES = np.random.default_rng(1).integers(-90, 91, (20, 128), np.int8)
+
+
+def with_cohort(folder: Path, content: bytes, nearest: int = 4) -> EmbedderEntry:
+    """The manifest's first embedder with this file for its cohort."""
+    (folder / "cohort.npy").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    line = f'cohort = {{ file = "cohort.npy", sha256 = "{sha256}", nearest = {nearest}, usual = 0.1 }}'
+    path = folder / "manifest.toml"
+    text = re.sub(r"(?m)^cohort = .*\n", "", path.read_text())
+    path.write_text(text.replace("dimension = 128\n", f"dimension = 128\n{line}\n", 1))
+    return Manifest(folder).entry("mobilefacenet", EmbedderEntry)
+
+
+def test_the_cohort_of_the_manifest_takes_its_part_of_a_score(folder: Path) -> None:
+    cohort = load_cohort(Manifest(folder), with_cohort(folder, saved(CENTRES)))
+    assert cohort.score(CENTRES[3], CENTRES[3]) < 0.7 < cosine(CENTRES[3], CENTRES[3])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no numpy file",
+        saved(CENTRES)[:-7],
+        saved(CENTRES[:, :64]),
+        saved(CENTRES[0]),
+        saved(CENTRES.astype(np.float32)),
+        saved(CENTRES * np.int8(0)),
+        saved(CENTRES[:3]),
+        saved(np.array([{"an": "object"}], object)),
+    ],
+)
+def test_what_is_no_cohort_stops_the_kiosk(folder: Path, content: bytes) -> None:
+    with_cohort(folder, content)
+    with pytest.raises(ModelError, match="no cohort of mobilefacenet"):
+        load(ModelsConfig(folder=folder), PolicyConfig())
+
+
+def test_a_cohort_that_is_missing_or_altered_stops_the_kiosk(folder: Path) -> None:
+    with_cohort(folder, saved(CENTRES))
+    (folder / "cohort.npy").write_bytes(saved(-CENTRES))
+    with pytest.raises(ModelError, match=r"cohort\.npy: damaged or altered"):
+        load(ModelsConfig(folder=folder), PolicyConfig())
+    (folder / "cohort.npy").unlink()
+    with pytest.raises(ModelError, match=r"cohort\.npy: cannot be read"):
+        load(ModelsConfig(folder=folder), PolicyConfig())
 
 
 TABLE = re.compile(r"(?m)^thresholds = \[\n(?:  .*\n)*\]\n")

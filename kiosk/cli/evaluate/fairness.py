@@ -91,7 +91,7 @@ def fairness(
     thresholds = sorted(set(chosen)) or defaults(entry, config.policy)
     teacher = _reference(reference, reference_input, config.models.threads)
     with protocol.open_portraits(root, heldout, min_age) as portraits, progress(portraits) as shown:
-        faces = protocol.embed(shown, models.detector, models.embedder, entry.template_scale, teacher)
+        faces = protocol.embed(shown, models, teacher)
     comparisons = Comparisons(faces, thresholds[0])
     results = {threshold: comparisons.rates(threshold) for threshold in thresholds}
     if not as_json:

@@ -66,8 +66,8 @@ def lfw(
         with progress(paths) as shown:
             found = protocol.templates(shown, samples, models.detector, models.embedder)
     model_id = models.embedder_entry.model_id
-    result = protocol.verify(folds, found)
-    everything = protocol.all_pairs(found) if all_pairs else None
+    result = protocol.verify(folds, found, models.cohort)
+    everything = protocol.all_pairs(found, models.cohort) if all_pairs else None
     tars = everything.tars() if everything else {}
     missing = sum(t is None for t in found.values())
     count = sum(len(f) for f in folds)
@@ -75,7 +75,9 @@ def lfw(
         click.echo(f"{model_id}: {count} pairs of {len(found)} pictures, {len(folds)} folds")
         click.echo(f"FTE       {percent(missing / len(found))}, {missing} pictures")
         _print_lfw(result, tars)
-    mated, non_mated = (everything.mated, everything.non_mated) if everything else protocol.scores(folds, found)
+    mated, non_mated = (
+        (everything.mated, everything.non_mated) if everything else protocol.scores(folds, found, models.cohort)
+    )
     if plot:
         plots.det(mated, non_mated, model_id, plot)
     threshold = float(np.mean(result.thresholds))
