@@ -1,0 +1,70 @@
+"""The faces of a training, aligned again by the kiosk's own detector. The faces are the demonstration's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra train")
+
+from realign import realigned
+
+from kiosk.cameras.simulated import SimulatedCamera
+from kiosk.cameras.story import ADA, VISITORS
+from kiosk.config import ModelsConfig, PolicyConfig
+from kiosk.vision.alignment import TEMPLATE, similarity
+from kiosk.vision.models import load
+from kiosk.vision.pixels import warped
+
+pytestmark = pytest.mark.train
+MARGIN = 8
+
+
+@pytest.fixture(scope="module")
+def shots() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Picture and landmarks of each visitor."""
+    detector = load(ModelsConfig(), PolicyConfig()).detector
+    pictures = [SimulatedCamera.enrolment_picture(v) for v in (ADA, VISITORS[-1])]
+    return [(p, np.array(detector.detect(p)[0].landmarks)) for p in pictures]
+
+
+def crop(
+    picture: np.ndarray, landmarks: np.ndarray, turn: float = 0.0, shift: tuple[float, float] = (0, 0)
+) -> np.ndarray:
+    """As the data folder has it, but by landmarks that err: `turn` degrees, `shift` pixels of the crop."""
+    matrix = similarity(landmarks)
+    matrix[:, 2] += MARGIN
+    err = cv2.getRotationMatrix2D((64.0, 64.0), turn, 1.0)
+    err[:, 2] += shift
+    return warped(picture, _after(err, matrix), 128)
+
+
+def _after(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
+
+
+def test_what_was_aligned_badly_is_aligned_well(shots: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    bad = np.stack([crop(*shot, turn=6, shift=(3, -2)) for shot in shots])
+    good = np.stack([crop(*shot) for shot in shots])
+    inner = (slice(None), slice(24, -24), slice(24, -24))
+    before, after = (
+        np.abs(x[inner].astype(float) - good[inner]).mean() for x in (bad, np.stack([*realigned(bad, [0, 1], 1)]))
+    )
+    assert after < before / 3
+
+
+def test_a_picture_without_a_face_where_it_should_be_stays_as_it_is(shots: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (128, 128, 3), np.uint8)
+    aside = crop(*shots[0], shift=(30, 0))
+    given = np.stack([noise, aside, crop(*shots[1])])
+    first, second = realigned(given, [1, 0], 1)
+    assert (first == aside).all()
+    assert (second == noise).all()
+
+
+def test_the_template_is_where_the_kiosk_puts_it(shots: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    (face,) = [*realigned(crop(*shots[0], shift=(4, 3))[None], [0], 1)]
+    around = cv2.copyMakeBorder(face, *[64] * 4, cv2.BORDER_CONSTANT)
+    (found,) = load(ModelsConfig(), PolicyConfig()).detector.detect(around)
+    assert np.array(found.landmarks) == pytest.approx(TEMPLATE + MARGIN + 64, abs=4)
