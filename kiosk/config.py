@@ -149,10 +149,9 @@ class AttemptConfig(Section):
 class PolicyConfig(Section):
     """[policy]"""
 
-    fpir: Annotated[float, Field(gt=0, le=0.1)] = 0.01
+    fpir: Annotated[float, Field(gt=0, le=0.1)] = 0.001
     """The share of searches that may take somebody who is not enrolled for a subject: it sets the threshold, by the
-    manifest's table and the number of references (domain.thresholds). The table's worst source holds small children,
-    who look alike to the network: adults are taken for each other far less often (models/README.md)."""
+    manifest's table and the number of references (domain.thresholds)."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """A fixed comparison score, whatever the gallery's size; None follows `fpir`."""
     pad_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None

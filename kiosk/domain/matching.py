@@ -1,18 +1,21 @@
 """Byte templates and the search over them.
 
 A template is a unit feature vector quantized to signed bytes, as FaceNet (arXiv 1503.03832, section 5.1) keeps a face
-in 128 bytes. The score is the cosine of two byte vectors, less what both resemble strangers more than is usual
-(`Cohort`). Dot products are exact integers, so a score does not depend on the machine.
+in 128 bytes. The score is the cosine of two byte vectors, counted from what two strangers would have (`Cohort`). Dot
+products are exact integers, so a score does not depend on the machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.types import Comparison, Reference, Template, Vector
+
+Real = TypeVar("Real", np.float32, np.float64)
 
 
 def quantize(vector: Vector, scale: float) -> Template:
@@ -42,6 +45,17 @@ def enrol_again(references: int) -> str:
     return f"{references} {many} made with another network: enrol again (`kiosk enrol --again`)"
 
 
+MOST = 0.95
+"""Of what is taken for a pair of strangers: above it only the same picture has a score to speak of."""
+
+
+def above_strangers(cosines: NDArray[Real], first: NDArray[Real], second: NDArray[Real]) -> NDArray[Real]:
+    """Scores of pairs, -1..1, from their cosines and the excess of the first and of the second of each: see Cohort."""
+    e = np.minimum(2 * np.sqrt(first * second), MOST)
+    scores: NDArray[Real] = np.maximum((cosines - e) / (1 - e), -1)
+    return scores
+
+
 class Cohort:
     """How much a template resembles strangers, and what its scores lose by it.
 
@@ -50,8 +64,12 @@ class Cohort:
     strangers that the embedder was trained with, each the mean of dozens of people and nobody's own. With m(t), the
     mean cosine of a template t to the `nearest` centres nearest to it,
 
-        excess(t) = max(0, m(t) - usual)        score(a, b) = cosine(a, b) - excess(a) - excess(b)
+        excess(t) = max(0, m(t) - usual)
+        e = min(2 sqrt(excess(a) excess(b)), MOST)
+        score(a, b) = (cosine(a, b) - e) / (1 - e)
 
+    so what strangers have there is nothing, and the same picture is still 1. Both must lie among strangers for anything
+    to be taken off: between one that does and one that does not there is no crowd.
     Centres of clusters are the idea of fair score normalisation (arXiv 2002.03592), the nearest of a cohort that of
     adaptive symmetric normalisation in speaker recognition. Unlike these it never raises a score: it can only deny.
     """
@@ -85,7 +103,8 @@ class Cohort:
 
     def score(self, a: Template, b: Template) -> float:
         """Of two templates, -1..1: what a threshold is held against."""
-        return max(-1.0, cosine(a, b) - float(self.excess(np.stack([a, b])).sum()))
+        first, second = self.excess(np.stack([a, b])).reshape(2, 1)
+        return float(above_strangers(np.array([cosine(a, b)]), first, second)[0])
 
 
 class ReferenceMatrix:
@@ -123,8 +142,7 @@ class ReferenceMatrix:
         if length == 0:
             raise ValueError("the probe is empty")
         cosines = np.matmul(self._rows, p, dtype=np.int32) / (self._lengths * length)
-        scores: NDArray[np.float64] = cosines - self._excess - self._cohort.excess(probe[np.newaxis])
-        return np.maximum(scores, -1.0)
+        return above_strangers(cosines, self._excess, self._cohort.excess(probe[np.newaxis]))
 
     def search(self, probe: Template, threshold: float) -> Comparison:
         """1:N: the subject of the highest score, whether or not it reaches the threshold."""

@@ -98,7 +98,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The best candidate of a search. `score` is the cosine similarity of the byte templates, -1..1.
+    """The best candidate of a search. `score` is that of domain.matching, -1..1.
 
     `subject_id` is None when the gallery is empty. Below `threshold` the candidate is nobody.
     """

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.matching import quantize
+from kiosk.domain.matching import above_strangers, quantize
 from kiosk.domain.types import Image, Template
 from kiosk.evaluation.lfw import central
 from kiosk.evaluation.resampling import Interval, People, draws
@@ -165,11 +165,11 @@ def _unit(vectors: Sequence[NDArray[np.generic]]) -> NDArray[np.float32]:
 def pairs_above(
     rows: NDArray[np.float32], excess: NDArray[np.float32], level: float
 ) -> tuple[People, People, NDArray[np.float32]]:
-    """(first, second, score) of all pairs of rows whose score, the product less both rows' `excess`, is at least
-    `level`."""
+    """(first, second, score) of all pairs of rows whose score, by the product and both rows' `excess`, is at
+    least `level`."""
     first, second, scores = [], [], []
     for i in range(len(rows) - 1):
-        row = rows[i + 1 :] @ rows[i] - excess[i + 1 :] - excess[i]
+        row = above_strangers(rows[i + 1 :] @ rows[i], excess[i + 1 :], excess[i : i + 1])
         at = np.flatnonzero(row >= level)
         first.append(np.full(at.size, i))
         second.append(at + i + 1)

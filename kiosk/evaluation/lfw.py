@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.matching import Cohort
+from kiosk.domain.matching import Cohort, above_strangers
 from kiosk.domain.ports import Detector, Embedder
 from kiosk.domain.types import Face, Image, Template
 from kiosk.evaluation import figures
@@ -197,7 +197,7 @@ def all_pairs(found: Templates, cohort: Cohort) -> AllPairs:
     excess = np.array([0.0 if t is None else cohort.excess(t[np.newaxis])[0] for t in found.values()], np.float32)
     mated, non_mated = [], []
     for i in range(len(rows) - 1):
-        scores = rows[i + 1 :] @ rows[i] - excess[i + 1 :] - excess[i]
+        scores = above_strangers(rows[i + 1 :] @ rows[i], excess[i + 1 :], excess[i : i + 1])
         same = people[i + 1 :] == people[i]
         mated.append(scores[same])
         non_mated.append(scores[~same])

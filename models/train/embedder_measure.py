@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from kiosk.domain.matching import Cohort
+from kiosk.domain.matching import Cohort, above_strangers
 from kiosk.evaluation.resampling import NonMated, score_intervals
 
 # A template is 128 signed bytes: the unit vector times this scale, rounded and clipped. A component of a unit vector of
@@ -68,10 +68,9 @@ def cosines(t: NDArray[np.int8], probes: NDArray[np.int8] | None = None) -> NDAr
 
 
 def scores_of(cohort: Cohort, t: NDArray[np.int8], probes: NDArray[np.int8] | None = None) -> NDArray[np.float32]:
-    """As `cosines`, less what the cohort takes off: the scores of the door."""
+    """As `cosines`, and with the cohort: the scores of the door."""
     a, b = (cohort.excess(v).astype(np.float32) for v in (t, t if probes is None else probes))
-    scores: NDArray[np.float32] = cosines(t, probes) - a[:, None] - b
-    return scores
+    return above_strangers(cosines(t, probes), a[:, None], b)
 
 
 def covered_faces(bgr: NDArray[np.uint8], kind: str) -> NDArray[np.uint8]:

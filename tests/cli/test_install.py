@@ -27,6 +27,7 @@ SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents
 YUNET = SHARED / "weights" / "face_detection_yunet_2023mar.onnx"
 SCALED = "mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0]"
 RAW = "mean = [0.0, 0.0, 0.0], std = [1.0, 1.0, 1.0]"
+COHORT = f'dimension = 128\ncohort = {{ file = "c.npy", sha256 = "{"0" * 64}", nearest = 8, usual = 0.3 }}'
 MEASURED = "threshold = 0.6\nthreshold_fmr = 1e-4\n"
 
 
@@ -75,7 +76,11 @@ def test_a_network_of_ones_own_beside_those_of_the_program(kiosk: Command, own: 
         assert manifest.bytes_of(e) == packaged.bytes_of(e)
     assert {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == {0o644}
     assert [stat.S_IMODE(p.stat().st_mode) for p in (folder, home)] == [0o755, 0o700]
-    assert sorted(content(folder)) == sorted({e.file for e in manifest.entries} | {"manifest.toml"})
+    cohorts = [e.cohort for e in manifest.entries if isinstance(e, EmbedderEntry) and e.cohort]
+    for cohort in cohorts:
+        assert manifest.bytes_of(cohort) == packaged.bytes_of(cohort)
+    files = {e.file for e in manifest.entries} | {c.file for c in cohorts}
+    assert sorted(content(folder)) == sorted(files | {"manifest.toml"})
     assert f'folder = "{folder}"' in out
     assert 'embedder = "own"' in out
     assert any("enrolled again" in line for line in out)
@@ -141,6 +146,7 @@ def another_network(**options: Any) -> Callable[[Path], None]:
         (wrong_about('licence = "ours"', 'licence = "ours"\nlaxness = 1'), "laxness: unknown key"),
         (wrong_about('licence = "ours"', 'licence = "ours"\nmodel_id = "kiosk-mobilefacenet-0"'), "model_id: leave it"),
         (wrong_about('licence = "ours"', f'licence = "ours"\nsha256 = "{"0" * 64}"'), "another one"),
+        (wrong_about("dimension = 128", COHORT), "only the program's own networks"),
         (wrong_about('"own"', '"../own"'), "name '../own'"),
         (wrong_about('"own"', '"mobilefacenet"'), "is taken by"),
         (wrong_about("317.5", "1.0"), "quantizes to nothing"),

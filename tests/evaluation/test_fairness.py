@@ -91,7 +91,7 @@ def test_pairs_above_are_all_there_are() -> None:
     excess = np.where(np.arange(40) % 3 == 0, 0.05, 0).astype(np.float32)
     first, second, scores = pairs_above(rows, excess, 0.1)
     pairs = [(i, j) for i in range(40) for j in range(i + 1, 40)]
-    expected = {(i, j) for i, j in pairs if rows[i] @ rows[j] - excess[i] - excess[j] >= 0.1}
+    expected = {(i, j) for i, j in pairs if rows[i] @ rows[j] >= 0.1 + 1.8 * (excess[i] * excess[j]) ** 0.5}
     assert set(zip(first.tolist(), second.tolist(), strict=True)) == expected
     assert scores.min() >= 0.1
 
