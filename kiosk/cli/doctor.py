@@ -91,23 +91,28 @@ def _models(settings: Config) -> str:
 
 
 def _older_models(settings: Config) -> Iterator[Finding]:
-    """Networks of the program's that it has replaced since they were copied into a folder of the kiosk's own."""
+    """Networks of the program's that it has replaced, or measured anew, since they were copied into a folder of the
+    kiosk's own."""
     folder = settings.models.folder
     if folder is None:
         return
     try:
-        own, brought = Manifest(folder).entries, {e.name: e.model_id for e in Manifest(default_folder()).entries}
+        own, brought = Manifest(folder).entries, {e.name: e for e in Manifest(default_folder()).entries}
     except KioskError:
         return  # said by the check before
     for entry in own:
-        newer = brought.get(entry.name, entry.model_id)
-        if newer != entry.model_id:
-            yield Finding(
-                "models",
-                "note",
-                f"{folder} keeps {entry.model_id}, the program brings {newer} by now: to have it, move that folder away"
-                " and install again what is not the program's (after another embedder everybody enrols again)",
-            )
+        newer = brought.get(entry.name, entry)
+        if newer == entry:
+            continue
+        what, after = newer.model_id, " (after another embedder everybody enrols again)"
+        if newer.model_id == entry.model_id:
+            what, after = "other thresholds for it", " (nobody enrols again)"
+        yield Finding(
+            "models",
+            "note",
+            f"{folder} keeps {entry.model_id}, the program brings {what} by now: to have that, move that folder away"
+            f" and install again what is not the program's{after}",
+        )
 
 
 def _threshold(settings: Config, home: Home) -> Finding:

@@ -241,9 +241,14 @@ def test_doctor_says_which_of_the_programs_are_newer(kiosk: Command, own: Path, 
 
     assert said() == []
     entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
-    manifest.write_text(manifest.read_text().replace(entry.model_id, "kiosk-mobilefacenet-0"))
+    installed = manifest.read_text()
+    manifest.write_text(installed.replace(entry.model_id, "kiosk-mobilefacenet-0"))
     (message,) = said()
     assert f"keeps kiosk-mobilefacenet-0, the program brings {entry.model_id}" in message
+    assert entry.cohort is not None
+    manifest.write_text(installed.replace(f"usual = {entry.cohort.usual}", "usual = 0.9"))
+    (message,) = said()
+    assert f"keeps {entry.model_id}, the program brings other thresholds for it" in message
 
 
 @pytest.mark.parametrize("moment", ["copying", "trial", "publishing"])

@@ -16,10 +16,7 @@ Command = Callable[..., tuple[int, list[str], list[str]]]
 def folder(tmp_path: Path) -> Path:
     """A copy of the networks that may be damaged."""
     copy = tmp_path / "models"
-    copy.mkdir()
-    manifest = Manifest(default_folder())
-    for name in ("manifest.toml", *(e.file for e in manifest.entries)):
-        shutil.copy(manifest.folder / name, copy / name)
+    shutil.copytree(default_folder(), copy, ignore=shutil.ignore_patterns("train", "*.md"))
     return copy
 
 
