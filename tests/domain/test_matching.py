@@ -26,6 +26,10 @@ def unit(seed: int) -> np.ndarray:
     return v / np.linalg.norm(v)
 
 
+CENTRES = np.stack([quantize(unit(i), SCALE) for i in range(40)])
+COHORT = Cohort(CENTRES, nearest=3, usual=0.15)
+
+
 @given(VECTORS)
 def test_a_template_is_128_signed_bytes_whatever_the_length_of_the_vector(vector: np.ndarray) -> None:
     template = quantize(vector, SCALE)
@@ -70,9 +74,10 @@ def test_the_search_finds_the_nearest_and_says_whether_it_is_near_enough() -> No
 
 
 def test_an_empty_gallery_knows_nobody() -> None:
-    found = ReferenceMatrix("m-1", 128).search(quantize(unit(1), SCALE), 0.1)
-    assert found.subject_id is None
-    assert not found.mated
+    for empty in (ReferenceMatrix("m-1", 128), ReferenceMatrix("m-1", 128, [], COHORT)):
+        found = empty.search(quantize(unit(1), SCALE), 0.1)
+        assert found.subject_id is None
+        assert not found.mated
 
 
 def test_references_of_another_model_are_never_compared() -> None:
@@ -91,10 +96,6 @@ def test_a_broken_probe_is_refused(probe: np.ndarray) -> None:
     matrix = ReferenceMatrix("m-1", 128, [reference("s", quantize(unit(1), SCALE))])
     with pytest.raises(ValueError, match="probe"):
         matrix.search(probe, 0.1)
-
-
-CENTRES = np.stack([quantize(unit(i), SCALE) for i in range(40)])
-COHORT = Cohort(CENTRES, nearest=3, usual=0.15)
 
 
 @given(VECTORS, VECTORS)
