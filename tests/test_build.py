@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kiosk import build, config, plugins
@@ -12,11 +13,16 @@ from kiosk.cameras.replay import ReplayCamera, ReplayOptions
 from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 from kiosk.cameras.usb import UsbCamera, UsbOptions
 from kiosk.config import CameraConfig
-from kiosk.domain.errors import ConfigError
+from kiosk.domain.errors import ConfigError, SampleError
+from kiosk.domain.matching import cosine
 from kiosk.domain.ports import Camera
+from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.domain.types import DoorState, DoorStatus
-from kiosk.storage.gallery import Gallery, open_gallery
+from kiosk.service.enrolment import EnrolmentSample
+from kiosk.storage.gallery import Gallery, NewReference, open_gallery
 from kiosk.storage.home import Home
+from kiosk.vision.manifest import default_folder
+from kiosk.vision.models import load
 
 REAL = DoorStatus(DoorState.SECURED, simulated=False, started_at=0.0)
 PRETENDED = DoorStatus(DoorState.SECURED, simulated=True, started_at=0.0)
@@ -44,6 +50,25 @@ def test_the_demonstrations_gallery_never_meets_a_real_lock(gallery: Gallery) ->
     gallery.mark_demonstration()
     with pytest.raises(ConfigError, match="demonstration"):
         build.refuse_make_believe(eye, gallery, REAL)
+
+
+def test_the_door_and_enrolment_score_with_the_embedders_cohort(gallery: Gallery) -> None:
+    """Without it every score would be held against a threshold that is too low for it."""
+    settings = config.Config()
+    models = load(settings.models, settings.policy)
+    assert models.embedder_entry.cohort is not None
+    crowd = np.load(default_folder() / models.embedder_entry.cohort.file)
+    a, b = (crowd[0] // 2 + crowd[k] // 4 for k in (1, 2))
+    expected = models.cohort.score(a, b)
+    assert expected < cosine(a, b) - 0.05
+    gallery.add_subject("somebody", [NewReference(a, models.embedder.model_id, 1.0)])
+    assert build.matcher(models, gallery).search(b).score == pytest.approx(expected)
+    samples = [EnrolmentSample(name, t, 1.0) for name, t in (("a", a), ("b", b))]
+    never = Thresholds([OperatingPoint(1e-3, expected + 0.01)], 1e-3)
+    enroller = build.enroller(settings, models)
+    enroller._thresholds = never
+    with pytest.raises(SampleError, match="does not match"):
+        enroller.best(samples)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def enrol(
         own_id = None if subject is None else subject.id
         own = [r for r in known if r.subject_id == own_id]
         others = [r for r in known if r.subject_id != own_id]
-        twin = enroller.already(samples, ReferenceMatrix(entry.model_id, entry.dimension, others, models.cohort))
+        twin = enroller.already(samples, ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, others))
         if twin is not None:
             other = gallery.subject(twin)
             who = f"{other.name} ({other.id})" if other else twin
@@ -79,7 +79,7 @@ def enrol(
             )
         if subject is not None:
             # An id, a badge and a validity never pass to another face where that can be seen.
-            old = ReferenceMatrix(entry.model_id, entry.dimension, own, models.cohort)
+            old = ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, own)
             if own and enroller.already(samples, old) is None:
                 raise SampleError(
                     f"the pictures do not look like {subject.name} ({subject.id}) as enrolled: "

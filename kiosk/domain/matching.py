@@ -110,10 +110,11 @@ class Cohort:
 class ReferenceMatrix:
     """All references of one model as one int8 matrix. Immutable: a changed gallery makes a new one."""
 
-    def __init__(
-        self, model_id: str, dimension: int, references: Iterable[Reference] = (), cohort: Cohort | None = None
-    ) -> None:
-        """Raises ValueError for a reference of another model or length: such templates are never compared."""
+    def __init__(self, model_id: str, dimension: int, cohort: Cohort, references: Iterable[Reference] = ()) -> None:
+        """`cohort` is the one that the thresholds were measured with: without it scores are too high for them.
+
+        Raises ValueError for a reference of another model or length: such templates are never compared.
+        """
         kept = list(references)
         for r in kept:
             if r.model_id != model_id:
@@ -127,7 +128,7 @@ class ReferenceMatrix:
             np.stack([r.template for r in kept]) if kept else np.empty((0, dimension), np.int8)
         )
         self._lengths = _lengths(self._rows)
-        self._cohort = cohort or Cohort()
+        self._cohort = cohort
         self._excess = self._cohort.excess(self._rows)
 
     def __len__(self) -> int:

@@ -55,8 +55,8 @@ class RandomGallery:
         self._matrix = ReferenceMatrix(
             model_id,
             dimension,
+            cohort or Cohort(),
             (Reference(f"r{i}", f"s{i}", model_id, row, 1.0, now) for i, row in enumerate(rows)),
-            cohort,
         )
         self._threshold = thresholds.for_gallery(count).score
 

@@ -74,6 +74,6 @@ class GalleryMatcher:
 
     def _read(self) -> tuple[ReferenceMatrix, Threshold]:
         references = self._store.references(self._model_id)
-        matrix = ReferenceMatrix(self._model_id, self._dimension, references, self._cohort)
+        matrix = ReferenceMatrix(self._model_id, self._dimension, self._cohort, references)
         self._unusable = self._store.unusable(self._model_id)
         return matrix, self._thresholds.for_gallery(len(matrix))

@@ -70,8 +70,8 @@ def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:
         return Cohort()
     content = manifest.bytes_of(entry.cohort)
     try:
-        centres = np.load(io.BytesIO(content), allow_pickle=False)
-        if not isinstance(centres, np.ndarray) or centres.shape[1:] != (entry.dimension,):
+        centres = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        if centres.shape[1:] != (entry.dimension,):
             raise ValueError(f"its rows are not of {entry.dimension} numbers")
         return Cohort(centres, entry.cohort.nearest, entry.cohort.usual)
     except (ValueError, EOFError) as error:

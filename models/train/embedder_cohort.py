@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from embedder_second import unit
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -36,22 +37,17 @@ class Centres:
 
 def centres_of(faces: NDArray[np.int8], count: int = CENTRES) -> Centres:
     """N x D templates of strangers -> the centres of their clusters, by k-means on the sphere from `count` of them."""
-    unit = _unit(faces.astype(np.float32))
+    rows = unit(faces.astype(np.float32))
     rng = np.random.default_rng(0)
-    centres = unit[rng.choice(len(unit), count, replace=False)]
+    centres = rows[rng.choice(len(rows), count, replace=False)]
     for _ in tqdm(range(ROUNDS), desc="cohort", mininterval=20):
-        nearest = (unit @ centres.T).argmax(1)
+        nearest = (rows @ centres.T).argmax(1)
         sums = np.zeros_like(centres)
-        np.add.at(sums, nearest, unit)
+        np.add.at(sums, nearest, rows)
         empty = np.bincount(nearest, minlength=count) == 0
-        sums[empty] = unit[rng.choice(len(unit), int(empty.sum()))]
-        centres = _unit(sums)
+        sums[empty] = rows[rng.choice(len(rows), int(empty.sum()))]
+        centres = unit(sums)
     # Only the direction counts: the largest number of each becomes 127.
-    rows = np.rint(centres * (127 / np.abs(centres).max(1, keepdims=True))).astype(np.int8)
-    likeness = Cohort(rows, min(NEAREST, count), usual=-1.0).excess(faces) - 1.0
-    return Centres(rows, round(float(np.median(likeness)), 4), min(NEAREST, count))
-
-
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
+    kept = np.rint(centres * (127 / np.abs(centres).max(1, keepdims=True))).astype(np.int8)
+    likeness = Cohort(kept, min(NEAREST, count), usual=-1.0).excess(faces) - 1.0
+    return Centres(kept, round(float(np.median(likeness)), 4), min(NEAREST, count))

@@ -63,7 +63,7 @@ def test_bytes_keep_the_cosine_of_typical_vectors() -> None:
 
 def test_the_search_finds_the_nearest_and_says_whether_it_is_near_enough() -> None:
     people = {f"s{i}": quantize(unit(i), SCALE) for i in range(20)}
-    matrix = ReferenceMatrix("m-1", 128, [reference(s, t) for s, t in people.items()])
+    matrix = ReferenceMatrix("m-1", 128, Cohort(), [reference(s, t) for s, t in people.items()])
     for subject, template in people.items():
         found = matrix.search(template, 0.5)
         assert (found.subject_id, found.mated) == (subject, True)
@@ -74,7 +74,7 @@ def test_the_search_finds_the_nearest_and_says_whether_it_is_near_enough() -> No
 
 
 def test_an_empty_gallery_knows_nobody() -> None:
-    for empty in (ReferenceMatrix("m-1", 128), ReferenceMatrix("m-1", 128, [], COHORT)):
+    for empty in (ReferenceMatrix("m-1", 128, c) for c in (Cohort(), COHORT)):
         found = empty.search(quantize(unit(1), SCALE), 0.1)
         assert found.subject_id is None
         assert not found.mated
@@ -82,18 +82,18 @@ def test_an_empty_gallery_knows_nobody() -> None:
 
 def test_references_of_another_model_are_never_compared() -> None:
     with pytest.raises(ValueError, match="model m-2, not m-1"):
-        ReferenceMatrix("m-1", 128, [reference("s", quantize(unit(1), SCALE), "m-2")])
+        ReferenceMatrix("m-1", 128, Cohort(), [reference("s", quantize(unit(1), SCALE), "m-2")])
 
 
 @pytest.mark.parametrize("template", [np.zeros(128, np.int8), np.ones(64, np.int8)])
 def test_a_broken_reference_is_refused(template: np.ndarray) -> None:
     with pytest.raises(ValueError, match="not a template"):
-        ReferenceMatrix("m-1", 128, [reference("s", template)])
+        ReferenceMatrix("m-1", 128, Cohort(), [reference("s", template)])
 
 
 @pytest.mark.parametrize("probe", [np.zeros(128, np.int8), np.ones(64, np.int8), np.ones(128, np.float32)])
 def test_a_broken_probe_is_refused(probe: np.ndarray) -> None:
-    matrix = ReferenceMatrix("m-1", 128, [reference("s", quantize(unit(1), SCALE))])
+    matrix = ReferenceMatrix("m-1", 128, Cohort(), [reference("s", quantize(unit(1), SCALE))])
     with pytest.raises(ValueError, match="probe"):
         matrix.search(probe, 0.1)
 
@@ -121,7 +121,7 @@ def test_a_search_gives_the_score_of_a_pair() -> None:
     people = {"crowded": crowd[0], "far": far}
     references = [reference(s, t) for s, t in people.items()]
     cohort = Cohort(CENTRES, nearest=1, usual=0.55)
-    plain, corrected = (ReferenceMatrix("m-1", 128, references, c) for c in (Cohort(), cohort))
+    plain, corrected = (ReferenceMatrix("m-1", 128, c, references) for c in (Cohort(), cohort))
     assert plain.search(crowd[1], 0.6).mated
     found = corrected.search(crowd[1], 0.6)
     assert (found.subject_id, found.mated) == ("crowded", False)

@@ -89,6 +89,7 @@ def test_the_cohort_of_the_manifest_takes_its_part_of_a_score(folder: Path) -> N
     [
         b"",
         b"no numpy file",
+        b"PK\x03\x04 an archive",
         saved(CENTRES)[:-7],
         saved(CENTRES[:, :64]),
         saved(CENTRES[0]),
