@@ -3,7 +3,8 @@
     python models/train/embedder.py targets                                  both teachers' embeddings, before training
     python models/train/embedder.py train   --anneal 450 [--steps N]         from the teacher's weights (no phase 1)
     python models/train/embedder.py train   [--from FILE] [--finish STEPS]   goes on from the work folder's checkpoint
-    python models/train/embedder.py train   --phase 2 --settled --from FILE  further, the batch norms at rest: faster
+    python models/train/embedder.py train   --phase 2 --follow --from FILE   further, following the teacher's maps
+    python models/train/embedder.py train   --phase 2 --settled --from FILE  or towards both teachers' embeddings alone
     python models/train/embedder.py train   --phase 3 [--from FILE]          on top: triplets of the labelled people
     python models/train/embedder.py train   --phase 4 [--from FILE]          last: with the int8 network's rounding
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
@@ -44,7 +45,7 @@ PLANS = {
     1: Plan(phase=1, steps=560, finish=200, batch=16, rate=4e-3, decay=1e-4),
     2: Plan(phase=2, steps=6000, finish=1000, batch=32, rate=1.5e-3, decay=0.01, features=0.5, resting=8, every=4),
     3: Plan(phase=3, steps=600, finish=300, batch=64, rate=1e-4, decay=0.01, settled=True),
-    4: Plan(phase=4, steps=1500, finish=1000, batch=32, rate=2e-4, decay=0.01, settled=True),
+    4: Plan(4, steps=1500, finish=1000, batch=32, rate=2e-4, decay=0.01, features=1.0, settled=True, follow=True),
 }
 
 
@@ -60,7 +61,9 @@ def plans(o: argparse.Namespace) -> list[Plan]:
         for k in ("steps", "finish", "batch", "rate", "features", "resting", "every", "triplets")
         if (v := getattr(o, k)) is not None
     }
-    if o.settled:  # every layer learns, in every step
+    if o.follow:
+        chosen = [replace(p, settled=True, follow=True, features=1.0, every=1) for p in chosen]
+    elif o.settled:  # every layer learns, in every step
         chosen = [replace(p, settled=True, features=0.0, every=1) for p in chosen]
     return [replace(p, **given) for p in chosen]
 
@@ -76,6 +79,7 @@ def main() -> None:
     a.add_argument("--from", dest="start", type=Path, help="weights to go on from, instead of from nothing")
     a.add_argument("--phase", type=int, choices=list(PLANS), help="only this phase")
     a.add_argument("--settled", action="store_true", help="phase 2: the batch norms' statistics rest")
+    a.add_argument("--follow", action="store_true", help="phase 2: --settled, and the teacher's maps are the targets")
     a.add_argument("--steps", type=int, help="the step at which the phase ends")
     a.add_argument("--finish", type=int, help="bring the rate to zero over this many last steps")
     a.add_argument("--rate", type=float)

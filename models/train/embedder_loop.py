@@ -33,12 +33,13 @@ class Plan:
     batch: int
     rate: float
     decay: float  # AdamW's weight decay
-    features: float = 0.0  # weight of the maps' loss (phase 2)
+    features: float = 0.0  # weight of the maps' loss (phases 2 and 4)
     resting: int = 0  # leading layers that learn only every `every`-th step (phase 2): the others are twice as fast
     every: int = 1
     anneal: int = 0  # steps from the teacher's weights as they are to the network's own form (phase 2; 0: from nothing)
     triplets: float = 1.0  # weight of the triplets' loss (phase 3)
     settled: bool = False  # the batch norms' statistics rest
+    follow: bool = False  # the teacher sees the changed pictures too, and all its maps are targets (phases 2 and 4)
 
 
 class State:

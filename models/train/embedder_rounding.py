@@ -12,7 +12,7 @@ import math
 
 import onnx
 import torch
-from mobilefacenet import Block, Unit
+from mobilefacenet import Block, Slopes, Unit, rounded
 from seesawfacenet import Excitation
 from torch import nn
 
@@ -35,17 +35,25 @@ def find_ranges(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Network inputs n x 3 x 112 x 112 -> (places + 1) x 2: the low and the high end of the input and of each place."""
     ends: list[list[tuple[float, float]]] = [[] for _ in range(len(places(net)) + 1)]
 
-    def take(place: int, y: torch.Tensor) -> None:
+    def take(place: int, module: nn.Module, y: torch.Tensor) -> None:
+        if isinstance(module, Unit) and isinstance(module.a, Slopes):
+            y = torch.cat([y, inner.pop(module.a)])  # one range for what is below zero before and after
         values, k = y.flatten(), max(1, math.ceil(CUT * y.numel()))
         high, low = values.topk(k).values[-1], -(-values).topk(k).values[-1]
         ends[place].append((min(0.0, float(low)), max(0.0, float(high))))  # zero is a value of its own: paddings
 
+    inner: dict[nn.Module, torch.Tensor] = {}
     hooks = [
-        module.register_forward_hook(lambda _module, _inputs, y, place=place: take(place, y))
+        module.register_forward_hook(lambda module, _inputs, y, place=place: take(place, module, y))
         for place, module in enumerate(places(net).values(), 1)
     ]
+    hooks += [
+        curve.register_forward_pre_hook(lambda module, inputs: inner.update({module: inputs[0]}))
+        for curve in net.modules()
+        if isinstance(curve, Slopes)
+    ]
     for part in x.to(next(net.parameters()).device).split(BATCH):
-        take(0, part)
+        take(0, net, part)
         net(part)
     for hook in hooks:
         hook.remove()
@@ -56,15 +64,15 @@ def find_ranges(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
 def equalise(net: nn.Module, x: torch.Tensor) -> None:
     """Gives all channels that go into a depthwise convolution the same range; the network's function stays as it is.
 
-    One range holds for all channels of a tensor, so those with small values would be rounded coarsely. ReLU lets a
-    positive factor pass, and a depthwise convolution, whose weights have a scale a channel, takes it back without loss
-    (arXiv 1906.04721, section 4.1). A channel that is never on stays as it is: blown up a thousandfold it came on in a
-    later training, for one picture in a hundred. `x`: network inputs n x 3 x 112 x 112.
+    One range holds for all channels of a tensor, so those with small values would be rounded coarsely. ReLU and PReLU
+    let a positive factor pass, and a depthwise convolution, whose weights have a scale a channel, takes it back without
+    loss (arXiv 1906.04721, section 4.1). A channel that is never on stays as it is: blown up a thousandfold it came on
+    in a later training, for one picture in a hundred. `x`: network inputs n x 3 x 112 x 112.
     """
     units = [m for m in net.modules() if isinstance(m, Unit)]
     pairs = [(a, b) for a, b in itertools.pairwise(units) if b.c.groups > 1]
     seen: dict[nn.Module, list[torch.Tensor]] = {unit: [] for unit, _ in pairs}
-    hooks = [u.register_forward_hook(lambda u, _inputs, y: seen[u].append(y.amax((2, 3)).mean(0))) for u in seen]
+    hooks = [u.register_forward_hook(lambda u, _inputs, y: seen[u].append(y.abs().amax((2, 3)).mean(0))) for u in seen]
     for part in x.to(next(net.parameters()).device).split(BATCH):
         net(part)
     for hook in hooks:
@@ -78,13 +86,6 @@ def equalise(net: nn.Module, x: torch.Tensor) -> None:
         after.c.weight /= factor[:, None, None, None]
 
 
-def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """The nearest of 256 values from low <= 0 to high >= 0, one of which is 0."""
-    scale = max((high - low) / 255, 1e-12)
-    y: torch.Tensor = torch.fake_quantize_per_tensor_affine(x, scale, round(-low / scale), 0, 255)
-    return y
-
-
 def with_rounding(net: nn.Module, ranges: torch.Tensor) -> None:
     """Rounds what the network computes from now on. `ranges`: of `find_ranges`."""
     ends = ranges.tolist()
@@ -92,6 +93,9 @@ def with_rounding(net: nn.Module, ranges: torch.Tensor) -> None:
     for module, (low, high) in zip(places(net).values(), ends[1:], strict=True):
         if isinstance(module, Unit):
             module.rounded = True
+            if isinstance(module.a, Slopes):
+                module.a.ends = (low, high)
+                continue  # its output is one of two rounded values
         module.register_forward_hook(lambda _module, _inputs, y, low=low, high=high: rounded(y, low, high))
 
 
@@ -105,7 +109,7 @@ def tensor_ranges(net: nn.Module, ranges: torch.Tensor, graph: onnx.GraphProto) 
     found = {stem.input[0]: ends[0]}
     for (name, module), end in zip(places(net).items(), ends[1:], strict=True):
         inside = [n for n in graph.node if n.output[0].startswith(_scope(name) + "/")]
-        parts = [n for n in inside if n.op_type in ("Conv", "Relu")] if isinstance(module, Unit) else []
+        parts = [n for n in inside if n.op_type in ("Conv", "Relu", "Mul", "Max")] if isinstance(module, Unit) else []
         found |= {n.output[0]: end for n in [*parts, inside[-1]]}
     return found
 

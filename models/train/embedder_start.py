@@ -1,4 +1,5 @@
-"""The teacher's weights as a start: a network of its own architecture whose PReLU slopes go to zero while it learns.
+"""The teacher's weights as a start: a network of its own architecture, most of whose PReLU slopes go to zero while it
+learns; the others stay, but none above 1.
 
 ReLU keeps the int8 network in int8 between its layers; PReLU does not. A slope of zero is ReLU, so the network that
 comes out is the one that `mobilefacenet.py` describes. Begun so, the loss towards the teacher was .133 after 37,000
@@ -15,7 +16,7 @@ import onnx
 import torch
 import torch.nn.functional as F
 from embedder_teacher import TEACHER
-from mobilefacenet import MobileFaceNet, Unit
+from mobilefacenet import MobileFaceNet, Slopes, Unit
 from onnx import numpy_helper
 from torch import nn
 
@@ -73,12 +74,18 @@ def start_from_teacher(net: MobileFaceNet, shared: Path) -> None:
             unit.b.running_var.copy_(variance)
 
 
-def with_slopes(net: MobileFaceNet, shared: Path) -> list[Leaky]:
-    """Puts the teacher's activations, whose share is to be brought to zero, into the network."""
+def with_slopes(net: MobileFaceNet, shared: Path, keep: bool = True) -> list[Leaky]:
+    """Puts the teacher's activations into the network -> those whose share is to be brought to zero.
+
+    `keep`: where the network has PReLU itself, it has the teacher's slopes, cut at 1. Else all are the teacher's.
+    """
     graph = onnx.load(shared / TEACHER).graph
     values = {i.name: i for i in graph.initializer}
     slopes = [numpy_helper.to_array(values[n.input[1]]).copy() for n in graph.node if n.op_type == "PRelu"]
     curved = [u for u in units(net) if not isinstance(u.a, nn.Identity)]
-    for unit, slope in zip(curved, slopes, strict=True):
-        unit.a = Leaky(torch.from_numpy(slope))
-    return [u.a for u in curved]
+    for unit, slope in zip(curved, map(torch.from_numpy, slopes), strict=True):
+        if isinstance(unit.a, Slopes) and keep:
+            unit.a.slopes.data.copy_(slope.flatten().clamp(max=1))
+        else:
+            unit.a = Leaky(slope)
+    return [u.a for u in curved if isinstance(u.a, Leaky)]

@@ -4,8 +4,9 @@ Phase 1, block by block: each piece of the student learns the teacher's mapping 
 pieces at high resolution see a part of each batch: their maps hold thousands of positions a face.
 Phase 2, end to end: the student's embedding towards the teacher's; at first with the teacher's maps as further targets.
 Or, instead of phase 1: the teacher's own weights, `Plan.anneal` steps of phase 2 make its function the student's.
+Or from there on, and in phase 4 (`Plan.follow`): the teacher sees what the student sees, and all its maps are targets.
 Phase 3, on top of it: triplets of the labelled identities, and phase 2's loss on them and on as many other pictures.
-Phase 4, the last: phase 2's loss with the rounding of the int8 network.
+Phase 4, the last: the rounding of the int8 network.
 The batch norms' statistics rest in phases 3 and 4, and in a phase 2 that says so (`Plan.settled`).
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from embedder_export import calibration_faces, settle
+from embedder_follow import following_losses, relative_error, teacher_network, towards
 from embedder_loop import Plan, State, run_steps
 from embedder_rounding import equalise, find_ranges, with_rounding
 from embedder_start import Leaky, start_from_teacher, units, with_slopes
@@ -30,10 +32,6 @@ from seesawfacenet import SeesawFaceNet, Uneven
 from torch import nn
 
 HIGH = 6  # the first pieces, at 56 x 56 and 28 x 28, that see three eighths of a batch in phase 1
-
-
-def relative_error(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return F.mse_loss(z, y) / (y.var() + 1e-6)
 
 
 def piece_ends(teacher: Teacher, state: State, n: int) -> list[torch.Tensor]:
@@ -86,11 +84,6 @@ def resting(layers: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
     for norm in live:
         norm.train()
     return x
-
-
-def towards(e: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
-    """1 - cosine to the teacher, squared difference of the batch's similarities."""
-    return [1 - (e * y).sum(1).mean(), (e @ e.T - y @ y.T).pow(2).mean()]
 
 
 def whole_losses(state: State, targets: Targets, plan: Plan) -> tuple[list[torch.Tensor], bool]:
@@ -162,6 +155,7 @@ def train(
 ) -> None:
     """Runs the plan, from the checkpoint where there is one; the work folder holds caches. `share`: of the faces."""
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # following the maps took four times as long without
     faces = read_faces(shared)
     chosen = training_faces(faces, share)
     x = pictures(shared, work, faces, None if share == 1 else chosen)
@@ -197,6 +191,7 @@ def train(
         start_pieces(state.net, piece_ends(teacher, state, 64))
         state.average.load_state_dict(state.net.state_dict())
     people = labelled(chosen) if plan.phase == 3 else []
+    followed = teacher_network(shared, device) if plan.follow else None
 
     def losses() -> tuple[list[torch.Tensor], bool]:
         for a in annealed:
@@ -205,6 +200,8 @@ def train(
             return block_losses(state, teacher, plan.batch), True
         if plan.phase == 3:
             return triplet_losses(state, targets, plan, people), True
+        if followed is not None:
+            return following_losses(state, followed, plan), True
         return whole_losses(state, targets, plan)
 
     run_steps(plan, state, losses, checkpoint)

@@ -2,7 +2,7 @@
 
 A seesaw block is a bottleneck whose 1 x 1 convolutions lack the weights between their groups. The bottleneck's inner
 channels are put into the groups that keep most of their weights; what lies between the groups, and the slopes of a
-teacher with PReLU, are multiplied by a share that is to be brought from 1 to 0. At 1 the network computes what the
+teacher's PReLU, are multiplied by a share that is to be brought from 1 to 0. At 1 the network computes what the
 other does: the excitation's factors are all the same at first, and the head's additional channels have no say.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 from embedder_start import Leaky
-from mobilefacenet import Bottleneck, MobileFaceNet, Unit
+from mobilefacenet import Bottleneck, MobileFaceNet, Slopes, Unit
 from seesawfacenet import HEAD, Seesaw, SeesawFaceNet, Uneven
 
 GATE = 2.0  # what the excitation's sigmoid gets at first: a factor of 0.88, which can still change
@@ -38,9 +38,9 @@ def _give(unit: Unit, source: Unit, order: torch.Tensor | slice = slice(None)) -
         if mine.ndim:
             mine[:n] = theirs[order]
     unit.b.eps = source.b.eps
-    if isinstance(source.a, Leaky):
+    if isinstance(source.a, Leaky | Slopes):
         slopes = torch.zeros(len(unit.b.weight))
-        slopes[:n] = source.a.slopes.flatten()[order]
+        slopes[:n] = source.a.slopes.detach().flatten()[order]
         unit.a = Leaky(slopes)
 
 

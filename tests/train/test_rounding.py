@@ -56,8 +56,17 @@ class Small(torch.nn.Module):
         return self.n(x).flatten(1)
 
 
+class Curved(Bottleneck):
+    """A bottleneck with PReLU, some of whose slopes are below zero."""
+
+    def __init__(self, i: int, o: int, stride: int, expand: int) -> None:
+        super().__init__(i, o, stride, expand, curved=2)
+        for unit in self.f[:2]:
+            torch.nn.init.uniform_(unit.a.slopes, -1, 1)
+
+
 @pytest.mark.parametrize(
-    ("block", "share"), [(Bottleneck, 0.4), (Seesaw, 0.85)]
+    ("block", "share"), [(Bottleneck, 0.4), (Curved, 0.4), (Seesaw, 0.85)]
 )  # int8 rounds inside the excitation too
 def test_the_rounded_network_is_nearer_to_int8_than_the_float_one(
     block: type[torch.nn.Module], share: float, tmp_path: Path

@@ -1,0 +1,63 @@
+"""The loss of a student that follows its teacher: on the very picture that it sees, map by map.
+
+The teacher is the network whose weights the student began with (embedder_start.py). It sees the changed picture too, so
+its maps are the student's targets place by place. 51,000 faces are few for 128 numbers each: a student of the
+embeddings alone comes to know the training faces (cosine .952 to their targets, .932 to those of other people). The
+maps hold thousands of vectors a face, and tell it what the teacher learnt from millions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from embedder_loop import Plan, State
+from embedder_start import start_from_teacher, units, with_slopes
+from mobilefacenet import MobileFaceNet, net_input
+from torch import nn
+
+FOLLOWED = (3, 5, 8, 11, 14, 15, 16, 17)  # the maps behind so many layers: the stages' parts and the last blocks
+SHIFT = 1.0  # pixels
+MIXED = 8  # one of so many pictures is a blend of two faces: the teacher knows them, too
+
+
+def relative_error(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Mean squared error as a share of the target's variance."""
+    return F.mse_loss(z, y) / (y.var() + 1e-6)
+
+
+def towards(e: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
+    """Unit vectors n x d, the student's and the teacher's -> 1 - cosine, squared difference of the similarities."""
+    return [1 - (e * y).sum(1).mean(), (e @ e.T - y @ y.T).pow(2).mean()]
+
+
+def teacher_network(shared: Path, device: str) -> MobileFaceNet:
+    """The teacher with its PReLUs, batch norms folded, ready to run."""
+    net = MobileFaceNet().eval()
+    start_from_teacher(net, shared)
+    with_slopes(net, shared, keep=False)
+    for unit in units(net):
+        unit.fold()
+    return net.requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+
+def embedding_and_maps(net: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Network inputs n x 3 x 112 x 112 -> unit embeddings n x 128 and the maps of FOLLOWED."""
+    maps = []
+    for layers, layer in enumerate(net.n, 1):
+        x = layer(x)
+        if layers in FOLLOWED:
+            maps.append(x)
+    return F.normalize(x.flatten(1)), maps
+
+
+def following_losses(state: State, teacher: MobileFaceNet, plan: Plan) -> list[torch.Tensor]:
+    """1 - cosine to the teacher, squared difference of the similarities, relative errors of the maps."""
+    batches = state.batches
+    x = batches.blend(batches.crops(batches.views(plan.batch), SHIFT), plan.batch // MIXED)
+    x = net_input(batches.changed(x)).to(state.device)
+    with torch.no_grad():
+        y, targets = embedding_and_maps(teacher, x)
+    e, maps = embedding_and_maps(state.net, x)
+    return towards(e, y) + [relative_error(z, t) for z, t in zip(maps, targets, strict=True)]

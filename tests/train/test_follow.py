@@ -1,0 +1,100 @@
+"""A student that follows its teacher's maps, and what becomes of the teacher's PReLUs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
+onnx = pytest.importorskip("onnx", reason="needs the extra train")
+
+from embedder_export import compare_bytes  # noqa: E402
+from embedder_follow import FOLLOWED, embedding_and_maps, following_losses, teacher_network  # noqa: E402
+from embedder_loop import Plan, State  # noqa: E402
+from embedder_start import start_from_teacher, with_slopes  # noqa: E402
+from embedder_teacher import TEACHER, Teacher  # noqa: E402
+from faces import Batches  # noqa: E402
+from mobilefacenet import MobileFaceNet, Slopes, net_input  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
+
+pytestmark = pytest.mark.train
+SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared")
+needs_teacher = pytest.mark.skipif(
+    not (SHARED / TEACHER).is_file(), reason="needs the shared reference networks: KIOSK_SHARED"
+)
+PLAN = Plan(phase=2, steps=2, finish=1, batch=8, rate=1e-3, decay=0.0, features=1.0, settled=True, follow=True)
+
+
+def a_state() -> State:
+    pictures = np.random.default_rng(3).integers(0, 256, (8, 128, 128, 3), dtype=np.uint8)
+    state = State(MobileFaceNet, Batches(pictures, np.arange(16), seed=0), 0, "cpu")
+    state.net.eval()
+    return state
+
+
+def test_a_student_that_is_the_teacher_has_nothing_to_learn() -> None:
+    state = a_state()
+    losses = following_losses(state, state.average.eval(), PLAN)
+    assert len(losses) == 2 + len(FOLLOWED)
+    assert max(float(v.detach()) for v in losses) < 1e-5
+
+
+def test_every_map_teaches_the_layers_before_it() -> None:
+    state = a_state()
+    other = MobileFaceNet().eval()
+    losses = following_losses(state, other, PLAN)
+    assert min(float(v.detach()) for v in losses) > 0
+    losses[2].backward(retain_graph=True)  # the first map's
+    moved = [any(p.grad is not None and bool(p.grad.any()) for p in layer.parameters()) for layer in state.net.n]
+    assert moved == [k < FOLLOWED[0] for k in range(len(moved))]
+
+
+def test_slopes_of_a_prelu_are_those_of_torch() -> None:
+    torch.manual_seed(0)
+    curve, x = Slopes(16), torch.randn(2, 16, 7, 7)
+    torch.nn.init.uniform_(curve.slopes, -1, 1)
+    torch.testing.assert_close(curve(x), torch.nn.functional.prelu(x, curve.slopes.detach()))
+
+
+@pytest.mark.parametrize(("zero", "left"), [(128, ["Max"]), (127, ["Max", "QuantizeLinear"])])
+def test_bytes_are_compared_only_where_they_mean_the_same(zero: int, left: list[str]) -> None:
+    number = [helper.make_tensor("scale", TensorProto.FLOAT, [], [0.1])]
+    zeros = [helper.make_tensor(name, TensorProto.UINT8, [], [v]) for name, v in (("same", 128), ("other", zero))]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["a", "scale", "same"], ["x"]),
+        helper.make_node("DequantizeLinear", ["b", "scale", "same"], ["y"]),
+        helper.make_node("Max", ["x", "y"], ["z"]),
+        helper.make_node("QuantizeLinear", ["z", "scale", "other"], ["out"]),
+    ]
+    ends = [helper.make_tensor_value_info(n, TensorProto.UINT8, [4]) for n in ("a", "b", "out")]
+    graph = helper.make_graph(nodes, "g", ends[:2], ends[2:], number + zeros)
+    compare_bytes(graph)
+    assert [n.op_type for n in graph.node if n.op_type != "DequantizeLinear"] == left
+    assert (list(graph.node[-1].input) == ["a", "b"]) == (left == ["Max"])
+    onnx.checker.check_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
+
+
+@pytest.mark.shared
+@needs_teacher
+def test_the_teacher_as_a_network_is_the_teacher() -> None:
+    faces = torch.rand(2, 3, 112, 112) * 255
+    wanted, maps = Teacher(SHARED, 1).run(faces, [k - 3 for k in FOLLOWED])  # the first map is the first bottleneck's
+    e, got = embedding_and_maps(teacher_network(SHARED, "cpu"), net_input(faces))
+    torch.testing.assert_close(e, torch.nn.functional.normalize(wanted), rtol=1e-3, atol=1e-3)
+    for mine, theirs in zip(got, maps, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=1e-3 * float(theirs.abs().max()))
+
+
+@pytest.mark.shared
+@needs_teacher
+def test_the_student_keeps_the_teachers_slopes_on_the_last_maps_up_to_one() -> None:
+    student, teacher = MobileFaceNet(), MobileFaceNet()
+    start_from_teacher(student, SHARED)
+    to_relu, all_of_them = with_slopes(student, SHARED), with_slopes(teacher, SHARED, keep=False)
+    kept = [m for m in student.modules() if isinstance(m, Slopes)]
+    assert (len(to_relu), len(kept), len(all_of_them)) == (27, 6, 33)
+    assert max(float(m.slopes.detach().max()) for m in kept) == 1
+    torch.testing.assert_close(kept[-1].slopes.detach(), all_of_them[-1].slopes.flatten().clamp(max=1))
