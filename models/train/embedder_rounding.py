@@ -67,18 +67,20 @@ def equalise(net: nn.Module, x: torch.Tensor) -> None:
     One range holds for all channels of a tensor, so those with small values would be rounded coarsely. ReLU and PReLU
     let a positive factor pass, and a depthwise convolution, whose weights have a scale a channel, takes it back without
     loss (arXiv 1906.04721, section 4.1). A channel that is never on stays as it is: blown up a thousandfold it came on
-    in a later training, for one picture in a hundred. `x`: network inputs n x 3 x 112 x 112.
+    in a later training, for one picture in a hundred. So does the greatest value of all pictures count, not the mean of
+    theirs: a channel that is on in few pictures was blown up to ten times the others' range, which then held for all.
+    `x`: network inputs n x 3 x 112 x 112.
     """
     units = [m for m in net.modules() if isinstance(m, Unit)]
     pairs = [(a, b) for a, b in itertools.pairwise(units) if b.c.groups > 1]
     seen: dict[nn.Module, list[torch.Tensor]] = {unit: [] for unit, _ in pairs}
-    hooks = [u.register_forward_hook(lambda u, _inputs, y: seen[u].append(y.abs().amax((2, 3)).mean(0))) for u in seen]
+    hooks = [u.register_forward_hook(lambda u, _inputs, y: seen[u].append(y.abs().amax((0, 2, 3)))) for u in seen]
     for part in x.to(next(net.parameters()).device).split(BATCH):
         net(part)
     for hook in hooks:
         hook.remove()
     for unit, after in pairs:
-        high = torch.stack(seen[unit]).mean(0)
+        high = torch.stack(seen[unit]).amax(0)
         factor = (high.mean() / high.clamp_min(1e-12)).clamp_max(MOST)
         factor[high <= 0] = 1
         unit.b.weight *= factor

@@ -140,3 +140,20 @@ def test_a_unit_at_rest_computes_what_its_batch_norm_would() -> None:
     torch.nn.init.uniform_(unit.b.running_var, 0.5, 2.0)
     unit.eval()
     torch.testing.assert_close(unit(x), unit.a(unit.b(unit.c(x))))
+
+
+def test_a_channel_that_is_on_in_one_picture_alone_does_not_widen_the_range_for_all() -> None:
+    torch.manual_seed(4)
+    net, x = Small(Bottleneck).eval(), net_input(torch.rand(16, 3, 112, 112) * 255)
+    expand = net.n[1].f[0]
+    with torch.no_grad():
+        inner = net.n[0](x)
+        others = expand(inner).amax((0, 2, 3)).mean()
+        before = expand.c(inner)[:, 0].amax((1, 2))
+        first, second = before.topk(2).values
+        expand.b.weight[0] = others / (first - second)  # on in one picture of sixteen, and as far as the others are
+        expand.b.bias[0] = -second * expand.b.weight[0] * torch.rsqrt(expand.b.running_var[0] + expand.b.eps)
+        assert (expand(inner)[:, 0].amax((1, 2)) > 1e-3).sum() == 1
+        equalise(net, x)
+        values = expand(inner).amax((0, 2, 3))
+    assert values[0] < 1.5 * values[1:].max()
