@@ -155,7 +155,7 @@ def train(
 ) -> None:
     """Runs the plan, from the checkpoint where there is one; the work folder holds caches. `share`: of the faces."""
     torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # following the maps took four times as long without
+    torch.set_flush_denormal(True)  # following the maps: 9 pictures a second without, 40 with (one run each)
     faces = read_faces(shared)
     chosen = training_faces(faces, share)
     x = pictures(shared, work, faces, None if share == 1 else chosen)

@@ -1,6 +1,6 @@
 """MobileFaceNet: Table 1 of arXiv 1804.07573, 128 dimensions.
 
-ReLU instead of PReLU (int8 runs it faster), but on the 7 x 7 maps, where PReLU costs a thirtieth of the network's time.
+ReLU instead of PReLU (int8 runs it faster), but on the 7 x 7 maps, where PReLU costs a twentieth of the network's time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 class Slopes(nn.Module):
-    """PReLU as max(x, slope * x): two operations that onnxruntime has for int8. Slopes are at most 1.
+    """max(x, slope * x), which is PReLU for slopes up to 1: two operations that onnxruntime has for int8.
 
     `ends`: the range over which x and slope * x are rounded to 8 bits, for a training with int8's rounding.
     """
