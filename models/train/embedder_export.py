@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from embedder_thin import without_zeros
 from faces import clean_crops, pictures, read_faces, training_faces
 from mobilefacenet import MobileFaceNet, Unit, net_input
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ def write_onnx(net: nn.Module, path: Path) -> None:
     """A network in evaluation mode -> ONNX, batch norms folded; the network itself is changed by it."""
     for unit in [m for m in net.modules() if isinstance(m, Unit)]:
         unit.fold()
+    if isinstance(net, MobileFaceNet):
+        without_zeros(net)
     torch.onnx.export(
         net,
         (torch.zeros(1, 3, 112, 112),),

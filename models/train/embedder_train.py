@@ -23,6 +23,7 @@ from embedder_loop import Plan, State, run_steps
 from embedder_rounding import equalise, find_ranges, with_rounding
 from embedder_start import Leaky, start_from_teacher, units, with_slopes
 from embedder_teacher import FEATURES, Targets, Teacher
+from embedder_thin import thin_stem
 from embedder_triplet import PICTURES, draw, labelled, triplet_loss
 from faces import Batches, pictures, read_faces, training_faces, views_of
 from mobilefacenet import PIECES, Block, MobileFaceNet, net_input, read_weights
@@ -180,6 +181,9 @@ def train(
         # The last two have one position a face: a batch's own statistics would be noise in each embedding.
         for unit in units(state.net) if plan.settled else state.net.n[-2:]:
             unit.b.eval()
+    if plan.follow and state.step == 0 and isinstance(state.net, MobileFaceNet):
+        thin_stem(state.net, net_input(calibration_faces(shared, work, share)))
+        state.average.load_state_dict(state.net.state_dict())
     if plan.phase == 4:
         if state.ranges is None:
             clean = net_input(calibration_faces(shared, work, share))

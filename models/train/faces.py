@@ -253,10 +253,17 @@ class Batches:
             x[k] = _rgb(cv2.imdecode(cv2.imencode(".jpg", bgr, quality)[1], cv2.IMREAD_COLOR)[None])[0]
         return x
 
+    def lit(self, x: torch.Tensor) -> torch.Tensor:
+        """The faces, n x 3 x 112 x 112 RGB 0..255, in the lights of a door."""
+        return self.tint(self.light(x, 0.2, 15), 0.08)
+
+    def taken(self, x: torch.Tensor) -> torch.Tensor:
+        """What a camera makes of them: distance, JPEG."""
+        return self.compress(self.blur(x, 0.1), 0.06)
+
     def changed(self, x: torch.Tensor) -> torch.Tensor:
         """What a door's camera may make of the faces, n x 3 x 112 x 112 RGB 0..255: light, cover, distance, JPEG."""
-        x = self.cover(self.tint(self.light(x, 0.2, 15), 0.08), 0.08)
-        return self.compress(self.blur(x, 0.1), 0.06)
+        return self.taken(self.cover(self.lit(x), 0.08))
 
 
 def main() -> None:

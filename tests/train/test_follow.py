@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
 from embedder_export import compare_bytes  # noqa: E402
-from embedder_follow import FOLLOWED, embedding_and_maps, following_losses, teacher_network  # noqa: E402
+from embedder_follow import FOLLOWED, embedding_and_maps, following_losses, pairs, teacher_network  # noqa: E402
 from embedder_loop import Plan, State  # noqa: E402
 from embedder_start import start_from_teacher, with_slopes  # noqa: E402
 from embedder_teacher import TEACHER, Teacher  # noqa: E402
@@ -35,11 +35,29 @@ def a_state() -> State:
     return state
 
 
-def test_a_student_that_is_the_teacher_has_nothing_to_learn() -> None:
+def test_a_student_that_is_the_teacher_has_nothing_to_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedder_follow.COVERED", 0.0)
     state = a_state()
     losses = following_losses(state, state.average.eval(), PLAN)
     assert len(losses) == 2 + len(FOLLOWED)
     assert max(float(v.detach()) for v in losses) < 1e-5
+
+
+def test_the_teacher_sees_a_covered_face_as_it_is() -> None:
+    seen, shown, hidden = pairs(a_state().batches, 200)
+    assert 0.05 < hidden.float().mean() < 0.2
+    assert not hidden[0]
+    assert torch.equal((seen != shown).flatten(1).any(1), hidden)
+    # ours are noise all over; what a cover leaves has one colour, but for its light
+    assert float((seen - shown)[hidden].abs().mean()) > 5
+
+
+def test_maps_of_covered_faces_are_no_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedder_follow.COVERED", 1.0)
+    state = a_state()
+    losses = following_losses(state, state.average.eval(), PLAN)
+    assert float(losses[0].detach()) > 1e-3  # the student is the teacher, but sees covers
+    assert max(float(v.detach()) for v in losses[2:]) < 1e-5  # the maps of the one without are its own
 
 
 def test_the_first_map_teaches_the_layers_before_it_and_no_others() -> None:
