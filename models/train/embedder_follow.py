@@ -7,6 +7,7 @@ maps hold hundreds of vectors a face, and tell it what the teacher learnt from m
 
 But for a mask, glasses or a hat, which mislead the teacher as well: of a covered face it sees the face without the
 cover, and only its embedding is a target. A student that followed it there knew fewer people behind a mask than before.
+And the embedding is the mean of the picture's and of its mirror image's, which tells people apart better than either.
 """
 
 from __future__ import annotations
@@ -70,10 +71,15 @@ def pairs(batches: Batches, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.T
 
 
 def following_losses(state: State, teacher: MobileFaceNet, plan: Plan) -> list[torch.Tensor]:
-    """1 - cosine to the teacher, squared difference of the similarities, relative errors of the bare faces' maps."""
+    """1 - cosine to the teacher, squared difference of the similarities, relative errors of the bare faces' maps.
+
+    The teacher's embedding is the mean of the face's and its mirror image's.
+    """
     seen, shown, hidden = pairs(state.batches, plan.batch)
     open_faces = (~hidden).nonzero().flatten().to(state.device)
     with torch.no_grad():
-        y, targets = embedding_and_maps(teacher, net_input(shown).to(state.device))
+        shown = net_input(shown).to(state.device)
+        y, targets = embedding_and_maps(teacher, shown)
+        y = F.normalize(y + F.normalize(teacher(shown.flip(3))))
     e, maps = embedding_and_maps(state.net, net_input(seen).to(state.device))
     return towards(e, y) + [relative_error(z[open_faces], t[open_faces]) for z, t in zip(maps, targets, strict=True)]

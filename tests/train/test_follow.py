@@ -19,6 +19,7 @@ from embedder_teacher import TEACHER, Teacher  # noqa: E402
 from faces import Batches  # noqa: E402
 from mobilefacenet import MobileFaceNet, Slopes, net_input  # noqa: E402
 from onnx import TensorProto, helper  # noqa: E402
+from torch.nn.functional import normalize  # noqa: E402
 
 pytestmark = pytest.mark.train
 SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared")
@@ -35,12 +36,18 @@ def a_state() -> State:
     return state
 
 
-def test_a_student_that_is_the_teacher_has_nothing_to_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_student_that_is_the_teacher_has_its_mirror_image_to_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embedder_follow.COVERED", 0.0)
     state = a_state()
     losses = following_losses(state, state.average.eval(), PLAN)
     assert len(losses) == 2 + len(FOLLOWED)
-    assert max(float(v.detach()) for v in losses) < 1e-5
+    assert max(float(v.detach()) for v in losses[2:]) < 1e-5
+    again = a_state()
+    seen, _, _ = pairs(again.batches, PLAN.batch)
+    with torch.no_grad():
+        e, mirrored = (normalize(again.net(net_input(x))) for x in (seen, seen.flip(3)))
+    cosine = (e * normalize(e + mirrored)).sum(1).mean()
+    assert float(losses[0].detach()) == pytest.approx(float(1 - cosine), abs=1e-5)
 
 
 def test_the_teacher_sees_a_covered_face_as_it_is() -> None:
