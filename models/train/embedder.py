@@ -6,7 +6,7 @@
     python models/train/embedder.py train   --phase 2 --follow --from FILE   further, following the teacher's maps
     python models/train/embedder.py train   --phase 2 --settled --from FILE  or towards both teachers' embeddings alone
     python models/train/embedder.py train   --phase 3 [--from FILE]          on top: triplets of the labelled people
-    python models/train/embedder.py train   --phase 4 [--from FILE]          last: with the int8 network's rounding
+    python models/train/embedder.py train   --phase 4 [--from FILE]          last: int8's rounding (--steps 0: ranges)
     python models/train/embedder.py export  [--weights FILE] [--out FILE]    fp32 and int8 ONNX
     python models/train/embedder.py measure [--out FILE] [--fragment FILE]   LFW View 1, cohort, thresholds
     python models/train/embedder.py count   [--out FILE]                     parameters, multiply-adds of NET or a file

@@ -1,9 +1,9 @@
 """A narrower stem: 48 of its 64 channels, since the others do next to nothing.
 
-Where the teacher's PReLUs have become ReLU, 15 of the stem's channels give the same value at every place of every face
-(ten are never on, the depthwise convolution makes a constant of the others). What they give goes into the next layer's
-bias, and a sixteenth goes with them, so that 48 are left: onnxruntime's 8-bit products take 16 channels at a time. In
-the training they are zero, and stay so; the export leaves them out.
+Where the teacher's PReLUs have become ReLU, 15 of the stem's channels give nearly the same value at every place of
+every face (ten are never on, the depthwise convolution makes next to a constant of the others). What they give goes
+into the next layer's bias, and a sixteenth goes with them, so that 48 are left: onnxruntime's 8-bit products take 16
+channels at a time. In the training they are zero, and stay so; the export leaves them out.
 """
 
 from __future__ import annotations
