@@ -181,7 +181,7 @@ def train(
         # The last two have one position a face: a batch's own statistics would be noise in each embedding.
         for unit in units(state.net) if plan.settled else state.net.n[-2:]:
             unit.b.eval()
-    if plan.follow and state.step == 0 and isinstance(state.net, MobileFaceNet):
+    if plan.follow and not plan.anneal and state.step == 0 and isinstance(state.net, MobileFaceNet):  # ReLU by now
         thin_stem(state.net, net_input(calibration_faces(shared, work, share)))
         state.average.load_state_dict(state.net.state_dict())
     if plan.phase == 4:
