@@ -62,7 +62,7 @@ def plans(o: argparse.Namespace) -> list[Plan]:
         if (v := getattr(o, k)) is not None
     }
     if o.follow:
-        chosen = [replace(p, settled=True, follow=True, features=1.0, every=1) for p in chosen]
+        chosen = [replace(p, settled=True, follow=True, features=1.0, every=1, bf16=o.bf16) for p in chosen]
     elif o.settled:  # every layer learns, in every step
         chosen = [replace(p, settled=True, features=0.0, every=1) for p in chosen]
     return [replace(p, **given) for p in chosen]
@@ -80,6 +80,7 @@ def main() -> None:
     a.add_argument("--phase", type=int, choices=list(PLANS), help="only this phase")
     a.add_argument("--settled", action="store_true", help="phase 2: the batch norms' statistics rest")
     a.add_argument("--follow", action="store_true", help="phase 2: --settled, and the teacher's maps are the targets")
+    a.add_argument("--bf16", action="store_true", help="with --follow: faster where the processor multiplies bfloat16")
     a.add_argument("--steps", type=int, help="the step at which the phase ends")
     a.add_argument("--finish", type=int, help="bring the rate to zero over this many last steps")
     a.add_argument("--rate", type=float)

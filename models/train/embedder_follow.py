@@ -30,6 +30,7 @@ MIXED = 8  # one of so many pictures is a blend of two faces: the teacher knows 
 
 def relative_error(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Mean squared error as a share of the target's variance."""
+    z, y = z.float(), y.float()
     return F.mse_loss(z, y) / (y.var() + 1e-6)
 
 
@@ -38,14 +39,15 @@ def towards(e: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
     return [1 - (e * y).sum(1).mean(), (e @ e.T - y @ y.T).pow(2).mean()]
 
 
-def teacher_network(shared: Path, device: str) -> MobileFaceNet:
-    """The teacher with its PReLUs, batch norms folded, ready to run."""
+def teacher_network(shared: Path, device: str, bf16: bool = False) -> MobileFaceNet:
+    """The teacher with its PReLUs, batch norms folded, ready to run. `bf16`: its weights are so, and so its inputs."""
     net = MobileFaceNet().eval()
     start_from_teacher(net, shared)
     with_slopes(net, shared, keep=False)
     for unit in units(net):
         unit.fold()
-    return net.requires_grad_(False).to(device, memory_format=torch.channels_last)
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    return net.requires_grad_(False).to(device, dtype, memory_format=torch.channels_last)
 
 
 def embedding_and_maps(net: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -55,7 +57,7 @@ def embedding_and_maps(net: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, l
         x = layer(x)
         if layers in FOLLOWED:
             maps.append(x)
-    return F.normalize(x.flatten(1)), maps
+    return F.normalize(x.flatten(1).float()), maps
 
 
 def pairs(batches: Batches, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -78,8 +80,9 @@ def following_losses(state: State, teacher: MobileFaceNet, plan: Plan) -> list[t
     seen, shown, hidden = pairs(state.batches, plan.batch)
     open_faces = (~hidden).nonzero().flatten().to(state.device)
     with torch.no_grad():
-        shown = net_input(shown).to(state.device)
+        shown = net_input(shown).to(next(teacher.parameters()))
         y, targets = embedding_and_maps(teacher, shown)
-        y = F.normalize(y + F.normalize(teacher(shown.flip(3))))
-    e, maps = embedding_and_maps(state.net, net_input(seen).to(state.device))
+        y = F.normalize(y + F.normalize(teacher(shown.flip(3)).float()))
+    with torch.autocast(state.device, torch.bfloat16, enabled=plan.bf16):
+        e, maps = embedding_and_maps(state.net, net_input(seen).to(state.device))
     return towards(e, y) + [relative_error(z[open_faces], t[open_faces]) for z, t in zip(maps, targets, strict=True)]

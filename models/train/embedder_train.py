@@ -23,7 +23,7 @@ from embedder_loop import Plan, State, run_steps
 from embedder_rounding import equalise, find_ranges, with_rounding
 from embedder_start import Leaky, start_from_teacher, units, with_slopes
 from embedder_teacher import FEATURES, Targets, Teacher
-from embedder_thin import thin_stem
+from embedder_thin import thin
 from embedder_triplet import PICTURES, draw, labelled, triplet_loss
 from faces import Batches, pictures, read_faces, training_faces, views_of
 from mobilefacenet import PIECES, Block, MobileFaceNet, net_input, read_weights
@@ -182,7 +182,7 @@ def train(
         for unit in units(state.net) if plan.settled else state.net.n[-2:]:
             unit.b.eval()
     if plan.follow and not plan.anneal and state.step == 0 and isinstance(state.net, MobileFaceNet):  # ReLU by now
-        thin_stem(state.net, net_input(calibration_faces(shared, work, share)))
+        thin(state.net, net_input(calibration_faces(shared, work, share)))
         state.average.load_state_dict(state.net.state_dict())
     if plan.phase == 4:
         if state.ranges is None:
@@ -195,7 +195,7 @@ def train(
         start_pieces(state.net, piece_ends(teacher, state, 64))
         state.average.load_state_dict(state.net.state_dict())
     people = labelled(chosen) if plan.phase == 3 else []
-    followed = teacher_network(shared, device) if plan.follow else None
+    followed = teacher_network(shared, device, plan.bf16) if plan.follow else None
 
     def losses() -> tuple[list[torch.Tensor], bool]:
         for a in annealed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 from embedder_export import compare_bytes  # noqa: E402
 from embedder_follow import FOLLOWED, embedding_and_maps, following_losses, pairs, teacher_network  # noqa: E402
 from embedder_loop import Plan, State  # noqa: E402
-from embedder_start import start_from_teacher, with_slopes  # noqa: E402
+from embedder_start import start_from_teacher, units, with_slopes  # noqa: E402
 from embedder_teacher import TEACHER, Teacher  # noqa: E402
 from faces import Batches  # noqa: E402
 from mobilefacenet import MobileFaceNet, Slopes, net_input  # noqa: E402
@@ -65,6 +66,24 @@ def test_maps_of_covered_faces_are_no_target(monkeypatch: pytest.MonkeyPatch) ->
     losses = following_losses(state, state.average.eval(), PLAN)
     assert float(losses[0].detach()) > 1e-3  # the student is the teacher, but sees covers
     assert max(float(v.detach()) for v in losses[2:]) < 1e-5  # the maps of the one without are its own
+
+
+def test_in_bfloat16_it_learns_nearly_the_same() -> None:
+    found = []
+    for plan, kind in ((PLAN, torch.float32), (replace(PLAN, bf16=True), torch.bfloat16)):
+        state, teacher = a_state(), a_state().average.eval()
+        for unit in units(teacher):
+            unit.fold()
+        teacher.n[0].c.weight.data *= 1.2
+        teacher.to(kind)
+        losses = following_losses(state, teacher, plan)
+        torch.stack(losses).sum().backward()
+        assert {v.dtype for v in losses} == {torch.float32}
+        found.append((torch.stack(losses).detach(), state.net.n[0].c.weight.grad))
+    (whole, slope), (short, other) = found
+    assert not torch.equal(whole, short)
+    torch.testing.assert_close(whole, short, rtol=0.05, atol=1e-3)
+    assert float(torch.nn.functional.cosine_similarity(slope.flatten(), other.flatten(), 0)) > 0.95
 
 
 def test_the_first_map_teaches_the_layers_before_it_and_no_others() -> None:

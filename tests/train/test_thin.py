@@ -1,4 +1,4 @@
-"""The channels of the stem that do nothing: what they gave goes on, and they are not in the file."""
+"""Channels that do nothing, or what others do: what they gave goes on, and they are not in the file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 import onnxruntime as ort  # noqa: E402
 from embedder_count import count_onnx  # noqa: E402
 from embedder_export import write_onnx  # noqa: E402
-from embedder_thin import STEM, stem, thin_stem  # noqa: E402
+from embedder_thin import FIRST, STEM, fitted, narrow_places, thin  # noqa: E402
 from mobilefacenet import MobileFaceNet, Unit  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
-def with_constants() -> tuple[MobileFaceNet, list[int]]:
-    """15 of its stem's channels are never on, a 16th almost never; their depthwise biases are not zero."""
+QUIET = list(range(0, 64, 4))  # of the stem's channels
+TWINS = 32  # of the first bottleneck's 128: the last ones do what the first ones do
+
+
+def with_idle_channels() -> MobileFaceNet:
+    """15 of the QUIET are never on, a 16th almost never; their depthwise biases are not zero. And TWINS."""
     torch.manual_seed(4)
     net = MobileFaceNet().eval()
     for unit in net.modules():
@@ -27,59 +31,84 @@ def with_constants() -> tuple[MobileFaceNet, list[int]]:
             unit.b.running_var.uniform_(0.5, 2)
             unit.b.running_mean.normal_(0, 0.1)
             torch.nn.init.uniform_(unit.b.bias, 0.1, 0.5)
-    quiet = list(range(0, 64, 4))
-    first, _, after = stem(net)
+    stem, first = narrow_places(net)
     with torch.no_grad():
-        first.b.weight[quiet], first.b.bias[quiet] = 0, -1
-        first.b.weight[quiet[5]], first.b.bias[quiet[5]] = 1e-5, 1e-4
-        after.c.weight[:, quiet] *= 3
-    return net, quiet
+        stem.first.b.weight[QUIET], stem.first.b.bias[QUIET] = 0, -1
+        stem.first.b.weight[QUIET[5]], stem.first.b.bias[QUIET[5]] = 1e-5, 1e-4
+        stem.after.c.weight[:, QUIET] *= 3
+        for unit in (first.first, first.depthwise):
+            for values in (unit.c.weight, unit.b.weight, unit.b.bias, unit.b.running_mean, unit.b.running_var):
+                values[-TWINS:] = values[:TWINS]
+    return net
 
 
 def faces() -> torch.Tensor:
     return torch.rand(20, 3, 112, 112, generator=torch.Generator().manual_seed(2)) * 2 - 1
 
 
-def test_constants_go_and_their_sum_stays() -> None:
-    net, quiet = with_constants()
-    x = faces()
+def idle(unit: Unit) -> list[int]:
+    gone = (unit.b.weight == 0) & (unit.b.bias == 0)
+    return gone.nonzero().flatten().tolist()
+
+
+def test_what_they_gave_goes_on() -> None:
+    net, x = with_idle_channels(), faces()
     with torch.no_grad():
         wanted = net(x)
-        thin_stem(net, x)
+        thin(net, x)
         got = net(x)
-    first, depthwise, after = stem(net)
-    for unit in (first, depthwise):
-        assert (unit.b.weight == 0).nonzero().flatten().tolist() == quiet
-    assert len(quiet) == 64 - STEM
+    stem, first = narrow_places(net)
+    assert idle(stem.first) == idle(stem.depthwise) == QUIET
+    assert len(QUIET) == 64 - STEM
+    gone = idle(first.first)
+    assert gone == idle(first.depthwise)
+    assert len(gone) == TWINS == 128 - FIRST
     torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
-    assert not after.c.weight[:, quiet].any()
+    assert not stem.after.c.weight[:, QUIET].any()
+    assert not first.after.c.weight[:, gone].any()
+
+
+def test_the_cheapest_channel_is_left_out_and_the_others_are_fitted() -> None:
+    torch.manual_seed(1)
+    x = torch.randn(4000, 5, dtype=torch.double) @ torch.randn(5, 5, dtype=torch.double)
+    w, scale, covariance = torch.randn(3, 5).double(), torch.tensor([1.0, 0.5, 2.0]).double(), x.T.cov(correction=0)
+    got = fitted(w, covariance, scale, 4)
+    x = x - x.mean(0)
+    wanted = (x @ w.T) * scale
+    errors = []
+    for j in range(5):
+        others = x[:, [k for k in range(5) if k != j]]
+        best = torch.linalg.lstsq(others, wanted).solution
+        errors.append(float((others @ best - wanted).square().sum()))
+    assert float(((x @ got.T) * scale - wanted).square().sum()) == pytest.approx(min(errors), rel=1e-3)
+    assert got.any(0).tolist() == [k != errors.index(min(errors)) for k in range(5)]
 
 
 def test_twice_is_once() -> None:
-    net, _ = with_constants()
-    thin_stem(net, faces())
+    net = with_idle_channels()
+    thin(net, faces())
     once = {k: v.clone() for k, v in net.state_dict().items()}
-    thin_stem(net, faces())
+    thin(net, faces())
     assert all(torch.equal(once[k], v) for k, v in net.state_dict().items())
 
 
 def test_channels_that_are_zero_learn_nothing() -> None:
-    net, quiet = with_constants()
-    thin_stem(net, faces())
+    net = with_idle_channels()
+    thin(net, faces())
+    before = [idle(unit) for place in narrow_places(net) for unit in (place.first, place.depthwise)]
     optimiser = torch.optim.AdamW(net.parameters(), lr=0.1)
     net(faces()[:2]).square().sum().backward()
     optimiser.step()
-    for unit in stem(net)[:2]:
-        assert not unit.b.weight[quiet].any()
-        assert not unit.b.bias[quiet].any()
-        assert unit.b.weight[1] != 1
+    units = [unit for place in narrow_places(net) for unit in (place.first, place.depthwise)]
+    assert [idle(unit) for unit in units] == before
+    assert units[0].b.weight[1] != 1
 
 
 def test_the_file_lacks_them(tmp_path: Path) -> None:
-    net, _ = with_constants()
+    net = with_idle_channels()
     write_onnx(MobileFaceNet().eval(), tmp_path / "whole.onnx")
     x = faces()[:2]
-    thin_stem(net, x)
+    thin(net, x)
     with torch.no_grad():
         wanted = net(x)
     write_onnx(net, tmp_path / "net.onnx")
@@ -87,5 +116,5 @@ def test_the_file_lacks_them(tmp_path: Path) -> None:
     got = torch.from_numpy(session.run(None, {"input": x.numpy()})[0])
     torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
     shapes = [tuple(i.dims) for i in onnx.load(tmp_path / "net.onnx").graph.initializer]
-    assert {(STEM, 12, 2, 2), (STEM, 1, 3, 3), (128, STEM, 1, 1)} <= set(shapes)
+    assert {(STEM, 12, 2, 2), (STEM, 1, 3, 3), (FIRST, STEM, 1, 1), (FIRST, 1, 3, 3), (64, FIRST, 1, 1)} <= set(shapes)
     assert count_onnx(tmp_path / "net.onnx")[1] < count_onnx(tmp_path / "whole.onnx")[1]
