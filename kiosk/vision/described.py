@@ -17,7 +17,7 @@ from kiosk.domain.errors import ModelError
 from kiosk.vision.manifest import AnyEntry
 
 MADE_HERE = ("file", "model_id")
-IDENTITY = frozenset({"input", "dimension", "template_scale", "context", "bona_fide_class", "decoder"})
+IDENTITY = frozenset({"input", "dimension", "template_scale", "mirrored", "context", "bona_fide_class", "decoder"})
 """What the numbers of a network depend on besides its file."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(AnyEntry)
@@ -49,7 +49,10 @@ class Description:
         for said in (first.name, name or first.name):
             if not NAME.fullmatch(said):
                 raise ModelError(f"{self.source}: name {said!r}: up to 40 small letters, digits, points and dashes")
+        # What is not said does not count: a network described before a key was known keeps its model_id.
         facts = {"sha256": sha256, **first.model_dump(mode="json", include=set(IDENTITY))}
+        if not facts.get("mirrored"):
+            facts.pop("mirrored", None)
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         model_id = f"{first.name}-{digest}"
         return first.model_copy(update={"name": name or first.name, "model_id": model_id, "file": f"{model_id}.onnx"})

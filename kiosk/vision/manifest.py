@@ -109,12 +109,14 @@ class CohortFile(_Strict):
 class EmbedderEntry(Entry):
     """Turns an aligned face into a feature vector of `dimension` numbers.
 
-    Without any threshold nothing has been measured with it: it may be evaluated, and never stands at a door.
+    `mirrored`: the template is of the face and of its mirror image together, for which the network runs twice. Without
+    any threshold nothing has been measured with it: it may be evaluated, and never stands at a door.
     """
 
     role: Literal["embedder"]
     dimension: int
     template_scale: Annotated[float, Field(gt=0)]
+    mirrored: bool = False
     cohort: CohortFile | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     threshold_fmr: Annotated[float, Field(gt=0, lt=1)] | None = None

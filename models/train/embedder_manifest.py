@@ -41,6 +41,7 @@ def fragment(model: Path, model_id: str, found: Measured, data: str = DATA, name
             'input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], size = [112, 112] }',
             "dimension = 128",
             f"template_scale = {TEMPLATE_SCALE:g}",
+            "mirrored = true",
             cohort_line(cohort_file(model), found.centres),
             f"threshold = {default.score:.4f}",
             f"threshold_fmr = {default.fmr:g}",

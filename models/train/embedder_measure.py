@@ -47,11 +47,16 @@ def session(path: Path, threads: int) -> ort.InferenceSession:
 
 
 def embed(net: ort.InferenceSession, bgr: NDArray[np.uint8], raw: bool = False) -> NDArray[np.float32]:
-    """N x 112 x 112 x 3 BGR faces -> N x 128 unit vectors; `raw`: the network takes 0..255 (the teacher)."""
+    """N x 112 x 112 x 3 BGR faces -> N x 128 unit vectors, of each face and its mirror image together.
+
+    `raw`: of the face alone, by a network that takes 0..255 (the teacher).
+    """
     name, out = net.get_inputs()[0].name, []
     for k in range(0, len(bgr), 16):
         x = bgr[k : k + 16, :, :, ::-1].astype(np.float32).transpose(0, 3, 1, 2)
-        out.append(net.run(None, {name: np.ascontiguousarray(x if raw else (x - 127.5) / 128)})[0].reshape(len(x), -1))
+        x = x if raw else (x - 127.5) / 128
+        sides = [x] if raw else [x, x[:, :, :, ::-1]]
+        out.append(sum(net.run(None, {name: np.ascontiguousarray(s)})[0].reshape(len(x), -1) for s in sides))
     e = np.concatenate(out)
     return e / np.linalg.norm(e, axis=1, keepdims=True)
 

@@ -13,6 +13,7 @@ from embedder_start import Leaky
 from mobilefacenet import Bottleneck, MobileFaceNet, Slopes, Unit
 from seesawfacenet import HEAD, Seesaw, SeesawFaceNet, Uneven
 
+LEAST = 1e-12  # of a channel's squared weights: those that embedder_thin.py left out are zero
 GATE = 2.0  # what the excitation's sigmoid gets at first: a factor of 0.88, which can still change
 
 
@@ -24,8 +25,8 @@ def inner_order(expand: torch.Tensor, project: torch.Tensor) -> torch.Tensor:
     """
     m = len(expand)
     energy_in, energy_out = expand.pow(2), project.pow(2)
-    heard = energy_in[:, : energy_in.shape[1] // 4].sum(1) / energy_in.sum(1)
-    told = energy_out[: len(energy_out) // 4].sum(0) / energy_out.sum(0)
+    heard = energy_in[:, : energy_in.shape[1] // 4].sum(1) / energy_in.sum(1).clamp_min(LEAST)
+    told = energy_out[: len(energy_out) // 4].sum(0) / energy_out.sum(0).clamp_min(LEAST)
     by_heard = heard.argsort(descending=True)
     small, large = (part[told[part].argsort(descending=True)] for part in (by_heard[: m // 4], by_heard[m // 4 :]))
     return torch.cat([small[m // 8 :], small[: m // 8], large])

@@ -101,9 +101,13 @@ def test_the_model_id_follows_whatever_its_numbers_depend_on(
     assert model_id(3) == first
     about.write_text(ABOUT.replace('"rgb"', '"bgr"'))
     swapped = model_id(4)
+    about.write_text(ABOUT + "mirrored = false\n")
+    assert model_id(5) == first
+    about.write_text(ABOUT + "mirrored = true\n")
+    mirrored = model_id(6)
     about.write_text(ABOUT)
     own.write_bytes(variant(2))
-    assert len({first, swapped, model_id(5)}) == 3
+    assert len({first, swapped, mirrored, model_id(7)}) == 4
 
 
 def wrong_file(own: Path) -> None:

@@ -75,6 +75,7 @@ def test_the_manifest_reads_what_is_written(tmp_path: Path) -> None:
     assert [t.source for t in read.thresholds] == ["aaf"] * 4
     assert [t.extrapolated for t in read.thresholds] == [False, False, False, True]
     assert all(t.interval and t.squared_l2 for t in read.thresholds)
+    assert read.mirrored
     assert read.cohort is not None
     content = (tmp_path / read.cohort.file).read_bytes()
     assert (read.cohort.sha256, read.cohort.usual) == (hashlib.sha256(content).hexdigest(), centres.usual)
