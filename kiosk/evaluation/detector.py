@@ -239,7 +239,7 @@ def landmark_ratio(result: Result, names: tuple[str, str], threshold: float) -> 
 
 def _resampled(result: Result) -> Numbers:
     """RESAMPLES + 1 rows of weights of the faces: how often its picture was drawn; each once in the first row."""
-    count = int(result.pictures.max(initial=0)) + 1
+    count = int(np.max(result.pictures, initial=0)) + 1
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
     rows: Numbers = np.vstack([np.ones(count), drawn])[:, result.pictures]
     return rows

@@ -185,7 +185,7 @@ def compare(
     mated_scores, mated_people, _ = (np.concatenate(column) for column in zip(*parts[True], strict=True))
     others, first, second = (np.concatenate(column) for column in zip(*parts[False], strict=True))
     # A picture without a face takes part in no non-mated pair.
-    pictures = np.bincount(people[~np.isnan(given[:, 0])], minlength=people.max() + 1)
+    pictures = np.bincount(people[~np.isnan(given[:, 0])], minlength=int(np.max(people)) + 1)
     return (
         Mated(np.nan_to_num(mated_scores, nan=-np.inf).astype(np.float64), mated_people),
         NonMated.best(others, first, second, pictures, far),

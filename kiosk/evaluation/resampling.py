@@ -96,8 +96,8 @@ class Mated:
     def tar(self, drawn: People, threshold: float) -> float:
         """The true accept rate of one round; NaN where nobody with two pictures was drawn."""
         weights = drawn[self.people]
-        total = weights.sum()
-        return float(weights[self.scores >= threshold].sum() / total) if total else math.nan
+        total = int(weights.sum())
+        return int(weights[self.scores >= threshold].sum()) / total if total else math.nan
 
 
 def draws(people: int, rounds: int = ROUNDS, seed: int = 1) -> People:
