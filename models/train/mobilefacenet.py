@@ -169,7 +169,8 @@ def write_weights(state: dict[str, torch.Tensor], path: Path, ranges: torch.Tens
     `ranges`: those of a training with int8's rounding, kept with it.
     """
     kept = {k: v.half() for k, v in state.items() if v.dtype.is_floating_point}
-    torch.save(kept if ranges is None else kept | {"ranges": ranges}, path)
+    kept = kept if ranges is None else kept | {"ranges": ranges}
+    torch.save(kept, path, _use_new_zipfile_serialization=False)  # the newer format pads 257 tensors: 40 kB more
 
 
 def read_weights(path: Path, network: type[nn.Module] = MobileFaceNet) -> dict[str, torch.Tensor]:
