@@ -107,3 +107,12 @@ def test_seesaw_begins_as_the_network_it_is_given_and_ends_in_its_groups() -> No
         bare = SeesawFaceNet().eval()
         bare.load_state_dict(net.state_dict())
         torch.testing.assert_close(net(x), bare(x))
+
+
+def test_a_channel_that_nothing_hears_takes_no_place_in_the_small_groups() -> None:
+    torch.manual_seed(2)
+    expand, project = torch.randn(16, 8), torch.randn(8, 16)
+    expand[3], project[:, 3] = 0, 0
+    order = seesaw_start.inner_order(expand, project).tolist()
+    assert sorted(order) == list(range(16))
+    assert order[-1] == 3
