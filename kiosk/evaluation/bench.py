@@ -94,10 +94,12 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Medians in milliseconds of two embedders, one face at a time, taking turns."""
+    """Medians in milliseconds of one run of two embedders' networks, one face at a time, taking turns. `runs`: how many
+    a template of ours takes."""
 
     ours: float
     other: float
+    runs: int
 
     @property
     def ratio(self) -> float:
@@ -205,7 +207,8 @@ def contest(config: Config, other: Path, count: int) -> Contest:
                 begin = time.perf_counter()
                 network.run_batch(face)
                 times[network].append(time.perf_counter() - begin)
-    return Contest(*(float(np.median(times[n][2 * WARM_UP :])) * 1e3 for n in (ours, theirs)))
+    medians = [float(np.median(times[n][2 * WARM_UP :])) * 1e3 for n in (ours, theirs)]
+    return Contest(medians[0], medians[1], runs=2 if entry.mirrored else 1)
 
 
 def process_age() -> float:

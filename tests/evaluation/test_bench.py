@@ -111,6 +111,17 @@ class TestContest:
         assert result.ours > 0
         assert result.ratio == result.other / result.ours > 0
 
+    @pytest.mark.parametrize(("mirrored", "runs"), [("true", 2), ("false", 1)])
+    def test_how_often_a_template_runs_the_network(self, tmp_path: Path, mirrored: str, runs: int) -> None:
+        for file in default_folder().iterdir():
+            if file.suffix in {".onnx", ".npy"}:
+                (tmp_path / file.name).symlink_to(file)
+        text = (default_folder() / "manifest.toml").read_text()
+        (tmp_path / "manifest.toml").write_text(text.replace("mirrored = true", f"mirrored = {mirrored}"))
+        config = Config(models=ModelsConfig(folder=tmp_path))
+        other = tmp_path / Manifest(tmp_path).entry(ModelsConfig().embedder, EmbedderEntry).file
+        assert contest(config, other, 5).runs == runs
+
     @pytest.mark.parametrize("content", [b"", b"no network"])
     def test_a_file_that_is_no_network(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "other.onnx"
