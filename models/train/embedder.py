@@ -62,7 +62,10 @@ def plans(o: argparse.Namespace) -> list[Plan]:
         if (v := getattr(o, k)) is not None
     }
     if o.follow:
-        chosen = [replace(p, settled=True, follow=True, features=1.0, every=1, bf16=o.bf16) for p in chosen]
+        chosen = [
+            replace(p, settled=True, follow=True, features=1.0, every=1, bf16=o.bf16, compiled=o.compile)
+            for p in chosen
+        ]
     elif o.settled:  # every layer learns, in every step
         chosen = [replace(p, settled=True, features=0.0, every=1) for p in chosen]
     return [replace(p, **given) for p in chosen]
@@ -77,10 +80,12 @@ def main() -> None:
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--smoke", action="store_true", help="a few steps from nothing, then export and measure")
     a.add_argument("--from", dest="start", type=Path, help="weights to go on from, instead of from nothing")
+    a.add_argument("--teachers-end", action="store_true", help="with --from: the last layers begin as the teacher's")
     a.add_argument("--phase", type=int, choices=list(PLANS), help="only this phase")
     a.add_argument("--settled", action="store_true", help="phase 2: the batch norms' statistics rest")
     a.add_argument("--follow", action="store_true", help="phase 2: --settled, and the teacher's maps are the targets")
     a.add_argument("--bf16", action="store_true", help="with --follow: faster where the processor multiplies bfloat16")
+    a.add_argument("--compile", action="store_true", help="with --follow: a faster teacher; needs a C++ compiler")
     a.add_argument("--steps", type=int, help="the step at which the phase ends")
     a.add_argument("--finish", type=int, help="bring the rate to zero over this many last steps")
     a.add_argument("--rate", type=float)
@@ -120,7 +125,7 @@ def main() -> None:
         checkpoint.unlink(missing_ok=True)
     if o.do == "train":
         for plan in plans(o):
-            train(plan, shared, o.work, checkpoint, o.threads, o.start, network, o.device, share)
+            train(plan, shared, o.work, checkpoint, o.threads, o.start, network, o.device, share, o.teachers_end)
     if o.do == "export" or o.smoke:
         fp32 = o.work / f"{o.out.stem}_fp32.onnx"
         source = o.weights or checkpoint

@@ -15,9 +15,8 @@ def count_onnx(path: Path) -> tuple[int, int]:
     """Of an ONNX file, fp32 or int8, for one face: weights and biases, and products of Conv, Gemm and MatMul."""
     graph = shape_inference.infer_shapes(onnx.load(path)).graph
     arrays = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
-    stored = {
-        n.output[0]: arrays[n.input[0]] for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in arrays
-    }
+    kept = ("DequantizeLinear", "Identity")  # torch's exporter keeps equal weights once
+    stored = {n.output[0]: arrays[n.input[0]] for n in graph.node if n.op_type in kept and n.input[0] in arrays}
     values = {**arrays, **stored}
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in [*graph.value_info, *graph.output]}
     parameters = products = 0

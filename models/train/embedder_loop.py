@@ -40,6 +40,7 @@ class Plan:
     triplets: float = 1.0  # weight of the triplets' loss (phase 3)
     settled: bool = False  # the batch norms' statistics rest
     follow: bool = False  # the teacher sees the changed pictures too, and all its maps are targets (phases 2 and 4)
+    compiled: bool = False  # the teacher that is followed
     bf16: bool = False  # where it follows in phase 2: both networks compute in bfloat16
 
 

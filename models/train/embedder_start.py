@@ -16,7 +16,7 @@ import onnx
 import torch
 import torch.nn.functional as F
 from embedder_teacher import TEACHER
-from mobilefacenet import MobileFaceNet, Slopes, Unit
+from mobilefacenet import CURVED, MobileFaceNet, Slopes, Unit
 from onnx import numpy_helper
 from torch import nn
 
@@ -27,12 +27,12 @@ class _Leak(torch.autograd.Function):
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, slope)
-        return F.relu(x).mul_(1 - slope).addcmul_(x, slope)
+        return F.relu(x).lerp_(x, slope)
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, g: torch.Tensor) -> tuple[torch.Tensor, None]:
         x, slope = ctx.saved_tensors
-        return torch.ops.aten.threshold_backward(g, x, 0).mul_(1 - slope).addcmul_(g, slope), None
+        return torch.ops.aten.threshold_backward(g, x, 0).lerp_(g, slope), None
 
 
 class Leaky(nn.Module):
@@ -46,7 +46,7 @@ class Leaky(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.share == 0:
             return F.relu(x, inplace=True)
-        y: torch.Tensor = _Leak.apply(x, self.slopes * self.share)
+        y: torch.Tensor = _Leak.apply(x, (self.slopes * self.share).to(x.dtype))
         return y
 
 
@@ -72,6 +72,14 @@ def start_from_teacher(net: MobileFaceNet, shared: Path) -> None:
             unit.b.bias.data.copy_(bias)
             unit.b.running_mean.copy_(mean - shift)
             unit.b.running_var.copy_(variance)
+
+
+def end_as_teacher(net: MobileFaceNet, shared: Path) -> None:
+    """Gives the layers that have PReLU, the last ones, the teacher's weights and slopes; the others stay."""
+    teacher = MobileFaceNet()
+    start_from_teacher(teacher, shared)
+    with_slopes(teacher, shared)
+    net.n[CURVED:].load_state_dict(teacher.n[CURVED:].state_dict())
 
 
 def with_slopes(net: MobileFaceNet, shared: Path, keep: bool = True) -> list[Leaky]:

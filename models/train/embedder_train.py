@@ -21,7 +21,7 @@ from embedder_export import calibration_faces, settle
 from embedder_follow import following_losses, relative_error, teacher_network, towards
 from embedder_loop import Plan, State, run_steps
 from embedder_rounding import equalise, find_ranges, with_rounding
-from embedder_start import Leaky, start_from_teacher, units, with_slopes
+from embedder_start import Leaky, end_as_teacher, start_from_teacher, units, with_slopes
 from embedder_teacher import FEATURES, Targets, Teacher
 from embedder_thin import thin
 from embedder_triplet import PICTURES, draw, labelled, triplet_loss
@@ -143,6 +143,15 @@ def begin_as(net: nn.Module, shared: Path, start: Path | None) -> list[Leaky | U
     return start_seesaw(net, source) if isinstance(net, SeesawFaceNet) else slopes
 
 
+def weights_of(start: Path, network: type[nn.Module], shared: Path, teachers_end: bool) -> dict[str, torch.Tensor]:
+    """Of the file `start`; with `teachers_end`, the last layers of a MobileFaceNet are the teacher's."""
+    net = network()
+    net.load_state_dict(read_weights(start, network))
+    if teachers_end and isinstance(net, MobileFaceNet):
+        end_as_teacher(net, shared)
+    return net.state_dict()
+
+
 def train(
     plan: Plan,
     shared: Path,
@@ -153,6 +162,7 @@ def train(
     network: type[nn.Module] = MobileFaceNet,
     device: str = "cpu",
     share: float = 1.0,
+    teachers_end: bool = False,
 ) -> None:
     """Runs the plan, from the checkpoint where there is one; the work folder holds caches. `share`: of the faces."""
     torch.set_num_threads(threads)
@@ -169,7 +179,8 @@ def train(
     if checkpoint.exists():
         state.load(checkpoint)
     elif start is not None or annealed:
-        state.average.load_state_dict(state.net.state_dict() if annealed else read_weights(start, network))
+        begun = state.net.state_dict() if annealed else weights_of(start, network, shared, teachers_end)
+        state.average.load_state_dict(begun)
         state.start_phase(2)
     if annealed and state.phase == 1:
         raise SystemExit(f"{checkpoint} is of phase 1; --anneal is a start of its own: name another folder with --work")

@@ -15,10 +15,10 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 from embedder_export import compare_bytes  # noqa: E402
 from embedder_follow import FOLLOWED, embedding_and_maps, following_losses, pairs, teacher_network  # noqa: E402
 from embedder_loop import Plan, State  # noqa: E402
-from embedder_start import start_from_teacher, units, with_slopes  # noqa: E402
+from embedder_start import end_as_teacher, start_from_teacher, units, with_slopes  # noqa: E402
 from embedder_teacher import TEACHER, Teacher  # noqa: E402
 from faces import Batches  # noqa: E402
-from mobilefacenet import MobileFaceNet, Slopes, net_input  # noqa: E402
+from mobilefacenet import CURVED, MobileFaceNet, Slopes, net_input  # noqa: E402
 from onnx import TensorProto, helper  # noqa: E402
 from torch.nn.functional import normalize  # noqa: E402
 
@@ -99,11 +99,42 @@ def test_the_first_map_teaches_the_layers_before_it_and_no_others() -> None:
     assert moved == [k < FOLLOWED[0] for k in range(len(moved))]
 
 
-def test_slopes_of_a_prelu_are_those_of_torch() -> None:
+def test_slopes_of_a_prelu_are_those_of_torch_and_so_are_its_gradients() -> None:
     torch.manual_seed(0)
-    curve, x = Slopes(16), torch.randn(2, 16, 7, 7)
+    curve, x, g = Slopes(16), torch.randn(2, 16, 7, 7, requires_grad=True), torch.randn(2, 16, 7, 7)
     torch.nn.init.uniform_(curve.slopes, -1, 1)
-    torch.testing.assert_close(curve(x), torch.nn.functional.prelu(x, curve.slopes.detach()))
+    y = curve(x)
+    wanted = torch.nn.functional.prelu(x, curve.slopes)
+    torch.testing.assert_close(y, wanted)
+    mine, theirs = (torch.autograd.grad(v, (x, curve.slopes), g) for v in (y, wanted))
+    torch.testing.assert_close(mine, theirs)
+
+
+def test_a_slope_above_one_is_one_so_that_the_greater_of_two_is_prelu() -> None:
+    curve, x = Slopes(2), torch.tensor([-2.0, 3.0]).reshape(1, 2, 1, 1).repeat(2, 1, 1, 1)
+    with torch.no_grad():
+        curve.slopes.copy_(torch.tensor([1.5, 2.0]))
+        before = curve(x)
+        curve.fold()
+        after = curve(x)
+    assert torch.equal(before, x)
+    assert torch.equal(after, x)
+
+
+def test_the_teacher_that_is_compiled_is_asked_for_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def look(net: torch.nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        asked.append(x)
+        return embedding_and_maps(net, x)
+
+    monkeypatch.setattr("embedder_follow.compiled", lambda: look)
+    states = [a_state(), a_state()]
+    plans = [PLAN, replace(PLAN, compiled=True)]
+    plain, compiled = (following_losses(s, s.average.eval(), p) for s, p in zip(states, plans, strict=True))
+    torch.testing.assert_close(compiled, plain)
+    assert len(asked) == 2
+    assert torch.equal(asked[1], asked[0].flip(3))
 
 
 @pytest.mark.parametrize(("zero", "left"), [(128, ["Max"]), (127, ["Max", "QuantizeLinear"])])
@@ -142,6 +173,23 @@ def test_the_student_keeps_the_teachers_slopes_on_the_last_maps_up_to_one() -> N
     start_from_teacher(student, SHARED)
     to_relu, all_of_them = with_slopes(student, SHARED), with_slopes(teacher, SHARED, keep=False)
     kept = [m for m in student.modules() if isinstance(m, Slopes)]
-    assert (len(to_relu), len(kept), len(all_of_them)) == (27, 6, 33)
+    assert (len(to_relu), len(kept), len(all_of_them)) == (22, 11, 33)
     assert max(float(m.slopes.detach().max()) for m in kept) == 1
     torch.testing.assert_close(kept[-1].slopes.detach(), all_of_them[-1].slopes.flatten().clamp(max=1))
+
+
+@pytest.mark.shared
+@needs_teacher
+def test_a_network_ends_as_its_teacher_and_keeps_its_first_layers() -> None:
+    torch.manual_seed(6)
+    net, teacher = MobileFaceNet().eval(), MobileFaceNet().eval()
+    start_from_teacher(teacher, SHARED)
+    for leak in with_slopes(teacher, SHARED):
+        assert leak.share == 1
+    before = {k: v.clone() for k, v in net.n[:CURVED].state_dict().items()}
+    end_as_teacher(net, SHARED)
+    for name, value in net.n[:CURVED].state_dict().items():
+        assert torch.equal(value, before[name]), name
+    x = torch.randn(2, 128, 14, 14)
+    with torch.no_grad():
+        torch.testing.assert_close(net.n[CURVED:](x), teacher.n[CURVED:](x))

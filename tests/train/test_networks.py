@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
-pytest.importorskip("onnx", reason="needs the extra train")
+onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
 import onnxruntime as ort  # noqa: E402
 import seesaw_start  # noqa: E402
 from embedder_count import count_onnx  # noqa: E402
 from embedder_export import write_onnx  # noqa: E402
 from embedder_start import Leaky  # noqa: E402
-from mobilefacenet import MobileFaceNet, Unit, read_weights, write_weights  # noqa: E402
+from mobilefacenet import MobileFaceNet, Slopes, Unit, read_weights, write_weights  # noqa: E402
 from seesawfacenet import Seesaw, SeesawFaceNet  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -57,6 +57,28 @@ def test_size_is_the_papers(network: type[torch.nn.Module], parameters: float, p
     stored, multiplied = count_onnx(tmp_path / "net.onnx")
     assert stored == pytest.approx(parameters, rel=0.05)  # so the zeros of training are not in the file
     assert multiplied == pytest.approx(products, rel=0.05)
+
+
+def test_a_product_with_slopes_is_exported_as_a_convolution(tmp_path: Path) -> None:
+    write_onnx(MobileFaceNet().eval(), tmp_path / "net.onnx")
+    nodes = onnx.load(tmp_path / "net.onnx").graph.node
+    curves = sum(isinstance(m, Slopes) for m in MobileFaceNet().modules())
+    assert [n.op_type for n in nodes].count("Max") == curves == 11
+    assert not [n for n in nodes if n.op_type in ("Mul", "Clip", "Where", "Less")]
+
+
+def test_weights_of_a_network_with_relu_are_read_as_those_of_slopes_of_zero(tmp_path: Path) -> None:
+    net = with_statistics(MobileFaceNet)
+    state = {k: v for k, v in net.state_dict().items() if not k.startswith("n.12.") or not k.endswith(".slopes")}
+    write_weights(state, tmp_path / "old.pt")
+    got = read_weights(tmp_path / "old.pt")
+    slopes = {k: v for k, v in got.items() if k.endswith(".slopes")}
+    assert {k for k, v in slopes.items() if not v.any()} == {"n.12.f.0.a.slopes", "n.12.f.1.a.slopes"}
+    assert len(slopes) == 11
+    del state["n.3.f.0.c.weight"]
+    write_weights(state, tmp_path / "other.pt")
+    with pytest.raises(SystemExit, match=r"other\.pt does not hold a MobileFaceNet's weights"):
+        read_weights(tmp_path / "other.pt")
 
 
 def test_groups_of_a_seesaw_block_are_uneven_and_mix() -> None:

@@ -60,7 +60,7 @@ class Curved(Bottleneck):
     """A bottleneck with PReLU, some of whose slopes are below zero."""
 
     def __init__(self, i: int, o: int, stride: int, expand: int) -> None:
-        super().__init__(i, o, stride, expand, curved=2)
+        super().__init__(i, o, stride, expand, curved=True)
         for unit in self.f[:2]:
             torch.nn.init.uniform_(unit.a.slopes, -1, 1)
 
