@@ -32,9 +32,10 @@ from embedder_manifest import fragment
 from embedder_measure import measure
 from embedder_rounding import tensor_ranges
 from embedder_second import write_targets
+from embedder_squares import second_moments
 from embedder_train import Plan, train
 from faces import shared_folder
-from mobilefacenet import MobileFaceNet, read_ranges, read_weights, write_weights
+from mobilefacenet import MobileFaceNet, net_input, read_ranges, read_weights, write_weights
 from seesawfacenet import SeesawFaceNet
 from torch import nn
 
@@ -130,10 +131,12 @@ def main() -> None:
         fp32 = o.work / f"{o.out.stem}_fp32.onnx"
         source = o.weights or checkpoint
         state, trained = read_weights(source, network), read_ranges(source)
-        export_fp32(state, fp32, network)
+        written = export_fp32(state, fp32, network)
         ranges = None if trained is None else tensor_ranges(network(), trained, onnx.load(fp32).graph)
-        x = calibration_faces(shared, o.work, share)[: 16 if o.smoke else 64 if ranges else CALIBRATION_FACES]
-        export_int8(fp32, o.out, x, reduce_range=o.reduce_range, ranges=ranges)
+        x = calibration_faces(shared, o.work, share)
+        moments = second_moments(written, net_input(x[::4]))
+        x = x[: 16 if o.smoke else 64 if ranges else CALIBRATION_FACES]
+        export_int8(fp32, o.out, x, reduce_range=o.reduce_range, ranges=ranges, moments=moments)
         print(f"{o.out}: {o.out.stat().st_size} bytes")
         if o.keep:
             write_weights(state, o.keep, trained)

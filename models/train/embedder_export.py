@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from embedder_squares import round_by_squares
 from embedder_thin import without_zeros
 from faces import clean_crops, pictures, read_faces, training_faces
 from mobilefacenet import MobileFaceNet, Unit, net_input
@@ -39,11 +40,15 @@ def settle(net: nn.Module, x: torch.Tensor) -> None:
             net(net_input(part.to(device)))
 
 
-def export_fp32(state: dict[str, torch.Tensor], path: Path, network: type[nn.Module] = MobileFaceNet) -> None:
-    """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised."""
+def export_fp32(state: dict[str, torch.Tensor], path: Path, network: type[nn.Module] = MobileFaceNet) -> nn.Module:
+    """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised.
+
+    -> the network as it was written: batch norms folded.
+    """
     net = network().to(memory_format=torch.channels_last)
     net.load_state_dict(state)
     write_onnx(net.eval(), path)
+    return net
 
 
 def write_onnx(net: nn.Module, path: Path) -> None:
@@ -120,12 +125,14 @@ def export_int8(
     percentile: float = PERCENTILE,
     reduce_range: bool = False,
     ranges: dict[str, tuple[float, float]] | None = None,
+    moments: dict[str, torch.Tensor] | None = None,
 ) -> None:
     """Quantizes a file of `export_fp32`.
 
     `x`: the faces that the ranges of the tensors are found from, n x 3 x 112 x 112 RGB 0..255. `ranges`: of the tensors
-    whose range was trained. `reduce_range`: weights of 7 bits, onnxruntime's way for x86 processors without VNNI, where
-    the sum of two 8-bit products can overflow 16 bits.
+    whose range was trained. `moments`: of embedder_squares, for weights that are rounded by least squares.
+    `reduce_range`: weights of 7 bits, onnxruntime's way for x86 processors without VNNI, where the sum of two 8-bit
+    products can overflow 16 bits.
     """
     quantize_static(
         fp32,
@@ -147,6 +154,8 @@ def export_int8(
     )
     model = onnx.load(path)
     compare_bytes(model.graph)
+    if moments is not None:
+        round_by_squares(model.graph, onnx.load(fp32).graph, moments)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 

@@ -74,7 +74,16 @@ def equalise(net: nn.Module, x: torch.Tensor) -> None:
     units = [m for m in net.modules() if isinstance(m, Unit)]
     pairs = [(a, b) for a, b in itertools.pairwise(units) if b.c.groups > 1]
     seen: dict[nn.Module, list[torch.Tensor]] = {unit: [] for unit, _ in pairs}
-    hooks = [u.register_forward_hook(lambda u, _inputs, y: seen[u].append(y.abs().amax((0, 2, 3)))) for u in seen]
+
+    def take(unit: nn.Module, y: torch.Tensor) -> None:
+        seen[unit].append(y.abs().amax((0, 2, 3)))
+
+    hooks = [u.register_forward_hook(lambda u, _inputs, y: take(u, y)) for u in seen]
+    hooks += [  # one range holds for what is below zero before PReLU, too, where most slopes make it small
+        u.a.register_forward_pre_hook(lambda _, inputs, u=u: take(u, inputs[0]))
+        for u in seen
+        if isinstance(u.a, Slopes)
+    ]
     for part in x.to(next(net.parameters()).device).split(BATCH):
         net(part)
     for hook in hooks:

@@ -157,3 +157,21 @@ def test_a_channel_that_is_on_in_one_picture_alone_does_not_widen_the_range_for_
         equalise(net, x)
         values = expand(inner).amax((0, 2, 3))
     assert values[0] < 1.5 * values[1:].max()
+
+
+def test_equal_ranges_count_what_is_below_zero_before_a_prelu() -> None:
+    torch.manual_seed(5)
+    net, x = Small(Curved).eval(), net_input(torch.rand(16, 3, 112, 112) * 255)
+    expand = net.n[1].f[0]
+    inside: list[torch.Tensor] = []
+    expand.a.register_forward_pre_hook(lambda _, inputs: inside.append(inputs[0].abs().amax((0, 2, 3))))
+    with torch.no_grad():
+        expand.a.slopes[0] = 0.01
+        expand.b.weight[0] *= 0.01
+        expand.b.bias[0] = -10.0  # what comes out of this channel is as small as the others', what goes in is not
+        wanted = net(x)
+        before = inside[-1]
+        equalise(net, x)
+        torch.testing.assert_close(net(x), wanted, rtol=1e-3, atol=1e-4)
+    assert before[0] > 2 * before[1:].max()
+    assert inside[-1][0] == pytest.approx(float(inside[-1][1:].mean()), rel=0.1)
