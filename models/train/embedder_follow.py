@@ -64,7 +64,7 @@ def embedding_and_maps(net: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, l
 
 @functools.cache
 def compiled() -> Callable[[nn.Module, torch.Tensor], tuple[torch.Tensor, list[torch.Tensor]]]:
-    """`embedding_and_maps` compiled, for a network that does not learn: half of its time, and a minute once."""
+    """`embedding_and_maps` compiled, for a network that does not learn: half of its time, and half a minute once."""
     return torch.compile(embedding_and_maps)
 
 

@@ -16,23 +16,9 @@ import onnx
 import torch
 import torch.nn.functional as F
 from embedder_teacher import TEACHER
-from mobilefacenet import CURVED, MobileFaceNet, Slopes, Unit
+from mobilefacenet import CURVED, Curve, MobileFaceNet, Slopes, Unit
 from onnx import numpy_helper
 from torch import nn
-
-
-class _Leak(torch.autograd.Function):
-    """x above zero, slope * x below; about half the time of torch's own prelu with channels last."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(x, slope)
-        return F.relu(x).lerp_(x, slope)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, g: torch.Tensor) -> tuple[torch.Tensor, None]:
-        x, slope = ctx.saved_tensors
-        return torch.ops.aten.threshold_backward(g, x, 0).lerp_(g, slope), None
 
 
 class Leaky(nn.Module):
@@ -46,7 +32,7 @@ class Leaky(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.share == 0:
             return F.relu(x, inplace=True)
-        y: torch.Tensor = _Leak.apply(x, (self.slopes * self.share).to(x.dtype))
+        y: torch.Tensor = Curve.apply(x, (self.slopes * self.share).to(x.dtype))
         return y
 
 

@@ -34,8 +34,11 @@ def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return y
 
 
-class _Curve(torch.autograd.Function):
-    """x above zero, slope * x below (slopes of 1 x c x 1 x 1, in x's type); a third of the time of torch.maximum's."""
+class Curve(torch.autograd.Function):
+    """x above zero, slope * x below (slopes of 1 x c x 1 x 1, in x's type).
+
+    A third of the time of torch.maximum, about half of that of torch's own prelu with channels last.
+    """
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, slopes: torch.Tensor) -> torch.Tensor:
@@ -43,11 +46,13 @@ class _Curve(torch.autograd.Function):
         return F.relu(x).lerp_(x, slopes)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def backward(ctx: torch.autograd.function.FunctionCtx, g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         x, slopes = ctx.saved_tensors
         above = torch.ops.aten.threshold_backward(g, x, 0)
-        by_slope = ((g - above) * x).sum((0, 2, 3), keepdim=True, dtype=torch.float32)
-        return above.lerp_(g, slopes), by_slope.to(slopes.dtype)
+        by_slope = None
+        if ctx.needs_input_grad[1]:
+            by_slope = ((g - above) * x).sum((0, 2, 3), keepdim=True, dtype=torch.float32).to(slopes.dtype)
+        return above.lerp_(g, slopes), by_slope
 
 
 class Slopes(nn.Module):
@@ -71,7 +76,7 @@ class Slopes(nn.Module):
         if self.ends is not None:
             x = rounded(x, *self.ends)
             return torch.maximum(x, rounded(x * slopes, *self.ends))
-        y: torch.Tensor = _Curve.apply(x, slopes)
+        y: torch.Tensor = Curve.apply(x, slopes)
         return y
 
     def fold(self) -> None:
