@@ -97,7 +97,7 @@ def main() -> None:
     a.add_argument(
         "--anneal",
         type=int,
-        help="begin as the teacher (or seesawfacenet as the mobilefacenet of --from); N steps to the network",
+        help="begin as the teacher, or as the mobilefacenet of --from, PReLUs and all; N steps to the network",
     )
     a.add_argument("--triplets", type=float, help="weight of the triplets' loss in phase 3")
     a.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where the network learns")

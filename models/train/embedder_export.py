@@ -154,10 +154,23 @@ def export_int8(
     )
     model = onnx.load(path)
     compare_bytes(model.graph)
+    end_in_float(model.graph)
     if moments is not None:
         round_by_squares(model.graph, onnx.load(fp32).graph, moments)
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def end_in_float(graph: onnx.GraphProto) -> None:
+    """Takes the rounding off the network's output where a product with a matrix gives it."""
+    makers = {n.output[0]: n for n in graph.node}
+    back = makers[graph.output[0].name]
+    rounding = makers[back.input[0]]
+    product = makers[rounding.input[0]]
+    if product.op_type == "Gemm":
+        product.output[:] = back.output
+        graph.node.remove(rounding)
+        graph.node.remove(back)
 
 
 def compare_bytes(graph: onnx.GraphProto) -> None:

@@ -12,7 +12,7 @@ import math
 
 import onnx
 import torch
-from mobilefacenet import Block, Slopes, Unit, rounded
+from mobilefacenet import Block, End, Slopes, Unit, rounded
 from seesawfacenet import Excitation
 from torch import nn
 
@@ -22,11 +22,11 @@ BATCH = 16
 
 
 def places(net: nn.Module) -> dict[str, nn.Module]:
-    """The modules whose outputs are rounded, besides the network's input."""
+    """The modules whose outputs are rounded, besides the network's input: all layers but the last one, and sums."""
     return {
         name: m
         for name, m in net.named_modules()
-        if isinstance(m, Unit | Excitation) or (isinstance(m, Block) and m.residual)
+        if (isinstance(m, Unit | Excitation) and not isinstance(m, End)) or (isinstance(m, Block) and m.residual)
     }
 
 
@@ -101,12 +101,13 @@ def with_rounding(net: nn.Module, ranges: torch.Tensor) -> None:
     """Rounds what the network computes from now on. `ranges`: of `find_ranges`."""
     ends = ranges.tolist()
     net.n[0].register_forward_pre_hook(lambda _, inputs: (rounded(inputs[0], *ends[0]),))
+    for unit in net.modules():
+        if isinstance(unit, Unit):
+            unit.rounded = True
     for module, (low, high) in zip(places(net).values(), ends[1:], strict=True):
-        if isinstance(module, Unit):
-            module.rounded = True
-            if isinstance(module.a, Slopes):
-                module.a.ends = (low, high)
-                continue  # its output is one of two rounded values
+        if isinstance(module, Unit) and isinstance(module.a, Slopes):
+            module.a.ends = (low, high)
+            continue  # its output is one of two rounded values
         module.register_forward_hook(lambda _module, _inputs, y, low=low, high=high: rounded(y, low, high))
 
 

@@ -15,27 +15,31 @@ from onnx import numpy_helper
 from torch import nn
 
 BATCH = 16
-EVERY = 7  # of the places of a map, one in so many is looked at
+EVERY = 5  # of the places of a map, one in so many is looked at: no divisor of its width, so of all columns
 RIDGE = 1e-3  # of the inputs' mean square
 
 
 @torch.no_grad()
 def second_moments(net: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Network inputs n x 3 x 112 x 112 -> by the name of each convolution, E[u u^T] of what its outputs hear.
+    """Network inputs n x 3 x 112 x 112 -> by the name of each layer, E[u u^T] of what its outputs hear.
 
     g x m x m: g is 1, or the number of channels of a depthwise convolution; m numbers make one output.
     """
     sums: dict[str, torch.Tensor] = {}
 
-    def take(name: str, conv: nn.Conv2d, u: torch.Tensor) -> None:
-        places = F.unfold(u, conv.kernel_size, padding=conv.padding, stride=conv.stride)[:, :, ::EVERY].double()
-        rows = places.unflatten(1, (conv.groups, -1)).transpose(2, 3).transpose(0, 1).flatten(1, 2)  # g x places x m
+    def take(name: str, layer: nn.Conv2d | nn.Linear, u: torch.Tensor) -> None:
+        if isinstance(layer, nn.Linear):
+            places, groups = u[:, :, None].double(), 1
+        else:
+            places = F.unfold(u, layer.kernel_size, padding=layer.padding, stride=layer.stride)[:, :, ::EVERY].double()
+            groups = layer.groups
+        rows = places.unflatten(1, (groups, -1)).transpose(2, 3).transpose(0, 1).flatten(1, 2)  # g x places x m
         sums[name] = sums.get(name, 0) + rows.transpose(1, 2) @ rows / (rows.shape[1] * -(-len(x) // BATCH))
 
     hooks = [
-        m.register_forward_pre_hook(lambda conv, inputs, name=name: take(name, conv, inputs[0]))
+        m.register_forward_pre_hook(lambda layer, inputs, name=name: take(name, layer, inputs[0]))
         for name, m in net.named_modules()
-        if isinstance(m, nn.Conv2d) and m.weight[0].numel() > 1
+        if isinstance(m, nn.Conv2d | nn.Linear) and m.weight[0].numel() > 1
     ]
     for part in x.split(BATCH):
         net(part)

@@ -61,11 +61,19 @@ def start_from_teacher(net: MobileFaceNet, shared: Path) -> None:
 
 
 def end_as_teacher(net: MobileFaceNet, shared: Path) -> None:
-    """Gives the layers that have PReLU, the last ones, the teacher's weights and slopes; the others stay."""
+    """Gives the layers from CURVED on the teacher's weights, and its slopes where they have PReLU; the others stay."""
     teacher = MobileFaceNet()
     start_from_teacher(teacher, shared)
     with_slopes(teacher, shared)
     net.n[CURVED:].load_state_dict(teacher.n[CURVED:].state_dict())
+
+
+def bend(net: nn.Module, slopes: dict[str, torch.Tensor]) -> list[Leaky]:
+    """Gives units, by name, PReLU in place of ReLU -> them: their share is to be brought to zero."""
+    leaks = [Leaky(s) for s in slopes.values()]
+    for name, leak in zip(slopes, leaks, strict=True):
+        net.get_submodule(name).a = leak
+    return leaks
 
 
 def with_slopes(net: MobileFaceNet, shared: Path, keep: bool = True) -> list[Leaky]:

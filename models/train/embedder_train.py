@@ -21,12 +21,12 @@ from embedder_export import calibration_faces, settle
 from embedder_follow import following_losses, relative_error, teacher_network, towards
 from embedder_loop import Plan, State, run_steps
 from embedder_rounding import equalise, find_ranges, with_rounding
-from embedder_start import Leaky, end_as_teacher, start_from_teacher, units, with_slopes
+from embedder_start import Leaky, bend, end_as_teacher, start_from_teacher, units, with_slopes
 from embedder_teacher import FEATURES, Targets, Teacher
 from embedder_thin import thin
 from embedder_triplet import PICTURES, draw, labelled, triplet_loss
 from faces import Batches, pictures, read_faces, training_faces, views_of
-from mobilefacenet import PIECES, Block, MobileFaceNet, net_input, read_weights
+from mobilefacenet import PIECES, Block, MobileFaceNet, net_input, read_curved, read_weights
 from numpy.typing import NDArray
 from seesaw_start import start_seesaw
 from seesawfacenet import SeesawFaceNet, Uneven
@@ -131,15 +131,16 @@ def triplet_losses(state: State, targets: Targets, plan: Plan, people: list[NDAr
 def begin_as(net: nn.Module, shared: Path, start: Path | None) -> list[Leaky | Uneven]:
     """Gives a network a trained one's weights -> what has a `share`: 1 is that one's function; to be brought to 0.
 
-    The trained one is the teacher; or, for SeesawFaceNet, the MobileFaceNet of the file `start`.
+    The trained one is the teacher, or the MobileFaceNet of the file `start`, which may have more PReLUs.
     """
     source = net if isinstance(net, MobileFaceNet) else MobileFaceNet()
     if start is None:
         start_from_teacher(source, shared)
         slopes = with_slopes(source, shared)
     else:
-        source.load_state_dict(read_weights(start))
-        slopes = []
+        weights, more = read_curved(start)
+        source.load_state_dict(weights)
+        slopes = bend(source, more)
     return start_seesaw(net, source) if isinstance(net, SeesawFaceNet) else slopes
 
 

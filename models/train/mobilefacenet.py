@@ -1,6 +1,6 @@
 """MobileFaceNet: Table 1 of arXiv 1804.07573, 128 dimensions.
 
-ReLU instead of PReLU (int8 runs it faster), but in the last layers, where PReLU costs an eighth of the network's time.
+ReLU instead of PReLU (int8 runs it faster), but in the last layers, where PReLU costs a tenth of the network's time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 # (expansion, channels, repeats, stride) of the bottlenecks: the table's rows 3 to 7
 BOTTLENECKS = [(2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)]
-CURVED = 12  # from this layer of 20 on, the last but one bottleneck at 14 x 14, all activations are PReLU
+CURVED = 12  # from this layer of 20 on, the last but one bottleneck at 14 x 14, activations are PReLU
+SLOPES = ".a.slopes"  # what a unit's slopes are called in a state dict, behind the unit's own name
 # Layers [from, to) that the first phase trains as one piece each: the stem, each bottleneck, the head.
 PIECES = [(0, 3)] + [(i, i + 1) for i in range(3, 17)] + [(17, 20)]
 
@@ -147,6 +148,22 @@ class Unit(nn.Module):
             self.a.fold()
 
 
+class End(Unit):
+    """The last layer: linear, on maps of 1 x 1. Folded it is a product with a matrix, n x i x 1 x 1 -> n x o.
+
+    onnxruntime's 8-bit product with a matrix gives floats, where its convolution would round the embedding to 8 bits.
+    """
+
+    def __init__(self, i: int, o: int) -> None:
+        super().__init__(i, o, linear=True)
+
+    def fold(self) -> None:
+        super().fold()
+        product = nn.Linear(self.c.in_channels, self.c.out_channels)
+        product.weight.data, product.bias.data = self.c.weight.detach().flatten(1), self.c.bias.detach()
+        self.c = nn.Sequential(nn.Flatten(), product)
+
+
 class Block(nn.Module):
     """Layers with a shortcut around them or none."""
 
@@ -161,9 +178,15 @@ class Block(nn.Module):
 
 
 class Bottleneck(Block):
+    """1 x 1 to `expand` times the channels, 3 x 3 depthwise, 1 x 1 back; the first two PReLU if curved.
+
+    But for the expansion of one with a stride, ReLU in any case: the last one's 512 channels at 14 x 14 would be the
+    costliest of all that are curved.
+    """
+
     def __init__(self, i: int, o: int, stride: int, expand: int, curved: bool = False) -> None:
         m = i * expand
-        inner = Unit(i, m, curved=curved), Unit(m, m, 3, stride, 1, m, curved=curved)
+        inner = Unit(i, m, curved=curved and stride == 1), Unit(m, m, 3, stride, 1, m, curved=curved)
         f = nn.Sequential(*inner, Unit(m, o, linear=True))
         super().__init__(f, residual=stride == 1 and i == o)
 
@@ -179,12 +202,16 @@ class MobileFaceNet(nn.Module):
             for k in range(repeats):
                 layers.append(Bottleneck(i, o, stride if k == 0 else 1, expand, len(layers) >= CURVED))
                 i = o
-        layers += [Unit(128, 512, curved=True), Unit(512, 512, 7, 1, 0, 512, linear=True), Unit(512, 128, linear=True)]
+        layers += [Unit(128, 512, curved=True), Unit(512, 512, 7, 1, 0, 512, linear=True), End(512, 128)]
         self.n = nn.Sequential(*layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.n(x).flatten(1)
-        return y
+        return embedding(self.n(x))
+
+
+def embedding(y: torch.Tensor) -> torch.Tensor:
+    """What comes out of the last layer -> n x 128; an operation more in the file only where it is needed."""
+    return y if y.ndim == 2 else y.flatten(1)
 
 
 def net_input(x: torch.Tensor) -> torch.Tensor:
@@ -208,14 +235,29 @@ def read_weights(path: Path, network: type[nn.Module] = MobileFaceNet) -> dict[s
     Where the network has PReLU and the file is of one that had ReLU there, the slopes are 0: the same function.
     Raises SystemExit if the file is not of this network.
     """
+    weights, more = read_curved(path, network)
+    if more:
+        raise SystemExit(f"{path} has PReLU where a {network.__name__} has ReLU: begin with it by --anneal")
+    return weights
+
+
+def read_curved(
+    path: Path, network: type[nn.Module] = MobileFaceNet
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """The same of a file that may be of a network with more PReLUs -> the state dict, slopes by the name of their unit.
+
+    Without those slopes the state dict is not what the file's network computes. Raises SystemExit as `read_weights`.
+    """
     saved = torch.load(path, map_location="cpu", weights_only=True)
     state = network().state_dict()
     average = saved.get("average") or {k: v for k, v in saved.items() if k != "ranges"}
-    straight = {k: torch.zeros_like(v) for k, v in state.items() if k.endswith(".slopes") and k not in average}
+    extra = {k for k in average if k.endswith(SLOPES) and k not in state and k.replace(SLOPES, ".c.weight") in state}
+    more = {k.removesuffix(SLOPES): average.pop(k).float() for k in sorted(extra)}
+    straight = {k: torch.zeros_like(v) for k, v in state.items() if k.endswith(SLOPES) and k not in average}
     average = straight | average
     if not {k for k, v in state.items() if v.dtype.is_floating_point} <= average.keys() <= state.keys():
         raise SystemExit(f"{path} does not hold a {network.__name__}'s weights")
-    return state | {k: v.to(state[k].dtype) for k, v in average.items()}
+    return state | {k: v.to(state[k].dtype) for k, v in average.items()}, more
 
 
 def read_ranges(path: Path) -> torch.Tensor | None:

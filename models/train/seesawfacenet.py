@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mobilefacenet import BOTTLENECKS, Block, Unit
+from mobilefacenet import BOTTLENECKS, Block, End, Unit, embedding
 from torch import nn
 
 HEAD = 1024
@@ -123,9 +123,9 @@ class SeesawFaceNet(nn.Module):
             for k in range(repeats):
                 layers.append(Seesaw(i, o, stride if k == 0 else 1, expand))
                 i = o
-        layers += [Unit(128, HEAD), Unit(HEAD, HEAD, 7, 1, 0, HEAD, linear=True), Unit(HEAD, 128, linear=True)]
+        layers += [Unit(128, HEAD), Unit(HEAD, HEAD, 7, 1, 0, HEAD, linear=True)]
+        layers += [End(HEAD, 128)]
         self.n = nn.Sequential(*layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.n(x).flatten(1)
-        return y
+        return embedding(self.n(x))

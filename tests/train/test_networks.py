@@ -14,6 +14,7 @@ import seesaw_start  # noqa: E402
 from embedder_count import count_onnx  # noqa: E402
 from embedder_export import write_onnx  # noqa: E402
 from embedder_start import Leaky  # noqa: E402
+from embedder_train import begin_as  # noqa: E402
 from mobilefacenet import MobileFaceNet, Slopes, Unit, read_weights, write_weights  # noqa: E402
 from seesawfacenet import Seesaw, SeesawFaceNet  # noqa: E402
 
@@ -40,6 +41,7 @@ def test_exported_network_computes_the_same(network: type[torch.nn.Module], tmp_
     with torch.no_grad():
         wanted = net(x)
     write_onnx(net, tmp_path / "net.onnx")
+    assert onnx.load(tmp_path / "net.onnx").graph.node[-1].op_type == "Gemm"
     session = ort.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
     for n in (1, 3):
         got = torch.from_numpy(session.run(None, {"input": x[:n].numpy()})[0])
@@ -63,7 +65,7 @@ def test_a_product_with_slopes_is_exported_as_a_convolution(tmp_path: Path) -> N
     write_onnx(MobileFaceNet().eval(), tmp_path / "net.onnx")
     nodes = onnx.load(tmp_path / "net.onnx").graph.node
     curves = sum(isinstance(m, Slopes) for m in MobileFaceNet().modules())
-    assert [n.op_type for n in nodes].count("Max") == curves == 11
+    assert [n.op_type for n in nodes].count("Max") == curves == 10
     assert not [n for n in nodes if n.op_type in ("Mul", "Clip", "Where", "Less")]
 
 
@@ -74,11 +76,28 @@ def test_weights_of_a_network_with_relu_are_read_as_those_of_slopes_of_zero(tmp_
     got = read_weights(tmp_path / "old.pt")
     slopes = {k: v for k, v in got.items() if k.endswith(".slopes")}
     assert {k for k, v in slopes.items() if not v.any()} == {"n.12.f.0.a.slopes", "n.12.f.1.a.slopes"}
-    assert len(slopes) == 11
+    assert len(slopes) == 10
     del state["n.3.f.0.c.weight"]
     write_weights(state, tmp_path / "other.pt")
     with pytest.raises(SystemExit, match=r"other\.pt does not hold a MobileFaceNet's weights"):
         read_weights(tmp_path / "other.pt")
+
+
+def test_weights_of_a_network_with_more_prelus_are_read_as_what_they_were(tmp_path: Path) -> None:
+    net, x, slopes = with_statistics(MobileFaceNet), torch.randn(2, 3, 112, 112), torch.linspace(-1, 1, 512).half()
+    net.half().float()  # as the file has them
+    write_weights(net.state_dict() | {"n.14.f.0.a.slopes": slopes}, tmp_path / "more.pt")
+    with pytest.raises(SystemExit, match=r"more\.pt has PReLU where a MobileFaceNet has ReLU"):
+        read_weights(tmp_path / "more.pt")
+    begun = MobileFaceNet().eval()
+    (leak,) = begin_as(begun, tmp_path, tmp_path / "more.pt")
+    with torch.no_grad():
+        straight = net(x)
+        net.n[14].f[0].a = Leaky(slopes.float())
+        torch.testing.assert_close(begun(x), net(x))
+        leak.share = 0.0
+        torch.testing.assert_close(begun(x), straight)
+    assert not torch.allclose(net(x), straight, rtol=0.1)
 
 
 def test_groups_of_a_seesaw_block_are_uneven_and_mix() -> None:
@@ -117,7 +136,7 @@ def test_seesaw_begins_as_the_network_it_is_given_and_ends_in_its_groups() -> No
     source = with_statistics(MobileFaceNet)
     for unit in source.modules():
         if isinstance(unit, Unit) and not isinstance(unit.a, torch.nn.Identity):
-            unit.a = Leaky(torch.randn(len(unit.b.weight)))
+            unit.a = Leaky(torch.empty(len(unit.b.weight)).uniform_(-1, 1))
     net, x = SeesawFaceNet(), torch.randn(2, 3, 112, 112)
     annealed = seesaw_start.start_seesaw(net, source)
     net.eval()

@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 import onnxruntime as ort  # noqa: E402
 from embedder_export import export_int8, write_onnx  # noqa: E402
 from embedder_rounding import MOST, equalise, find_ranges, rounded, tensor_ranges, with_rounding  # noqa: E402
-from mobilefacenet import Bottleneck, Unit, net_input, rounded_weight  # noqa: E402
+from mobilefacenet import Bottleneck, End, Unit, net_input, rounded_weight  # noqa: E402
 from seesawfacenet import Seesaw  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -92,6 +92,19 @@ def test_the_rounded_network_is_nearer_to_int8_than_the_float_one(
     session = ort.InferenceSession(tmp_path / "int8.onnx", options, providers=["CPUExecutionProvider"])
     int8 = torch.from_numpy(session.run(None, {"input": x.contiguous().numpy()})[0])
     assert (rounds - int8).norm() < share * (floats - int8).norm()
+
+
+def test_the_embedding_is_not_rounded_but_the_weights_behind_it_are() -> None:
+    torch.manual_seed(4)
+    net, x = torch.nn.Module(), torch.randn(64, 3, 7, 7)
+    net.n = torch.nn.Sequential(Unit(3, 16, 7), End(16, 8)).eval()
+    net.forward = net.n.forward
+    with torch.no_grad():
+        ranges = find_ranges(net, x)
+        assert len(ranges) == 2  # of the input and of the first layer
+        with_rounding(net, ranges)
+        assert len(net(x).unique()) > 256
+    assert net.n[1].rounded
 
 
 def test_equal_ranges_leave_the_function_and_lessen_the_rounding() -> None:

@@ -11,21 +11,22 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
 from embedder_export import export_int8, write_onnx  # noqa: E402
 from embedder_squares import rounded_by_squares, second_moments  # noqa: E402
-from mobilefacenet import Bottleneck, Unit, net_input  # noqa: E402
+from mobilefacenet import Bottleneck, End, Unit, embedding, net_input  # noqa: E402
 from onnx import numpy_helper  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 class Small(torch.nn.Module):
-    """A stem, a bottleneck with its shortcut, a linear end."""
+    """A stem, a bottleneck with its shortcut, the mean of the places, an end."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.n = torch.nn.Sequential(Unit(3, 16, 3, 2, 1), Bottleneck(16, 16, 1, 2), Unit(16, 8, linear=True))
+        layers = Unit(3, 16, 3, 2, 1), Bottleneck(16, 16, 1, 2), torch.nn.AdaptiveAvgPool2d(1), End(16, 8)
+        self.n = torch.nn.Sequential(*layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.n(x).flatten(1)
+        return embedding(self.n(x))
 
 
 def smooth_pictures(n: int) -> torch.Tensor:
@@ -48,6 +49,15 @@ def test_moments_are_of_what_each_output_hears(monkeypatch: pytest.MonkeyPatch) 
         wanted = (depthwise(y) - depthwise.bias[:, None, None]).double().pow(2).mean((0, 2, 3))
     w = depthwise.weight.detach().flatten(1).double()
     torch.testing.assert_close(torch.einsum("gi,gij,gj->g", w, found["1"], w), wanted)
+
+
+@pytest.mark.parametrize("width", [7, 14, 28, 56])
+def test_moments_are_of_all_columns_of_every_map(width: int) -> None:
+    conv = torch.nn.Conv2d(2, 2, 1)
+    for column in range(width):
+        x = torch.zeros(1, 2, width, width)
+        x[:, :, :, column] = 1
+        assert second_moments(torch.nn.Sequential(conv), x)["0"].all(), column
 
 
 @pytest.mark.parametrize("groups", [1, 12])
@@ -74,21 +84,24 @@ def test_numbers_end_at_the_most_that_there_is() -> None:
     assert whole.tolist() == [[1.0, -2.0]]
 
 
-def test_the_int8_file_has_these_weights_and_the_scales_that_it_had(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["depthwise", "end"])
+def test_the_int8_file_has_these_weights_and_the_scales_that_it_had(place: str, tmp_path: Path) -> None:
     torch.manual_seed(3)
     net, faces = Small().eval(), smooth_pictures(32)
     write_onnx(net, tmp_path / "fp32.onnx")
     moments = second_moments(net, net_input(faces))
-    name, depthwise = "n.1.f.1.c", net.n[1].f[1].c
-    exact = depthwise.weight.detach().flatten(1).double()
+    name, layer = ("n.1.f.1.c", net.n[1].f[1].c) if place == "depthwise" else ("n.3.c.1", net.n[3].c[1])
+    exact = layer.weight.detach().flatten(1).double()
     errors, scales = [], []
     for given in (moments, None):
         export_int8(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", faces, moments=given)
-        values = {i.name: numpy_helper.to_array(i) for i in onnx.load(tmp_path / "int8.onnx").graph.initializer}
+        graph = onnx.load(tmp_path / "int8.onnx").graph
+        values = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+        assert [n.op_type for n in graph.node if "embedding" in n.output] == ["Gemm"]  # floats, not rounded
         scales.append(torch.from_numpy(values[f"{name}.weight_scale"].copy()))
         numbers = torch.from_numpy(values[f"{name}.weight_quantized"].copy()).flatten(1).double()
         off = (numbers * scales[-1][:, None] - exact) / scales[-1][:, None]
-        errors.append(torch.einsum("gi,gij,gj->g", off, moments[name], off).mean())
-    assert set(moments) == {"n.0.c", "n.1.f.0.c", name, "n.1.f.2.c", "n.2.c"}
+        errors.append(torch.einsum("gi,gij,gj->g", off, moments[name].expand(len(off), -1, -1), off).mean())
+    assert set(moments) == {"n.0.c", "n.1.f.0.c", "n.1.f.1.c", "n.1.f.2.c", "n.3.c.1"}
     assert torch.equal(*scales)
     assert errors[0] < 0.5 * errors[1]

@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 import onnxruntime as ort  # noqa: E402
 from embedder_count import count_onnx  # noqa: E402
 from embedder_export import write_onnx  # noqa: E402
-from embedder_thin import FIRST, STEM, fitted, narrow_places, thin  # noqa: E402
+from embedder_thin import FIRST, STEM, fitted, moments, narrow_places, thin  # noqa: E402
 from mobilefacenet import MobileFaceNet, Unit  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -82,6 +82,15 @@ def test_the_cheapest_channel_is_left_out_and_the_others_are_fitted() -> None:
         errors.append(float((others @ best - wanted).square().sum()))
     assert float(((x @ got.T) * scale - wanted).square().sum()) == pytest.approx(min(errors), rel=1e-3)
     assert got.any(0).tolist() == [k != errors.index(min(errors)) for k in range(5)]
+
+
+@pytest.mark.parametrize("width", [7, 14, 28, 56])
+def test_all_columns_of_a_map_are_looked_at(width: int) -> None:
+    unit = Unit(2, 2).eval()
+    for column in range(width):
+        x = torch.zeros(1, 2, width, width)
+        x[:, :, :, column] = 1
+        assert moments(torch.nn.Sequential(unit), unit, x)[0].all(), column
 
 
 def test_twice_is_once() -> None:
