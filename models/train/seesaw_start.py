@@ -33,15 +33,21 @@ def inner_order(expand: torch.Tensor, project: torch.Tensor) -> torch.Tensor:
 
 
 def _give(unit: Unit, source: Unit, order: torch.Tensor | slice = slice(None)) -> None:
-    """Batch norm and slopes of a layer; its first channels where it has more than the source."""
+    """Batch norm and slopes of a layer; its first channels where it has more than the source.
+
+    Slopes that the layer keeps are cut at 1.
+    """
     n = len(source.b.weight)
     for mine, theirs in zip(unit.b.state_dict().values(), source.b.state_dict().values(), strict=True):
         if mine.ndim:
             mine[:n] = theirs[order]
     unit.b.eps = source.b.eps
+    slopes = torch.zeros(len(unit.b.weight))
     if isinstance(source.a, Leaky | Slopes):
-        slopes = torch.zeros(len(unit.b.weight))
         slopes[:n] = source.a.slopes.detach().flatten()[order]
+    if isinstance(unit.a, Slopes):
+        unit.a.slopes.data.copy_(slopes.clamp(max=1))
+    elif slopes.any():
         unit.a = Leaky(slopes)
 
 

@@ -5,15 +5,16 @@ each with the same share of the outputs. Between the expansion and the projectio
 the projection's small group gets half of its inputs from either group of the expansion, as the paper's shuffle gives
 them. In the block: a 3 x 3 depthwise convolution, squeeze and excitation.
 
-Other than the paper: ReLU for swish and PReLU (int8 runs it inside the convolutions), and 128 instead of 512
-dimensions, whose parameters widen the head from 512 to 1024 channels. `embedder.py count` counts them.
+Other than the paper: ReLU for swish and PReLU (int8 runs it inside the convolutions), but for PReLU behind the last
+depthwise convolutions and in the head, where MobileFaceNet has it here too; and 128 instead of 512 dimensions, whose
+parameters widen the head from 512 to 1024 channels. `embedder.py count` counts them.
 """
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mobilefacenet import BOTTLENECKS, Block, End, Unit, embedding
+from mobilefacenet import BOTTLENECKS, CURVED, Block, End, Unit, embedding
 from torch import nn
 
 HEAD = 1024
@@ -105,9 +106,9 @@ class Excitation(nn.Module):
 
 
 class Seesaw(Block):
-    def __init__(self, i: int, o: int, stride: int, expand: int) -> None:
+    def __init__(self, i: int, o: int, stride: int, expand: int, curved: bool = False) -> None:
         m = i * expand
-        depthwise = Unit(m, m, 3, stride, 1, m)
+        depthwise = Unit(m, m, 3, stride, 1, m, curved=curved)
         parts = UnevenUnit(i, m), depthwise, Excitation(m), UnevenUnit(m, o, permuted=True, linear=True)
         super().__init__(nn.Sequential(*parts), residual=stride == 1 and i == o)
 
@@ -121,9 +122,9 @@ class SeesawFaceNet(nn.Module):
         i = 64
         for expand, o, repeats, stride in BOTTLENECKS:
             for k in range(repeats):
-                layers.append(Seesaw(i, o, stride if k == 0 else 1, expand))
+                layers.append(Seesaw(i, o, stride if k == 0 else 1, expand, len(layers) >= CURVED))
                 i = o
-        layers += [Unit(128, HEAD), Unit(HEAD, HEAD, 7, 1, 0, HEAD, linear=True)]
+        layers += [Unit(128, HEAD, curved=True), Unit(HEAD, HEAD, 7, 1, 0, HEAD, linear=True)]
         layers += [End(HEAD, 128)]
         self.n = nn.Sequential(*layers)
 
