@@ -97,9 +97,16 @@ def equalise(net: nn.Module, x: torch.Tensor) -> None:
         after.c.weight /= factor[:, None, None, None]
 
 
+def ends_of(net: nn.Module, ranges: torch.Tensor) -> list[tuple[float, float]]:
+    """The low and the high end of the input and of each place. Raises SystemExit for ranges of another network."""
+    if len(ranges) != len(places(net)) + 1:
+        raise SystemExit("the ranges are of another network or an older recipe; train --phase 4 --from makes new ones")
+    return [(low, high) for low, high in ranges.tolist()]
+
+
 def with_rounding(net: nn.Module, ranges: torch.Tensor) -> None:
     """Rounds what the network computes from now on. `ranges`: of `find_ranges`."""
-    ends = ranges.tolist()
+    ends = ends_of(net, ranges)
     net.n[0].register_forward_pre_hook(lambda _, inputs: (rounded(inputs[0], *ends[0]),))
     for unit in net.modules():
         if isinstance(unit, Unit):
@@ -116,7 +123,7 @@ def tensor_ranges(net: nn.Module, ranges: torch.Tensor, graph: onnx.GraphProto) 
 
     A layer of groups has an output for each group before their concatenation; all have the layer's range.
     """
-    ends = [(low, high) for low, high in ranges.tolist()]
+    ends = ends_of(net, ranges)
     stem = next(n for n in graph.node if n.op_type == "Conv")
     found = {stem.input[0]: ends[0]}
     for (name, module), end in zip(places(net).items(), ends[1:], strict=True):

@@ -2,8 +2,9 @@
 
 A seesaw block is a bottleneck whose 1 x 1 convolutions lack the weights between their groups. The bottleneck's inner
 channels are put into the groups that keep most of their weights; what lies between the groups, and the slopes of a
-teacher's PReLU, are multiplied by a share that is to be brought from 1 to 0. At 1 the network computes what the
-other does: the excitation's factors are all the same at first, and the head's additional channels have no say.
+PReLU where this network has ReLU, are multiplied by a share that is to be brought from 1 to 0. At 1 the network
+computes what the other does: the excitation's factors are all the same at first, and the head's additional channels
+have no say.
 """
 
 from __future__ import annotations

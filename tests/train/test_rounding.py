@@ -11,7 +11,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
 import onnxruntime as ort  # noqa: E402
 from embedder_export import export_int8, write_onnx  # noqa: E402
-from embedder_rounding import MOST, equalise, find_ranges, rounded, tensor_ranges, with_rounding  # noqa: E402
+from embedder_rounding import MOST, equalise, find_ranges, places, rounded, tensor_ranges, with_rounding  # noqa: E402
 from mobilefacenet import Bottleneck, End, Unit, net_input, rounded_weight  # noqa: E402
 from seesawfacenet import Seesaw  # noqa: E402
 
@@ -105,6 +105,16 @@ def test_the_embedding_is_not_rounded_but_the_weights_behind_it_are() -> None:
         with_rounding(net, ranges)
         assert len(net(x).unique()) > 256
     assert net.n[1].rounded
+
+
+def test_ranges_of_an_older_recipe_are_refused(tmp_path: Path) -> None:
+    net = Small(Bottleneck).eval()
+    ranges = torch.zeros(len(places(net)) + 2, 2)  # its last layer had one, too
+    write_onnx(Small(Bottleneck).eval(), tmp_path / "fp32.onnx")
+    graph = onnx.load(tmp_path / "fp32.onnx").graph
+    for use in (lambda: with_rounding(net, ranges), lambda: tensor_ranges(net, ranges, graph)):
+        with pytest.raises(SystemExit, match="train --phase 4"):
+            use()
 
 
 def test_equal_ranges_leave_the_function_and_lessen_the_rounding() -> None:
