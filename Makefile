@@ -1,5 +1,6 @@
 # make run    the kiosk; without a configuration, its demonstration
 # make test   all checks: ruff, mypy, the layers, the tests
+# make prove [ROUNDS=1000]   what takes longer than a test should: random commands beside a running kiosk, kills
 # make torture [KILLS=1000]   kills kiosk and kiosk-door at random, and judges what the lock saw
 # make vm-test    kiosk-door and its unit in a Debian arm64 guest with a real gpiochip; needs QEMU, 70 MB of downloads
 # make recipes-test    the training recipes in small; installs PyTorch, which nothing else needs
@@ -10,8 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_ARGS ?=
 KILLS ?= 1000
+ROUNDS ?= 1000
 
-.PHONY: install run test check torture vm-test recipes-test clean
+.PHONY: install run test check prove torture vm-test recipes-test clean
 
 install: $(VENV)/.installed
 
@@ -20,7 +22,10 @@ run: $(VENV)/.installed
 
 # The recipes' tests load networks in a way that a process with the kiosk's own cannot: they run by themselves.
 test: $(VENV)/.tests-installed check
-	$(BIN)/pytest -m 'not train'
+	$(BIN)/pytest -m 'not train and not prove'
+
+prove: $(VENV)/.tests-installed
+	PROVE_ROUNDS=$(ROUNDS) $(BIN)/pytest -m prove --timeout 3600
 
 recipes-test: $(VENV)/.train-installed
 	$(BIN)/pytest -m train tests/train
