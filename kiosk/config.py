@@ -38,6 +38,19 @@ class PluginSection(BaseModel):
         return dict(self.model_extra or {})
 
 
+class KioskConfig(Section):
+    """[kiosk]"""
+
+    home: Path | None = None
+    """Folder of the gallery, its key and the audit log, for the kiosk and for every command: an absolute path."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.home is not None and not self.home.is_absolute():
+            raise ValueError("home must be a whole path, from / on: it is one place, wherever a command is given")
+        return self
+
+
 class CameraConfig(PluginSection):
     """[camera]"""
 
@@ -186,6 +199,7 @@ class NotifierConfig(PluginSection):
 class Config(Section):
     """The whole file."""
 
+    kiosk: KioskConfig = KioskConfig()
     camera: CameraConfig = CameraConfig()
     lock: LockConfig | None = None
     panel: PanelConfig | None = None

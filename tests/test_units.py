@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk import config, plugins
-from kiosk.config import Config, DoorConfig, NotifyConfig
+from kiosk.config import Config, DoorConfig, KioskConfig, NotifyConfig
 from kiosk.locks import usb_board
 
 ROOT = Path(__file__).parents[1]
@@ -137,6 +137,7 @@ def test_the_exposure_stays_low_with_a_drop_in(drop_in: Path, tmp_path: Path) ->
 
 def test_the_default_configuration_names_no_lock_and_lets_the_kiosk_speak() -> None:
     assert config.parse(DEFAULT.read_text(), "kiosk.toml", {}) == Config(
+        kiosk=KioskConfig(home=Path("/var/lib/kiosk")),
         door=DoorConfig(clients=("kiosk",), subscribers=("kiosk-notify",)),
         notify=NotifyConfig(subscribers=("kiosk-notify",)),
     )

@@ -48,10 +48,11 @@ class LazyGroup(click.Group):
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="KIOSK_HOME",
-    help="Folder of the gallery and its key.  [default: ~/.local/share/kiosk]",
+    help="Folder of the gallery and its key.  [default: [kiosk] home of the configuration; without one "
+    "~/.local/share/kiosk]",
 )
 @click.version_option(__version__, prog_name="kiosk")
 @click.pass_context
 def cli(ctx: click.Context, home: Path | None) -> None:
     """Face verification at a door: on this device, encrypted, fail closed."""
-    ctx.obj = home or Path.home() / ".local" / "share" / "kiosk"
+    ctx.obj = home  # where none is named, console.home_of finds it

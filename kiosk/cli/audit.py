@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, emit, json_option
+from kiosk.cli.console import Row, emit, json_option, pass_home
 from kiosk.domain.types import AuditRecord
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -26,7 +26,7 @@ def audit() -> None:
 @click.option("--grant", "grant_id", help="One story: a decision and what the door did.")
 @click.option("--kind", help="decision, outcome, door, command, fault, enrolment, subject, start or stop.")
 @json_option
-@click.pass_obj
+@pass_home
 def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:
     """Records, the newest last."""
     from_time = since.astimezone() if since else None

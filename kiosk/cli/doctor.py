@@ -13,7 +13,7 @@ import click
 
 from kiosk import build, config
 from kiosk.cli import doctor_door, notify
-from kiosk.cli.console import config_option, emit, json_option
+from kiosk.cli.console import config_option, emit, home_of, json_option
 from kiosk.config import Config
 from kiosk.domain.errors import KioskError
 from kiosk.domain.matching import enrol_again
@@ -45,7 +45,7 @@ def doctor(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
     Exit status 0 when nothing is bad, else 1. Nothing is changed and no door is opened.
     """
     bad = False
-    for finding in findings(config_file, Home(ctx.obj)):
+    for finding in findings(config_file, ctx.obj):
         bad = bad or finding.level == "bad"
         if as_json:
             emit({"check": finding.check, "level": finding.level, "message": finding.message})
@@ -54,8 +54,8 @@ def doctor(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
     ctx.exit(1 if bad else 0)
 
 
-def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
-    """All checks, one after another; one that fails does not keep the next from being made."""
+def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
+    """All checks, one after another; one that fails does not keep the next from being made. `named`: by --home."""
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}")
     try:
         found = config.find(config_file)
@@ -66,16 +66,26 @@ def findings(config_file: Path | None, home: Home) -> Iterator[Finding]:
     yield Finding("config", "ok" if found else "note", str(found or "none: `kiosk run` would be the demonstration"))
     yield _check("models", lambda: _models(settings))
     yield from _older_models(settings)
-    yield _check("gallery", lambda: _gallery(home))
-    yield _threshold(settings, home)
-    yield from _other_models(settings, home)
-    yield from _badges(settings, home)
+    yield from _at_home(settings, found, named)
     if found is not None:
         yield _check("camera", lambda: _camera(settings))
         yield from _door(settings)
         yield from (Finding("notify", level, message) for level, message in notify.findings(settings))
     yield _window()
     yield from _machine()
+
+
+def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterator[Finding]:
+    """What is in the home. Bad where nobody can say which home the kiosk has."""
+    try:
+        home = Home(home_of(named, found))
+    except KioskError as error:
+        yield Finding("home", "bad", str(error))
+        return
+    yield _check("gallery", lambda: _gallery(home))
+    yield _threshold(settings, home)
+    yield from _other_models(settings, home)
+    yield from _badges(settings, home)
 
 
 def _check(name: str, look: Callable[[], str]) -> Finding:

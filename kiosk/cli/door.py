@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.cli.console import Row, complain, config_option, emit, json_option
+from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.config import DoorConfig
@@ -88,7 +88,7 @@ def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
 @door.command()
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def status(home: Path, config_file: Path | None, as_json: bool) -> None:
     """How the door is now."""
     with DoorClient(_settings(config_file).socket) as client:
@@ -100,7 +100,7 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 @click.option("--extended", is_flag=True, help="For whoever needs more time.")
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def release(home: Path, extended: bool, config_file: Path | None, as_json: bool) -> None:
     """Releases the lock once, and stays until it is secured again. Interrupted, it secures at once."""
     span = Span.EXTENDED if extended else Span.NORMAL
@@ -115,7 +115,7 @@ def release(home: Path, extended: bool, config_file: Path | None, as_json: bool)
 @click.option("--seconds", type=click.FloatRange(min=1), help="For so long; without it until interrupted.")
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_json: bool) -> None:
     """Holds the door open as long as this command runs: a lease that it renews and that lapses without it."""
     settings = _settings(config_file)
@@ -145,7 +145,7 @@ def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_js
 @door.command()
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
     """Secures the lock now; a release or a lease ends."""
     _show(_order(home, _settings(config_file), "secure", lambda client: client.secure(PATIENCE)), as_json)
@@ -155,7 +155,7 @@ def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
 @click.option("--end", is_flag=True, help="Ends it.")
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> None:
     """From now on no grant releases the lock, over restarts too, until it is ended. The way out stays open."""
     settings = _settings(config_file)
@@ -176,7 +176,7 @@ def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> 
 @click.option("--count", type=click.IntRange(1), help="End after so many events.")
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bool) -> None:
     """What happens at the door from now on, until interrupted. It takes no event away from anybody."""
     stream = DoorEventStream(_settings(config_file).events, None)
@@ -196,7 +196,7 @@ def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bo
 @click.option("--panel", is_flag=True, help="A window with a button for each.")
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path | None, as_json: bool) -> None:
     """Moves the contact, exit button and tamper switch of a simulated door.
 

@@ -11,7 +11,7 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import is_clip, stills
-from kiosk.cli.console import complain, config_option, emit, json_option, settings
+from kiosk.cli.console import complain, config_option, emit, json_option, pass_home, settings
 from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import SampleError
 from kiosk.domain.matching import ReferenceMatrix, enrol_again
@@ -33,7 +33,7 @@ CLIP_STEP = 5
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def enrol(
     home: Path,
     name: str | None,

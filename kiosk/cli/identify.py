@@ -10,7 +10,7 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import read_picture
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, settings
 from kiosk.domain.errors import SampleError
 from kiosk.service.pipeline import Stages
 from kiosk.vision.models import load
@@ -20,7 +20,7 @@ from kiosk.vision.models import load
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_json: bool) -> None:
     """Compares the largest face of each picture with everybody enrolled. Opens no door and records nothing."""
     config = settings(config_file)

@@ -12,7 +12,7 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import stills
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, settings
 from kiosk.cli.decisions import decision_line, decision_row
 from kiosk.domain.events import Decided, Observed
 from kiosk.domain.types import Decision, Frame
@@ -62,7 +62,7 @@ class Tally:
 @click.option("--until", "end", type=click.FloatRange(0), help="Second of the recording to stop at.")
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def replay(home: Path, source: Path, begin: float, end: float | None, config_file: Path | None, as_json: bool) -> None:
     """Runs the pipeline over a clip or a folder of pictures: what would have been decided, and why.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kiosk import build, config
-from kiosk.cli.console import complain, config_option, json_option, log_to_stderr
+from kiosk.cli.console import complain, config_option, home_of, json_option, log_to_stderr
 from kiosk.cli.front import Console, Stop, Window
 from kiosk.domain.events import Event
 from kiosk.domain.ports import Camera
@@ -51,7 +51,7 @@ def run(
     if settings is None:
         good = _demonstrate(seen, screenshot, full_screen, as_json)
     else:
-        good = _serve(settings, Home(ctx.obj), seen, screenshot, full_screen, as_json)
+        good = _serve(settings, Home(home_of(ctx.obj, found)), seen, screenshot, full_screen, as_json)
     ctx.exit(0 if good else 1)
 
 

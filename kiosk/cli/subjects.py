@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, complain, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home, settings
 from kiosk.config import Config
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.errors import ConfigError, GalleryError, ModelError
@@ -87,7 +87,7 @@ def subjects() -> None:
 @subjects.command("list")
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
     """Everybody, in the order of enrolment, and who is to be enrolled again: made with another network."""
     model_id = running_model(config_file)
@@ -107,7 +107,7 @@ def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
 @subjects.command()
 @click.argument("who")
 @json_option
-@click.pass_obj
+@pass_home
 def show(home: Path, who: str, as_json: bool) -> None:
     """One subject, by id, the beginning of it, or name."""
     with gallery_of(home) as gallery:
@@ -117,7 +117,7 @@ def show(home: Path, who: str, as_json: bool) -> None:
 @subjects.command()
 @click.argument("who")
 @json_option
-@click.pass_obj
+@pass_home
 def disable(home: Path, who: str, as_json: bool) -> None:
     """Shuts somebody out without forgetting them."""
     _switch(home, who, True, as_json)
@@ -126,7 +126,7 @@ def disable(home: Path, who: str, as_json: bool) -> None:
 @subjects.command()
 @click.argument("who")
 @json_option
-@click.pass_obj
+@pass_home
 def enable(home: Path, who: str, as_json: bool) -> None:
     """Lets somebody in again."""
     _switch(home, who, False, as_json)
@@ -138,7 +138,7 @@ def enable(home: Path, who: str, as_json: bool) -> None:
 @click.option("--clear", is_flag=True, help="No number any more.")
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def badge(home: Path, who: str, number: int | None, clear: bool, config_file: Path | None, as_json: bool) -> None:
     """Sets the badge NUMBER that a panel knows somebody by ([panel] in the configuration)."""
     if (number is None) is not clear:
@@ -155,7 +155,7 @@ def badge(home: Path, who: str, number: int | None, clear: bool, config_file: Pa
 @click.argument("who")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-@click.pass_obj
+@pass_home
 def remove(home: Path, who: str, yes: bool, as_json: bool) -> None:
     """Forgets somebody: name and references; the audit log keeps the id."""
     with gallery_of(home) as gallery:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import config_option, emit, json_option, settings
+from kiosk.cli.console import config_option, emit, json_option, pass_home, settings
 from kiosk.cli.models.fetch import fetch
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
@@ -35,7 +35,7 @@ from kiosk.vision.manifest import AnyEntry, EmbedderEntry, PadEntry
 )
 @config_option
 @json_option
-@click.pass_obj
+@pass_home
 def install(
     home: Path,
     source: str,
