@@ -80,6 +80,11 @@ class Audit:
         found = self._stories(" WHERE grant_id = ?", [grant_id])
         return found[-1] if found else None
 
+    def newest(self) -> datetime | None:
+        """The latest time that any record has; None for an empty log. One look into an index. Raises GalleryError."""
+        found = self._store.rows("SELECT max(wall_at) AS newest FROM audit")[0]["newest"]
+        return None if found is None else to_time(found)
+
     def pending_grants(self) -> list[AuditRecord]:
         """Granted decisions without an outcome: the kiosk died before the door's answer was recorded."""
         return [_record(row) for row in self._store.rows(_PENDING, [Outcome.GRANTED.value])]

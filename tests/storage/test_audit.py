@@ -41,6 +41,15 @@ def test_they_are_chosen_by_time_kind_grant_subject_and_number(audit: Audit) -> 
     assert audit.records(limit=0) == []
 
 
+def test_the_newest_time_is_the_latest_and_not_the_last_one_written(gallery: Gallery, audit: Audit) -> None:
+    assert audit.newest() is None
+    later = NOON + timedelta(hours=1, microseconds=1)
+    audit.append([AuditRecord("start", later), AuditRecord("stop", NOON)])
+    assert audit.newest() == later
+    plan = gallery.store.rows("EXPLAIN QUERY PLAN SELECT max(wall_at) AS newest FROM audit")
+    assert "audit_wall_at" in plan[0]["detail"]
+
+
 def test_decision_and_outcome_are_one_story(audit: Audit) -> None:
     refused = a_decision("g2", "refused")
     audit.append([a_decision("g1"), an_outcome("g1"), refused])
