@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +35,10 @@ class Mark:
 
 def check() -> None:
     """Raises KioskError where matplotlib is missing: before the work, not after it."""
+    if "MPLCONFIGDIR" not in os.environ:
+        # matplotlib keeps its list of fonts there: nothing is written in a user's folder.
+        os.environ["MPLCONFIGDIR"] = tempfile.mkdtemp(prefix="kiosk-plots-")
+        atexit.register(shutil.rmtree, os.environ["MPLCONFIGDIR"], ignore_errors=True)
     try:
         import matplotlib as mpl  # noqa: PLC0415 - an extra, imported only where it is used
     except ImportError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
+from runtime import ort
 
 SIZE = 512
 """Width and height of a composite."""

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
+from runtime import ort
 from torch import Tensor, nn
 from torch.nn import functional as F
 

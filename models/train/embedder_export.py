@@ -15,8 +15,10 @@ from faces import clean_crops, pictures, read_faces, training_faces
 from mobilefacenet import MobileFaceNet, Unit, net_input
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from runtime import quantizer
 from torch import nn
+
+quantization = quantizer()
 
 CALIBRATION_FACES = 512
 PERCENTILE = 99.999
@@ -99,7 +101,7 @@ def shuffle_stem(graph: onnx.GraphProto) -> None:
     graph.node.insert(at, shuffle)
 
 
-class _Reader(CalibrationDataReader):
+class _Reader(quantization.CalibrationDataReader):
     def __init__(self, x: torch.Tensor) -> None:
         self.batches: Iterator[NDArray[np.float32]] = iter(((x - 127.5) / 128).split(16))
 
@@ -134,16 +136,16 @@ def export_int8(
     `reduce_range`: weights of 7 bits, onnxruntime's way for x86 processors without VNNI, where the sum of two 8-bit
     products can overflow 16 bits.
     """
-    quantize_static(
+    quantization.quantize_static(
         fp32,
         path,
         _Reader(x),
-        quant_format=QuantFormat.QDQ,
+        quant_format=quantization.QuantFormat.QDQ,
         per_channel=True,
         reduce_range=reduce_range,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.Percentile,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+        calibrate_method=quantization.CalibrationMethod.Percentile,
         extra_options={
             "CalibPercentile": percentile,
             "TensorQuantOverrides": {

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 import torch
 from covers import COVERS, covered
 from embedder_cohort import Centres, centres_of
 from faces import pictures, read_faces, read_heldout, training_faces
 from numpy.typing import NDArray
+from runtime import ort
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))

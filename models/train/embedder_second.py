@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from embedder_teacher import Targets, Teacher
 from faces import clean_crops, pictures, read_faces, training_faces, views_of
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+from runtime import ort
 from tqdm import tqdm
 
 SECOND = Path("weights") / "w600k_mbf_int8_dynamic.onnx"

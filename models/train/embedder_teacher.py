@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from faces import clean_crops
 from mobilefacenet import BOTTLENECKS
 from numpy.typing import NDArray
+from runtime import ort
 
 TEACHER = Path("weights") / "mobilefacenet_y1.onnx"
 FEATURES = [5, 11, 14]  # bottlenecks whose maps are targets in phase 2: ends of the 28, the 14 and the 7 stages

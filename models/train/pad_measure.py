@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from detector_net import session
 from pad_crops import CONTEXTS, LEFT_OUT, Finder, clip_frames, cut, left_out
+from runtime import ort
 
 MOST_BPCER = 0.03  # the upper end of its interval: the cue can only deny, so it must seldom deny the bona fide
 Scores = dict[str, np.ndarray]  # by network or mean: the bona fide probability of each crop

@@ -9,13 +9,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
-import onnxruntime as ort  # noqa: E402
 import seesaw_start  # noqa: E402
 from embedder_count import count_onnx  # noqa: E402
 from embedder_export import write_onnx  # noqa: E402
 from embedder_start import Leaky  # noqa: E402
 from embedder_train import begin_as  # noqa: E402
 from mobilefacenet import MobileFaceNet, Slopes, Unit, read_weights, write_weights  # noqa: E402
+from runtime import ort  # noqa: E402
 from seesawfacenet import Seesaw, SeesawFaceNet  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

@@ -9,10 +9,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
-import onnxruntime as ort  # noqa: E402
 from embedder_export import export_int8, write_onnx  # noqa: E402
 from embedder_rounding import MOST, equalise, find_ranges, places, rounded, tensor_ranges, with_rounding  # noqa: E402
 from mobilefacenet import Bottleneck, End, Unit, net_input, rounded_weight  # noqa: E402
+from runtime import ort  # noqa: E402
 from seesawfacenet import Seesaw  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

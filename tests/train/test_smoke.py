@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra train")
 onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
-import onnxruntime as ort  # noqa: E402
+from runtime import ort  # noqa: E402
 
 RECIPES = Path(__file__).resolve().parents[2] / "models" / "train"
 SHARED = Path(os.environ.get("KIOSK_SHARED") or RECIPES.parents[2] / "shared")

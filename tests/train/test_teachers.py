@@ -12,11 +12,11 @@ pytest.importorskip("onnx", reason="needs the extra train")
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
-import onnxruntime as ort  # noqa: E402
 from embedder_second import SECOND, blended, dequantized, unit  # noqa: E402
 from embedder_teacher import Targets  # noqa: E402
 from embedder_triplet import labelled  # noqa: E402
 from faces import MARGIN, Batches, Face, aligned, clean_crops, pictures, read_faces, read_heldout, training_faces  # noqa: E402
+from runtime import ort  # noqa: E402
 
 from kiosk.vision.alignment import TEMPLATE  # noqa: E402
 

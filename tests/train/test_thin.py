@@ -9,11 +9,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
-import onnxruntime as ort  # noqa: E402
 from embedder_count import count_onnx  # noqa: E402
 from embedder_export import write_onnx  # noqa: E402
 from embedder_thin import FIRST, STEM, fitted, moments, narrow_places, thin  # noqa: E402
 from mobilefacenet import MobileFaceNet, Unit  # noqa: E402
+from runtime import ort  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
