@@ -15,6 +15,7 @@ from typing import cast
 import structlog
 
 from kiosk import plugins
+from kiosk.clock import boottime
 from kiosk.config import Config, PluginSection, QualityConfig
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import ConfigError, GalleryError
@@ -155,7 +156,6 @@ def running(
 
     Raises KioskError when any part is missing or wrong: nothing runs then.
     """
-    clock = time.monotonic
     with ExitStack() as stack:
         stack.enter_context(home.lock())
         models = load(config.models, config.policy)
@@ -167,15 +167,15 @@ def running(
         with closing(Audit(open_database(home.database, check=False))) as audit:
             audit.settle_pending(datetime.now(UTC))
             heard = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=("door", "outcome"))}
-        writer = Writer.at(home.database, clock)
+        writer = Writer.at(home.database, time.monotonic)
         writer.start()
         stack.callback(writer.stop)
-        health = Health(clock)
+        health = Health(time.monotonic)
         way = stages(config, models, gallery, log_threshold)
         pipeline = Pipeline(way, rules(config), config.quality.min_face, client.ready, largest_badge(config))
         publish = stack.enter_context(announcing(config, way.matcher, publish))
-        access = Access(writer, client, config.policy.grant_seconds, clock)
-        station = Station(eye, pipeline, access, health, clock, publish, show, max_age=config.policy.grant_seconds)
+        access = Access(writer, client, config.policy.grant_seconds, boottime)
+        station = Station(eye, pipeline, access, health, boottime, publish, show, max_age=config.policy.grant_seconds)
         _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
         watcher = DoorWatcher(config.door.socket)
         stack.enter_context(_looping("door", lambda: _watch(watcher, publish), watcher.close, health))

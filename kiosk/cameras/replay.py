@@ -11,6 +11,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from kiosk.cameras.sources import Still, stills
+from kiosk.clock import boottime
 from kiosk.domain.errors import CameraError, SampleError
 from kiosk.domain.types import Frame
 
@@ -34,7 +35,7 @@ class ReplayCamera:
     def __init__(
         self,
         options: ReplayOptions,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
         sleep: Callable[[float], None] = time.sleep,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

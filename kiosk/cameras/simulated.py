@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kiosk.cameras.layers import photo
 from kiosk.cameras.scene import VISIT_SECONDS, Scene
 from kiosk.cameras.story import STORY, Visit, Visitor
+from kiosk.clock import boottime
 from kiosk.domain.errors import CameraError
 from kiosk.domain.types import Frame, Image
 
@@ -41,7 +42,7 @@ class SimulatedCamera:
         self,
         options: SimulatedOptions,
         story: tuple[Visit, ...] = STORY,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
         sleep: Callable[[float], None] = time.sleep,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

@@ -1,7 +1,7 @@
 """A USB camera through V4L2 and OpenCV.
 
-The capture time is the buffer's own time stamp (V4L2 stamps with CLOCK_MONOTONIC), so a frame that waited in the
-driver's queue during a stall is known to be old, and is thrown away.
+The capture time is the buffer's own time stamp (V4L2 stamps with CLOCK_MONOTONIC, which is translated), so a frame that
+waited in the driver's queue during a stall or a suspend is known to be old, and is thrown away.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import cv2.typing
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from kiosk.clock import DriverStamps, boottime
 from kiosk.domain.errors import CameraError
 from kiosk.domain.types import Frame
 
@@ -60,12 +61,15 @@ class UsbCamera:
         self,
         options: UsbOptions,
         capture: Callable[[str], Capture] = _v4l2,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        stamps: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = options
         self._new_capture = capture
+        """`clock` is CLOCK_BOOTTIME, `stamps` the driver's clock."""
         self._clock = clock
+        self._stamps = DriverStamps(clock, stamps)
         self._wall = wall
         self._capture: Capture | None = None
         self._number = 0
@@ -91,10 +95,11 @@ class UsbCamera:
         for _ in range(MAX_QUEUE):
             if not capture.grab():
                 raise CameraError(f"{self._options.device}: the camera has stopped delivering")
-            captured_at = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            age = self._clock() - captured_at
-            if not -0.05 <= age < 60:
+            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            if not -0.05 <= self._stamps.waited(stamp) < 60:
                 raise CameraError(f"{self._options.device}: the driver's time stamps are not of the monotonic clock")
+            captured_at = self._stamps.translated(stamp)
+            age = self._clock() - captured_at
             if age <= 2 / self._options.fps + 0.05:
                 break
         else:

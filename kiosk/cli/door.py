@@ -16,6 +16,7 @@ from kiosk import config
 from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
+from kiosk.clock import boottime
 from kiosk.config import DoorConfig
 from kiosk.domain.door import MAX_GRANT_SECONDS
 from kiosk.domain.door_events import DoorEvent
@@ -68,7 +69,7 @@ def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str 
     grant_id = uuid.uuid4().hex
     with log_of(home) as log:
         log.append([record("command", verb, grant_id)])
-        now = time.monotonic()
+        now = boottime()
         reply = client.release(Grant(grant_id, now, now + MAX_GRANT_SECONDS, span, renews))
         log.append([record("outcome", reply.reason or verb, grant_id, reply.result.value)])
     if reply.result is not DoorResult.RELEASED:
@@ -119,11 +120,11 @@ def release(home: Path, extended: bool, config_file: Path | None, as_json: bool)
 def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_json: bool) -> None:
     """Holds the door open as long as this command runs: a lease that it renews and that lapses without it."""
     settings = _settings(config_file)
-    end = None if seconds is None else time.monotonic() + seconds
+    end = None if seconds is None else boottime() + seconds
     renewal = settings.lease_seconds / 2
 
     def due(status: DoorStatus) -> bool:
-        now = time.monotonic()
+        now = boottime()
         return (end is not None and now >= end) or now >= (status.released_until or now) - renewal
 
     with DoorClient(settings.socket) as client:
@@ -131,9 +132,9 @@ def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_js
         _show(client.status(PATIENCE), as_json)
         while True:
             _stay(client, due)
-            if client.status(PATIENCE).mode is not DoorMode.HOLD_OPEN or (end is not None and time.monotonic() >= end):
+            if client.status(PATIENCE).mode is not DoorMode.HOLD_OPEN or (end is not None and boottime() >= end):
                 break
-            now = time.monotonic()
+            now = boottime()
             renewed = client.release(
                 Grant(uuid.uuid4().hex, now, now + MAX_GRANT_SECONDS, Span.HOLD_OPEN, renews=lease)
             )
@@ -243,7 +244,7 @@ def _show(status: DoorStatus, as_json: bool) -> None:
 
 
 def _words(status: DoorStatus) -> str:
-    left = f" for {status.released_until - time.monotonic():.1f} s" if status.released_until is not None else ""
+    left = f" for {status.released_until - boottime():.1f} s" if status.released_until is not None else ""
     words = [
         f"lock {status.state.value}{left}",
         f"leaf {status.leaf.value}",

@@ -1,6 +1,6 @@
 """The door's state machine: when the lock may be released, and when it is secured again.
 
-No clock and no I/O of its own: `now` is passed in (CLOCK_MONOTONIC, seconds), the hardware is the port `Lock`.
+No clock and no I/O of its own: `now` is passed in (CLOCK_BOOTTIME, seconds), the hardware is the port `Lock`.
 `kiosk-door` drives it; nothing else may hold a lock. What the contact, the exit button and the tamper switch tell goes
 to domain.passage; of all that only the leaf's movement comes back, and it can only secure.
 

@@ -80,7 +80,7 @@ class DoorEvent:
     """One event. `sequence` counts up by one for each event of a door, across restarts; a number that is missing was
     dropped for want of room. `id` is unique, and the same when an event is delivered again.
 
-    `at` is CLOCK_MONOTONIC in seconds; it begins anew at boot, and only `at` orders what the wall clock may not.
+    `at` is CLOCK_BOOTTIME in seconds; it begins anew at boot, and only `at` orders what the wall clock may not.
     """
 
     sequence: int

@@ -1,6 +1,6 @@
 """What passes through the door, judged by its contact: opened as it should or forced, held open, taken or not.
 
-No clock and no I/O: readings and `now` (CLOCK_MONOTONIC, seconds) are passed in. Nothing here moves the lock.
+No clock and no I/O: readings and `now` (CLOCK_BOOTTIME, seconds) are passed in. Nothing here moves the lock.
 
 An opening is expected while the lock is released, for GRACE_SECONDS after that, and for `rex_seconds` after the exit
 button was pressed. Any other one is forced. The exit button is believed at once and the contact only after

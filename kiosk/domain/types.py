@@ -1,8 +1,8 @@
 """The nouns of the kiosk, in the words of ISO/IEC 2382-37 and the ONVIF door terms.
 
 Standard library only: numpy appears in annotations, never at run time, so that kiosk-door can import this module.
-All times named `*_at` without `wall` are seconds of CLOCK_MONOTONIC (`time.monotonic()`), which on Linux is one clock
-for all processes of a machine.
+All times named `*_at` without `wall` are seconds of CLOCK_BOOTTIME (`kiosk.clock.boottime()`): one clock for all
+processes of a machine, which nobody sets and which counts while the machine is suspended.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from threading import Thread
 
 import numpy as np
 
+from kiosk.clock import boottime
 from kiosk.domain.errors import DoorError
 from kiosk.domain.ports import AuditTrail
 from kiosk.domain.types import AuditRecord, Decision, Evidence, Outcome, Reason
@@ -66,7 +67,7 @@ class Wire:
                 door, _ = self._listener.accept()
                 with door:
                     while door.recv(16):
-                        self.first = self.first or time.monotonic()
+                        self.first = self.first or boottime()
                         door.send(b"ok")
 
 
@@ -81,7 +82,7 @@ class Stamped:
         """Raises GalleryError."""
         self._audit.append(records)
         if records[-1].kind == "decision":
-            self.committed_at.append(time.monotonic())
+            self.committed_at.append(boottime())
 
 
 def measure(grants: int) -> DoorTiming:
@@ -95,7 +96,7 @@ def measure(grants: int) -> DoorTiming:
         )
         command = [sys.executable, "-m", "kiosk.service.door_start", "--config", str(config)]
         with closing(Wire(folder / "wire")) as wire:
-            begun = time.monotonic()
+            begun = boottime()
             with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process, DoorClient(path) as client:  # noqa: S603 - our own
                 try:
                     ready = _await(client, begun + PATIENCE)
@@ -114,10 +115,10 @@ def measure(grants: int) -> DoorTiming:
 
 def _await(client: DoorClient, until: float) -> float:
     while not client.ready():
-        if time.monotonic() > until:
+        if boottime() > until:
             raise DoorError("kiosk-door did not start")
         time.sleep(0.002)
-    return time.monotonic()
+    return boottime()
 
 
 def _grants(folder: Path, client: DoorClient, count: int) -> list[float]:
@@ -127,10 +128,10 @@ def _grants(folder: Path, client: DoorClient, count: int) -> list[float]:
     writer = Writer.at(home.database, time.monotonic)
     writer.start()
     audit = Stamped(writer)
-    access = Access(audit, client, 1.5, time.monotonic)
+    access = Access(audit, client, 1.5, boottime)
     try:
         for _ in range(count):
-            evidence = Evidence(0, time.monotonic(), datetime.now(UTC))
+            evidence = Evidence(0, boottime(), datetime.now(UTC))
             decision = Decision(uuid.uuid4().hex, Outcome.GRANTED, Reason.MATCHED, "somebody", evidence)
             access.settle(decision)
             client.secure(timeout=2.0)

@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 
 from kiosk import config
+from kiosk.clock import boottime
 from kiosk.config import Config
 from kiosk.domain.errors import KioskError
 from kiosk.domain.events import Decided, Faulted
@@ -100,7 +101,7 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> NotifyTiming:
         announcer.start()
         writer = Writer.at(home.database, time.monotonic)
         writer.start()
-        access = Access(writer, DoorClient(settings.door.socket), 1.5, time.monotonic)
+        access = Access(writer, DoorClient(settings.door.socket), 1.5, boottime)
         seconds: tuple[list[float], list[float]] = ([], [])
         cpu: tuple[list[float], list[float]] = ([], [])
         decided: list[str] = []

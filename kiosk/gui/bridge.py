@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from kiosk.clock import boottime
 from kiosk.domain.events import Event, Observed, Waiting
 from kiosk.domain.types import Frame
 
@@ -24,12 +24,12 @@ class Bridge(QObject):
     """
 
     event_arrived = Signal(object, float)
-    """An event and when it was published, monotonic seconds."""
+    """An event and when it was published, seconds of CLOCK_BOOTTIME."""
     frame_arrived = Signal(object, float)
     """The newest frame and when it came."""
     _wake = Signal()
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = boottime) -> None:
         super().__init__()
         self._clock = clock
         self._mutex = threading.Lock()

@@ -112,7 +112,7 @@ class Presenter:
         self._frame_at = max(self._frame_at, at)
 
     def handle(self, event: Event, at: float) -> None:
-        """Takes an event that was published at `at` (monotonic seconds)."""
+        """Takes an event that was published at `at` (seconds of CLOCK_BOOTTIME)."""
         match event:
             case Waiting():
                 self._started = True

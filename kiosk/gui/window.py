@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,6 +9,7 @@ from PySide6.QtCore import QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
+from kiosk.clock import boottime
 from kiosk.domain.events import Event
 from kiosk.domain.types import Frame
 from kiosk.gui import theme, words
@@ -40,7 +40,7 @@ class KioskWindow(QWidget):
         name_of: Callable[[str], str | None],
         *,
         banner: str = "",
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
         wall_clock: Callable[[], datetime] = local_time,
         beat: Callable[[], None] | None = None,
         timer: QTimer | None = None,

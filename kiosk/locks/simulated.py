@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict
 
+from kiosk.clock import boottime
 from kiosk.domain.errors import LockError
 from kiosk.domain.types import Hand, Readings
 from kiosk.locks.secure_line import RecorderLine, say
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SimulatedLock:
     """Remembers its level, and writes each change of it to a file, or sends it to a recorder, where one is named.
 
-    A line of the file is {"at": seconds of CLOCK_MONOTONIC, "level": "secured" | "released"}; the first one is written
+    A line of the file is {"at": seconds of CLOCK_BOOTTIME, "level": "secured" | "released"}; the first one is written
     when the lock is taken. A recorder is a process of its own that outlives this one and so knows what the world saw
     when this one was killed: it gets "secured" or "released" as packets on its Unix socket, and answers each with "ok".
     """
@@ -105,7 +105,7 @@ class SimulatedLock:
             return
         try:
             if self._record is not None:
-                self._record.write(json.dumps({"at": time.monotonic(), "level": level}).encode() + b"\n")
+                self._record.write(json.dumps({"at": boottime(), "level": level}).encode() + b"\n")
             if self._recorder is not None:
                 say(self._recorder, level)
         except OSError as error:

@@ -58,7 +58,7 @@ class Access:
     """Settles decisions, one after another, in the pipeline's thread."""
 
     def __init__(self, audit: AuditTrail, door: Door, grant_seconds: float, clock: Callable[[], float]) -> None:
-        """`grant_seconds` from the frame's capture is the grant's deadline; `clock` is CLOCK_MONOTONIC."""
+        """`grant_seconds` from the frame's capture is the grant's deadline; `clock` is CLOCK_BOOTTIME."""
         self._audit = audit
         self._door = door
         self._grant_seconds = grant_seconds

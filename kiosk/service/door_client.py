@@ -9,6 +9,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from kiosk.clock import boottime
 from kiosk.domain.door import MAX_GRANT_SECONDS
 from kiosk.domain.errors import DoorError
 from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand
@@ -131,7 +132,7 @@ class DoorClient:
 
     def _release(self, grant: Grant) -> DoorReply:
         request = ReleaseRequest(grant=GrantBody.of(grant))
-        now = time.monotonic()
+        now = boottime()
         until = min(max(now, grant.deadline), now + MAX_GRANT_SECONDS) + GRACE_SECONDS
         connection = self._fitting()
         connection.send(encode(request))
@@ -145,7 +146,7 @@ class DoorClient:
 
     def _ask(self, request: Message, timeout: float) -> DoorStatus:
         """Answers come in order, so those to earlier questions that were given up are counted and passed over."""
-        until = time.monotonic() + timeout
+        until = boottime() + timeout
         try:
             connection = self._connected()
             connection.send(encode(request))
@@ -174,7 +175,7 @@ class DoorWatcher:
     def wait(self, timeout: float) -> DoorState | None:
         """The state once it differs from the one told last (at the first call: the present one), waiting at most
         `timeout` seconds; None when nothing has changed. UNKNOWN while the door cannot be reached. Never raises."""
-        until = time.monotonic() + timeout
+        until = boottime() + timeout
         while True:
             try:
                 state = self._next(until)
@@ -182,11 +183,11 @@ class DoorWatcher:
                 self.close()
                 state = DoorState.UNKNOWN
                 if self._told is state:
-                    time.sleep(max(0.0, min(RETRY_SECONDS, until - time.monotonic())))
+                    time.sleep(max(0.0, min(RETRY_SECONDS, until - boottime())))
             if state is not None and state is not self._told:
                 self._told = state
                 return state
-            if time.monotonic() >= until:
+            if boottime() >= until:
                 return None
 
     def close(self) -> None:

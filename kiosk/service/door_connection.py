@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-import time
 from pathlib import Path
 
+from kiosk.clock import boottime
 from kiosk.domain.errors import DoorError
 from kiosk.service.door_protocol import MAX_PACKET
 
@@ -39,8 +39,8 @@ class Connection:
             raise DoorError(f"kiosk-door does not listen: {error}") from error
 
     def receive(self, until: float) -> bytes | None:
-        """The next packet; None when none has come by `until` (monotonic)."""
-        self._socket.settimeout(max(0.0, until - time.monotonic()))
+        """The next packet; None when none has come by `until` (CLOCK_BOOTTIME)."""
+        self._socket.settimeout(max(0.0, until - boottime()))
         try:
             packet, _, flags, _ = self._socket.recvmsg(MAX_PACKET)
         except (TimeoutError, BlockingIOError):

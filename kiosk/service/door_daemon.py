@@ -11,7 +11,6 @@ import pwd
 import signal
 import socket
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from pydantic import ValidationError
 
 from kiosk import config, plugins
+from kiosk.clock import boottime
 from kiosk.domain.door import DoorMachine, DoorRules
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.passage import PassageRules
@@ -67,7 +67,7 @@ def allowed_users(clients: Sequence[str]) -> frozenset[int]:
 def build_lock(section: config.LockConfig, rules: DoorRules, lockdown: bool) -> tuple[Lock, DoorMachine]:
     """The configured lock, taken at its secured level, and its machine. Raises ConfigError, LockError."""
     lock = cast("Lock", plugins.make("locks", section))
-    return lock, DoorMachine(lock, time.monotonic(), rules, lockdown=lockdown)
+    return lock, DoorMachine(lock, boottime(), rules, lockdown=lockdown)
 
 
 def build_panel(section: config.PanelConfig, rules: DoorRules, lockdown: bool) -> tuple[Panel, PanelMachine]:
@@ -75,7 +75,7 @@ def build_panel(section: config.PanelConfig, rules: DoorRules, lockdown: bool) -
     from kiosk.domain.panel import PanelMachine  # noqa: PLC0415 - not where there is a lock
 
     panel = cast("Panel", plugins.make("panels", section))
-    return panel, PanelMachine(panel, section.cards, time.monotonic(), rules, lockdown=lockdown)
+    return panel, PanelMachine(panel, section.cards, boottime(), rules, lockdown=lockdown)
 
 
 def rules_of(door: config.DoorConfig) -> DoorRules:
@@ -111,7 +111,7 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
         raise ConfigError("[lock] or [panel] is missing: kiosk-door needs to be told what it drives")
     with ExitStack() as stack:
         stack.callback(lock.close)
-        machine.start(time.monotonic())
+        machine.start(boottime())
         users = allowed_users(door.clients)
         subscribers = users | allowed_users(door.subscribers)
         spool = Spool(door.state, door.name)
@@ -125,7 +125,7 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
         try:
             server.run()
         finally:
-            machine.stop(time.monotonic())
+            machine.stop(boottime())
             server.close()
             feed.close()
     log("info", "stopped", state=machine.state)

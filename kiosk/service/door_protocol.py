@@ -38,7 +38,7 @@ class Message(BaseModel):
 
 
 class GrantBody(Message):
-    """domain.types.Grant; times in seconds of CLOCK_MONOTONIC."""
+    """domain.types.Grant; times in seconds of CLOCK_BOOTTIME."""
 
     id: GrantId
     captured_at: float

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import selectors
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from kiosk.clock import boottime
 from kiosk.domain.door import DoorMachine
 from kiosk.domain.door_events import ALARMS, DoorEventKind, DoorNews
 from kiosk.domain.errors import DoorError, LockLostError
@@ -127,7 +127,7 @@ class DoorServer:
         while not self._stopping:
             for key, _ in self.selector.select(self._timeout(interval)):
                 cast("Callable[[], None]", key.data)()
-                self._machine.tick(time.monotonic())
+                self._machine.tick(boottime())
             self._turn()
             if interval is not None:
                 notify("WATCHDOG=1")
@@ -164,14 +164,14 @@ class DoorServer:
         if self._wired:
             waits.append(READ_SECONDS)
         if due is not None:
-            waits.append(max(0.0, due - time.monotonic()))
+            waits.append(max(0.0, min(due - boottime(), READ_SECONDS)))  # what is waited for does not count a suspend
         return min(waits, default=None)
 
     def _turn(self) -> None:
         """Reads the inputs, does what is due, and tells."""
         readings = self._read()
         self._wired = readings is None or readings != Readings()
-        now = time.monotonic()
+        now = boottime()
         self._machine.observe(readings, now)
         self._sound(self._machine.sounds(now))
         self.report()
@@ -181,7 +181,7 @@ class DoorServer:
             readings = self._lock.read()
         except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, the inputs are not known, which is told
             if isinstance(error, LockLostError) and isinstance(self._machine, DoorMachine):
-                self._machine.lost(error, time.monotonic())
+                self._machine.lost(error, boottime())
                 return Readings()
             if not self._unreadable:
                 self._unreadable = f"{type(error).__name__}: {error}"
@@ -218,7 +218,7 @@ class DoorServer:
 
     def _answer(self, client: Client, request: Request) -> Message | None:
         """None where it comes later, or has been sent."""
-        now = time.monotonic()
+        now = boottime()
         match request:
             case ReleaseRequest():
                 grant = request.grant.grant()
@@ -275,4 +275,4 @@ class DoorServer:
     def _gone(self, client: Client) -> None:
         """The client is gone: its release ends now."""
         self._watching.pop(client.number, None)
-        self._machine.client_gone(client.number, time.monotonic())
+        self._machine.client_gone(client.number, boottime())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from kiosk.clock import boottime
 from kiosk.domain.errors import DoorError
 from kiosk.service.door_connection import Connection
 from kiosk.service.door_protocol import Message, encode
@@ -48,14 +49,14 @@ class EventStream(Generic[E]):
 
     def next(self, timeout: float) -> E | None:
         """The next event, waiting at most `timeout` seconds; None when there is none, or nobody. Never raises."""
-        until = time.monotonic() + timeout
+        until = boottime() + timeout
         while True:
             try:
                 return self._receive(until)
             except DoorError:
                 self.close()
-                time.sleep(max(0.0, min(RETRY_SECONDS, until - time.monotonic())))
-            if time.monotonic() >= until:
+                time.sleep(max(0.0, min(RETRY_SECONDS, until - boottime())))
+            if boottime() >= until:
                 return None
 
     def acknowledge(self, event: E) -> None:

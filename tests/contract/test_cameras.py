@@ -28,6 +28,8 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.asleep = 0.0
+        """Seconds that the machine was suspended: CLOCK_BOOTTIME counts them, the driver's clock does not."""
 
     def __call__(self) -> float:
         return self.now
@@ -73,7 +75,8 @@ class ScriptedCapture:
 
 
 def usb(clock: Clock, capture: ScriptedCapture) -> UsbCamera:
-    return UsbCamera(UsbOptions(), lambda _: capture, clock, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    wall = datetime(2026, 1, 1, tzinfo=UTC)
+    return UsbCamera(UsbOptions(), lambda _: capture, lambda: clock() + clock.asleep, lambda: wall, clock)
 
 
 @pytest.fixture
@@ -145,6 +148,22 @@ def test_usb_frames_queued_during_a_stall_are_thrown_away(clock: Clock) -> None:
     clock.now += 5.0
     frame = camera.read(1.0)
     assert clock.now - frame.captured_at < 0.1
+
+
+def test_usb_frames_queued_before_a_suspend_are_thrown_away(clock: Clock) -> None:
+    """For the driver's clock no time has passed: one of them was the evidence of whoever stood there an hour ago."""
+    capture = ScriptedCapture(clock)
+    camera = usb(clock, capture)
+    camera.open()
+    camera.read(1.0)
+    capture.stamps = [clock.now - 0.02 + i / 100 for i in range(3)]
+    clock.now += 0.01
+    clock.asleep += 3600.0
+    for _ in range(3):
+        frame = camera.read(1.0)
+        assert 0 <= clock() + clock.asleep - frame.captured_at < 0.1
+        assert clock() - capture.current < 0.1
+        assert not capture.stamps, "what was queued is gone"
 
 
 def test_a_usb_camera_that_lags_for_good_is_a_fault(clock: Clock) -> None:

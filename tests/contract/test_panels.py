@@ -6,7 +6,6 @@ A panel that is added there fails here until it has a Rig: a real panel at the o
 from __future__ import annotations
 
 import select
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -18,6 +17,7 @@ import pytest
 from pydantic import ValidationError
 
 from kiosk import plugins
+from kiosk.clock import boottime
 from kiosk.domain.badge import Card, CardFormat
 from kiosk.domain.door import MAX_GRANT_SECONDS, DoorRules, Refusal
 from kiosk.domain.door_events import DoorEventKind
@@ -93,10 +93,10 @@ class Door:
         self.rig = rig
         self.far = rig.far(kind)
         self.panel = build(name, rig.options)
-        self.machine = PanelMachine(self.panel, FORMAT, time.monotonic(), DoorRules())
+        self.machine = PanelMachine(self.panel, FORMAT, boottime(), DoorRules())
         self.replies: list[DoorReply] = []
         self.asks = True
-        self.machine.start(time.monotonic())
+        self.machine.start(boottime())
 
     def turn(self) -> None:
         if self.asks:
@@ -104,21 +104,21 @@ class Door:
         fd = self.panel.fileno()
         assert fd is not None
         select.select([fd], [], [], 0.005)
-        self.machine.tick(time.monotonic())
+        self.machine.tick(boottime())
         self.replies += self.machine.take_replies()
 
     def until(self, true: Callable[[], bool]) -> None:
         wait_until(true, self.turn)
 
     def for_seconds(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        self.until(lambda: time.monotonic() >= end)
+        end = boottime() + seconds
+        self.until(lambda: boottime() >= end)
 
     def online(self) -> None:
         self.until(lambda: self.machine.state is DoorState.PANEL)
 
     def grant(self, name: str = "g", age: float = 0.0) -> DoorReply | None:
-        now = time.monotonic()
+        now = boottime()
         return self.machine.grant(Grant(name, now - age, now - age + MAX_GRANT_SECONDS, badge=BADGE), 1, now)
 
     def close(self) -> None:
@@ -211,23 +211,23 @@ def test_without_the_right_key_nobody_is_told_anything(make: Callable[[str], Doo
 
     def turn() -> None:
         states.add(door.machine.state)
-        door.grant(f"g{time.monotonic()}")
+        door.grant(f"g{boottime()}")
 
-    end = time.monotonic() + ONLINE_SECONDS
-    door.until(lambda: (turn(), time.monotonic() >= end)[1])
+    end = boottime() + ONLINE_SECONDS
+    door.until(lambda: (turn(), boottime() >= end)[1])
     assert (states, door.far.secure, door.far.cards) == ({DoorState.UNKNOWN}, False, [])
 
 
 def test_lockdown_stops_what_waits_and_what_comes(door: Door) -> None:
     assert door.grant() is None
-    door.machine.lockdown(True, time.monotonic())
+    door.machine.lockdown(True, boottime())
     reply = door.grant("h")
     assert reply is not None
     assert reply.reason == Refusal.LOCKDOWN
     door.for_seconds(REFUSED_FOR)
     assert door.replies == [DoorReply("g", DoorResult.REFUSED, Refusal.LOCKDOWN)]
     assert door.far.cards == []
-    door.machine.lockdown(False, time.monotonic())
+    door.machine.lockdown(False, boottime())
     assert door.grant("i") is None
     door.until(lambda: bool(door.far.cards))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.clock import boottime
 from kiosk.config import DoorConfig, read
 from kiosk.domain.types import DoorState, Grant
 from kiosk.service.door_client import DoorClient, DoorWatcher
@@ -24,12 +25,13 @@ PATIENCE = 30.0
 """Seconds after which a test fails instead of waiting on; a busy machine starts a process in two."""
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
+from kiosk.clock import boottime
 from kiosk.domain.types import Grant
 from kiosk.service.door_client import DoorClient
 client = DoorClient(Path(sys.argv[1]))
-now = time.monotonic()
+now = boottime()
 print(client.release(Grant(sys.argv[2], now, now + 1.5)).result, flush=True)
 sys.stdin.read()
 """
@@ -46,7 +48,7 @@ class RunningDoor:
     settings: DoorConfig
 
     def levels(self) -> list[tuple[float, str]]:
-        """(monotonic time, level) as the simulated lock wrote them."""
+        """(CLOCK_BOOTTIME, level) as the simulated lock wrote them."""
         lines = [json.loads(line) for line in self.record.read_text().splitlines()]
         return [(line["at"], line["level"]) for line in lines]
 
@@ -182,7 +184,7 @@ def grant() -> Callable[..., Grant]:
     """A grant that is good now; `age` seconds old."""
 
     def make(name: str = "g", age: float = 0.0) -> Grant:
-        captured_at = time.monotonic() - age
+        captured_at = boottime() - age
         return Grant(name, captured_at, captured_at + 1.5)
 
     return make

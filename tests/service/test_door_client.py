@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.clock import boottime
 from kiosk.domain.errors import DoorError
 from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
 from kiosk.service.door_client import DoorClient, DoorWatcher
@@ -58,14 +59,14 @@ def scripted(tmp_path: Path) -> Iterator[Script]:
 
 
 def short(name: str = "g") -> Grant:
-    now = time.monotonic()
+    now = boottime()
     return Grant(name, now, now + 0.05)
 
 
 def test_a_reply_for_another_grant_is_not_taken_for_this_one(scripted: Script) -> None:
     path = scripted([[answered("other"), answered("g", DoorResult.REFUSED)]])
     with DoorClient(path) as client:
-        assert client.release(Grant("g", time.monotonic(), time.monotonic() + 1.5)).result is DoorResult.REFUSED
+        assert client.release(Grant("g", boottime(), boottime() + 1.5)).result is DoorResult.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_a_kiosk_that_may_not_never_sends_a_grant_to_a_real_lock(scripted: Scrip
 def test_a_kiosk_that_may_not_asks_the_door_before_its_first_grant(scripted: Script) -> None:
     path = scripted([[status(DoorState.SECURED)], [answered("g")], [answered("h")]])
     with DoorClient(path, only_simulated=True) as client:
-        now = time.monotonic()
+        now = boottime()
         assert [client.release(Grant(name, now, now + 1.5)).result for name in "gh"] == [DoorResult.RELEASED] * 2
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kiosk.clock import boottime
 from kiosk.domain.door import Refusal
 from kiosk.domain.door_events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import DoorError
@@ -101,7 +102,7 @@ def test_from_a_passage_to_an_alarm(
     assert subscriber.until(Kind.ACCESS_TAKEN) == [Kind.STARTED, Kind.RELEASED, Kind.OPENED, Kind.ACCESS_TAKEN]
     taken = subscriber.seen[-1]
     assert (taken.door, taken.grant_id) == ("north", "g7")
-    assert abs(taken.at - time.monotonic()) < 60
+    assert abs(taken.at - boottime()) < 60
     client.simulate(Hand.CLOSE, 10)
     assert subscriber.until(Kind.SECURED) == [Kind.CLOSED, Kind.SECURED]
     assert door.levels()[-1][1] == "secured"
@@ -131,10 +132,10 @@ def test_one_story_from_the_decision_to_the_passage(doors: Doors, client_of: Con
     writer = Writer.at(home.database, time.monotonic, patience)
     writer.start()
     client = client_of(door)
-    access = Access(writer, client, 1.5, time.monotonic)
+    access = Access(writer, client, 1.5, boottime)
     stream = DoorEventStream(door.settings.events, SUBSCRIBER)
     auditor = DoorAuditor(stream, writer, (), lambda: access.under_way)
-    evidence = Evidence(0, time.monotonic(), datetime.now(UTC))
+    evidence = Evidence(0, boottime(), datetime.now(UTC))
     access.settle(Decision("g7", Outcome.GRANTED, Reason.MATCHED, "ada", evidence))
     client.simulate(Hand.OPEN, 10)
     for _ in (Kind.STARTED, Kind.RELEASED, Kind.OPENED, Kind.ACCESS_TAKEN):
@@ -278,7 +279,7 @@ def test_a_lockdown_outlasts_a_killed_door(doors: Doors, client_of: Connect, gra
 def test_a_lease_lapses_when_it_is_not_renewed(doors: Doors, client_of: Connect, grant: MakeGrant) -> None:
     door = doors.start(lease_seconds=1.0)
     client = client_of(door)
-    now = time.monotonic()
+    now = boottime()
     first = client.release(Grant("lease", now, now + 1.5, Span.HOLD_OPEN))
     assert client.status(10).mode is DoorMode.HOLD_OPEN
     door.wait_for(DoorState.SECURED)
@@ -286,7 +287,7 @@ def test_a_lease_lapses_when_it_is_not_renewed(doors: Doors, client_of: Connect,
     assert (released, secured) == ("released", "secured")
     assert first.released_until is not None
     assert first.released_until <= secured_at
-    now = time.monotonic()
+    now = boottime()
     assert client.release(Grant("renewal", now, now + 1.5, Span.HOLD_OPEN, "lease")).reason == Refusal.LAPSED
 
 
@@ -372,7 +373,7 @@ sys.exit(main(sys.argv[1:]))
 def test_a_clock_that_jumps_moves_nothing(
     doors: Doors, client_of: Connect, grant: MakeGrant, subscribe: Callable[..., Subscriber], patience: float
 ) -> None:
-    """The wall clock only stamps events; everything that is timed is timed by the monotonic one."""
+    """The wall clock only stamps events; everything that is timed is timed by CLOCK_BOOTTIME."""
     doors.lock = {"inputs": True}
     doors.program = ["-c", JUMPS]
     door = doors.start(release_seconds=0.5)
@@ -383,6 +384,40 @@ def test_a_clock_that_jumps_moves_nothing(
     assert subscriber.seen[-1].at >= reply.released_until
     wall = [event.wall_at for event in subscriber.seen]
     assert wall != sorted(wall)
+    door.process.send_signal(signal.SIGTERM)
+    assert door.process.wait(patience) == 0
+
+
+SUSPENDS = """
+import os, sys, time
+from pathlib import Path
+del os.environ["WATCHDOG_USEC"]  # nothing wakes it but itself
+slept, boottime = Path({file!r}), time.clock_gettime
+def clock_gettime(clock):
+    return boottime(clock) + (float(slept.read_text()) if clock == time.CLOCK_BOOTTIME and slept.exists() else 0.0)
+time.clock_gettime = clock_gettime
+from kiosk.service.door_daemon import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_suspend_is_no_free_time(
+    doors: Doors, client_of: Connect, grant: MakeGrant, tmp_path: Path, patience: float
+) -> None:
+    """Neither for a release, which ends at once when the machine wakes, nor for a grant from before."""
+    slept = tmp_path / "slept"
+    doors.program = ["-c", SUSPENDS.format(file=str(slept))]
+    door = doors.start(release_seconds=60.0)
+    client = client_of(door)
+    before = grant("before")
+    assert client.release(grant("g")).result is DoorResult.RELEASED
+    draft = tmp_path / "draft"
+    draft.write_text("3600")
+    draft.rename(slept)
+    begun = boottime()
+    door.wait_for(DoorState.SECURED)
+    assert boottime() - begun < 30.0
+    assert client.release(before).reason == "late"
     door.process.send_signal(signal.SIGTERM)
     assert door.process.wait(patience) == 0
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from kiosk.clock import boottime
 from kiosk.domain.badge import CardFormat
 from kiosk.domain.door import MAX_GRANT_SECONDS, Refusal
 from kiosk.domain.types import Decision, DoorMode, DoorResult, DoorState, Evidence, Grant, Outcome, Reason, Span
@@ -69,7 +69,7 @@ def client(door: RunningDoor) -> Iterator[DoorClient]:
 
 
 def grant(name: str, span: Span = Span.NORMAL, badge: int | None = 1603) -> Grant:
-    now = time.monotonic()
+    now = boottime()
     return Grant(name, now, now + MAX_GRANT_SECONDS, span, badge=badge)
 
 
@@ -147,10 +147,10 @@ def test_the_audit_log_says_presented_and_no_more(client: DoorClient, far: Atten
     """From decisions to the panel: one that was told, and one after the panel has died."""
     store = open_database(tmp_path / "gallery.db")
     audit = Audit(store)
-    access = Access(audit, client, MAX_GRANT_SECONDS, time.monotonic)
+    access = Access(audit, client, MAX_GRANT_SECONDS, boottime)
 
     def settle(name: str) -> str | None:
-        evidence = Evidence(1, time.monotonic(), datetime.now(UTC), frames=3)
+        evidence = Evidence(1, boottime(), datetime.now(UTC), frames=3)
         access.settle(Decision(name, Outcome.GRANTED, Reason.MATCHED, "s1", evidence, badge=1603))
         story = audit.story(name)
         assert story is not None

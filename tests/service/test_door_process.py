@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kiosk.clock import boottime
 from kiosk.domain.door import Refusal
 from kiosk.domain.errors import ConfigError, DoorError
 from kiosk.domain.types import DoorResult, DoorState, Grant
@@ -83,7 +84,7 @@ def test_status_and_secure(doors: Doors, client_of: Connect, grant: MakeGrant) -
     client = client_of(door)
     before = client.status(10)
     assert (before.state, before.simulated, before.released_until) == (DoorState.SECURED, True, None)
-    assert before.started_at <= time.monotonic()
+    assert before.started_at <= boottime()
     reply = client.release(grant())
     assert client.status(10).released_until == reply.released_until
     assert client.secure(10).state is DoorState.SECURED
@@ -105,7 +106,7 @@ def test_a_client_killed_during_its_release_secures_the_lock_at_once(doors: Door
     door = doors.start(release_seconds=60)
     holder = doors.holder(door)
     assert door.levels()[-1][1] == "released"
-    killed_at = time.monotonic()
+    killed_at = boottime()
     holder.kill()
     door.wait_for(DoorState.SECURED)
     secured_at, level = door.levels()[-1]
@@ -157,7 +158,7 @@ def test_a_door_that_hangs_is_unavailable_and_refuses_late_what_it_finds_afterwa
     client = client_of(door)
     client.status(10)
     door.process.send_signal(signal.SIGSTOP)
-    now = time.monotonic()
+    now = boottime()
     assert client.release(Grant("hung", now, now + 0.1)).result is DoorResult.UNAVAILABLE
     door.process.send_signal(signal.SIGCONT)
     assert client.status(10).state is DoorState.SECURED

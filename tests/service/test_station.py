@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from kiosk.clock import boottime
 from kiosk.domain.errors import CameraError
 from kiosk.domain.events import Event, Faulted, Waiting
 from kiosk.domain.types import AuditRecord, DoorReply, DoorResult, Frame, Grant, Reason
@@ -73,7 +74,7 @@ class ScriptedCamera:
             raise what
         self.number += 1
         picture = np.zeros((4, 4, 3), np.uint8)
-        return Frame(picture, self.number, time.monotonic() - what, datetime.now(UTC))
+        return Frame(picture, self.number, boottime() - what, datetime.now(UTC))
 
     def close(self) -> None:
         pass
@@ -93,9 +94,9 @@ class World:
         self.station = Station(
             self.camera,
             self.pipeline,
-            Access(self.paper, self.paper, 1.5, time.monotonic),
+            Access(self.paper, self.paper, 1.5, boottime),
             self.health,
-            time.monotonic,
+            boottime,
             self.events.put,
             lambda frame: self.shown.append(frame.number),
             max_age=1.5,

@@ -5,7 +5,7 @@
 The one process that is connected says "secured" or "released", and hears "ok" once the record has it; another one waits
 until it has gone. When it goes, however it goes, the level is kept (Raspberry Pi OS) or reverts to secured (a pull).
 Each line of the record is JSON:
-{"at": CLOCK_MONOTONIC, "level": ..., "by": "door" | "kernel", "owner": the process that is or was connected}.
+{"at": CLOCK_BOOTTIME, "level": ..., "by": "door" | "kernel", "owner": the process that is or was connected}.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def main(path: str, record: str, on_owner_death: str) -> None:
         level, owner = "secured", 0
 
         def write(by: str) -> None:
-            lines.write(json.dumps({"at": time.monotonic(), "level": level, "by": by, "owner": owner}) + "\n")
+            at = time.clock_gettime(time.CLOCK_BOOTTIME)
+            lines.write(json.dumps({"at": at, "level": level, "by": by, "owner": owner}) + "\n")
 
         while True:
             door, _ = listener.accept()

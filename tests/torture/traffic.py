@@ -18,6 +18,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiosk.clock import boottime
 from kiosk.domain.events import DoorAnswered
 from kiosk.domain.types import Decision, DoorResult, Evidence, Grant, Outcome, Reason
 from kiosk.service.access import Access
@@ -42,7 +43,7 @@ def main(home: str, door: str, events: str, ledger: str, seed: str) -> None:
     writer = Writer.at(database, time.monotonic, timeout=5.0)
     writer.start()
     client = DoorClient(Path(door))
-    access = Access(writer, client, GRANT_SECONDS, time.monotonic)
+    access = Access(writer, client, GRANT_SECONDS, boottime)
     auditor = DoorAuditor(DoorEventStream(Path(events), SUBSCRIBER), writer, known, lambda: access.under_way)
 
     def follow() -> None:
@@ -60,7 +61,7 @@ def main(home: str, door: str, events: str, ledger: str, seed: str) -> None:
 
 def turn(chance: random.Random, access: Access, client: DoorClient, old: list[Grant]) -> list[str]:
     """One person at the door, and now and then somebody who tries what was granted before."""
-    captured_at = time.monotonic() - chance.choice([0.0, 0.1, 1.0])
+    captured_at = boottime() - chance.choice([0.0, 0.1, 1.0])
     granted = chance.random() < 0.8
     decision = Decision(
         id=uuid.uuid4().hex,
