@@ -14,6 +14,7 @@ from kiosk.domain.events import Decided, Event, Faulted, Recovered
 from kiosk.domain.ports import Camera
 from kiosk.domain.types import AuditRecord, Frame, Reason
 from kiosk.service.access import Access
+from kiosk.service.attention import Attention
 from kiosk.service.health import Health
 from kiosk.service.latest import LatestFrame
 from kiosk.service.pipeline import Pipeline
@@ -50,6 +51,7 @@ class Station:
         self._show = show
         self._max_age = max_age
         self._latest = LatestFrame()
+        self._attention = Attention()
         self._patience = OPENING_TIMEOUT
         self._stop = Flag()
         self.finished = Flag()
@@ -132,7 +134,11 @@ class Station:
         age = self._clock() - frame.captured_at
         if not 0 <= age <= self._max_age:
             return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
-        return self._pipeline.step(frame)
+        if not self._attention.due(frame):
+            return []
+        events = self._pipeline.step(frame)
+        self._attention.found(frame, events)
+        return events
 
     def _interrupt(self, reason: Reason, message: str) -> list[Event]:
         return self._pipeline.interrupt(reason, message, self._clock(), datetime.now(UTC))

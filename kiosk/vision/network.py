@@ -13,19 +13,6 @@ from kiosk.vision.manifest import Entry, Input, Manifest
 
 NO_FOLDER = "/dev/null/none"
 """Where a network's weights may lie beside its file: nowhere. What was not hashed is not run."""
-_pool: list[int] = []
-
-
-def _share_pool(threads: int) -> None:
-    """One thread pool for all networks of the process: they run one after another. The first network sizes it, since
-    onnxruntime allows it once.
-
-    OpenCV's own threads would only compete with it: its work here is small (measured: a third less time without).
-    """
-    if not _pool:
-        cv2.setNumThreads(1)
-        ort.set_global_thread_pool_sizes(threads, 1)
-        _pool.append(threads)
 
 
 class Network:
@@ -33,9 +20,15 @@ class Network:
 
     def __init__(self, content: bytes, input_spec: Input, name: str, threads: int) -> None:
         """Raises ModelError when onnxruntime refuses the file."""
+        # OpenCV's own threads would only compete with these: its work here is small (measured: a third less time
+        # without).
+        cv2.setNumThreads(1)
         options = ort.SessionOptions()
-        _share_pool(threads)
-        options.use_per_session_threads = False
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # A worker that spins while it waits burns a processor between two frames, and takes the other's time from it
+        # within one (deploy/decisions/0020-idle.md). onnxruntime's shared pool cannot be told not to from Python.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
         try:
