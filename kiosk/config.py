@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kiosk.domain.badge import CardFormat
 from kiosk.domain.door import Relock
+from kiosk.domain.door_events import DOOR_NAME_PATTERN
 from kiosk.domain.errors import ConfigError
 from kiosk.environment import overridden
 
@@ -83,7 +84,7 @@ class PanelConfig(PluginSection):
 class DoorConfig(Section):
     """[door]: the process that owns the lock."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "main"
+    name: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)] = "main"
     """What events call this door."""
     socket: Path = Path("/run/kiosk/door.sock")
     state: Path = Path("/var/lib/kiosk-door")

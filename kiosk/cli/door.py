@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
@@ -21,6 +20,7 @@ from kiosk.config import DoorConfig
 from kiosk.domain.door import MAX_GRANT_SECONDS
 from kiosk.domain.door_events import DoorEvent
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError
+from kiosk.domain.ids import new_id
 from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Span
 from kiosk.service.door_client import DoorClient
 from kiosk.service.door_events import DoorEventStream
@@ -66,7 +66,7 @@ def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClien
 
 def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str | None = None) -> DoorReply:
     """Written first, then done. Raises DoorError when the door refuses, GalleryError when it cannot be written."""
-    grant_id = uuid.uuid4().hex
+    grant_id = new_id()
     with log_of(home) as log:
         log.append([record("command", verb, grant_id)])
         now = boottime()
@@ -135,9 +135,7 @@ def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_js
             if client.status(PATIENCE).mode is not DoorMode.HOLD_OPEN or (end is not None and boottime() >= end):
                 break
             now = boottime()
-            renewed = client.release(
-                Grant(uuid.uuid4().hex, now, now + MAX_GRANT_SECONDS, Span.HOLD_OPEN, renews=lease)
-            )
+            renewed = client.release(Grant(new_id(), now, now + MAX_GRANT_SECONDS, Span.HOLD_OPEN, renews=lease))
             if renewed.result is not DoorResult.RELEASED:
                 raise DoorError(f"the door is no longer held open: {renewed.reason}")
         _show(client.secure(PATIENCE), as_json)

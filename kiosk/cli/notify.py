@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from kiosk import config
 from kiosk.cli.console import config_option, emit, json_option
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError
+from kiosk.domain.ids import new_id
 from kiosk.domain.notices import TEST, Notice
 from kiosk.service.notify_file import OutboxError, in_use
 from kiosk.service.notify_outbox import Outbox, Standing
@@ -59,7 +59,7 @@ def test(ctx: click.Context, timeout: float, config_file: Path | None, as_json: 
     Exit status 1 when it has not arrived everywhere.
     """
     settings = _settings(config_file)
-    notice = Notice(uuid.uuid4().hex, TEST, settings.door.name, datetime.now(UTC), urgent=True)
+    notice = Notice(new_id(), TEST, settings.door.name, datetime.now(UTC), urgent=True)
     until = time.monotonic() + timeout
     with _outbox(settings) as outbox:
         before = outbox.standing()

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kiosk.domain.door_events import DoorEventKind, DoorNews
+from kiosk.domain.door_events import LOCK, DoorEventKind, DoorNews
 from kiosk.domain.passage import Passage, PassageRules
 from kiosk.domain.ports import Lock
 from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Leaf, Readings, Span
@@ -26,8 +26,6 @@ RETRY_SECONDS = 0.2
 """How often a lock that failed is told to secure again."""
 REMEMBERED_GRANTS = 1024
 """Ids that are kept. One is forgotten only when there are more and its deadline has passed."""
-LOCK = "lock"
-"""The fault of a lock that raises."""
 
 _ROUNDING = 1e-6
 

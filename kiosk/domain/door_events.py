@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+DOOR_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}$"
+"""What a door may be called (for pydantic, whose "$" is the end of the text)."""
+LOCK, PANEL = "lock", "panel"
+"""Reasons of a FAULT: a lock that raises; a panel that does not ask, or whose line cannot be used."""
+
 
 class DoorEventKind(StrEnum):
     """`reason` is empty where nothing is said of it here."""

@@ -18,6 +18,9 @@ TEST = "notify.test"
 LOST, REACHED = "lost", "reached"
 """notify.door_lost, notify.kiosk_lost: that process does not answer any more; and it does (again)."""
 
+LONGEST_NAME = 100
+"""Of a subject, as the gallery takes it: characters."""
+
 URGENT = ALARMS | {
     DoorEventKind.ALARM_ENDED,
     DoorEventKind.TAMPER_ENDED,
@@ -48,6 +51,10 @@ KINDS = (
     TEST,
 )
 """All that a notice can be."""
+
+
+_JOINERS = "\u200c\u200d"
+"""Zero width non-joiner and joiner, of Persian, Sinhala, Hindi and others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,13 @@ def of_kiosk(event: KioskEvent) -> Notice:
         name=event.name,
         reason=event.reason,
     )
+
+
+def plain_name(name: str) -> str:
+    """A name on one line: what is not printable is left out, but for the joiners that some scripts need inside of
+    words; LONGEST_NAME characters at most. Empty where nothing is left."""
+    kept = "".join(c for c in name if c.isprintable() or c in _JOINERS)
+    return kept[:LONGEST_NAME].strip()
 
 
 def overflow(urgent: Sequence[bool], capacity: int) -> list[int]:

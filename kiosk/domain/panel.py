@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from kiosk.domain.badge import Card, CardFormat
 from kiosk.domain.door import DoorRules, Freshness, Refusal
-from kiosk.domain.door_events import DoorEventKind, DoorNews
+from kiosk.domain.door_events import PANEL, DoorEventKind, DoorNews
 from kiosk.domain.passage import Passage
 from kiosk.domain.ports import Panel, Turn
 from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Readings, Span
@@ -25,8 +25,6 @@ ONLINE_SECONDS = 2.0
 """A panel that has asked within so long is there. Panels ask several times a second."""
 OFFLINE_SECONDS = 10.0
 """One that has not asked for so long is a fault."""
-PANEL = "panel"
-"""The fault of a panel that does not ask, or whose line cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)

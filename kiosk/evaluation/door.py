@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 
 from kiosk.clock import boottime
 from kiosk.domain.errors import DoorError
+from kiosk.domain.ids import new_id
 from kiosk.domain.ports import AuditTrail
 from kiosk.domain.types import AuditRecord, Decision, Evidence, Outcome, Reason
 from kiosk.service.access import Access
@@ -132,7 +132,7 @@ def _grants(folder: Path, client: DoorClient, count: int) -> list[float]:
     try:
         for _ in range(count):
             evidence = Evidence(0, boottime(), datetime.now(UTC))
-            decision = Decision(uuid.uuid4().hex, Outcome.GRANTED, Reason.MATCHED, "somebody", evidence)
+            decision = Decision(new_id(), Outcome.GRANTED, Reason.MATCHED, "somebody", evidence)
             access.settle(decision)
             client.secure(timeout=2.0)
     finally:

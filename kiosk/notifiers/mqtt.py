@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kiosk.domain.door_events import DOOR_NAME_PATTERN
 from kiosk.domain.notices import Notice, NotifierError
 from kiosk.notifiers.conditions import Conditions
 from kiosk.notifiers.home_assistant import Message, Topics, availability, discovery, messages
@@ -39,7 +40,7 @@ class MqttNotifier:
         """Certificates to trust instead of the system's."""
         username: str | None = None
         password_file: Path | None = None
-        door: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "main"
+        door: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)] = "main"
         """What topics call this door; each door of a site needs a name of its own."""
         discovery_prefix: Annotated[str, Field(pattern=r"^[^#+/\x00]+$")] = "homeassistant"
         timeout: Annotated[float, Field(gt=0, le=60)] = 10.0

@@ -16,16 +16,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
 
-from kiosk.domain.door_events import DoorEvent, DoorEventKind
-from kiosk.service.door_protocol import GrantId, Message, decode
+from kiosk.domain.door import Why
+from kiosk.domain.door_events import DOOR_NAME_PATTERN, LOCK, PANEL, DoorEvent, DoorEventKind
+from kiosk.domain.passage import Implausible
+from kiosk.domain.types import Alarm, DoorMode, Span
+from kiosk.service.door_protocol import Id, Message, decode
 from kiosk.service.event_stream import EventStream
 
 WINDOW = 32
 """Events that may be under way without acknowledgement."""
 
 Sequence = Annotated[int, Field(ge=0)]
+
+
+REASONS = frozenset({"", *Span, *Why, *Alarm, *Implausible, DoorMode.LOCKDOWN.value, LOCK, PANEL})
+"""All that an event of the door can give as its reason."""
+
+
+def _known(reason: str) -> str:
+    if reason not in REASONS:
+        raise ValueError("it is none of the door's reasons")
+    return reason
 
 
 class SubscribeRequest(Message):
@@ -48,13 +61,13 @@ class DoorEventMessage(Message):
 
     type: Literal["event"] = "event"
     sequence: Sequence
-    id: Annotated[str, Field(min_length=1, max_length=64)]
+    id: Id
     kind: DoorEventKind
-    door: Annotated[str, Field(min_length=1, max_length=64)]
+    door: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)]
     wall_at: AwareDatetime
     at: float
-    grant_id: GrantId | None = None
-    reason: Annotated[str, Field(max_length=200)] = ""
+    grant_id: Id | None = None
+    reason: Annotated[str, AfterValidator(_known)] = ""
 
     @classmethod
     def of(cls, event: DoorEvent) -> Self:

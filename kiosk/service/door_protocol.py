@@ -22,13 +22,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.errors import DoorError
+from kiosk.domain.ids import ID_PATTERN
 from kiosk.domain.types import Alarm, DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Leaf, Span
 
 MAX_PACKET = 4096
 """Bytes. A longer packet ends the connection."""
 
 T = TypeVar("T")
-GrantId = Annotated[str, Field(min_length=1, max_length=64)]
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+"""domain.ids, as every socket takes it."""
 
 
 class Message(BaseModel):
@@ -40,16 +42,16 @@ class Message(BaseModel):
 class GrantBody(Message):
     """domain.types.Grant; times in seconds of CLOCK_BOOTTIME."""
 
-    id: GrantId
+    id: Id
     captured_at: float
     deadline: float
     span: Span = Span.NORMAL
-    renews: GrantId | None = None
+    renews: Id | None = None
     badge: Annotated[int, Field(ge=1, le=LARGEST_BADGE)] | None = Field(default=None, repr=False)
 
     @classmethod
     def of(cls, grant: Grant) -> Self:
-        """Raises ValidationError for what cannot be sent: an empty or long id, NaN, infinity."""
+        """Raises ValidationError for what cannot be sent: what is no id (domain.ids), NaN, infinity."""
         return cls(
             id=grant.id,
             captured_at=grant.captured_at,
@@ -107,7 +109,7 @@ class ReplyMessage(Message):
     """What became of a grant. `reason` is a domain.door.Refusal unless it was acted on."""
 
     type: Literal["reply"] = "reply"
-    grant_id: GrantId
+    grant_id: Id
     result: DoorResult
     reason: str
     released_until: float | None

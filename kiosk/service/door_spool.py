@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from queue import SimpleQueue
 
 from kiosk.domain.door_events import ALARMS, DoorEvent, DoorNews
 from kiosk.domain.errors import DoorError
+from kiosk.domain.ids import new_id
 from kiosk.service.door_events import DoorEventMessage, decode_event
 from kiosk.service.door_protocol import encode
 from kiosk.service.systemd import log
@@ -68,7 +68,7 @@ class Spool:
     def append(self, news: DoorNews) -> DoorEvent:
         """Numbers and stamps what has happened, and has it written."""
         event = DoorEvent(
-            self._next, uuid.uuid4().hex, news.kind, self._door, self._wall(), news.at, news.grant_id, news.reason
+            self._next, new_id(), news.kind, self._door, self._wall(), news.at, news.grant_id, news.reason
         )
         self._next += 1
         self._events[event.sequence] = event

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import pwd
 import socket
-import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -23,12 +22,15 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
 
+from kiosk.domain.door_events import DOOR_NAME_PATTERN
 from kiosk.domain.errors import DoorError
 from kiosk.domain.events import Decided, Event, Faulted, Recovered
-from kiosk.domain.notices import KioskEvent, KioskEventKind
-from kiosk.service.door_protocol import MAX_PACKET, Message, decode, encode
+from kiosk.domain.ids import SUBJECT_ID_PATTERN, is_subject_id, new_id
+from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain_name
+from kiosk.domain.types import Reason
+from kiosk.service.door_protocol import MAX_PACKET, Id, Message, decode, encode
 from kiosk.service.door_socket import listening, peer_uid
 from kiosk.service.event_stream import EventStream
 from kiosk.service.systemd import log
@@ -38,25 +40,36 @@ BACKLOG = 1000
 ANSWER_SECONDS = 10.0
 """So long may a subscriber take for one event; then it is dropped."""
 TURN_SECONDS = 0.5
-NAME_LENGTH = 200
+REASONS = frozenset({"", *Reason})
+"""All that an event of the kiosk can give as its reason."""
 
-Text = Annotated[str, Field(min_length=1, max_length=64)]
+
+def _known(reason: str) -> str:
+    if reason not in REASONS:
+        raise ValueError("it is none of the kiosk's reasons")
+    return reason
+
+
+def _plain(name: str) -> str:
+    if plain_name(name) != name:
+        raise ValueError("it is no name on one line")
+    return name
 
 
 class KioskEventMessage(Message):
-    """domain.notices.KioskEvent."""
+    """domain.notices.KioskEvent. Every text is an id, one of a few words, the door's name, or a name of one line."""
 
     type: Literal["event"] = "event"
-    run: Text
+    run: Id
     sequence: Annotated[int, Field(ge=1)]
-    id: Text
+    id: Id
     kind: KioskEventKind
-    door: Text
+    door: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)]
     wall_at: AwareDatetime
-    grant_id: Text | None = None
-    subject_id: Text | None = None
-    name: Annotated[str, Field(max_length=NAME_LENGTH)] | None = None
-    reason: Annotated[str, Field(max_length=200)] = ""
+    grant_id: Id | None = None
+    subject_id: Annotated[str, Field(pattern=SUBJECT_ID_PATTERN)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_plain)] | None = None
+    reason: Annotated[str, AfterValidator(_known)] = ""
 
     def event(self) -> KioskEvent:
         """As the domain has it."""
@@ -78,7 +91,7 @@ class AcknowledgeEvent(Message):
     """The event with this id is kept on this side."""
 
     type: Literal["acknowledge"] = "acknowledge"
-    id: Text
+    id: Id
 
 
 _EVENTS: TypeAdapter[KioskEventMessage] = TypeAdapter(KioskEventMessage)
@@ -101,7 +114,7 @@ class Announcer:
         self._door = door
         self._users = users
         self._name_of = name_of
-        self._run = uuid.uuid4().hex
+        self._run = new_id()
         self._sequence = 0
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=backlog)
         """Ids and packets."""
@@ -157,19 +170,21 @@ class Announcer:
         subject_id: str | None = None,
         wall_at: datetime | None = None,
     ) -> None:
+        if subject_id is not None and not is_subject_id(subject_id):
+            subject_id = None  # a gallery that was tampered with: what happened is told, and not about whom
         name = None if subject_id is None else self._name_of(subject_id)
         with self._changed:
             self._sequence += 1
             message = KioskEventMessage(
                 run=self._run,
                 sequence=self._sequence,
-                id=uuid.uuid4().hex,
+                id=new_id(),
                 kind=kind,
                 door=self._door,
                 wall_at=wall_at or datetime.now(UTC),
                 grant_id=grant_id,
                 subject_id=subject_id,
-                name=None if name is None else name[:NAME_LENGTH],
+                name=plain_name(name or "") or None,
                 reason=reason,
             )
             self._waiting.append((message.id, encode(message)))

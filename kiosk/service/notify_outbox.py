@@ -9,7 +9,6 @@ its own, before the others.
 from __future__ import annotations
 
 import sqlite3
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from threading import Lock
 
 from pydantic import TypeAdapter, ValidationError
 
+from kiosk.domain.ids import new_id
 from kiosk.domain.notices import DROPPED, Notice, overflow
 from kiosk.service.notify_file import OutboxError, open_outbox
 
@@ -199,7 +199,7 @@ def _seal(db: sqlite3.Connection, notifier: str, door: str) -> None:
     row = db.execute("SELECT reason, count FROM gap WHERE notifier = ? ORDER BY reason LIMIT 1", (notifier,)).fetchone()
     if row is None or db.execute("SELECT 1 FROM waiting WHERE notifier = ? AND sealed", (notifier,)).fetchone():
         return
-    notice = Notice(uuid.uuid4().hex, DROPPED, door, datetime.now(UTC), urgent=True, reason=row[0], count=row[1])
+    notice = Notice(new_id(), DROPPED, door, datetime.now(UTC), urgent=True, reason=row[0], count=row[1])
     db.execute(
         "INSERT INTO waiting (position, notifier, id, urgent, sealed, body) "
         "VALUES ((SELECT coalesce(min(position), 1) - 1 FROM waiting), ?, ?, 1, 1, ?)",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from threading import Thread
 from typing import Protocol, TypeVar
 
 from kiosk.domain.door_events import DoorEvent
+from kiosk.domain.ids import new_id
 from kiosk.domain.notices import LOST, REACHED, KioskEvent, Notice, of_door, of_kiosk
 from kiosk.service.health import Health
 from kiosk.service.notify_file import OutboxError
@@ -111,7 +111,7 @@ class Receiver:
         if connected is not self._reached and (connected or now - self._away_since >= LOST_SECONDS):
             self._reached = connected
             kind = f"notify.{self._source}_{REACHED if connected else LOST}"
-            self._kept(Arrival(Notice(uuid.uuid4().hex, kind, self._door, datetime.now(UTC), urgent=True)))
+            self._kept(Arrival(Notice(new_id(), kind, self._door, datetime.now(UTC), urgent=True)))
 
     def _kept(self, arrival: Arrival) -> bool:
         """Tried until it is: to take the next event would acknowledge this one with it. False once told to stop."""

@@ -20,6 +20,7 @@ from kiosk.clock import boottime
 from kiosk.config import DoorConfig, read
 from kiosk.domain.types import DoorState, Grant
 from kiosk.service.door_client import DoorClient, DoorWatcher
+from tests.ids import id_of
 
 PATIENCE = 30.0
 """Seconds after which a test fails instead of waiting on; a busy machine starts a process in two."""
@@ -122,7 +123,7 @@ class Doors:
     def holder(self, door: RunningDoor, name: str = "held") -> subprocess.Popen[bytes]:
         """A client process that has a grant released, and then does nothing."""
         process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(door.socket), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", HOLDER, str(door.socket), id_of(name)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.processes.append(process)
         assert process.stdout is not None
@@ -185,7 +186,7 @@ def grant() -> Callable[..., Grant]:
 
     def make(name: str = "g", age: float = 0.0) -> Grant:
         captured_at = boottime() - age
-        return Grant(name, captured_at, captured_at + 1.5)
+        return Grant(id_of(name), captured_at, captured_at + 1.5)
 
     return make
 

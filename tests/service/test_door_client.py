@@ -16,12 +16,13 @@ from kiosk.domain.errors import DoorError
 from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
 from kiosk.service.door_client import DoorClient, DoorWatcher
 from kiosk.service.door_protocol import MAX_PACKET, EventMessage, ReplyMessage, StatusMessage, encode
+from tests.ids import id_of
 
 Script = Callable[[list[list[bytes]]], Path]
 
 
 def answered(name: str, result: DoorResult = DoorResult.RELEASED) -> bytes:
-    return encode(ReplyMessage.of(DoorReply(name, result)))
+    return encode(ReplyMessage.of(DoorReply(id_of(name), result)))
 
 
 def status(state: DoorState, simulated: bool = True) -> bytes:
@@ -60,13 +61,13 @@ def scripted(tmp_path: Path) -> Iterator[Script]:
 
 def short(name: str = "g") -> Grant:
     now = boottime()
-    return Grant(name, now, now + 0.05)
+    return Grant(id_of(name), now, now + 0.05)
 
 
 def test_a_reply_for_another_grant_is_not_taken_for_this_one(scripted: Script) -> None:
     path = scripted([[answered("other"), answered("g", DoorResult.REFUSED)]])
     with DoorClient(path) as client:
-        assert client.release(Grant("g", boottime(), boottime() + 1.5)).result is DoorResult.REFUSED
+        assert client.release(Grant(id_of("g"), boottime(), boottime() + 1.5)).result is DoorResult.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_reply_for_another_grant_is_not_taken_for_this_one(scripted: Script) -
 def test_without_its_reply_a_grant_is_unavailable(scripted: Script, packets: list[bytes]) -> None:
     with DoorClient(scripted([packets])) as client:
         reply = client.release(short())
-    assert (reply.grant_id, reply.result) == ("g", DoorResult.UNAVAILABLE)
+    assert (reply.grant_id, reply.result) == (id_of("g"), DoorResult.UNAVAILABLE)
     assert "kiosk-door" in reply.reason or "packet" in reply.reason
 
 
@@ -97,11 +98,11 @@ def test_it_waits_no_longer_than_the_deadline(scripted: Script) -> None:
     path = scripted([[]])
     begun = time.monotonic()
     with DoorClient(path) as client:
-        client.release(Grant("g", begun, begun + 1e6))
+        client.release(Grant(id_of("g"), begun, begun + 1e6))
     assert time.monotonic() < begun + 10
 
 
-@pytest.mark.parametrize("grant", [Grant("g", math.nan, 1), Grant("g", 1, math.inf), Grant("", 1, 2)])
+@pytest.mark.parametrize("grant", [Grant(id_of("g"), math.nan, 1), Grant(id_of("g"), 1, math.inf), Grant("g", 1, 2)])
 def test_a_senseless_grant_is_unavailable_and_not_sent(tmp_path: Path, grant: Grant) -> None:
     with DoorClient(tmp_path / "none") as client:
         reply = client.release(grant)
@@ -149,7 +150,7 @@ def test_a_kiosk_that_may_not_asks_the_door_before_its_first_grant(scripted: Scr
     path = scripted([[status(DoorState.SECURED)], [answered("g")], [answered("h")]])
     with DoorClient(path, only_simulated=True) as client:
         now = boottime()
-        assert [client.release(Grant(name, now, now + 1.5)).result for name in "gh"] == [DoorResult.RELEASED] * 2
+        assert [client.release(Grant(id_of(name), now, now + 1.5)).result for name in "gh"] == [DoorResult.RELEASED] * 2
 
 
 def test_a_watcher_tells_each_change_once(scripted: Script) -> None:

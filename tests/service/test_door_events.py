@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from kiosk.domain.door_events import DoorEvent, DoorEventKind
+from kiosk.domain.door_events import DOOR_NAME_PATTERN, DoorEvent, DoorEventKind
 from kiosk.domain.errors import DoorError
 from kiosk.service.door_events import (
+    REASONS,
     AcknowledgeRequest,
     DoorEventMessage,
     DoorEventStream,
@@ -22,9 +23,18 @@ from kiosk.service.door_events import (
     decode_subscriber,
 )
 from kiosk.service.door_protocol import MAX_PACKET, encode
+from tests.ids import id_of
 
+ids = st.uuids().map(lambda uuid: uuid.hex)
 EVENT = DoorEvent(
-    17, "5f0c", DoorEventKind.ACCESS_TAKEN, "main", datetime(2026, 3, 1, 7, 30, 0, 5, UTC), 12.25, "g7", "normal"
+    17,
+    id_of("e"),
+    DoorEventKind.ACCESS_TAKEN,
+    "main",
+    datetime(2026, 3, 1, 7, 30, 0, 5, UTC),
+    12.25,
+    id_of("g"),
+    "normal",
 )
 
 
@@ -33,12 +43,12 @@ def test_an_event_as_written() -> None:
     assert json.loads(packet) == {
         "type": "event",
         "sequence": 17,
-        "id": "5f0c",
+        "id": id_of("e"),
         "kind": "access_taken",
         "door": "main",
         "wall_at": "2026-03-01T07:30:00.000005Z",
         "at": 12.25,
-        "grant_id": "g7",
+        "grant_id": id_of("g"),
         "reason": "normal",
     }
     assert decode_event(packet) == EVENT
@@ -48,19 +58,36 @@ def test_an_event_as_written() -> None:
     st.builds(
         DoorEvent,
         sequence=st.integers(0, 2**62),
-        id=st.text(min_size=1, max_size=64),
+        id=ids,
         kind=st.sampled_from(DoorEventKind),
-        door=st.text(min_size=1, max_size=32),
+        door=st.from_regex(DOOR_NAME_PATTERN, fullmatch=True, alphabet="ab0-"),
         wall_at=st.datetimes(timezones=st.just(UTC)),
         at=st.floats(0, 1e9),
-        grant_id=st.none() | st.text(min_size=1, max_size=64),
-        reason=st.text(max_size=200),
+        grant_id=st.none() | ids,
+        reason=st.sampled_from(sorted(REASONS)),
     )
 )
 def test_an_event_arrives_as_it_was(event: DoorEvent) -> None:
     packet = encode(DoorEventMessage.of(event))
     assert len(packet) <= MAX_PACKET
     assert decode_event(packet) == event
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("id", "5f0c"),
+        ("grant_id", "granted matched Ada\n"),
+        ("door", "main\n"),
+        ("door", "../main"),
+        ("reason", "because"),
+        ("reason", "A" * 200),
+    ],
+)
+def test_every_text_of_an_event_is_an_id_a_door_or_a_reason(key: str, value: str) -> None:
+    row = json.loads(encode(DoorEventMessage.of(EVENT)))
+    with pytest.raises(DoorError, match="packet"):
+        decode_event(json.dumps(row | {key: value}).encode())
 
 
 def test_requests_as_written() -> None:

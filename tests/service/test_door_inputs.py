@@ -46,6 +46,7 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from tests.ids import id_of
 
 if TYPE_CHECKING:
     from tests.service.conftest import Doors, RunningDoor
@@ -101,7 +102,7 @@ def test_from_a_passage_to_an_alarm(
     client.simulate(Hand.OPEN, 10)
     assert subscriber.until(Kind.ACCESS_TAKEN) == [Kind.STARTED, Kind.RELEASED, Kind.OPENED, Kind.ACCESS_TAKEN]
     taken = subscriber.seen[-1]
-    assert (taken.door, taken.grant_id) == ("north", "g7")
+    assert (taken.door, taken.grant_id) == ("north", id_of("g7"))
     assert abs(taken.at - boottime()) < 60
     client.simulate(Hand.CLOSE, 10)
     assert subscriber.until(Kind.SECURED) == [Kind.CLOSED, Kind.SECURED]
@@ -136,14 +137,14 @@ def test_one_story_from_the_decision_to_the_passage(doors: Doors, client_of: Con
     stream = DoorEventStream(door.settings.events, SUBSCRIBER)
     auditor = DoorAuditor(stream, writer, (), lambda: access.under_way)
     evidence = Evidence(0, boottime(), datetime.now(UTC))
-    access.settle(Decision("g7", Outcome.GRANTED, Reason.MATCHED, "ada", evidence))
+    access.settle(Decision(id_of("g7"), Outcome.GRANTED, Reason.MATCHED, "ada", evidence))
     client.simulate(Hand.OPEN, 10)
     for _ in (Kind.STARTED, Kind.RELEASED, Kind.OPENED, Kind.ACCESS_TAKEN):
         auditor.turn(patience)
     auditor.close()
     writer.stop()
     with closing(Audit(open_database(home.database))) as audit:
-        story = audit.story("g7")
+        story = audit.story(id_of("g7"))
         kinds = [(r.kind, r.outcome) for r in audit.records()]
     assert story is not None
     assert story.outcome is not None
@@ -280,7 +281,7 @@ def test_a_lease_lapses_when_it_is_not_renewed(doors: Doors, client_of: Connect,
     door = doors.start(lease_seconds=1.0)
     client = client_of(door)
     now = boottime()
-    first = client.release(Grant("lease", now, now + 1.5, Span.HOLD_OPEN))
+    first = client.release(Grant(id_of("lease"), now, now + 1.5, Span.HOLD_OPEN))
     assert client.status(10).mode is DoorMode.HOLD_OPEN
     door.wait_for(DoorState.SECURED)
     (_, _), (_, released), (secured_at, secured) = door.levels()
@@ -288,7 +289,8 @@ def test_a_lease_lapses_when_it_is_not_renewed(doors: Doors, client_of: Connect,
     assert first.released_until is not None
     assert first.released_until <= secured_at
     now = boottime()
-    assert client.release(Grant("renewal", now, now + 1.5, Span.HOLD_OPEN, "lease")).reason == Refusal.LAPSED
+    renewal = Grant(id_of("renewal"), now, now + 1.5, Span.HOLD_OPEN, id_of("lease"))
+    assert client.release(renewal).reason == Refusal.LAPSED
 
 
 def test_a_lock_without_inputs_cannot_be_moved(doors: Doors, client_of: Connect) -> None:
@@ -432,6 +434,7 @@ def crash(self, now):
         raise MemoryError("crashed")
 DoorMachine.tick = crash
 from kiosk.service.door_daemon import main
+from tests.ids import id_of
 sys.exit(main(sys.argv[1:]))
 """
 

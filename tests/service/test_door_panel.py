@@ -20,6 +20,7 @@ from kiosk.service.door_protocol import GrantBody, ReleaseRequest, encode
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from tests.control_panel import KEY, Attended, ControlPanel, wait_until
+from tests.ids import id_of
 from tests.service.conftest import PATIENCE, Doors, RunningDoor
 
 CARD = CardFormat(26, 118).encode(1603)
@@ -70,7 +71,7 @@ def client(door: RunningDoor) -> Iterator[DoorClient]:
 
 def grant(name: str, span: Span = Span.NORMAL, badge: int | None = 1603) -> Grant:
     now = boottime()
-    return Grant(name, now, now + MAX_GRANT_SECONDS, span, badge=badge)
+    return Grant(id_of(name), now, now + MAX_GRANT_SECONDS, span, badge=badge)
 
 
 def test_a_grant_is_presented_and_the_answer_says_no_more(client: DoorClient, door: RunningDoor, far: Attended) -> None:
@@ -151,8 +152,8 @@ def test_the_audit_log_says_presented_and_no_more(client: DoorClient, far: Atten
 
     def settle(name: str) -> str | None:
         evidence = Evidence(1, boottime(), datetime.now(UTC), frames=3)
-        access.settle(Decision(name, Outcome.GRANTED, Reason.MATCHED, "s1", evidence, badge=1603))
-        story = audit.story(name)
+        access.settle(Decision(id_of(name), Outcome.GRANTED, Reason.MATCHED, "s1", evidence, badge=1603))
+        story = audit.story(id_of(name))
         assert story is not None
         assert story.outcome is not None
         return story.outcome.outcome

@@ -27,6 +27,7 @@ from kiosk.service.door_daemon import allowed_users
 from kiosk.service.door_protocol import MAX_PACKET, StatusRequest, WatchRequest, encode
 from kiosk.service.door_server import MAX_CLIENTS
 from kiosk.service.door_socket import listening
+from tests.ids import id_of
 
 if TYPE_CHECKING:
     from tests.service.conftest import Doors, RunningDoor
@@ -70,7 +71,7 @@ def test_refusals_reach_the_client(doors: Doors, client_of: Connect, grant: Make
     client = client_of(door)
     assert client.release(grant("late", age=1.6)).reason in {Refusal.LATE, Refusal.BEFORE_START}
     old = client.status(10).started_at - 0.001
-    assert client.release(Grant("old", old, old + 1.5)).reason == Refusal.BEFORE_START
+    assert client.release(Grant(id_of("old"), old, old + 1.5)).reason == Refusal.BEFORE_START
     assert client.release(grant("ahead", age=-5)).reason == Refusal.FROM_FUTURE
     good = grant("once")
     assert client.release(good).result is DoorResult.RELEASED
@@ -159,11 +160,11 @@ def test_a_door_that_hangs_is_unavailable_and_refuses_late_what_it_finds_afterwa
     client.status(10)
     door.process.send_signal(signal.SIGSTOP)
     now = boottime()
-    assert client.release(Grant("hung", now, now + 0.1)).result is DoorResult.UNAVAILABLE
+    assert client.release(Grant(id_of("hung"), now, now + 0.1)).result is DoorResult.UNAVAILABLE
     door.process.send_signal(signal.SIGCONT)
     assert client.status(10).state is DoorState.SECURED
     answered = {event["grant"]: event["reason"] for event in door.events() if event["event"] == "grant"}
-    assert answered == {"hung": Refusal.LATE}
+    assert answered == {id_of("hung"): Refusal.LATE}
 
 
 def test_a_demonstrations_client_asks_each_door_anew(doors: Doors, grant: MakeGrant) -> None:

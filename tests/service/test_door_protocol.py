@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kiosk.domain.errors import DoorError
+from kiosk.domain.ids import is_id
 from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Span
 from kiosk.service.door_protocol import (
     MAX_PACKET,
@@ -29,8 +30,23 @@ from kiosk.service.door_protocol import (
     decode_request,
     encode,
 )
+from tests.ids import id_of
 
-GRANT = Grant("7f", 12.25, 13.5)
+ids = st.uuids().map(lambda uuid: uuid.hex)
+NO_IDS = [
+    "",
+    "g",
+    "x" * 65,
+    "A" * 32,
+    "a" * 31,
+    "a" * 33,
+    "a" * 31 + "\n",
+    "a" * 32 + "\n",
+    "\u0660" * 32,
+    "\x1b[2J" * 8,
+]
+"""Empty, short, long, other letters, other digits, a second line, a terminal's commands."""
+GRANT = Grant(id_of("7f"), 12.25, 13.5)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +57,7 @@ GRANT = Grant("7f", 12.25, 13.5)
             {
                 "type": "release",
                 "grant": {
-                    "id": "7f",
+                    "id": id_of("7f"),
                     "captured_at": 12.25,
                     "deadline": 13.5,
                     "span": "normal",
@@ -67,12 +83,12 @@ def test_requests_as_written(request_: Message, written: dict[str, object]) -> N
     ("answer", "written"),
     [
         (
-            ReplyMessage.of(DoorReply("7f", DoorResult.RELEASED, "", 17.5)),
-            {"type": "reply", "grant_id": "7f", "result": "released", "reason": "", "released_until": 17.5},
+            ReplyMessage.of(DoorReply(id_of("7f"), DoorResult.RELEASED, "", 17.5)),
+            {"type": "reply", "grant_id": id_of("7f"), "result": "released", "reason": "", "released_until": 17.5},
         ),
         (
-            ReplyMessage.of(DoorReply("7f", DoorResult.REFUSED, "late")),
-            {"type": "reply", "grant_id": "7f", "result": "refused", "reason": "late", "released_until": None},
+            ReplyMessage.of(DoorReply(id_of("7f"), DoorResult.REFUSED, "late")),
+            {"type": "reply", "grant_id": id_of("7f"), "result": "refused", "reason": "late", "released_until": None},
         ),
         (
             StatusMessage.of(DoorStatus(DoorState.SECURED, True, 3.5)),
@@ -101,11 +117,11 @@ def test_answers_as_written(answer: Message, written: dict[str, object]) -> None
 @given(
     st.builds(
         Grant,
-        st.text(min_size=1, max_size=64),
+        ids,
         st.floats(0, 1e9),
         st.floats(0, 1e9),
         st.sampled_from(Span),
-        st.none() | st.text(min_size=1, max_size=64),
+        st.none() | ids,
     )
 )
 def test_a_grant_arrives_as_it_was(grant: Grant) -> None:
@@ -115,17 +131,23 @@ def test_a_grant_arrives_as_it_was(grant: Grant) -> None:
 
 
 def test_the_longest_message_fits_a_packet() -> None:
-    grant = Grant("\x00" * 64, 1.2345678901234567e-300, 1.2345678901234567e-300)
+    grant = Grant(id_of("g"), 1.2345678901234567e-300, 1.2345678901234567e-300)
     assert len(encode(ReleaseRequest(grant=GrantBody.of(grant)))) <= MAX_PACKET
 
 
 def test_a_reply_too_long_for_a_packet_is_not_sent() -> None:
     with pytest.raises(DoorError, match="too long"):
-        encode(ReplyMessage.of(DoorReply("7f", DoorResult.REFUSED, "x" * MAX_PACKET)))
+        encode(ReplyMessage.of(DoorReply(id_of("7f"), DoorResult.REFUSED, "x" * MAX_PACKET)))
 
 
 @pytest.mark.parametrize(
-    "grant", [Grant("", 1, 2), Grant("x" * 65, 1, 2), Grant("g", math.nan, 2), Grant("g", 1, math.inf)]
+    "grant",
+    [
+        *(Grant(text, 1, 2) for text in NO_IDS),
+        Grant(id_of("g"), math.nan, 2),
+        Grant(id_of("g"), 1, math.inf),
+        Grant(id_of("g"), 1, 2, Span.HOLD_OPEN, "g"),
+    ],
 )
 def test_a_senseless_grant_cannot_be_sent(grant: Grant) -> None:
     with pytest.raises(ValidationError):
@@ -147,13 +169,13 @@ def test_a_senseless_grant_cannot_be_sent(grant: Grant) -> None:
         b'{"type":"lockdown"}',
         b'{"type":"lockdown","on":1}',
         b'{"type":"simulate","hand":"kick"}',
-        b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":2,"span":"for_ever"}}',
-        b'{"type":"release","grant":{"id":"g","captured_at":NaN,"deadline":1}}',
-        b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":Infinity}}',
-        b'{"type":"release","grant":{"id":"g","captured_at":1,"deadline":1e999}}',
-        b'{"type":"release","grant":{"id":"g","captured_at":"1","deadline":2}}',
+        b'{"type":"release","grant":{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","captured_at":1,"deadline":2,"span":"for_ever"}}',
+        b'{"type":"release","grant":{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","captured_at":NaN,"deadline":1}}',
+        b'{"type":"release","grant":{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","captured_at":1,"deadline":Infinity}}',
+        b'{"type":"release","grant":{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","captured_at":1,"deadline":1e999}}',
+        b'{"type":"release","grant":{"id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","captured_at":"1","deadline":2}}',
         b'{"type":"release","grant":{"id":7,"captured_at":1,"deadline":2}}',
-        b'{"type":"reply","grant_id":"g","result":"released","reason":"","released_until":1}',
+        b'{"type":"reply","grant_id":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","result":"released","reason":"","released_until":1}',
         b"[" * 4000,
         b'{"type":"status"}' + b" " * MAX_PACKET,
     ],
@@ -161,6 +183,20 @@ def test_a_senseless_grant_cannot_be_sent(grant: Grant) -> None:
 def test_anything_else_is_refused_with_a_reason(packet: bytes) -> None:
     with pytest.raises(DoorError, match="packet"):
         decode_request(packet)
+
+
+@pytest.mark.parametrize("text", NO_IDS)
+def test_only_an_id_is_an_id(text: str) -> None:
+    """At every field that holds one, both ways, and for whoever asks (domain.ids)."""
+    assert not is_id(text)
+    assert is_id(id_of("g"))
+    times = {"captured_at": 1.0, "deadline": 2.0}
+    for grant in ({"id": text, **times}, {"id": id_of("g"), "span": "hold_open", "renews": text, **times}):
+        with pytest.raises(DoorError, match="packet"):
+            decode_request(json.dumps({"type": "release", "grant": grant}).encode())
+    reply = {"type": "reply", "grant_id": text, "result": "released", "reason": "", "released_until": 1.0}
+    with pytest.raises(DoorError, match="packet"):
+        decode_answer(json.dumps(reply).encode())
 
 
 @given(st.binary(max_size=200))

@@ -15,6 +15,7 @@ from kiosk.domain.door_events import DoorEventKind, DoorNews
 from kiosk.domain.errors import DoorError
 from kiosk.service import door_spool
 from kiosk.service.door_spool import FILE, MAX_SUBSCRIBERS, Spool
+from tests.ids import id_of
 
 Open = Callable[[], Spool]
 
@@ -36,7 +37,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
 def put(spool: Spool, *kinds: DoorEventKind) -> None:
     """Appends, and waits until it can be offered."""
-    last = max(spool.append(DoorNews(kind, 1.5, "g", "r")).sequence for kind in kinds)
+    last = max(spool.append(DoorNews(kind, 1.5, id_of("g"), "time")).sequence for kind in kinds)
     while spool._writer.written < last:
         assert select.select([spool], [], [], 30)[0]
         spool.settle()

@@ -16,17 +16,19 @@ from kiosk import build
 from kiosk.config import Config, NotifierConfig, NotifyConfig
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.events import Decided, DoorChanged, Event, Faulted, Recovered, Waiting
-from kiosk.domain.notices import KioskEvent, KioskEventKind
+from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind
 from kiosk.domain.types import Comparison, Decision, DoorState, Evidence, Outcome, Quality, Reason, Subject
 from kiosk.service.door_protocol import MAX_PACKET
 from kiosk.service.kiosk_events import Announcer, KioskEventStream
+from tests.ids import id_of
 
 PATIENCE = 60.0
+SOMEBODY = "0123456789abcdef"
 EVIDENCE = Evidence(
-    7, 1.0, datetime(2026, 3, 1, 7, 30, tzinfo=UTC), 3, Comparison("s1", 0.8125, 0.5, "m"), Quality(0.9375), 0.96875
+    7, 1.0, datetime(2026, 3, 1, 7, 30, tzinfo=UTC), 3, Comparison(SOMEBODY, 0.8125, 0.5, "m"), Quality(0.9375), 0.96875
 )
-GRANTED = Decided(Decision("g1", Outcome.GRANTED, Reason.MATCHED, "s1", EVIDENCE))
-REFUSED = Decided(Decision("g2", Outcome.REFUSED, Reason.NOT_ENROLLED, None, EVIDENCE))
+GRANTED = Decided(Decision(id_of("g1"), Outcome.GRANTED, Reason.MATCHED, SOMEBODY, EVIDENCE))
+REFUSED = Decided(Decision(id_of("g2"), Outcome.REFUSED, Reason.NOT_ENROLLED, None, EVIDENCE))
 ME = frozenset({os.getuid()})
 
 
@@ -51,9 +53,9 @@ class Directory:
         raise AssertionError("who only tells of events compares nobody")
 
     def subject(self, subject_id: str) -> Subject | None:
-        if subject_id != "s1":
+        if subject_id != SOMEBODY:
             raise GalleryError("damaged")
-        return Subject("s1", "Ada Lovelace", EVIDENCE.wall_at)
+        return Subject(SOMEBODY, "Ada Lovelace", EVIDENCE.wall_at)
 
 
 @pytest.mark.parametrize("names", [False, True])
@@ -65,7 +67,7 @@ def test_the_kiosk_tells_names_only_if_it_is_configured_to(
         notifiers={"guard": NotifierConfig(kind="webhook")},
     )
     shown: list[Event] = []
-    other = Decided(Decision("g3", Outcome.REFUSED, Reason.SUBJECT_DISABLED, "s2", EVIDENCE))
+    other = Decided(Decision(id_of("g3"), Outcome.REFUSED, Reason.SUBJECT_DISABLED, SOMEBODY[::-1], EVIDENCE))
     with build.announcing(settings, Directory(), shown.append) as publish:
         publish(GRANTED)
         publish(other)
@@ -116,7 +118,7 @@ def test_decisions_and_faults_are_told_in_order(announce: Callable[..., Announce
         ("recovered", "camera_unavailable"),
     ]
     assert [e.sequence for e in events] == [1, 2, 3, 4, 5]
-    assert (events[1].grant_id, events[1].subject_id, events[1].name) == ("g1", "s1", None)
+    assert (events[1].grant_id, events[1].subject_id, events[1].name) == (id_of("g1"), SOMEBODY, None)
     assert len({e.id for e in events}) == 5
     assert len({e.run for e in events}) == 1
 
@@ -138,8 +140,8 @@ def test_names_only_where_they_are_wanted(announce: Callable[..., Announcer], st
     announce(name_of=lambda subject: f"name of {subject}" * 50).publish(GRANTED)
     _, granted = taken(stream, 2)
     assert granted.name is not None
-    assert granted.name.startswith("name of s1")
-    assert len(granted.name) == 200
+    assert granted.name.startswith(f"name of {SOMEBODY}")
+    assert len(granted.name) == LONGEST_NAME
 
 
 def test_what_cannot_be_told_stops_nothing(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
@@ -185,7 +187,7 @@ def test_a_subscriber_that_talks_nonsense_is_dropped(
     announce: Callable[..., Announcer], stream: KioskEventStream, tmp_path: Path
 ) -> None:
     announce().publish(GRANTED)
-    for answer in (b"nonsense", b'{"type":"acknowledge","id":"other"}', b'{"type":"release"}'):
+    for answer in (b"nonsense", b'{"type":"acknowledge","id":"%s"}' % (b"a" * 32), b'{"type":"release"}'):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as bad:
             bad.settimeout(PATIENCE)
             bad.connect(str(tmp_path / "kiosk.sock"))

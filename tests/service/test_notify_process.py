@@ -25,6 +25,7 @@ from kiosk.domain.types import Decision, Evidence, Grant, Hand, Outcome, Reason
 from kiosk.service.door_client import DoorClient
 from kiosk.service.kiosk_events import Announcer
 from kiosk.service.notify_outbox import Outbox
+from tests.ids import id_of
 
 if TYPE_CHECKING:
     from tests.far_side import Broker, Endpoint
@@ -113,7 +114,9 @@ def kinds(endpoint: Endpoint, source: str) -> list[str]:
 
 def refusal(name: str) -> Decided:
     return Decided(
-        Decision(name, Outcome.REFUSED, Reason.NOT_ENROLLED, None, Evidence(1, 0.0, datetime(2026, 3, 1, tzinfo=UTC)))
+        Decision(
+            id_of(name), Outcome.REFUSED, Reason.NOT_ENROLLED, None, Evidence(1, 0.0, datetime(2026, 3, 1, tzinfo=UTC))
+        )
     )
 
 
@@ -144,7 +147,7 @@ def test_door_and_kiosk_are_told_of_each_in_its_order(
     assert told.index("door.released") < told.index("door.secured")
     assert kinds(endpoint, "kiosk") == ["kiosk.started", "kiosk.refused", "kiosk.fault"]
     released = next(n for n in notices(endpoint) if n["kind"] == "door.released")
-    assert (released["grant_id"], released["door"]) == ("g1", "main")
+    assert (released["grant_id"], released["door"]) == (id_of("g1"), "main")
 
 
 def test_a_forced_door_is_told_of_while_the_kiosk_is_down_and_kiosk_notify_was(
@@ -171,6 +174,7 @@ def test_killed_at_any_moment_it_loses_nothing_and_keeps_the_order(
 ) -> None:
     notify.configure(notify.webhook(endpoint))
     names = [f"d{n}" for n in range(60)]
+    ids = [id_of(name) for name in names]
     for name in names:
         announcer.publish(refusal(name))
     for round_ in range(2):
@@ -181,7 +185,7 @@ def test_killed_at_any_moment_it_loses_nothing_and_keeps_the_order(
         assert process.wait(PATIENCE) == -signal.SIGKILL, round_
     notify.launch()
     endpoint.wait_for(lambda _: len(kinds(endpoint, "kiosk")) == len(names) + 1)
-    assert [n["grant_id"] for n in notices(endpoint) if n["kind"] == "kiosk.refused"] == names
+    assert [n["grant_id"] for n in notices(endpoint) if n["kind"] == "kiosk.refused"] == ids
 
 
 def test_an_outage_is_outlasted_bounded_and_counted(
@@ -193,6 +197,7 @@ def test_an_outage_is_outlasted_bounded_and_counted(
     notify.configure(notify.webhook(endpoint), mqtt, capacity=20)
     notify.launch()
     names = [f"d{n}" for n in range(50)]
+    ids = [id_of(name) for name in names]
     announcer.publish(Faulted(Reason.CAMERA_UNAVAILABLE, "gone"))
     for name in names:
         announcer.publish(refusal(name))
@@ -207,18 +212,18 @@ def test_an_outage_is_outlasted_bounded_and_counted(
     broker.start()
     broker.listen()
     endpoint.start()
-    endpoint.wait_for(lambda _: names[-1] in [n["grant_id"] for n in notices(endpoint)])
+    endpoint.wait_for(lambda _: ids[-1] in [n["grant_id"] for n in notices(endpoint)])
     told = notices(endpoint)
     dropped = sum(int(str(n["count"])) for n in told if n["kind"] == DROPPED)
     kept = [str(n["grant_id"]) for n in told if n["kind"] == "kiosk.refused"]
-    assert kept == names[-len(kept) :], "the newest, in order"
+    assert kept == ids[-len(kept) :], "the newest, in order"
     assert "kiosk.fault" in kinds(endpoint, "kiosk"), "older than all of them, and kept"
     assert dropped + len([n for n in told if not str(n["kind"]).startswith("notify.")]) >= len(names) + 2
-    broker.wait_for(lambda _: any(f'"{names[-1]}"' in p for p in broker.payloads("kiosk/main/event")))
+    broker.wait_for(lambda _: any(f'"{ids[-1]}"' in p for p in broker.payloads("kiosk/main/event")))
     events = [json.loads(payload) for payload in broker.payloads("kiosk/main/event")]
     unique = {event["id"]: event for event in events}.values()
     kept = [event["grant_id"] for event in unique if event["event_type"] == "kiosk.refused"]
-    assert kept == names[-len(kept) :]
+    assert kept == ids[-len(kept) :]
     assert broker.payloads("kiosk/main/kiosk_fault")[-1] == "ON"
 
 

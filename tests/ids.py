@@ -1,0 +1,10 @@
+"""Ids as the programs take them, by names that a test can read."""
+
+from __future__ import annotations
+
+import uuid
+
+
+def id_of(name: str) -> str:
+    """The same id for the same name."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, name).hex
