@@ -5,20 +5,54 @@ from __future__ import annotations
 import resource
 import sys
 
+import click
+
 from kiosk.cli import cli
-from kiosk.cli.console import complain
-from kiosk.domain.errors import KioskError
+from kiosk.cli.console import OutputError, complain, finish_output
+from kiosk.domain.errors import KioskError, os_trouble
+from kiosk.service.systemd import occupy_standard_files
 
 
 def main() -> None:
     """Exit status 0 when all went as asked, 1 when a check failed, 2 with one line for bad input."""
     # A core dump would hold templates in clear.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    occupy_standard_files()
+    status = _run()
+    finish_output()
+    sys.exit(status)
+
+
+def _run() -> int:
     try:
-        cli(prog_name="kiosk")
+        status = cli(prog_name="kiosk", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except OutputError as error:
+        if error.reader_gone:
+            return 0
+        complain(str(error))
     except KioskError as error:
         complain(str(error))
-        sys.exit(2)
+    except click.ClickException as error:
+        _explain(error)
+    except click.Abort:
+        complain("stopped")
+        return 1
+    except BrokenPipeError:
+        return 0  # of click's own help texts
+    except OSError as error:
+        complain(os_trouble(error))
+    return 2
+
+
+def _explain(error: click.ClickException) -> None:
+    """One line: what is wrong, and where the help is. A group without a command shows its help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    where = f" (see `{context.command_path} --help`)" if context is not None else ""
+    complain(f"{error.format_message().rstrip('.')}{where}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, emit, json_option, pass_home
+from kiosk.cli.console import Row, emit, json_option, pass_home, say
 from kiosk.domain.types import AuditRecord
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -36,7 +36,7 @@ def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, k
         if as_json:
             emit(row(record))
         else:
-            click.echo(line(record))
+            say(line(record))
 
 
 def row(record: AuditRecord) -> Row:

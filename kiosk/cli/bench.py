@@ -11,7 +11,7 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import stills
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
 from kiosk.evaluation import bench as timing
@@ -73,9 +73,9 @@ def bench(
 def _door(grants: int, as_json: bool) -> None:
     taken = door_timing.measure(grants)
     if not as_json:
-        click.echo(f"{taken.start_to_secured:.2f} s from the start of kiosk-door to the lock's safe level")
-        click.echo(f"{taken.start_to_ready:.2f} s to its first answer, {taken.rss_mb:.0f} MiB of memory")
-        click.echo(f"{taken.relay_p50:.2f} ms (p50), {taken.relay_p99:.2f} ms (p99) from the record to the relay")
+        say(f"{taken.start_to_secured:.2f} s from the start of kiosk-door to the lock's safe level")
+        say(f"{taken.start_to_ready:.2f} s to its first answer, {taken.rss_mb:.0f} MiB of memory")
+        say(f"{taken.relay_p50:.2f} ms (p50), {taken.relay_p99:.2f} ms (p99) from the record to the relay")
     emit(
         {
             "start_to_secured_s": round(taken.start_to_secured, 3),
@@ -93,18 +93,18 @@ def _notify(way: Pipeline, images: Iterator[Image], frames: int, as_json: bool) 
     scene = cycle(list(islice(images, 4 * notify_timing.BLOCK)))
     taken = notify_timing.measure(way, timing.frames(scene), frames)
     if not as_json:
-        click.echo(
+        say(
             f"{taken.without:.1f} frames a second without notifiers, {taken.beside:.1f} beside two that reach nobody: "
             f"{taken.ratio:.3f} of it"
         )
-        click.echo(f"{taken.cpu_without:.2f} ms of CPU a frame without, {taken.cpu_beside:.2f} beside them")
+        say(f"{taken.cpu_without:.2f} ms of CPU a frame without, {taken.cpu_beside:.2f} beside them")
         for name, kept in taken.kept.items():
-            click.echo(
+            say(
                 f"{name}: {kept.waiting} notices wait (room for {taken.capacity}), {kept.dropped} dropped"
                 f"{'' if kept.told else ' (NOT told)'}, {'in order' if kept.in_order else 'NOT in order'}, "
                 f"the fault {'kept' if kept.alarm else 'LOST'}"
             )
-        click.echo(f"audit log: {taken.recorded} of {taken.decisions} decisions, in order")
+        say(f"audit log: {taken.recorded} of {taken.decisions} decisions, in order")
     emit(
         {
             "without_fps": round(taken.without, 2),
@@ -130,18 +130,18 @@ def _images(source: Path | None) -> Iterator[Image]:
 
 
 def _print(taken: Timing, contest: Contest | None, threads: int) -> None:
-    click.echo(f"{'':10}{'p50':>9}{'p99':>9}  ms, {taken.frames} frames of 640x480, {threads} threads")
+    say(f"{'':10}{'p50':>9}{'p99':>9}  ms, {taken.frames} frames of 640x480, {threads} threads")
     for name, times in [*taken.stages.items(), ("frame", taken.step)]:
-        click.echo(f"{name:10}{times.p50:9.2f}{times.p99:9.2f}")
-    click.echo(f"{taken.fps:.1f} frames a second")
-    click.echo(f"{taken.first_decision:.2f} s from the start of the process to the first decision")
-    click.echo(f"{taken.rss_mb:.0f} MiB of memory")
+        say(f"{name:10}{times.p50:9.2f}{times.p99:9.2f}")
+    say(f"{taken.fps:.1f} frames a second")
+    say(f"{taken.first_decision:.2f} s from the start of the process to the first decision")
+    say(f"{taken.rss_mb:.0f} MiB of memory")
     if contest:
-        click.echo(
+        say(
             f"embedder alone: {contest.ours:.2f} ms a run, the other {contest.other:.2f} ms, ratio {contest.ratio:.2f}"
         )
         if contest.runs > 1:
-            click.echo(f"a template takes {contest.runs} runs: the face and its mirror image")
+            say(f"a template takes {contest.runs} runs: the face and its mirror image")
 
 
 def _row(taken: Timing, contest: Contest | None, against: Path | None) -> Row:

@@ -1,21 +1,30 @@
-"""What commands print: sentences for people, one JSON object a line for programs."""
+"""What commands print: sentences for people, one JSON object a line for programs. Nothing else writes to the terminal.
+
+Three rules. Foreign text is escaped (domain.plain_text). A query whose answer cannot be written ends (OutputError); a
+deed that is done stays done, whether it can be told or not (`told_or_not`). Names of people go to a terminal only,
+unless names are what the command is for: then the pipe or file that was asked for them gets them.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TextIO, TypeVar
 
 import click
 import structlog
 
 from kiosk import config
+from kiosk.cli.outlet import Outlet
 from kiosk.config import Config
-from kiosk.domain.errors import ConfigError
+from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.plain_text import escaped, one_line
 
 Scalar = str | int | float | bool | None
 Row = Mapping[str, "Scalar | Row | Sequence[Row]"]
@@ -31,12 +40,97 @@ config_option = click.option(
 )
 
 
-def log_to_stderr() -> None:
+class OutputError(KioskError):
+    """Standard output takes no more. `reader_gone`: whoever read it has seen enough, and nothing is to be said."""
+
+    def __init__(self, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        super().__init__(f"standard output cannot be written: {reason}")
+        self.reader_gone = isinstance(error, BrokenPipeError)
+
+
+def say(*lines: str) -> None:
+    """Lines for people, each escaped and flushed. Raises OutputError."""
+    for line in lines:
+        _write(escaped(line, _encoding(sys.stdout)))
+
+
+def emit(row: Row) -> None:
+    """One object on one line, flushed: programs read along. Raises OutputError."""
+    _write(as_json_line(row))
+
+
+def as_json_line(row: Row) -> str:
+    """ASCII without control characters, whatever is in it."""
+    return json.dumps(row, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def complain(message: str) -> None:
+    """One line on standard error. Never raises: there is nobody else to tell."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(escaped(f"kiosk: {one_line(message)}", _encoding(sys.stderr)) + "\n")
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        _discard(sys.stderr)
+
+
+def confirm(question: str) -> None:
+    """Raises click.Abort unless the answer is yes, KioskError where nobody can be asked."""
+    if sys.stdin is None:
+        raise KioskError("standard input is closed, so nobody can be asked: answer with --yes")
+    click.confirm(escaped(question, _encoding(sys.stdout)), abort=True)
+
+
+@contextmanager
+def told_or_not() -> Iterator[None]:
+    """What is printed inside is about something that is done: it is done also where that cannot be written."""
+    try:
+        yield
+    except OutputError as error:
+        if not error.reader_gone:
+            complain(f"done, but {error}")
+
+
+def terminal(stream: TextIO | None) -> bool:
+    """Whether people look at this stream: a terminal, and not that of a unit."""
+    try:
+        return stream is not None and stream.isatty() and "NOTIFY_SOCKET" not in os.environ
+    except ValueError:  # it is closed
+        return False
+
+
+def called(name: str, subject_id: str, stream: TextIO | None = None) -> str:
+    """Somebody on `stream` (standard output where none is given): name and id on a terminal, else the id alone."""
+    return f"{name} ({subject_id})" if terminal(stream or sys.stdout) else subject_id
+
+
+def finish_output() -> None:
+    """At the end of the process: what Python would still flush must not fail with lines of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            _discard(stream)
+
+
+class _LogHandler(logging.Handler):
+    def __init__(self, outlet: Outlet) -> None:
+        super().__init__()
+        self._outlet = outlet
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._outlet.put(self.format(record))
+
+
+def log_to_stderr() -> Outlet:
     """Logs as JSON lines on standard error, for the journal; standard output is for what was asked for.
 
-    Through the standard library's handler, which never raises: a log that cannot be written stops nothing.
+    Through an outlet, so that a log that cannot be written stops nothing. The caller closes it.
     """
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO, force=True)
+    outlet = Outlet(sys.stderr)
+    logging.basicConfig(handlers=[_LogHandler(outlet)], format="%(message)s", level=logging.INFO, force=True)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -45,16 +139,7 @@ def log_to_stderr() -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-
-
-def emit(row: Row) -> None:
-    """One object on one line, flushed: programs read along."""
-    click.echo(json.dumps(row, allow_nan=False))
-
-
-def complain(message: str) -> None:
-    """One line on standard error."""
-    click.echo("kiosk: " + " ".join(message.split()), err=True)
+    return outlet
 
 
 def settings(config_file: Path | None) -> Config:
@@ -73,7 +158,7 @@ def home_of(named: Path | None, config_file: Path | None) -> Path:
         return named
     found = config.find(config_file)
     if found is None:
-        return Path.home() / ".local" / "share" / "kiosk"
+        return _own_home()
     home = config.read(found).kiosk.home
     if home is None:
         raise ConfigError(
@@ -92,3 +177,39 @@ def pass_home(command: Callable[Concatenate[Path, P], R]) -> Callable[P, R]:
         return command(home_of(click.get_current_context().obj, config_file), *args, **kwargs)
 
     return at_home
+
+
+def _own_home() -> Path:
+    """Raises ConfigError where this user has none: HOME is not set, and the user is in no list."""
+    try:
+        return Path.home() / ".local" / "share" / "kiosk"
+    except RuntimeError as error:
+        raise ConfigError("this user has no home folder (HOME is not set): name the kiosk's with --home") from error
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return getattr(stream, "encoding", None) or "ascii"
+
+
+def _write(line: str) -> None:
+    stream: TextIO | None = sys.stdout
+    try:
+        if stream is None:
+            raise ValueError("it is closed")
+        stream.write(line + "\n")
+        stream.flush()
+    except (OSError, ValueError) as error:
+        _discard(stream)
+        raise OutputError(error) from error
+
+
+def _discard(stream: TextIO | None) -> None:
+    """From now on the stream goes nowhere: Python flushes it again at its end, and would fail again."""
+    try:
+        if stream is not None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+            stream.flush()
+    except (OSError, ValueError):
+        pass

@@ -13,7 +13,7 @@ import click
 
 from kiosk import build, config
 from kiosk.cli import doctor_door, notify
-from kiosk.cli.console import config_option, emit, home_of, json_option
+from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import KioskError
 from kiosk.domain.matching import enrol_again
@@ -50,7 +50,7 @@ def doctor(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
         if as_json:
             emit({"check": finding.check, "level": finding.level, "message": finding.message})
         else:
-            click.echo(f"{finding.level:<5} {finding.check:<9} {finding.message}")
+            say(f"{finding.level:<5} {finding.check:<9} {finding.message}")
     ctx.exit(1 if bad else 0)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home
+from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home, say, told_or_not
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.clock import boottime
@@ -93,7 +93,7 @@ def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
 def status(home: Path, config_file: Path | None, as_json: bool) -> None:
     """How the door is now."""
     with DoorClient(_settings(config_file).socket) as client:
-        _show(client.status(PATIENCE), as_json)
+        _print(client.status(PATIENCE), as_json)
     looked(home, "status")
 
 
@@ -211,7 +211,7 @@ def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path 
         return
     if not hands:
         complain(f"one a line: {HANDS}")
-    words: Iterable[str] = hands or (line.strip() for line in sys.stdin)
+    words: Iterable[str] = hands or (line.strip() for line in sys.stdin or ())
     for word in words:
         if word in set(Hand):
             _show(move(Hand(word)), as_json)
@@ -235,10 +235,16 @@ def _panel(settings: DoorConfig, move: Callable[[Hand], DoorStatus]) -> None:
 
 
 def _show(status: DoorStatus, as_json: bool) -> None:
+    """Whether it can be told or not: what was done at the door goes on as it was asked for."""
+    with told_or_not():
+        _print(status, as_json)
+
+
+def _print(status: DoorStatus, as_json: bool) -> None:
     if as_json:
         emit(_row(status))
-        return
-    click.echo(_words(status))
+    else:
+        say(_words(status))
 
 
 def _words(status: DoorStatus) -> str:
@@ -283,4 +289,4 @@ def _tell(event: DoorEvent, as_json: bool) -> None:
         )
         return
     words = (event.kind.value.replace("_", " "), event.reason, event.grant_id or "")
-    click.echo(f"{event.wall_at.astimezone():%Y-%m-%d %H:%M:%S}  {event.door}  {'  '.join(w for w in words if w)}")
+    say(f"{event.wall_at.astimezone():%Y-%m-%d %H:%M:%S}  {event.door}  {'  '.join(w for w in words if w)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config, plugins
-from kiosk.cli.console import complain, config_option, pass_home
+from kiosk.cli.console import complain, config_option, pass_home, say, told_or_not
 from kiosk.cli.door_log import log_of, record
 from kiosk.domain.errors import ConfigError
 
@@ -33,4 +33,5 @@ def pair(home: Path, seconds: float, config_file: Path | None) -> None:
         complain(f"waiting {seconds:g} s for the panel to set its key")
         back = act(options, seconds)
         log.append([record("command", "pair", outcome="paired")])
-    click.echo("paired" if back else "the key is set; the panel has not come back with it yet")
+    with told_or_not():
+        say("paired" if back else "the key is set; the panel has not come back with it yet")

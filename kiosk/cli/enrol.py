@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -11,7 +12,7 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import is_clip, stills
-from kiosk.cli.console import complain, config_option, emit, json_option, pass_home, settings
+from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
 from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import SampleError
 from kiosk.domain.matching import ReferenceMatrix, enrol_again
@@ -73,7 +74,7 @@ def enrol(
         twin = enroller.already(samples, ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, others))
         if twin is not None:
             other = gallery.subject(twin)
-            who = f"{other.name} ({other.id})" if other else twin
+            who = called(other.name, other.id, sys.stderr) if other else twin
             raise SampleError(
                 f"the pictures look like {who}, who is enrolled already: enrol them --again, or remove them"
             )
@@ -81,8 +82,9 @@ def enrol(
             # An id, a badge and a validity never pass to another face where that can be seen.
             old = ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, own)
             if own and enroller.already(samples, old) is None:
+                who = called(subject.name, subject.id, sys.stderr)
                 raise SampleError(
-                    f"the pictures do not look like {subject.name} ({subject.id}) as enrolled: "
+                    f"the pictures do not look like {who} as enrolled: "
                     "if it is the same person, remove them and enrol them anew"
                 )
             gallery.renew(subject.id, new)
@@ -92,12 +94,12 @@ def enrol(
         unusable = gallery.unusable(entry.model_id)
     if unusable:
         complain(enrol_again(unusable))
-    if as_json:
-        emit({"subject": subject.id, "name": subject.name, "references": len(samples), "model_id": entry.model_id})
-    else:
-        click.echo(
-            f"enrolled {subject.name}{' again' if again else ''} as {subject.id} with {len(samples)} reference(s)"
-        )
+    with told_or_not():
+        if as_json:
+            emit({"subject": subject.id, "references": len(samples), "model_id": entry.model_id})
+        else:
+            who = called(subject.name, subject.id)
+            say(f"enrolled {who}{' again' if again else ''} with {len(samples)} reference(s)")
 
 
 def gather(enroller: Enroller, source: Path) -> list[EnrolmentSample]:

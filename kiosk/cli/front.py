@@ -10,14 +10,16 @@ from pathlib import Path
 from threading import Event as Flag
 from types import FrameType
 
-import click
+import structlog
 
 from kiosk import build
-from kiosk.cli.console import Row, complain, emit
+from kiosk.cli.console import Row, as_json_line, terminal
 from kiosk.cli.decisions import decision_line, decision_row, door_row
+from kiosk.cli.outlet import Outlet
 from kiosk.domain.errors import KioskError
 from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Recovered
 
+log = structlog.get_logger("kiosk")
 NameOf = Callable[[str], str | None]
 TURN_SECONDS = 0.2
 """How often the console looks whether it is to stop."""
@@ -30,6 +32,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.flag = Flag()
+        self._silent: list[str] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._take)
 
@@ -39,18 +42,22 @@ class Stop:
     def due(self, kiosk: build.Kiosk) -> bool:
         """Whether the kiosk is to stop: told to, at its end, or dead. Feeds the watchdog on the way."""
         silent = build.feed_watchdog(kiosk)
-        if silent:
-            complain(f"no sign of life from: {', '.join(silent)}")
+        if silent != self._silent:
+            self._silent = silent
+            log.warning("silent_threads", names=silent)
         return self.flag.is_set() or kiosk.finished.is_set()
 
 
 class Console:
-    """Writes what happens, a line each. `publish` is called from the kiosk's threads."""
+    """Writes what happens, a line each. `publish` is called from the kiosk's threads: it never waits for the console,
+    and what cannot be written there is lost. Names are for a terminal: a journal or a file gets subject ids."""
 
     def __init__(self, as_json: bool, name_of: NameOf, remark: Callable[[Event], str]) -> None:
         self._as_json = as_json
-        self._name_of = name_of
+        self._name_of: NameOf = name_of if terminal(sys.stdout) else lambda _: None
         self._remark = remark
+        self._outlet = Outlet(sys.stdout)
+        self._lost_told = False
 
     def publish(self, event: Event) -> None:
         """What concerns nobody but the window is passed over."""
@@ -58,10 +65,14 @@ class Console:
         if said is None:
             return
         row, line = said
-        if self._as_json:
-            emit(row)
-        else:
-            click.echo(line + self._remark(event))
+        self._outlet.put(as_json_line(row) if self._as_json else line + self._remark(event))
+        if self._outlet.lost and not self._lost_told:
+            self._lost_told = True
+            log.warning("console_lost", reason=self._outlet.trouble)
+
+    def close(self) -> None:
+        """Writes what still waits, as far as that goes quickly."""
+        self._outlet.close()
 
     def _said(self, event: Event) -> tuple[Row, str] | None:
         match event:

@@ -10,7 +10,7 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import read_picture
-from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, say, settings
 from kiosk.domain.errors import SampleError
 from kiosk.service.pipeline import Stages
 from kiosk.vision.models import load
@@ -40,7 +40,7 @@ def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_js
                 emit(found)
             else:
                 who = f"{subject.name} ({subject.id})" if subject else "nobody enrolled"
-                click.echo(f"{image}: {who}, score {found['score']:.3f}, quality {found['flaw'] or 'good'}")
+                say(f"{image}: {who}, score {found['score']:.3f}, quality {found['flaw'] or 'good'}")
 
 
 def look(stages: Stages, path: Path) -> Row:

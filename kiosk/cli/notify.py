@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.cli.console import config_option, emit, json_option
+from kiosk.cli.console import config_option, emit, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError
 from kiosk.domain.ids import new_id
@@ -44,7 +44,7 @@ def status(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
         if as_json:
             emit({"notifier": name, **_row(standing)})
         else:
-            click.echo(f"{name:<16} {standing.waiting} waiting  {standing.dropped} dropped  {standing.trouble or 'ok'}")
+            say(f"{name:<16} {standing.waiting} waiting  {standing.dropped} dropped  {standing.trouble or 'ok'}")
     ctx.exit(1 if any(standing.trouble for standing in found.values()) else 0)
 
 
@@ -77,7 +77,7 @@ def test(ctx: click.Context, timeout: float, config_file: Path | None, as_json: 
         if as_json:
             emit({"notifier": name, "delivered": why is None, "error": why})
         else:
-            click.echo(f"{name:<16} {why or 'delivered'}")
+            say(f"{name:<16} {why or 'delivered'}")
     ctx.exit(1 if bad else 0)
 
 

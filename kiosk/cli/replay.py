@@ -12,7 +12,7 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import stills
-from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, say, settings
 from kiosk.cli.decisions import decision_line, decision_row
 from kiosk.domain.events import Decided, Observed
 from kiosk.domain.types import Decision, Frame
@@ -92,7 +92,7 @@ def replay(home: Path, source: Path, begin: float, end: float | None, config_fil
     if as_json:
         emit(tally.row())
     else:
-        click.echo(f"{tally.frames} frames, {tally.row()['granted']} granted, {tally.row()['refused']} refused")
+        say(f"{tally.frames} frames, {tally.row()['granted']} granted, {tally.row()['refused']} refused")
 
 
 def _show(decision: Decision, at: float, seconds: dict[str, float], as_json: bool) -> None:
@@ -100,4 +100,4 @@ def _show(decision: Decision, at: float, seconds: dict[str, float], as_json: boo
         latencies = {stage: round(1000 * s, 2) for stage, s in seconds.items()}
         emit({**decision_row(decision), "at": round(at, 3), "latency_ms": latencies})
     else:
-        click.echo(f"{at:7.2f} s  {decision_line(decision, None)}")
+        say(f"{at:7.2f} s  {decision_line(decision, None)}")

@@ -42,16 +42,16 @@ def run(
     Without a configuration this is the demonstration: simulated visitors and a simulated lock. Headless, its story
     runs once; the exit status is 0 if every decision of it was the expected one.
     """
-    log_to_stderr()
-    found = config.find(config_file)
-    settings = config.read(found) if found is not None else None
-    seen = not headless and display_available()
-    if not seen and not headless:
-        complain("no display answers: running without a window, as with --headless")
-    if settings is None:
-        good = _demonstrate(seen, screenshot, full_screen, as_json)
-    else:
-        good = _serve(settings, Home(home_of(ctx.obj, found)), seen, screenshot, full_screen, as_json)
+    with closing(log_to_stderr()):
+        found = config.find(config_file)
+        settings = config.read(found) if found is not None else None
+        seen = not headless and display_available()
+        if not seen and not headless:
+            complain("no display answers: running without a window, as with --headless")
+        if settings is None:
+            good = _demonstrate(seen, screenshot, full_screen, as_json)
+        else:
+            good = _serve(settings, Home(home_of(ctx.obj, found)), seen, screenshot, full_screen, as_json)
     ctx.exit(0 if good else 1)
 
 
@@ -106,6 +106,7 @@ class Front:
     def run(self, settings: config.Config, home: Home, camera: Camera) -> bool:
         """False when it died. Raises KioskError when the kiosk cannot start."""
         with ExitStack() as stack:
+            stack.callback(self._console.close)
             if self._window is not None:
                 stack.callback(self._window.close)
             kiosk = stack.enter_context(build.running(settings, home, self._publish, self._show, camera))

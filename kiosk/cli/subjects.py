@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home, settings
+from kiosk.cli.console import (
+    Row,
+    called,
+    complain,
+    config_option,
+    confirm,
+    emit,
+    json_option,
+    pass_home,
+    say,
+    settings,
+    terminal,
+    told_or_not,
+)
 from kiosk.config import Config
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.errors import ConfigError, GalleryError, ModelError
@@ -38,7 +52,7 @@ def row(subject: Subject) -> Row:
     }
 
 
-def line(subject: Subject, outdated: bool = False) -> str:
+def line(subject: Subject, outdated: bool = False, named: bool = True) -> str:
     """A subject for people. `outdated`: without a reference of the network that runs."""
     notes = ["enrol again"] if outdated else []
     if subject.disabled:
@@ -49,7 +63,9 @@ def line(subject: Subject, outdated: bool = False) -> str:
         notes.append(f"until {subject.valid_until:%Y-%m-%d %H:%M}")
     if subject.badge is not None:
         notes.append(f"badge {subject.badge}")
-    return f"{subject.id}  {subject.name}" + (f"  ({', '.join(notes)})" if notes else "")
+    return (
+        subject.id + (f"  {subject.name}" if named else "") + (f"  ({', '.join(notes)})" if notes else "")
+    )
 
 
 def check_badge(badge: int, config: Config) -> None:
@@ -71,12 +87,13 @@ def running_model(config_file: Path | None) -> str | None:
         return None
 
 
-def show_one(subject: Subject, as_json: bool) -> None:
-    """Prints a subject."""
-    if as_json:
-        emit(row(subject))
-    else:
-        click.echo(line(subject))
+def tell_of(subject: Subject, as_json: bool) -> None:
+    """Prints how a subject is after a change: with the name on a terminal only."""
+    with told_or_not():
+        if as_json:
+            emit({key: value for key, value in row(subject).items() if key != "name"})
+        else:
+            say(line(subject, named=terminal(sys.stdout)))
 
 
 @click.group()
@@ -99,9 +116,9 @@ def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
         if as_json:
             emit({**row(subject), "enrol_again": None if model_id is None else outdated})
         else:
-            click.echo(line(subject, outdated))
+            say(line(subject, outdated))
     if not everybody and not as_json:
-        click.echo("nobody is enrolled: see `kiosk enrol --help`")
+        say("nobody is enrolled: see `kiosk enrol --help`")
 
 
 @subjects.command()
@@ -111,7 +128,11 @@ def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
 def show(home: Path, who: str, as_json: bool) -> None:
     """One subject, by id, the beginning of it, or name."""
     with gallery_of(home) as gallery:
-        show_one(gallery.find(who), as_json)
+        subject = gallery.find(who)
+    if as_json:
+        emit(row(subject))
+    else:
+        say(line(subject))
 
 
 @subjects.command()
@@ -148,7 +169,8 @@ def badge(home: Path, who: str, number: int | None, clear: bool, config_file: Pa
     with gallery_of(home) as gallery:
         subject = gallery.find(who)
         gallery.set_badge(subject.id, number)
-        show_one(gallery.find(subject.id), as_json)
+        subject = gallery.find(subject.id)
+    tell_of(subject, as_json)
 
 
 @subjects.command()
@@ -161,16 +183,18 @@ def remove(home: Path, who: str, yes: bool, as_json: bool) -> None:
     with gallery_of(home) as gallery:
         subject = gallery.find(who)
         if not yes:
-            click.confirm(f"Remove {subject.name} ({subject.id}) and all references?", abort=True)
+            confirm(f"Remove {called(subject.name, subject.id)} and all references?")
         gallery.remove(subject.id)
-    if as_json:
-        emit({"subject": subject.id, "removed": True})
-    else:
-        click.echo(f"removed {subject.name} ({subject.id})")
+    with told_or_not():
+        if as_json:
+            emit({"subject": subject.id, "removed": True})
+        else:
+            say(f"removed {called(subject.name, subject.id)}")
 
 
 def _switch(home: Path, who: str, disabled: bool, as_json: bool) -> None:
     with gallery_of(home) as gallery:
         subject = gallery.find(who)
         gallery.set_disabled(subject.id, disabled)
-        show_one(gallery.find(subject.id), as_json)
+        subject = gallery.find(subject.id)
+    tell_of(subject, as_json)

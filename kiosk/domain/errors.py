@@ -14,6 +14,11 @@ KioskError
         └── LockLostError  it is gone, or not as it was set
 """
 
+from __future__ import annotations
+
+import errno
+import os
+
 
 class KioskError(Exception):
     """Anything that ends a command with exit status 2 and its message on one line."""
@@ -61,3 +66,14 @@ class LockError(DoorError):
 
 class LockLostError(LockError):
     """A lock that says by itself that it is gone or not as it was set: nobody knows whether it is secured."""
+
+
+def os_trouble(error: OSError) -> str:
+    """One line about a file that the system does not give: which, why, and what to do where rights are missing."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        reason += ": run this as a user that may (`sudo -u kiosk kiosk ...`), or see to the rights of its folders"
+    elif error.errno == errno.ENOENT and not name:
+        reason += ": the folder that this runs in may be gone: change to another"
+    return f"{name}: {reason}" if name else reason

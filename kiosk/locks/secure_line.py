@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from kiosk.domain.errors import ConfigError
+from kiosk.domain.plain_text import one_line
 from kiosk.environment import overridden
 
 if TYPE_CHECKING:
@@ -140,9 +141,9 @@ def main(arguments: list[str]) -> int:
     try:
         if len(arguments) != 1:
             raise ConfigError("which configuration?")
-        sys.stderr.write(f"secure_line: {secure(Path(arguments[0]))}\n")
+        sys.stderr.write(f"secure_line: {one_line(secure(Path(arguments[0])))}\n")
     except _TROUBLES as error:
-        sys.stderr.write(f"secure_line: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"secure_line: {one_line(str(error))}\n")
         return 2
     return 0
 

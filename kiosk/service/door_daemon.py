@@ -28,7 +28,7 @@ from kiosk.service.door_feed import Feed
 from kiosk.service.door_server import DoorServer, LockdownFile
 from kiosk.service.door_socket import listening
 from kiosk.service.door_spool import Spool
-from kiosk.service.systemd import log
+from kiosk.service.systemd import complain, log
 
 if TYPE_CHECKING:
     from kiosk.domain.panel import PanelMachine
@@ -186,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _arguments(argv)
         serve(_settings(arguments), until_stdin_ends=arguments.until_stdin_ends)
     except KioskError as error:
-        sys.stderr.write(f"kiosk-door: {' '.join(str(error).split())}\n")
+        complain("kiosk-door", error)
         return 2
     return 0
 

@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         serve(config.read(parser.parse_args(argv).config))
     except KioskError as error:
-        sys.stderr.write(f"kiosk-notify: {' '.join(str(error).split())}\n")
+        systemd.complain("kiosk-notify", error)
         return 2
     return 0
 

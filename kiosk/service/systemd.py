@@ -9,6 +9,8 @@ import socket
 import sys
 from datetime import UTC, datetime
 
+from kiosk.domain.plain_text import one_line
+
 
 def notify(state: str) -> None:
     """Tells systemd `state` ("READY=1", "WATCHDOG=1", "STOPPING=1"); does nothing outside a unit. Never raises."""
@@ -33,12 +35,47 @@ def watchdog_interval() -> float | None:
     return int(usec) / 2e6
 
 
+def occupy_standard_files() -> None:
+    """Opens /dev/null for each of standard input, output and error that is closed. Never raises.
+
+    Else the next file that is opened, the gallery or the lock, would be standard error, and whatever a library prints
+    would be written into it.
+    """
+    try:
+        while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+            os.set_inheritable(file, True)
+        os.close(file)
+    except OSError:
+        pass
+
+
 def log(level: str, event: str, **fields: object) -> None:
-    """One JSON object on a line of stderr. A reader that does not read must not stop the door: the line is lost."""
+    """One JSON object on a line of stderr. Never raises and never waits: a reader that does not read must not stop the
+    door, and the line is lost. A text that is too long for a line is cut."""
     record = {"timestamp": datetime.now(UTC).isoformat(), "level": level, "event": event, **fields}
     try:
         stderr = sys.stderr.fileno()
         if select.select([], [stderr], [], 0)[1]:
-            os.write(stderr, json.dumps(record).encode()[: select.PIPE_BUF - 1] + b"\n")
-    except (OSError, ValueError, AttributeError):  # a stderr that is closed, or is None
+            os.write(stderr, _line(record))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # a stderr that is closed, or is None
         pass
+
+
+def complain(program: str, error: BaseException) -> None:
+    """Why a program of the door does not start: one line on stderr. Never raises."""
+    try:
+        sys.stderr.write(f"{program}: {one_line(str(error))}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+def _line(record: dict[str, object]) -> bytes:
+    """At most PIPE_BUF bytes of ASCII: such a write is whole, or is not made."""
+    room = select.PIPE_BUF
+    while True:
+        line = json.dumps(record, default=str).encode("ascii") + b"\n"
+        if len(line) <= select.PIPE_BUF:
+            return line
+        room //= 2
+        record = {k: v if isinstance(v, int | float) else str(v)[:room] for k, v in record.items()}

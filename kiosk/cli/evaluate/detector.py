@@ -9,7 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.evaluate.common import (
     check_outputs,
     number,
@@ -87,11 +87,11 @@ def detector(
             },
         }
     if not as_json:
-        click.echo(f"{entry.model_id} at threshold {threshold:.2f}: {len(pictures)} pictures")
+        say(f"{entry.model_id} at threshold {threshold:.2f}: {len(pictures)} pictures")
         for name in result.seen:
-            click.echo(f"{name}\n{_lines(result, name, threshold)}")
+            say(name, *_lines(result, name, threshold))
         if reference:
-            click.echo(_comparison(result, (names[0], names[1]), threshold, against["time"]))
+            say(*_comparison(result, (names[0], names[1]), threshold, against["time"]))
     curves = {name: _curve(result, name, len(pictures)) for name in result.seen}
     if plot:
         bands = {name: [result.recall(name, threshold, result.band(*b)) for b in BANDS] for name in result.seen}
@@ -109,7 +109,7 @@ def detector(
     emit(summary)
 
 
-def _lines(result: Result, name: str, threshold: float) -> str:
+def _lines(result: Result, name: str, threshold: float) -> list[str]:
     seen, errors = result.seen[name], _known(result, name, threshold)
     lines = [f"  recall        {rate_line(result.recall(name, threshold, result.counted))}"]
     for low, high in BANDS:
@@ -128,20 +128,20 @@ def _lines(result: Result, name: str, threshold: float) -> str:
     if seen.crops:
         lines.append(f"  false, crops  {rate_line(clopper_pearson(_above(seen.crops, threshold), len(seen.crops)))}")
     lines.append(f"  time          {np.median(seen.seconds) * 1e3:.1f} ms a picture")
-    return "\n".join(lines)
+    return lines
 
 
-def _comparison(result: Result, names: tuple[str, str], threshold: float, time: Row) -> str:
+def _comparison(result: Result, names: tuple[str, str], threshold: float, time: Row) -> list[str]:
     recall = protocol.recall_difference(result, names, threshold)
     ratio = protocol.landmark_ratio(result, names, threshold)
     landmarks = f"{ratio.value:.3f} times the error ({ratio.low:.3f} to {ratio.high:.3f})"
-    return (
-        f"{names[0]} beside {names[1]}\n"
-        f"  recall        {_points(recall.value)} points ({_points(recall.low)} to {_points(recall.high)})\n"
-        f"  landmarks     {'not known' if math.isnan(ratio.value) else landmarks}\n"
+    return [
+        f"{names[0]} beside {names[1]}",
+        f"  recall        {_points(recall.value)} points ({_points(recall.low)} to {_points(recall.high)})",
+        f"  landmarks     {'not known' if math.isnan(ratio.value) else landmarks}",
         f"  time          {time['network_ratio']} times as fast, the network alone at {protocol.NETWORK_SIDE} px; "
-        f"{time['detector_ratio']} times, the whole detector"
-    )
+        f"{time['detector_ratio']} times, the whole detector",
+    ]
 
 
 def _points(share: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.evaluate.common import (
     check_outputs,
     number,
@@ -96,8 +96,8 @@ def fairness(
     results = {threshold: comparisons.rates(threshold) for threshold in thresholds}
     if not as_json:
         who = f"{len(faces.groups)} people" + (f" of {min_age} years and over" if min_age else "")
-        click.echo(f"{entry.model_id}: {who}, {faces.no_face} pictures without a face")
-        click.echo(f"{len(comparisons.removed)} of {comparisons.pairs} pairs left out: taken for one person")
+        say(f"{entry.model_id}: {who}, {faces.no_face} pictures without a face")
+        say(f"{len(comparisons.removed)} of {comparisons.pairs} pairs left out: taken for one person")
         for threshold, rates in results.items():
             _print(threshold, rates)
     if plot:
@@ -142,13 +142,13 @@ def _reference(path: Path, kind: str, threads: int) -> Network:
 
 
 def _print(threshold: float, rates: list[GroupRate]) -> None:
-    click.echo(f"threshold {threshold:.4f}")
-    click.echo(f"  {'group':14}{'people':>7}{'FMR within':>30}{'ratio':>7}{'FMR across':>30}{'unremoved':>11}")
+    say(f"threshold {threshold:.4f}")
+    say(f"  {'group':14}{'people':>7}{'FMR within':>30}{'ratio':>7}{'FMR across':>30}{'unremoved':>11}")
     for r in rates:
         name = f"{r.attribute} {r.group}"
         ratio = "" if math.isnan(r.ratio) else f"{r.ratio:.2f}"
         alone = _rate(r.unremoved.rate, r.unremoved)
-        click.echo(f"  {name:14}{r.people:>7}{_share(r.within):>30}{ratio:>7}{_share(r.across):>30}{alone:>11}")
+        say(f"  {name:14}{r.people:>7}{_share(r.within):>30}{ratio:>7}{_share(r.across):>30}{alone:>11}")
 
 
 def _share(s: Share) -> str:

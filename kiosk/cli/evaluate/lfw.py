@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.evaluate.common import (
     RELIABLE,
     check_outputs,
@@ -72,8 +72,8 @@ def lfw(
     missing = sum(t is None for t in found.values())
     count = sum(len(f) for f in folds)
     if not as_json:
-        click.echo(f"{model_id}: {count} pairs of {len(found)} pictures, {len(folds)} folds")
-        click.echo(f"FTE       {percent(missing / len(found))}, {missing} pictures")
+        say(f"{model_id}: {count} pairs of {len(found)} pictures, {len(folds)} folds")
+        say(f"FTE       {percent(missing / len(found))}, {missing} pictures")
         _print_lfw(result, tars)
     mated, non_mated = (
         (everything.mated, everything.non_mated) if everything else protocol.scores(folds, found, models.cohort)
@@ -131,10 +131,10 @@ def _counts(scores: Scores) -> list[int]:
 
 
 def _print_lfw(result: CrossValidation, tars: Mapping[str, Tar]) -> None:
-    click.echo(f"accuracy  {percent(result.accuracy)}, standard error {percent(result.standard_error)}")
+    say(f"accuracy  {percent(result.accuracy)}, standard error {percent(result.standard_error)}")
     threshold = float(np.mean(result.thresholds))
-    click.echo(f"threshold {threshold:.4f} in the mean of the folds, squared L2 {squared_l2(threshold):.4f}")
+    say(f"threshold {threshold:.4f} in the mean of the folds, squared L2 {squared_l2(threshold):.4f}")
     for name, t in tars.items():
         few = "" if t.false_matches >= RELIABLE else ", too few to rely on"
         at = f"at FAR {name}, threshold {t.threshold:.4f} (squared L2 {squared_l2(t.threshold):.4f})"
-        click.echo(f"TAR       {percent(t.tar)} {at}, {t.false_matches} false matches{few}")
+        say(f"TAR       {percent(t.tar)} {at}, {t.false_matches} false matches{few}")

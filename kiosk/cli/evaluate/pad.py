@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.evaluate.common import (
     check_outputs,
     number,
@@ -170,20 +170,20 @@ def _beside(ours: Result, name: str, scored: list[Scored]) -> Result:
 
 def _print(results: Sequence[Result]) -> None:
     for r in results:
-        click.echo(f"{r.name} at threshold {r.threshold:.4f}")
+        say(f"{r.name} at threshold {r.threshold:.4f}")
         for name, figures in r.sources.items() if len(r.sources) > 1 else ():
-            click.echo(f"{name}\n{_lines(figures)}")
-        click.echo(f"all\n{_lines(r.overall)}")
+            say(name, *_lines(figures))
+        say("all", *_lines(r.overall))
     if len(results) > 1:
         _print_sums(results)
 
 
 def _print_sums(results: Sequence[Result]) -> None:
     """A line for each network: what it got wrong, source by source."""
-    click.echo("attacks passed + bona fide refused, and the mean of APCER and BPCER over the sources")
+    say("attacks passed + bona fide refused, and the mean of APCER and BPCER over the sources")
     for r in results:
         wrong = [f"{name} {_errors(figures)}" for name, figures in r.sources.items()]
-        click.echo(f"  {r.name}: {', '.join(wrong)}, all {_errors(r.overall)}, mean {_share(_mean(r))}")
+        say(f"  {r.name}: {', '.join(wrong)}, all {_errors(r.overall)}, mean {_share(_mean(r))}")
 
 
 def _errors(r: PadFigures) -> str:
@@ -198,11 +198,14 @@ def _mean(r: Result) -> float:
     return attacks.mean_error(r.sources)
 
 
-def _lines(r: PadFigures) -> str:
+def _lines(r: PadFigures) -> list[str]:
     eer = "none" if math.isnan(r.eer) else f"{percent(r.eer)} at threshold {r.eer_threshold:.4f}"
-    return (
-        f"  APCER {rate_line(r.apcer)}\n  BPCER {rate_line(r.bpcer)}\n  EER   {eer}\n  no face in {r.no_face} pictures"
-    )
+    return [
+        f"  APCER {rate_line(r.apcer)}",
+        f"  BPCER {rate_line(r.bpcer)}",
+        f"  EER   {eer}",
+        f"  no face in {r.no_face} pictures",
+    ]
 
 
 def _system_row(r: Result) -> Row:

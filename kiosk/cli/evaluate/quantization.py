@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import Row, config_option, emit, json_option, settings
+from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.evaluate.common import (
     check_outputs,
     pairs_option,
@@ -100,14 +100,14 @@ def quantization(
 
 
 def _print(results: Sequence[Result], losses: Sequence[Loss]) -> None:
-    click.echo(f"{'network':9}{'template':10}{'accuracy':>16}" + "".join(f"{f'TAR@{far:g}':>14}" for far in FARS))
+    say(f"{'network':9}{'template':10}{'accuracy':>16}" + "".join(f"{f'TAR@{far:g}':>14}" for far in FARS))
     for r in results:
         accuracy = f"{percent(r.view.accuracy)} ({percent(r.view.standard_error)})"
-        click.echo(f"{r.network:9}{r.form:10}{accuracy:>16}" + "".join(f"{percent(t.tar):>14}" for t in r.tars))
-    click.echo(f"loss in TAR at FAR {LOSS_FAR:g}, with its 95% interval over people:")
+        say(f"{r.network:9}{r.form:10}{accuracy:>16}" + "".join(f"{percent(t.tar):>14}" for t in r.tars))
+    say(f"loss in TAR at FAR {LOSS_FAR:g}, with its 95% interval over people:")
     for loss in losses:
         span = f"{percent(loss.interval.low)} to {percent(loss.interval.high)}"
-        click.echo(f"  {percent(loss.loss):>7} ({span})  {loss.after} against {loss.before}")
+        say(f"  {percent(loss.loss):>7} ({span})  {loss.after} against {loss.before}")
 
 
 def _result(r: Result) -> Row:

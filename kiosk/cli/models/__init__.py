@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import complain, config_option, emit, json_option, settings
+from kiosk.cli.console import complain, config_option, emit, json_option, say, settings
 from kiosk.cli.models.install import install
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
@@ -55,7 +55,7 @@ def list_models(folder: Path | None, config_file: Path | None, as_json: bool) ->
             held = "missing" if size is None else f"{size / 1e6:.2f} MB"
             what = f"{entry.name:16} {entry.role:9} {entry.model_id:26}"
             score = "  none" if threshold is None else f"{threshold:6.3f}"
-            click.echo(f"{what} {held:>8} {score}  {entry.licence}")
+            say(f"{what} {held:>8} {score}  {entry.licence}")
 
 
 @models.command()
@@ -79,7 +79,7 @@ def verify(ctx: click.Context, folder: Path | None, config_file: Path | None, as
         if as_json:
             emit({"name": entry.name, "ok": True, "sha256": entry.sha256})
         else:
-            click.echo(f"{entry.name}: ok")
+            say(f"{entry.name}: ok")
     if bad:
         ctx.exit(2)
 
@@ -94,8 +94,8 @@ def list_upstream(as_json: bool) -> None:
             row = {"name": u.name, "role": str(u.entry["role"]), "licence": licence, "published": u.published}
             emit({**row, "address": u.address, "sha256": u.sha256, "bytes": u.size})
         else:
-            click.echo(f"{u.name}: {u.entry['role']}, {u.size / 1e6:.2f} MB, {licence}")
-            click.echo(f"  {u.address}\n  sha256 {u.sha256}\n  published: {u.published}")
+            say(f"{u.name}: {u.entry['role']}, {u.size / 1e6:.2f} MB, {licence}")
+            say(f"  {u.address}", f"  sha256 {u.sha256}", f"  published: {u.published}")
 
 
 def _manifest(folder: Path | None, config_file: Path | None) -> Manifest:

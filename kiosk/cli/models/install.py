@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import config_option, emit, json_option, pass_home, settings
+from kiosk.cli.console import config_option, emit, json_option, pass_home, say, settings, told_or_not
 from kiosk.cli.models.fetch import fetch
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
@@ -80,12 +80,12 @@ def install(
         if address and what.sha256() is None:
             raise ModelError(f"{what.source}: write down the sha256 if this is the file you mean: {sha256}")
         entry, before = room.install(_measured(what, threshold, fmr).entry(sha256, name), trial.check_apart)
-    if as_json:
-        emit(
-            {"name": entry.name, "role": entry.role, "model_id": entry.model_id, "sha256": sha256, "folder": str(place)}
-        )
-    else:
-        _tell(entry, before, place)
+    with told_or_not():
+        if as_json:
+            what_is = {"name": entry.name, "role": entry.role, "model_id": entry.model_id}
+            emit({**what_is, "sha256": sha256, "folder": str(place)})
+        else:
+            _tell(entry, before, place)
 
 
 def _known(wanted: upstream.Upstream | None, sha256: str) -> Description | None:
@@ -106,28 +106,28 @@ def _measured(what: Description, threshold: float | None, fmr: float | None) -> 
 
 
 def _tell(entry: AnyEntry, before: AnyEntry | None, folder: Path) -> None:
-    click.echo(f"installed {entry.name} ({entry.model_id}) in {folder}")
-    click.echo("\nIn the configuration, before the kiosk is started again:\n\n[models]")
-    click.echo(f'folder = "{folder}"')
-    click.echo(f'{entry.role} = ["{entry.name}"]' if isinstance(entry, PadEntry) else f'{entry.role} = "{entry.name}"')
+    say(f"installed {entry.name} ({entry.model_id}) in {folder}")
+    say("", "In the configuration, before the kiosk is started again:", "", "[models]")
+    say(f'folder = "{folder}"')
+    say(f'{entry.role} = ["{entry.name}"]' if isinstance(entry, PadEntry) else f'{entry.role} = "{entry.name}"')
     if isinstance(entry, EmbedderEntry):
         _tell_of_embedder(entry, before, folder)
 
 
 def _tell_of_embedder(entry: EmbedderEntry, before: AnyEntry | None, folder: Path) -> None:
-    click.echo("\nEverybody must be enrolled again: references of another network are never compared with its own.")
+    say("", "Everybody must be enrolled again: references of another network are never compared with its own.")
     found = upstream.by_hash(entry.sha256)
     if not entry.operating_points():
         again = folder / entry.file if found else "it again"
-        click.echo(
-            "No threshold has been measured: the kiosk refuses to start with it. Measure one:\n"
-            f"  KIOSK_MODELS__FOLDER={folder} KIOSK_MODELS__EMBEDDER={entry.name} kiosk evaluate lfw ... --all-pairs\n"
+        say(
+            "No threshold has been measured: the kiosk refuses to start with it. Measure one:",
+            f"  KIOSK_MODELS__FOLDER={folder} KIOSK_MODELS__EMBEDDER={entry.name} kiosk evaluate lfw ... --all-pairs",
             f"then install {again} with --threshold SCORE --fmr RATE."
         )
         if found:
-            click.echo(f"Published: {found.published}.")
+            say(f"Published: {found.published}.")
     elif isinstance(before, EmbedderEntry) and (laxer := _laxer(before, entry)):
-        click.echo(laxer)
+        say(laxer)
 
 
 def _laxer(before: EmbedderEntry, after: EmbedderEntry) -> str:
