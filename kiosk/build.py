@@ -34,7 +34,7 @@ from kiosk.service.health import MAX_SILENCE, Health
 from kiosk.service.kiosk_events import Announcer, users_of
 from kiosk.service.matcher import GalleryMatcher
 from kiosk.service.pipeline import Pipeline, Stages
-from kiosk.service.station import Station
+from kiosk.service.station import Station, unfailing
 from kiosk.service.writer import Writer
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -156,6 +156,7 @@ def running(
 
     Raises KioskError when any part is missing or wrong: nothing runs then.
     """
+    publish, show = unfailing(publish), unfailing(show)
     with ExitStack() as stack:
         stack.enter_context(home.lock())
         models = load(config.models, config.policy)

@@ -18,10 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kiosk.clock import DriverStamps, boottime
 from kiosk.domain.errors import CameraError
-from kiosk.domain.types import Frame
+from kiosk.domain.types import Frame, Image
 
 MAX_QUEUE = 8
 """Frames that a driver may have queued; one more in a row that is old means that the camera lags for good."""
+MAX_SPOILT = 10
+"""Frames in a row that cannot be decoded or are stamped by another clock; the odd one is left out, as no evidence."""
 
 
 class UsbOptions(BaseModel):
@@ -49,6 +51,17 @@ class Capture(Protocol):
 def _v4l2(device: str) -> Capture:
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 3000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 2000]
     return cv2.VideoCapture(device, cv2.CAP_V4L2, timeouts)
+
+
+def _decoded(capture: Capture) -> Image | None:
+    """The frame that was grabbed last, None where it is no picture."""
+    try:
+        good, image = capture.retrieve()
+    except cv2.error:
+        return None
+    if not good or image is None or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        return None
+    return np.asarray(image, np.uint8)
 
 
 class UsbCamera:
@@ -88,28 +101,34 @@ class UsbCamera:
         self._capture = capture
 
     def read(self, timeout: float) -> Frame:
-        """The newest frame: those that were queued are skipped. Raises CameraError."""
-        capture = self._capture
+        """The newest frame: those that were queued are skipped, and the odd one that is spoilt. Raises CameraError when
+        there is none for `timeout` seconds."""
+        capture, device = self._capture, self._options.device
         if capture is None:
-            raise CameraError(f"{self._options.device}: the camera is not open")
-        for _ in range(MAX_QUEUE):
+            raise CameraError(f"{device}: the camera is not open")
+        until = self._clock() + timeout
+        queued = spoilt = 0
+        trouble = "the camera gives no frames"
+        while queued < MAX_QUEUE and spoilt < MAX_SPOILT and self._clock() <= until:
             if not capture.grab():
-                raise CameraError(f"{self._options.device}: the camera has stopped delivering")
+                raise CameraError(f"{device}: the camera has stopped delivering")
             stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if not -0.05 <= self._stamps.waited(stamp) < 60:
-                raise CameraError(f"{self._options.device}: the driver's time stamps are not of the monotonic clock")
             captured_at = self._stamps.translated(stamp)
             age = self._clock() - captured_at
-            if age <= 2 / self._options.fps + 0.05:
-                break
-        else:
-            raise CameraError(f"{self._options.device}: the camera lags {age:.1f} s behind")
-        good, image = capture.retrieve()
-        if not good or image is None:
-            raise CameraError(f"{self._options.device}: the camera gave a frame that cannot be read")
-        self._number += 1
-        wall_at = self._wall() - timedelta(seconds=max(age, 0.0))
-        return Frame(np.asarray(image, np.uint8), self._number, min(captured_at, self._clock()), wall_at)
+            if not -0.05 <= self._stamps.waited(stamp) < 60:
+                spoilt += 1
+                trouble = "the driver's time stamps are not of the monotonic clock"
+            elif age > 2 / self._options.fps + 0.05:
+                queued += 1
+                trouble = f"the camera lags {age:.1f} s behind"
+            elif (image := _decoded(capture)) is None:
+                spoilt += 1
+                trouble = f"the camera gave {spoilt} frames in a row that cannot be read"
+            else:
+                self._number += 1
+                wall_at = self._wall() - timedelta(seconds=max(age, 0.0))
+                return Frame(image, self._number, min(captured_at, self._clock()), wall_at)
+        raise CameraError(f"{device}: {trouble}")
 
     def close(self) -> None:
         """Never raises."""

@@ -11,11 +11,11 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TextIO, TypeVar
 
 import click
 import structlog
@@ -26,10 +26,14 @@ from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.plain_text import escaped, one_line
 
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
 Scalar = str | int | float | bool | None
 Row = Mapping[str, "Scalar | Row | Sequence[Row]"]
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 config_option = click.option(
@@ -92,17 +96,29 @@ def told_or_not() -> Iterator[None]:
             complain(f"done, but {error}")
 
 
-def terminal(stream: TextIO | None) -> bool:
-    """Whether people look at this stream: a terminal, and not that of a unit."""
-    try:
-        return stream is not None and stream.isatty() and "NOTIFY_SOCKET" not in os.environ
-    except ValueError:  # it is closed
-        return False
+def names_wanted() -> bool:
+    """Whether people look at standard output: a terminal, and not that of a unit."""
+    return _terminal(sys.stdout)
 
 
-def called(name: str, subject_id: str, stream: TextIO | None = None) -> str:
-    """Somebody on `stream` (standard output where none is given): name and id on a terminal, else the id alone."""
-    return f"{name} ({subject_id})" if terminal(stream or sys.stdout) else subject_id
+def called(name: str, subject_id: str, error: bool = False) -> str:
+    """Somebody on standard output, or on standard error: name and id on a terminal, else the id alone."""
+    return f"{name} ({subject_id})" if _terminal(sys.stderr if error else sys.stdout) else subject_id
+
+
+def progress(items: Iterable[T], label: str) -> ProgressBar[T]:
+    """Gives the items, entered, with a bar on standard error where that is a terminal."""
+    return click.progressbar(items, label=label, file=sys.stderr, hidden=not _terminal(sys.stderr))
+
+
+def bar(label: str, length: int) -> ProgressBar[int]:
+    """The same, moved by `update`."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not _terminal(sys.stderr))
+
+
+def output_outlet() -> Outlet:
+    """Standard output for who must not wait for it."""
+    return Outlet(sys.stdout)
 
 
 def finish_output() -> None:
@@ -185,6 +201,13 @@ def _own_home() -> Path:
         return Path.home() / ".local" / "share" / "kiosk"
     except RuntimeError as error:
         raise ConfigError("this user has no home folder (HOME is not set): name the kiosk's with --home") from error
+
+
+def _terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty() and "NOTIFY_SOCKET" not in os.environ
+    except ValueError:  # it is closed
+        return False
 
 
 def _encoding(stream: TextIO | None) -> str:

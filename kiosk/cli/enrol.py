@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -74,7 +73,7 @@ def enrol(
         twin = enroller.already(samples, ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, others))
         if twin is not None:
             other = gallery.subject(twin)
-            who = called(other.name, other.id, sys.stderr) if other else twin
+            who = called(other.name, other.id, error=True) if other else twin
             raise SampleError(
                 f"the pictures look like {who}, who is enrolled already: enrol them --again, or remove them"
             )
@@ -82,7 +81,7 @@ def enrol(
             # An id, a badge and a validity never pass to another face where that can be seen.
             old = ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, own)
             if own and enroller.already(samples, old) is None:
-                who = called(subject.name, subject.id, sys.stderr)
+                who = called(subject.name, subject.id, error=True)
                 raise SampleError(
                     f"the pictures do not look like {who} as enrolled: "
                     "if it is the same person, remove them and enrol them anew"

@@ -13,9 +13,8 @@ from types import FrameType
 import structlog
 
 from kiosk import build
-from kiosk.cli.console import Row, as_json_line, terminal
+from kiosk.cli.console import Row, as_json_line, names_wanted, output_outlet
 from kiosk.cli.decisions import decision_line, decision_row, door_row
-from kiosk.cli.outlet import Outlet
 from kiosk.domain.errors import KioskError
 from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Recovered
 
@@ -54,9 +53,9 @@ class Console:
 
     def __init__(self, as_json: bool, name_of: NameOf, remark: Callable[[Event], str]) -> None:
         self._as_json = as_json
-        self._name_of: NameOf = name_of if terminal(sys.stdout) else lambda _: None
+        self._name_of: NameOf = name_of if names_wanted() else lambda _: None
         self._remark = remark
-        self._outlet = Outlet(sys.stdout)
+        self._outlet = output_outlet()
         self._lost_told = False
 
     def publish(self, event: Event) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,10 +16,10 @@ from kiosk.cli.console import (
     confirm,
     emit,
     json_option,
+    names_wanted,
     pass_home,
     say,
     settings,
-    terminal,
     told_or_not,
 )
 from kiosk.config import Config
@@ -93,7 +92,7 @@ def tell_of(subject: Subject, as_json: bool) -> None:
         if as_json:
             emit({key: value for key, value in row(subject).items() if key != "name"})
         else:
-            say(line(subject, named=terminal(sys.stdout)))
+            say(line(subject, named=names_wanted()))
 
 
 @click.group()

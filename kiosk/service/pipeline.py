@@ -5,6 +5,7 @@ Tests, `kiosk replay`, `kiosk bench` and the running kiosk all go through `Pipel
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from kiosk.domain.policy import decide
 from kiosk.domain.ports import Detector, Embedder, Matcher, PresentationAttackDetector, QualityGate
 from kiosk.domain.types import Decision, Evidence, Face, Frame, Outcome, Quality, Reason
 from kiosk.service.stages import StageFault, Stopwatch
+from kiosk.service.standing_faults import StandingFaults
 from kiosk.vision.tracking import FrozenPicture, Tracker
 
 WHOLE_FRAME = frozenset({Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME, Reason.INTERNAL_FAULT})
@@ -59,7 +61,7 @@ class Pipeline:
         self._attempt: Attempt | None = None
         self._resume_at = 0.0
         self._refusals = 0
-        self._faults: set[Reason] = set()
+        self._faults = StandingFaults()
         self.stopwatch = Stopwatch()
 
     def step(self, frame: Frame) -> list[Event]:
@@ -72,21 +74,20 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - between the stages: whatever it is, it denies and is recorded
             message = f"{type(error).__name__}: {error}"
             return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
-        return [*self._recovered(), *events]
+        return [*self._recovered(frame.captured_at), *events]
 
     def expect(self, reason: Reason) -> None:
         """A fault that was told before the first frame: it is not told again, but its end is."""
-        self._faults.add(reason)
+        self._faults.see(reason, -math.inf)
 
     def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
         """Something outside or inside failed: an open attempt is refused. Without one, the fault is refused and so
         recorded once, until it has gone and come again."""
-        known = reason in self._faults
+        known = not self._faults.see(reason, at)
         attempt, self._attempt = self._attempt, None
         self._tracker.drop()
         if known and attempt is None:
             return []
-        self._faults.add(reason)
         evidence = Evidence(number, at, wall_at)
         decision = Decision(
             id=self._new_id(),
@@ -101,11 +102,9 @@ class Pipeline:
         self._settle(decision, at)
         return [Decided(decision)] if known else [Faulted(reason, message), Decided(decision)]
 
-    def _recovered(self) -> list[Event]:
-        """What was at fault and has worked on this frame."""
-        healed = self._faults & (self.stopwatch.passed | WHOLE_FRAME)
-        self._faults -= healed
-        return [Recovered(r) for r in sorted(healed)]
+    def _recovered(self, at: float) -> list[Event]:
+        """What was at fault, works on this frame, and has not failed for a while."""
+        return [Recovered(r) for r in self._faults.passed(self.stopwatch.passed | WHOLE_FRAME, at)]
 
     def _step(self, frame: Frame) -> list[Event]:
         stages, watch = self._stages, self.stopwatch

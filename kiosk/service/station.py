@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event as Flag
 from threading import Thread
+from typing import TypeVar
 
 import structlog
 
@@ -24,7 +25,26 @@ FRAME_TIMEOUT = 2.0
 OPENING_TIMEOUT = 7.0
 """The same for the first frame: a camera takes its time to open."""
 MAX_BACKOFF = 10.0
+T = TypeVar("T")
 log = structlog.get_logger("kiosk")
+
+
+def unfailing(listen: Callable[[T], None]) -> Callable[[T], None]:
+    """`listen`, and whatever it raises is logged and goes no further: who looks on must not stop who decides."""
+
+    told = ""
+
+    def listening(what: T) -> None:
+        nonlocal told
+        try:
+            listen(what)
+        except Exception as error:  # noqa: BLE001 - a window or console; it is asked nothing that a grant rests on
+            trouble = f"{type(error).__name__}: {error}"
+            if trouble != told:
+                told = trouble
+                log.error("listener_failed", error=trouble)
+
+    return listening
 
 
 class Station:

@@ -37,7 +37,7 @@ def toml(tmp_path: Path) -> Path:
 
 def test_a_badge_is_set_shown_and_cleared(kiosk: Command, people: tuple[str, str], toml: Path) -> None:
     result = kiosk("subjects", "badge", "Ada", "1603", "--config", toml)
-    assert (result.status, result.out) == (0, [f"{people[0]}  Ada  (badge 1603)"])
+    assert (result.status, result.out) == (0, [f"{people[0]}  (badge 1603)"])
     assert [row["badge"] for row in kiosk("subjects", "list", "--json").rows] == [1603, None]
     assert kiosk("subjects", "badge", "Ada", "--clear").status == 0
     assert kiosk("subjects", "show", "Ada", "--json").rows[0]["badge"] is None

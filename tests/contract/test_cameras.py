@@ -6,6 +6,7 @@ The script does not model: V4L2's formats and controls, a device that hangs in t
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -48,6 +49,8 @@ class ScriptedCapture:
         self.current = 0.0
         self.dead = False
         self.wrong_clock = 0.0
+        self.count = 0
+        self.spoilt: Callable[[int], bool] = lambda _: False
 
     def isOpened(self) -> bool:
         return self.opened
@@ -65,9 +68,12 @@ class ScriptedCapture:
             self.clock.now += 1 / 30
             self.stamps.append(self.clock.now - 0.005)
         self.current = self.stamps.pop(0)
+        self.count += 1
         return True
 
-    def retrieve(self) -> tuple[bool, np.ndarray]:
+    def retrieve(self) -> tuple[bool, np.ndarray | None]:
+        if self.spoilt(self.count):
+            return False, None
         return True, np.full((480, 640, 3), int(self.current * 30) % 256, np.uint8)
 
     def release(self) -> None:
@@ -183,6 +189,26 @@ def test_usb_time_stamps_of_another_clock_are_refused(clock: Clock, offset: floa
     camera.open()
     with pytest.raises(CameraError, match="monotonic"):
         camera.read(1.0)
+
+
+@pytest.mark.parametrize("every", [2, 10, 30])
+def test_the_odd_usb_frame_that_cannot_be_decoded_is_left_out(clock: Clock, every: int) -> None:
+    capture = ScriptedCapture(clock)
+    capture.spoilt = lambda count: count % every == 0
+    camera = usb(clock, capture)
+    camera.open()
+    frames = [camera.read(2.0) for _ in range(100)]
+    assert capture.count > 100
+    assert len({f.captured_at for f in frames}) == 100
+
+
+def test_usb_frames_of_which_none_can_be_decoded_are_a_fault(clock: Clock) -> None:
+    capture = ScriptedCapture(clock)
+    camera = usb(clock, capture)
+    camera.open()
+    capture.spoilt = lambda _: True
+    with pytest.raises(CameraError, match="10 frames in a row that cannot be read"):
+        camera.read(2.0)
 
 
 def test_an_unplugged_usb_camera_is_a_fault(clock: Clock) -> None:

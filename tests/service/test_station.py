@@ -18,7 +18,7 @@ from kiosk.domain.types import AuditRecord, DoorReply, DoorResult, Frame, Grant,
 from kiosk.service.access import Access
 from kiosk.service.health import Health
 from kiosk.service.pipeline import Pipeline
-from kiosk.service.station import Station
+from kiosk.service.station import Station, unfailing
 
 PATIENCE = 30.0
 
@@ -173,3 +173,16 @@ def test_silence_is_noticed_and_leaving_is_not_silence() -> None:
     assert health.silent() == ["pipeline"]
     health.leave("pipeline")
     assert health.silent() == []
+
+
+def test_who_looks_on_cannot_stop_who_decides() -> None:
+    def fail(_event: Event) -> None:
+        raise BrokenPipeError
+
+    world = World([0.0, 0.0, 0.0])
+    world.station._publish = unfailing(fail)
+    world.station._show = unfailing(lambda _: 1 / 0)
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.pipeline.numbers == [1, 2, 3]
+    assert not world.station.died

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 import click
 
+from kiosk.cli import console
 from kiosk.cli.console import Row
 from kiosk.domain.errors import KioskError
 from kiosk.evaluation import plots
@@ -54,7 +54,7 @@ def write_report(path: Path, row: Row) -> None:
 
 def progress(items: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
     """A bar on standard error, if that is a terminal."""
-    return click.progressbar(items, label="Pictures", file=sys.stderr, hidden=not sys.stderr.isatty())
+    return console.progress(items, "Pictures")
 
 
 def percent(share: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -12,9 +11,8 @@ from email.message import Message
 from pathlib import Path
 from typing import IO
 
-import click
-
 from kiosk import __version__
+from kiosk.cli import console
 from kiosk.domain.errors import ModelError
 from kiosk.vision.install import LARGEST, too_large
 
@@ -94,9 +92,7 @@ def _write(response: http.client.HTTPResponse, target: Path, url: str) -> None:
     if total is not None and total > LARGEST:
         raise ModelError(f"{url}: {too_large(total)}")
     received = 0
-    shown = click.progressbar(
-        length=total or LARGEST, label="Download", file=sys.stderr, hidden=not sys.stderr.isatty()
-    )
+    shown = console.bar("Download", total or LARGEST)
     with target.open("wb") as file, shown as bar:
         while chunk := _read(response, url):
             received += len(chunk)
