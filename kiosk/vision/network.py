@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 
 from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
+from kiosk.vision import onnx_bytes
 from kiosk.vision.manifest import Entry, Input, Manifest
 
 NO_FOLDER = "/dev/null/none"
-"""Where a network's weights may lie beside its file: nowhere. What was not hashed is not run."""
+"""Where a network's weights may lie beside its file: nowhere, for onnxruntime too."""
 
 
 class Network:
     """A checked network, ready to run. Not for two threads at once."""
 
     def __init__(self, content: bytes, input_spec: Input, name: str, threads: int) -> None:
-        """Raises ModelError when onnxruntime refuses the file."""
+        """Raises ModelError when the file is not all of the network, or onnxruntime refuses it."""
+        onnx_bytes.check(content, name)
         # OpenCV's own threads would only compete with these: its work here is small (measured: a third less time
         # without).
         cv2.setNumThreads(1)

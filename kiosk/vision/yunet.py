@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
+from kiosk.vision import onnx_bytes
 from kiosk.vision.manifest import DetectorEntry
 
 ERRORS_ONLY = 2
@@ -21,7 +22,9 @@ class YuNet:
     """The port Finder over `cv2.FaceDetectorYN`. Not for two threads at once."""
 
     def __init__(self, content: bytes, entry: DetectorEntry) -> None:
-        """Raises ModelError when OpenCV refuses the file."""
+        """Raises ModelError when the file is not all of the network (OpenCV would read any other file that it names),
+        or OpenCV refuses it."""
+        onnx_bytes.check(content, entry.name)
         before = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(ERRORS_ONLY)
         try:

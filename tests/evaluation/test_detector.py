@@ -195,6 +195,6 @@ def test_pictures_are_shown_to_all_and_large_ones_shrunk(tmp_path: Path) -> None
 def test_a_reference_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         detector.load(ModelsConfig(), tmp_path / "nowhere.onnx")
-    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    (tmp_path / "broken.onnx").write_bytes(b"\x08\x08")
     with pytest.raises(ModelError, match=r"broken\.onnx: OpenCV cannot load"):
         detector.load(ModelsConfig(), tmp_path / "broken.onnx")

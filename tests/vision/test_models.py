@@ -179,7 +179,7 @@ def test_a_network_of_another_role_is_not_taken() -> None:
 
 def test_bytes_that_are_no_network_are_refused() -> None:
     entry = Manifest(default_folder()).entry("pad-2.7", PadEntry)
-    with pytest.raises(ModelError, match="cannot load"):
+    with pytest.raises(ModelError, match="no network in ONNX"):
         Network(b"not a network", entry.input, entry.name, 2)
 
 

@@ -18,6 +18,8 @@ from kiosk.vision.yunet import YuNet
 
 SHARED = Path(os.environ.get("KIOSK_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 FILE = SHARED / "weights" / "face_detection_yunet_2023mar.onnx"
+NO_NETWORK = b"\x08\x08"
+"""A version and nothing else: a file of ONNX that holds no network."""
 shared = pytest.mark.skipif(not FILE.is_file(), reason="needs shared/weights beside the checkout")
 
 
@@ -61,4 +63,4 @@ def test_pictures_of_any_size_without_a_face(shape: tuple[int, int]) -> None:
 
 def test_what_is_no_network_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ModelError, match="yunet: OpenCV cannot load the model"):
-        YuNet(b"nothing of the kind", entry(b"nothing of the kind"))
+        YuNet(NO_NETWORK, entry(NO_NETWORK))
