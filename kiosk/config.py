@@ -127,7 +127,7 @@ class ModelsConfig(Section):
     folder: Path | None = None
     detector: str = "face-detector"
     embedder: str = "mobilefacenet"
-    pad: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)] = ("pad-2.7", "pad-4.0")
+    pad: Annotated[tuple[str, ...], Field(min_length=1, max_length=3)] = ("pad-2.7", "pad-4.0")
     threads: Annotated[int, Field(ge=1, le=16)] = 2
 
 

@@ -141,10 +141,14 @@ class EmbedderEntry(Entry):
 
 
 class PadEntry(Entry):
-    """Scores a face's surroundings: `context` times its box."""
+    """Scores a face's surroundings: `context` times its box; where those end before, made smaller ("shrink"), or a
+    square that goes on as a mirror shows the picture ("mirror"). The networks of one `cue` are averaged; each cue can
+    deny alone."""
 
     role: Literal["pad"]
-    context: float
+    context: Annotated[float, Field(ge=1, le=10)]
+    beyond_edge: Literal["shrink", "mirror"] = "shrink"
+    cue: str = "surroundings"
     bona_fide_class: int
     threshold: Annotated[float, Field(gt=0, lt=1)]
     threshold_apcer: float

@@ -18,7 +18,7 @@ from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
 from kiosk.vision.network import Network
-from kiosk.vision.pad import MeanPad
+from kiosk.vision.pad import FusedPad
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Models:
     """Everything that a frame passes, and what its score is held against."""
 
     detector: FaceDetector
-    pad: MeanPad
+    pad: FusedPad
     embedder: FaceEmbedder
     embedder_entry: EmbedderEntry
     cohort: Cohort
@@ -78,10 +78,9 @@ def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:
         raise ModelError(f"{manifest.folder / entry.cohort.file}: no cohort of {entry.name}: {error}") from error
 
 
-def load_pad(manifest: Manifest, entries: Sequence[PadEntry], threads: int, threshold: float | None = None) -> MeanPad:
-    """The mean of these networks, at the highest of their thresholds where none is given. Raises ModelError."""
-    networks = [(Network.load(manifest, e, threads), e) for e in entries]
-    return MeanPad(networks, threshold or max(e.threshold for e in entries))
+def load_pad(manifest: Manifest, entries: Sequence[PadEntry], threads: int, threshold: float | None = None) -> FusedPad:
+    """These networks' cues, at the first one's threshold where none is given. Raises ModelError."""
+    return FusedPad([(Network.load(manifest, e, threads), e) for e in entries], threshold)
 
 
 def thresholds(entry: EmbedderEntry, policy: PolicyConfig) -> Thresholds:

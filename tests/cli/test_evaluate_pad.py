@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from kiosk.cameras.simulated import SimulatedCamera
 from kiosk.cameras.story import VISITORS
+from kiosk.evaluation import pad_attempts
 from kiosk.vision.manifest import Manifest, PadEntry, default_folder
 
 Command = Callable[..., Any]
@@ -67,6 +69,7 @@ def test_one_network_alone_is_at_its_own_threshold(kiosk: Command, root: Path) -
         (["--reference", f"{Path(__file__)}@2.7"], "no network in ONNX"),
         (["--model", "pad-9"], "there is no pad 'pad-9'"),
         (["--source", "nobody"], "no source 'nobody'"),
+        (["--species", "--bona-fide", "gone.mp4"], "no such clip"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(kiosk: Command, root: Path, arguments: list[str], words: str) -> None:
@@ -82,6 +85,53 @@ def test_a_reference_needs_bona_fide_presentations(kiosk: Command, root: Path) -
     status, out, err = kiosk("evaluate", "pad", root, "--reference", f"{FILE}@2.7")
     assert (status, out) == (2, [])
     assert len(err) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--species", "--pictures", "0"], "0 is not in the range"),
+        (["--species", "--reference", f"{FILE}@2.7"], "neither --reference nor --plot"),
+        (["--bona-fide", "gone.mp4"], "goes with --species"),
+    ],
+)
+def test_options_that_do_not_go_together(kiosk: Command, root: Path, arguments: list[str], words: str) -> None:
+    status, out, err = kiosk("evaluate", "pad", root, *arguments)
+    assert (status, out) == (2, [])
+    assert words in err[-1]
+
+
+def test_species_are_attempts_with_a_worst_one(
+    kiosk: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pad_attempts, "FRAMES", 4)
+    for path in list((root / "attack").iterdir())[1:]:
+        path.unlink()
+    report = tmp_path / "report.json"
+    status, out, err = kiosk("evaluate", "pad", root, "--species", "--pictures", "1", "--report", report)
+    assert (status, err) == (0, [])
+    row = json.loads(out[-1])
+    assert json.loads(report.read_text()) == row
+    assert len(row["species_and_distance"]) == 13
+    assert row["worst_species"] in row["species"]
+    assert row["apcer_worst"] == max(c["attempts"]["rate"] for c in row["species"].values())
+    assert set(row["bona_fide"]) == {"set", "demonstration", "all"}
+    demonstration = row["bona_fide"]["demonstration"]["attempts"]
+    assert (demonstration["errors"], demonstration["trials"]) == (0, 5)
+    assert any(line.startswith("worst species: ") for line in out)
+
+
+def test_species_need_an_attack_with_a_face(kiosk: Command, root: Path) -> None:
+    for words in ("shows a face", "no attack among"):
+        for path in (root / "attack").iterdir():
+            if words == "shows a face":
+                cv2.imwrite(str(path), np.zeros((100, 100, 3), np.uint8))
+            else:
+                path.unlink()
+        status, out, err = kiosk("evaluate", "pad", root, "--species", "--pictures", "1")
+        assert (status, out) == (2, [])
+        assert len(err) == 1
+        assert words in err[0]
 
 
 def _matplotlib() -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kiosk.domain.types import Box, Face
 from kiosk.vision.manifest import Input, PadEntry
 from kiosk.vision.network import Network
-from kiosk.vision.pad import MeanPad, surroundings
+from kiosk.vision.pad import FusedPad, surroundings
 
 SIZES = st.integers(60, 2000)
 
@@ -76,15 +76,15 @@ PICTURE = np.zeros((480, 640, 3), np.uint8)
 
 def test_the_score_is_the_mean_of_the_bona_fide_probabilities() -> None:
     sure, unsure = Fixed([0.0, 100.0, 0.0]), Fixed([0.0, 0.0, 0.0])
-    pad = MeanPad([(sure, entry(2.7)), (unsure, entry(4.0))], 0.5)
+    pad = FusedPad([(sure, entry(2.7)), (unsure, entry(4.0))], 0.5)
     assert pad.score(PICTURE, FACE) == pytest.approx((1 + 1 / 3) / 2)
 
 
 def test_a_network_that_gives_no_number_is_an_error_not_a_score() -> None:
     with pytest.raises(ValueError, match="not finite"):
-        MeanPad([(Fixed([np.nan, 0.0, 0.0]), entry(2.7))], 0.5).score(PICTURE, FACE)
+        FusedPad([(Fixed([np.nan, 0.0, 0.0]), entry(2.7))], 0.5).score(PICTURE, FACE)
 
 
 def test_pad_without_a_network_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="needs a network"):
-        MeanPad([], 0.5)
+        FusedPad([], 0.5)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
+from kiosk.cli.evaluate import pad_species
 from kiosk.cli.evaluate.common import (
     check_outputs,
     number,
@@ -30,7 +31,7 @@ from kiosk.vision.detector import FaceDetector
 from kiosk.vision.manifest import Input, Manifest, PadEntry, default_folder
 from kiosk.vision.models import load, load_pad
 from kiosk.vision.network import Network
-from kiosk.vision.pad import MeanPad
+from kiosk.vision.pad import FusedPad
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,26 @@ class Result:
     metavar="FILE@CONTEXT",
     help="Another network beside them, for instance fasnet.onnx@2.7; may be given several times.",
 )
+@click.option(
+    "--species",
+    is_flag=True,
+    help="Draw the attacks as a door sees them (cut out, bent, filling the frame; near and far) and judge attempts.",
+)
+@click.option(
+    "--pictures",
+    type=click.IntRange(1),
+    default=12,
+    show_default=True,
+    help="With --species: attacks of each source that are drawn, each in 13 ways; four times as many bona fide.",
+)
+@click.option(
+    "--bona-fide",
+    "clips",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="CLIP_OR_FOLDER",
+    help="With --species: clips of people beside the pictures; may be given several times.",
+)
 @plot_option
 @report_option
 @config_option
@@ -71,6 +92,9 @@ def pad(
     sources: tuple[str, ...],
     models: tuple[str, ...],
     references: tuple[str, ...],
+    species: bool,
+    pictures: int,
+    clips: tuple[Path, ...],
     plot: Path | None,
     report: Path | None,
     config_file: Path | None,
@@ -85,9 +109,25 @@ def pad(
     A reference takes 80 x 80 BGR pictures of CONTEXT times the face's box, 0 to 255, and its class 1 is bona fide, as
     MiniFASNet's. Its rates are at the threshold that refuses as many bona fide presentations as the kiosk's: chosen on
     these very pictures, in its favour.
+
+    --species measures attempts instead: from each attack it draws frames as a camera at a door would see it held up
+    (cut out round the head on plain and on busy ground, bent, filling the frame; near, middle and far), 15 frames an
+    attempt with a hand's movement and a sensor's noise. An attempt passes with 3 frames in a row that PAD lets
+    through: one that it denies voids those before. Bona fide are the set's, the clips' and the demonstration's people.
     """
     check_outputs(plot, report)
     config = settings(config_file)
+    if species:
+        if references or plot:
+            raise click.UsageError("--species goes with neither --reference nor --plot")
+        with attacks.open_set(root) as presentations:  # the tars are read while attempts are made
+            name, network, detector = _ours(config, models)
+            found = pad_species.trials(attacks.select(presentations, sources), clips, detector, network, pictures)
+        lines, figures = pad_species.report(found, network.threshold, name)
+        _write(() if as_json else lines, figures, report)
+        return
+    if clips:
+        raise click.UsageError("--bona-fide goes with --species")
     others = {reference: _reference(reference, config.models.threads) for reference in references}
     with attacks.open_set(root) as presentations:
         chosen = attacks.select(presentations, sources)
@@ -101,8 +141,6 @@ def pad(
     if others and not first.overall.bpcer.trials:
         raise SampleError(f"{root}: a reference needs bona fide presentations: its threshold follows from them")
     results = [first, *(_beside(first, name, column) for name, column in zip(others, columns[1:], strict=True))]
-    if not as_json:
-        _print(results)
     if plot:
         pad_plot.draw({r.name: pad_plot.System(*attacks.scores(r.scored), r.threshold) for r in results}, plot)
     row: Row = {
@@ -110,12 +148,17 @@ def pad(
         **_system_row(first),
         "references": [{**_figures_row(r.overall), **_system_row(r)} for r in results[1:]],
     }
+    _write(() if as_json else _printed(results), row, report)
+
+
+def _write(lines: Sequence[str], row: Row, report: Path | None) -> None:
+    say(*lines)
     if report:
         write_report(report, row)
     emit(row)
 
 
-def _ours(config: Config, models: Sequence[str]) -> tuple[str, MeanPad, FaceDetector]:
+def _ours(config: Config, models: Sequence[str]) -> tuple[str, FusedPad, FaceDetector]:
     """Name, networks and detector of the kiosk. Raises ModelError."""
     loaded = load(config.models, config.policy)
     if not models:
@@ -125,7 +168,7 @@ def _ours(config: Config, models: Sequence[str]) -> tuple[str, MeanPad, FaceDete
     return ", ".join(models), load_pad(manifest, entries, config.models.threads), loaded.detector
 
 
-def _reference(text: str, threads: int) -> MeanPad:
+def _reference(text: str, threads: int) -> FusedPad:
     """FILE@CONTEXT. Raises ModelError."""
     name, _, context = text.rpartition("@")
     path = Path(name)
@@ -155,7 +198,7 @@ def _reference(text: str, threads: int) -> MeanPad:
         threshold_apcer=1.0,
         threshold_bpcer=1.0,
     )
-    return MeanPad([(Network(content, pixels, str(path), threads), entry)], entry.threshold)
+    return FusedPad([(Network(content, pixels, str(path), threads), entry)], entry.threshold)
 
 
 def _result(name: str, threshold: float, scored: list[Scored]) -> Result:
@@ -168,22 +211,19 @@ def _beside(ours: Result, name: str, scored: list[Scored]) -> Result:
     return _result(name, attacks.threshold_with(bona_fide, ours.overall.bpcer.errors), scored)
 
 
-def _print(results: Sequence[Result]) -> None:
+def _printed(results: Sequence[Result]) -> list[str]:
+    lines: list[str] = []
     for r in results:
-        say(f"{r.name} at threshold {r.threshold:.4f}")
+        lines.append(f"{r.name} at threshold {r.threshold:.4f}")
         for name, figures in r.sources.items() if len(r.sources) > 1 else ():
-            say(name, *_lines(figures))
-        say("all", *_lines(r.overall))
+            lines += [name, *_lines(figures)]
+        lines += ["all", *_lines(r.overall)]
     if len(results) > 1:
-        _print_sums(results)
-
-
-def _print_sums(results: Sequence[Result]) -> None:
-    """A line for each network: what it got wrong, source by source."""
-    say("attacks passed + bona fide refused, and the mean of APCER and BPCER over the sources")
-    for r in results:
-        wrong = [f"{name} {_errors(figures)}" for name, figures in r.sources.items()]
-        say(f"  {r.name}: {', '.join(wrong)}, all {_errors(r.overall)}, mean {_share(_mean(r))}")
+        lines.append("attacks passed + bona fide refused, and the mean of APCER and BPCER over the sources")
+        for r in results:
+            wrong = [f"{name} {_errors(figures)}" for name, figures in r.sources.items()]
+            lines.append(f"  {r.name}: {', '.join(wrong)}, all {_errors(r.overall)}, mean {_share(_mean(r))}")
+    return lines
 
 
 def _errors(r: PadFigures) -> str:

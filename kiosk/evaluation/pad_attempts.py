@@ -1,0 +1,186 @@
+"""Presentation attack detection in attempts: what a still that is held before the door, or a person, gets in a window
+of frames. Attacks are drawn in every species and distance (`species`); intervals are Clopper and Pearson's."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+
+from kiosk.cameras.scene import HOLD_BEGINS, Scene
+from kiosk.cameras.sources import is_clip, stills
+from kiosk.cameras.story import STORY, Kind, Visit
+from kiosk.domain.attempt import Rules
+from kiosk.domain.errors import SampleError
+from kiosk.domain.ports import Detector, PresentationAttackDetector
+from kiosk.domain.types import Box, Image
+from kiosk.evaluation.figures import Rate, clopper_pearson
+from kiosk.evaluation.pad import Presentation
+from kiosk.evaluation.species import Distance, Species, draw, held
+
+FRAMES = 15
+"""Of an attempt: what a second of most cameras gives."""
+SCENE_RATE = 15.0
+"""Frames a second of the demonstration's scene."""
+SPECIES = tuple(
+    (s, d) for s, d in product(Species, Distance) if s is not Species.AS_FRAMED or d is Distance.MIDDLE
+)  # as framed, a picture has the distance that it was taken at
+"""What each attack is presented as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is counted together. A bona fide presentation has no species; `distance` is empty where the picture has the
+    one that it was taken at."""
+
+    source: str
+    species: str
+    distance: str
+    bona_fide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One attempt of one cell: the scores of its frames, NaN where no face was found."""
+
+    cell: Cell
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Of one cell or of several: frames and attempts that passed as bona fide, of those with a face."""
+
+    frames: Rate
+    attempts: Rate
+    no_face: int
+    """Attempts in which too few frames showed a face: in no rate."""
+
+
+def granted(scores: Sequence[float], threshold: float, needed: int) -> bool | None:
+    """Whether PAD lets an attempt through: `needed` frames in a row, since one that denies voids the window. A frame
+    without a face is no evidence either way. None where too few frames show a face."""
+    seen = [s for s in scores if not math.isnan(s)]
+    if len(seen) < needed:
+        return None
+    run = best = 0
+    for s in seen:
+        run = run + 1 if s >= threshold else 0
+        best = max(best, run)
+    return best >= needed
+
+
+def attacks(
+    presentations: Sequence[Presentation], detector: Detector, most: int
+) -> Iterator[tuple[Cell, Iterable[Image]]]:
+    """Every species at every distance, of at most `most` pictures a source, spread evenly over it."""
+    for p in _spread([p for p in presentations if not p.bona_fide], most):
+        image = p.image()
+        box = _box(detector, image)
+        if box is None:
+            continue
+        for species, distance in SPECIES:
+            rng = np.random.default_rng(zlib.crc32(f"{p.path} {species} {distance}".encode()))
+            shown = "" if species is Species.AS_FRAMED else distance.value
+            frame = draw(image, box, species, distance, rng)
+            yield Cell(p.group, species.value, shown, False), held(frame, FRAMES, rng)
+
+
+def bona_fide(presentations: Sequence[Presentation], most: int) -> Iterator[tuple[Cell, Iterable[Image]]]:
+    """The bona fide pictures as they are, held as the attacks are: what differs is the face."""
+    for p in _spread([p for p in presentations if p.bona_fide], most):
+        rng = np.random.default_rng(zlib.crc32(p.path.encode()))
+        yield Cell(p.group, "", "", True), held(p.image(), FRAMES, rng)
+
+
+def clips(paths: Sequence[Path]) -> Iterator[tuple[Cell, Iterable[Image]]]:
+    """Clips of people, or folders of clips, in windows of FRAMES. Raises SampleError, at once for a missing one."""
+    those: list[Path] = []
+    for path in paths:
+        found = sorted(p for p in path.iterdir() if is_clip(p)) if path.is_dir() else [path]
+        if not found:
+            raise SampleError(f"{path}: the folder holds no clips")
+        if not found[0].exists():
+            raise SampleError(f"{path}: there is no such clip or folder")
+        those += found
+    return _windows(those)
+
+
+def _windows(those: Sequence[Path]) -> Iterator[tuple[Cell, Iterable[Image]]]:
+    for clip in those:
+        frames = stills(clip)
+        while len(window := [still.image for still in islice(frames, FRAMES)]) == FRAMES:
+            yield Cell(clip.name, "", "", True), window
+
+
+def scene() -> Iterator[tuple[Cell, Iterable[Image]]]:
+    """The people of the demonstration, while they stand before the door."""
+    rendered = Scene(0)
+    for visit in STORY:
+        if visit.kind is Kind.LIVE:
+            times = (HOLD_BEGINS + k / SCENE_RATE for k in range(FRAMES))
+            yield (
+                Cell("demonstration", "", "", True),
+                map(partial(_rendered, rendered, visit), times, range(FRAMES)),
+            )
+
+
+def run(
+    presented: Iterable[tuple[Cell, Iterable[Image]]], detector: Detector, pad: PresentationAttackDetector
+) -> Iterator[Trial]:
+    """The largest face of each frame, as at the door; 0 where a network fails: that denies there."""
+    for cell, frames in presented:
+        yield Trial(cell, tuple(_score(image, detector, pad) for image in frames))
+
+
+def count(trials: Iterable[Trial], threshold: float) -> Count:
+    """What passed at `threshold`."""
+    needed = Rules().needed
+    trials = list(trials)
+    scores = np.array([s for t in trials for s in t.scores], np.float64)
+    scores = scores[~np.isnan(scores)]
+    outcomes = [granted(t.scores, threshold, needed) for t in trials]
+    return Count(
+        frames=clopper_pearson(int((scores >= threshold).sum()), scores.size),
+        attempts=clopper_pearson(outcomes.count(True), len(outcomes) - outcomes.count(None)),
+        no_face=outcomes.count(None),
+    )
+
+
+def refused(c: Count) -> Count:
+    """The same of what did not pass: the errors of bona fide presentations."""
+    frames, attempts = (clopper_pearson(r.trials - r.errors, r.trials) for r in (c.frames, c.attempts))
+    return Count(frames, attempts, c.no_face)
+
+
+def _spread(presentations: Sequence[Presentation], most: int) -> Iterator[Presentation]:
+    for group in sorted({p.group for p in presentations}):
+        those = [p for p in presentations if p.group == group]
+        picked = np.unique(np.linspace(0, len(those) - 1, min(most, len(those))).round().astype(int))
+        yield from (those[k] for k in picked)
+
+
+def _box(detector: Detector, image: Image) -> Box | None:
+    try:
+        faces = detector.detect(image)
+    except ValueError:
+        return None
+    return faces[0].box if faces else None
+
+
+def _score(image: Image, detector: Detector, pad: PresentationAttackDetector) -> float:
+    try:
+        faces = detector.detect(image)
+        return pad.score(image, faces[0]) if faces else math.nan
+    except ValueError:
+        return 0.0
+
+
+def _rendered(rendered: Scene, visit: Visit, t: float, number: int) -> Image:
+    return rendered.render(visit, t, number)
