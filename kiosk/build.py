@@ -38,7 +38,7 @@ from kiosk.service.station import Station, unfailing
 from kiosk.service.writer import Writer
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
-from kiosk.storage.gallery import Gallery, open_gallery
+from kiosk.storage.gallery import Gallery, empty_gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
 from kiosk.vision.quality import Bounds, Gate
@@ -84,9 +84,14 @@ def log_threshold(threshold: Threshold) -> None:
 
 
 def searchable(folder: Path) -> Gallery:
-    """The gallery of a home, to be searched and not changed; an empty one is made where there is none yet."""
+    """The gallery of a home, to be searched: nothing is made or changed. Raises GalleryError where there is none."""
+    return open_gallery(Home(folder), read_only=True)
+
+
+def rehearsed(folder: Path) -> Gallery:
+    """The same for a recording, which is worth a look before anybody is enrolled: there is nobody then."""
     home = Home(folder)
-    return open_gallery(home, read_only=home.database.exists())
+    return searchable(folder) if home.key.exists() or home.database.exists() else empty_gallery()
 
 
 def stages(
@@ -139,9 +144,14 @@ class Kiosk:
         return self.station.finished
 
     @property
+    def lost(self) -> str | None:
+        """Why only a restart helps (the gallery was moved or replaced, the audit log's thread has ended); else None."""
+        return self.writer.lost or self.gallery.lost
+
+    @property
     def died(self) -> bool:
-        """Whether the pipeline ended as it should not."""
-        return self.station.finished.is_set() and self.station.died
+        """Whether it ended as it should not."""
+        return self.lost is not None or (self.station.finished.is_set() and self.station.died)
 
 
 @contextmanager

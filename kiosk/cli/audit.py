@@ -14,6 +14,9 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
 
+LARGEST = 2**63 - 1
+"""The largest number of SQLite."""
+
 
 @click.group()
 def audit() -> None:
@@ -21,7 +24,7 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many records.")
+@click.option("--limit", type=click.IntRange(1, LARGEST), default=50, show_default=True, help="The newest so many.")
 @click.option("--since", type=click.DateTime(), help="Records from this time on (local time).")
 @click.option("--grant", "grant_id", help="One story: a decision and what the door did.")
 @click.option("--kind", help="decision, outcome, door, command, fault, enrolment, subject, start or stop.")
@@ -29,7 +32,10 @@ def audit() -> None:
 @pass_home
 def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:
     """Records, the newest last."""
-    from_time = since.astimezone() if since else None
+    try:
+        from_time = since.astimezone() if since else None
+    except (OverflowError, ValueError, OSError) as error:
+        raise click.UsageError(f"--since {since}: there is no such time in this time zone") from error
     with closing(Audit(open_database(Home(home).database, read_only=True))) as log:
         records = log.records(limit=limit, since=from_time, grant_id=grant_id, kinds=(kind,) if kind else ())
     for record in records:

@@ -39,7 +39,12 @@ class Stop:
         self.flag.set()
 
     def due(self, kiosk: build.Kiosk) -> bool:
-        """Whether the kiosk is to stop: told to, at its end, or dead. Feeds the watchdog on the way."""
+        """Whether the kiosk is to stop: told to, at its end, or dead. Feeds the watchdog on the way.
+
+        What only a restart heals ends it at once: the unit starts it again, and nobody is refused for ever."""
+        if kiosk.lost is not None:
+            complain(f"this process ends, to be started again: {kiosk.lost}")
+            return True
         silent = build.feed_watchdog(kiosk)
         if silent != self._silent:
             self._silent = silent

@@ -17,7 +17,7 @@ from kiosk.domain.errors import ConfigError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import TEST, Notice
 from kiosk.service.notify_file import OutboxError, in_use
-from kiosk.service.notify_outbox import Outbox, Standing
+from kiosk.service.notify_outbox import Outbox, Standing, standing_of
 
 LOOK_SECONDS = 0.2
 NOT_RUNNING = "kiosk-notify does not run: sudo systemctl start kiosk-notify"
@@ -37,9 +37,7 @@ def status(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
 
     Exit status 1 when something is.
     """
-    settings = _settings(config_file)
-    with _outbox(settings) as outbox:
-        found = outbox.standing()
+    found = _standing(_settings(config_file))
     for name, standing in found.items():
         if as_json:
             emit({"notifier": name, **_row(standing)})
@@ -93,8 +91,11 @@ def findings(settings: Config) -> Iterator[tuple[str, str]]:
     if not running:
         yield "bad", NOT_RUNNING
         return
-    with _outbox(settings) as outbox:
-        standings = outbox.standing()
+    try:
+        standings = _standing(settings)
+    except OutboxError as error:
+        yield "bad", str(error)
+        return
     for name, standing in standings.items():
         level = "note" if standing.trouble else "ok"
         yield level, f"{name}: {standing.trouble or 'ok'}; {standing.waiting} waiting, {standing.dropped} dropped"
@@ -113,6 +114,14 @@ def _settings(config_file: Path | None) -> Config:
     if not settings.notifiers:
         raise ConfigError(f"{found}: there is no [notifiers.NAME] in it")
     return settings
+
+
+def _standing(settings: Config) -> dict[str, Standing]:
+    """Of the configured notifiers. Raises OutboxError when kiosk-notify does not run, or is not to be looked at."""
+    path = settings.notify.outbox
+    if not in_use(path):
+        raise OutboxError(NOT_RUNNING)
+    return {name: standing for name, standing in standing_of(path).items() if name in settings.notifiers}
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def replay(home: Path, source: Path, begin: float, end: float | None, config_fil
     models = load(config.models, config.policy)
     tally = Tally()
     started = datetime.now(UTC)
-    with closing(build.searchable(home)) as gallery:
+    with closing(build.rehearsed(home)) as gallery:
         pipeline = build.replay_pipeline(config, models, gallery)
         for still in stills(source):
             if still.at < begin:

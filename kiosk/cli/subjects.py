@@ -107,7 +107,7 @@ def subjects() -> None:
 def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
     """Everybody, in the order of enrolment, and who is to be enrolled again: made with another network."""
     model_id = running_model(config_file)
-    with gallery_of(home) as gallery:
+    with gallery_of(home, read_only=True) as gallery:
         everybody = gallery.subjects()
         usable = {s.id for s in everybody} if model_id is None else gallery.enrolled_with(model_id)
     for subject in everybody:
@@ -126,7 +126,7 @@ def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
 @pass_home
 def show(home: Path, who: str, as_json: bool) -> None:
     """One subject, by id, the beginning of it, or name."""
-    with gallery_of(home) as gallery:
+    with gallery_of(home, read_only=True) as gallery:
         subject = gallery.find(who)
     if as_json:
         emit(row(subject))

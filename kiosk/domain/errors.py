@@ -7,6 +7,7 @@ KioskError
 ├── SampleError        a picture or clip that cannot be used
 ├── CameraError        a camera that cannot be opened or delivers nothing
 ├── GalleryError       the database: newer, corrupt, read-only, full
+│   ├── GalleryLostError  moved, removed or replaced in use: only a restart helps
 │   ├── OutdatedError  all references are of another network
 │   └── VaultError     the key: missing, wrong, readable by others
 └── DoorError          kiosk-door: not reachable, refused to speak
@@ -46,6 +47,10 @@ class CameraError(KioskError):
 
 class GalleryError(KioskError):
     """A database that cannot be used."""
+
+
+class GalleryLostError(GalleryError):
+    """A database or key that is no longer the one that was opened. The process ends and is started again."""
 
 
 class OutdatedError(GalleryError):

@@ -7,6 +7,7 @@ processes of a machine, which nobody sets and which counts while the machine is 
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -333,7 +334,7 @@ class DoorStatus:
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """One line of the audit log. `kind` is decision, outcome, door, command, fault, enrolment, subject, start or
-    stop."""
+    stop. `id` is its place in the log; by `record_id` a record that is appended twice is there once."""
 
     kind: str
     wall_at: datetime
@@ -343,3 +344,4 @@ class AuditRecord:
     reason: str | None = None
     detail: dict[str, str | int | float | bool | None] = field(default_factory=dict)
     id: int | None = None
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)

@@ -12,11 +12,13 @@ from kiosk.domain.ports import AuditTrail, Door
 from kiosk.domain.types import AuditRecord, Decision, DoorReply, DoorResult, Grant, Outcome, Reason
 
 BACKLOG = 1000
-"""Refusals and outcomes kept in memory while the audit log cannot be written. No grant is ever made meanwhile."""
+"""Refusals and outcomes kept in memory while the audit log cannot be written. No grant is ever made meanwhile. They are
+appended again until they are known to be on disk; the log holds each once (AuditRecord.record_id)."""
 
 
 def decision_record(decision: Decision) -> AuditRecord:
-    """A decision as one line of the audit log: subject id, never a name or a vector."""
+    """A decision as one line of the audit log: subject id, never a name or a vector. The decision's id is the record's,
+    too: however often it is appended, it is one line."""
     e = decision.evidence
     c = e.comparison
     return AuditRecord(
@@ -38,6 +40,7 @@ def decision_record(decision: Decision) -> AuditRecord:
             "pad": round(e.pad, 4) if e.pad is not None else None,
             "detail": decision.detail or None,
         },
+        record_id=decision.id,
     )
 
 
@@ -64,6 +67,7 @@ class Access:
         self._grant_seconds = grant_seconds
         self._clock = clock
         self._backlog: deque[AuditRecord] = deque(maxlen=BACKLOG)
+        self._dropped = 0
         self._broken = False
         self.under_way: str | None = None
         """The grant that the door has been sent and whose outcome is not recorded yet."""
@@ -75,7 +79,8 @@ class Access:
             decision = refused(decision, Reason.STALE_FRAME)
         trouble = self._record(decision_record(decision))
         if trouble is not None and decision.granted:
-            # The backlog holds the grant that could not be recorded; what stands is the refusal, and it says so.
+            # The backlog holds the grant, whose record is in doubt: what stands is the refusal, under the same
+            # record_id. Where the grant is on disk after all, the log makes the refusal its outcome.
             decision = refused(decision, Reason.AUDIT_UNAVAILABLE)
             self._backlog.pop()
             self._backlog.append(decision_record(decision))
@@ -101,14 +106,19 @@ class Access:
         return self._door.release(grant)
 
     def _record(self, record: AuditRecord) -> str | None:
-        """Appends what was kept back and this record; on failure keeps it back and says what went wrong."""
+        """Appends what was kept back and this record; on failure keeps it back and says what went wrong. How many there
+        was no room for is a record of its own."""
+        self._dropped += len(self._backlog) == BACKLOG
         self._backlog.append(record)
         try:
             self._audit.append(tuple(self._backlog))
         except GalleryError as error:
             return str(error)
         self._backlog.clear()
-        return None
+        if not self._dropped:
+            return None
+        count, self._dropped = self._dropped, 0
+        return self._record(AuditRecord("fault", record.wall_at, reason="records_dropped", detail={"count": count}))
 
     def _health(self, trouble: str | None) -> list[Event]:
         was, self._broken = self._broken, trouble is not None

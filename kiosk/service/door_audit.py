@@ -21,7 +21,8 @@ KEPT_IDS = 4000
 
 
 def record_of(event: DoorEvent) -> AuditRecord:
-    """An event as a line of the log. Whether a grant was taken is the last word on its outcome."""
+    """An event as a line of the log: one line, however often the door sends it. Whether a grant was taken is the last
+    word on its outcome."""
     return AuditRecord(
         kind="outcome" if event.kind in OUTCOMES else "door",
         wall_at=event.wall_at,
@@ -29,6 +30,7 @@ def record_of(event: DoorEvent) -> AuditRecord:
         outcome=event.kind.value,
         reason=event.reason or None,
         detail={"event": event.id, "sequence": event.sequence, "door": event.door, "at": round(event.at, 3)},
+        record_id=event.id,
     )
 
 

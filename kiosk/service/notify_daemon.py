@@ -35,8 +35,8 @@ from kiosk.service.systemd import log
 SUBSCRIBER = "notify"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FAREWELL_SECONDS = 2.0
-TURN_SECONDS = 60.0
-"""Of the main thread where no watchdog waits for it."""
+TURN_SECONDS = 1.0
+"""The main thread looks so often whether the outbox is still there, and tells the watchdog."""
 
 
 class Service:
@@ -76,6 +76,10 @@ class Service:
             join(max(0.0, until - time.monotonic()))
         self._outbox.close()
 
+    def confirm(self) -> None:
+        """Raises OutboxLostError."""
+        self._outbox.confirm()
+
     def _put(self, arrival: Arrival) -> None:
         self._outbox.put(arrival.notice, source=arrival.source, run=arrival.run, sequence=arrival.sequence)
         for worker in self._workers:
@@ -99,12 +103,13 @@ class Service:
 
 
 def serve(settings: config.Config) -> None:
-    """Runs until a stop signal. Raises KioskError when it cannot start."""
+    """Runs until a stop signal. Raises KioskError when it cannot start, or cannot go on (OutboxLostError)."""
     # Blocked in every thread, and waited for below.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     # The workers say themselves what fails, once and not with each try.
     instrumentation.set_on_retry_hooks([])
     health = Health(time.monotonic)
+    service: Service | None = None
     with ExitStack() as stack:
         if settings.notifiers:
             stack.enter_context(claimed(settings.notify.outbox))
@@ -116,8 +121,10 @@ def serve(settings: config.Config) -> None:
             log("warning", "no_notifiers", hint="there is no [notifiers.NAME] in the configuration")
         log("info", "started", notifiers=sorted(settings.notifiers))
         systemd.notify("READY=1")
-        interval = systemd.watchdog_interval() or TURN_SECONDS
+        interval = min(TURN_SECONDS, systemd.watchdog_interval() or TURN_SECONDS)
         while signal.sigtimedwait(STOP_SIGNALS, interval) is None:
+            if service is not None:
+                service.confirm()
             if not health.silent():
                 systemd.notify("WATCHDOG=1")
         systemd.notify("STOPPING=1")

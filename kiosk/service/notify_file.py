@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kiosk import sqlite_file
 from kiosk.domain.errors import KioskError
 from kiosk.service.systemd import log
 
@@ -40,6 +41,10 @@ CREATE TABLE IF NOT EXISTS health (
 
 class OutboxError(KioskError):
     """The outbox cannot be used."""
+
+
+class OutboxLostError(OutboxError):
+    """The outbox was moved, removed or replaced in use: what is written goes nowhere. Only a restart helps."""
 
 
 @contextmanager
@@ -103,8 +108,8 @@ def _set_aside_if_damaged(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if sqlite_file.make(path):
+        _sync_folder(path.parent)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -113,7 +118,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         if finding != "ok":
             raise sqlite3.DatabaseError(finding)
         connection.executescript(_TABLES)
-        _sync_folder(path.parent)
     except BaseException:
         connection.close()
         raise

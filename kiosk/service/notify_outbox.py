@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import DROPPED, Notice, overflow
-from kiosk.service.notify_file import OutboxError, open_outbox
+from kiosk.service.notify_file import BUSY_SECONDS, OutboxError, OutboxLostError, open_outbox
+from kiosk.sqlite_file import Anchor, Look
 
 REMEMBERED = 256
 """Ids of events that are told apart from repetitions; far more than a source sends again (its window)."""
@@ -56,6 +57,7 @@ class Outbox:
         self._notifiers = dict(notifiers)
         self._guard = Lock()
         self._connection = open_outbox(path)
+        self._anchor = Anchor(path)
 
     def settle(self) -> None:
         """At start: what waits for notifiers that are no longer configured is removed, old troubles are forgotten."""
@@ -127,17 +129,23 @@ class Outbox:
     def standing(self) -> dict[str, Standing]:
         """All configured notifiers."""
         with self._writing() as db:
-            rows = db.execute(
-                "SELECT notifier, (SELECT count(*) FROM waiting AS w WHERE w.notifier = h.notifier), dropped, trouble "
-                "FROM health AS h ORDER BY notifier"
-            ).fetchall()
-        return {name: Standing(count, dropped, trouble) for name, count, dropped, trouble in rows}
+            return _standing(db)
 
     def waits(self, notice_id: str) -> frozenset[str]:
         """The notifiers that have not delivered this notice yet."""
         with self._writing() as db:
             rows = db.execute("SELECT notifier FROM waiting WHERE id = ?", (notice_id,)).fetchall()
         return frozenset(name for (name,) in rows)
+
+    def confirm(self) -> None:
+        """Raises OutboxLostError when the file was moved, removed or replaced: what is written now goes nowhere."""
+        if not self._anchor.holds:
+            with self._guard:
+                self._anchor.complete(self._connection)
+            raise OutboxLostError(
+                f"{self.path}: the outbox (or its -wal or -shm, which belong to it) was moved, removed or replaced in "
+                "use: a restart begins with what is there now"
+            )
 
     def close(self) -> None:
         """Never raises."""
@@ -173,6 +181,24 @@ class Outbox:
                     raise
             except sqlite3.Error as error:
                 raise OutboxError(f"{self.path}: the outbox cannot be used ({error}): check the disk") from error
+        self.confirm()
+
+
+def standing_of(path: Path) -> dict[str, Standing]:
+    """All notifiers of the outbox that a kiosk-notify has open; changes nothing. Raises OutboxError."""
+    try:
+        with closing(Look(path, BUSY_SECONDS).connection) as db:
+            return _standing(db)
+    except sqlite3.Error as error:
+        raise OutboxError(f"{path}: the outbox cannot be read ({error}): check the place and its rights") from error
+
+
+def _standing(db: sqlite3.Connection) -> dict[str, Standing]:
+    rows = db.execute(
+        "SELECT notifier, (SELECT count(*) FROM waiting AS w WHERE w.notifier = h.notifier), dropped, trouble "
+        "FROM health AS h ORDER BY notifier"
+    ).fetchall()
+    return {name: Standing(count, dropped, trouble) for name, count, dropped, trouble in rows}
 
 
 def _missed(db: sqlite3.Connection, source: str, run: str, sequence: int) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from kiosk.domain.errors import GalleryError
+from kiosk.domain.errors import GalleryError, GalleryLostError
 from kiosk.domain.types import AuditRecord
 from kiosk.storage.audit import Audit, Row, encode
 from kiosk.storage.database import open_database
@@ -38,6 +38,8 @@ class Writer:
         self._open = False
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._beat = clock()
+        self.lost: str | None = None
+        """Why nothing will be written any more by this process; None while that is not so."""
 
     @classmethod
     def at(cls, path: Path, clock: Callable[[], float], timeout: float = 1.0) -> Self:
@@ -66,12 +68,12 @@ class Writer:
         """Returns once all are on disk, in one transaction with whatever else was waiting.
 
         Raises GalleryError when they are not, or when that is not known after `timeout` seconds; records that the
-        thread has not begun with by then are never written.
+        thread has not begun with by then are never written. Records that are appended again are there once.
         """
         job = _Job(encode(records))
         with self._guard:
             if not self._open:
-                raise GalleryError("the audit log is closed")
+                raise GalleryError(self.lost or "the audit log is closed")
             self._jobs.put(job)
         try:
             job.done.result(self._timeout)
@@ -79,7 +81,7 @@ class Writer:
             job.done.cancel()
             raise GalleryError(f"the audit log did not answer within {self._timeout:g} s: check the disk") from error
         except CancelledError as error:
-            raise GalleryError("the audit log is closed") from error
+            raise GalleryError(self.lost or "the audit log is closed") from error
 
     def stop(self, timeout: float = 5.0) -> None:
         """Writes what waits, closes the connection and takes no more. May be called again."""
@@ -91,16 +93,22 @@ class Writer:
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        lost: str | None = "the audit log's thread has ended"
         try:
             ended = False
             while not ended:
                 self._beat = self._clock()
                 batch, ended = self._next()
                 self._write(batch)
+            lost = None
+        except GalleryLostError as error:
+            lost = str(error)
         finally:
             with self._guard:
-                self._open = False
+                self._open, self.lost = False, lost
             self._abandon()
+            if lost is not None:
+                self._audit.complete()
             self._audit.close()
 
     def _next(self) -> tuple[list[_Job], bool]:
@@ -121,9 +129,13 @@ class Writer:
 
     def _write(self, batch: list[_Job]) -> None:
         if not batch:
+            self._audit.confirm()  # a gallery that was moved is noticed while nobody comes, too
             return
         try:
             self._audit.write([row for job in batch for row in job.rows])
+        except GalleryLostError as error:
+            _fail(batch, str(error))
+            raise
         except GalleryError as error:
             _fail(batch, str(error))
         except Exception as error:  # noqa: BLE001 - the boundary: the callers deny, the thread lives on

@@ -18,8 +18,15 @@ UNKNOWN = "unknown"
 """What became of a grant that no outcome was recorded for."""
 RESTARTED = "kiosk_restarted"
 
+# Not INSERT OR IGNORE, which would also swallow a record that the table refuses.
 _INSERT = (
-    "INSERT INTO audit (kind, wall_at, grant_id, subject_id, outcome, reason, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO audit (kind, wall_at, grant_id, subject_id, outcome, reason, detail, record_id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (record_id) DO NOTHING"
+)
+_TAKEN_BACK = (
+    "INSERT INTO audit (kind, wall_at, grant_id, subject_id, outcome, reason, detail, record_id) "
+    "SELECT 'outcome', wall_at, grant_id, subject_id, ?, ?, '{}', record_id || '.refused' FROM audit "
+    "WHERE record_id = ? AND kind = 'decision' AND outcome = 'granted' ON CONFLICT (record_id) DO NOTHING"
 )
 _PENDING = (
     "SELECT * FROM audit AS decision WHERE kind = 'decision' AND outcome = ? AND grant_id IS NOT NULL AND NOT EXISTS "
@@ -46,7 +53,8 @@ class Audit:
         self._store = store
 
     def append(self, records: Sequence[AuditRecord]) -> None:
-        """Returns once all are on disk, in one transaction. Raises GalleryError when they are not."""
+        """Returns once all are on disk, in one transaction. Raises GalleryError when they are not, or when that is not
+        known: whoever appends them again does not make them twice."""
         self.write(encode(records))
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -99,6 +107,14 @@ class Audit:
             insert(self._store, encode(settled))
         return settled
 
+    def confirm(self) -> None:
+        """Raises GalleryLostError when the file is no longer the one that was opened."""
+        self._store.confirm()
+
+    def complete(self) -> None:
+        """After that: leaves the file that was moved whole, and nothing that could harm another one. Never raises."""
+        self._store.complete()
+
     def close(self) -> None:
         """Closes the store."""
         self._store.close()
@@ -109,8 +125,14 @@ class Audit:
 
 
 def insert(store: Store, rows: Sequence[Row]) -> None:
-    """Appends inside the caller's transaction."""
+    """Appends inside the caller's transaction; a record that is there already, by its record_id, stays as it is.
+
+    A grant whose record was in doubt is refused, and comes again as a refusal under the same record_id. If the grant is
+    on disk after all, the refusal becomes its outcome: one decision, and what became of it.
+    """
     store.conn.executemany(_INSERT, rows)
+    refusals = [row for row in rows if row[0] == "decision" and row[4] == Outcome.REFUSED.value]
+    store.conn.executemany(_TAKEN_BACK, [(row[4], row[5], row[7]) for row in refusals])
 
 
 def encode(records: Sequence[AuditRecord]) -> list[Row]:
@@ -152,7 +174,7 @@ def _row(record: AuditRecord) -> Row:
         for text in texts:
             if text is not None:
                 text.encode("utf-8")
-        return (*texts, detail)
+        return (*texts, detail, record.record_id or None)
     except (AttributeError, TypeError, ValueError) as error:
         raise GalleryError(f"an audit record of kind {record.kind} cannot be written: {error}") from error
 
@@ -181,4 +203,5 @@ def _record(row: dict[str, Any]) -> AuditRecord:
         reason=row["reason"],
         detail=detail,
         id=row["id"],
+        record_id=row.get("record_id") or "",
     )

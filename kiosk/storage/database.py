@@ -8,22 +8,27 @@ promise (https://www.sqlite.org/pragma.html#pragma_synchronous). Commands may al
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlite_utils
 
-from kiosk.domain.errors import GalleryError
+from kiosk import sqlite_file
+from kiosk.domain.errors import GalleryError, GalleryLostError
+from kiosk.sqlite_file import Anchor, Look
 from kiosk.storage.home import give_to_owner, sync_folder
-from kiosk.storage.migrations import APPLICATION_ID, KNOWN, MIGRATIONS
+from kiosk.storage.migrations import APPLICATION_ID, KNOWN, MIGRATIONS, UNSEEN
 
 BUSY_SECONDS = 5.0
 """How long a command waits for another process's transaction."""
+LOOKS = 20
+"""Times that a file which somebody begins to use just then is read again."""
+
+T = TypeVar("T")
 
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -47,21 +52,46 @@ _PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cell_siz
 class Store(sqlite_utils.Database):
     """An open gallery file. For one thread at a time; it may be opened in one thread and used in another."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, read_only: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, look: Look | None = None) -> None:
+        """`look` is where a connection that only reads came from."""
         # Plug-ins of sqlite-utils that happen to be installed have no business in the gallery.
         super().__init__(connection, execute_plugins=False)
         self.path = path
-        self.read_only = read_only
-        self._files: tuple[tuple[int, int], ...] = ()
+        self._look = look
+        self._anchor: Anchor | None = None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it only reads."""
+        return self._look is not None
 
     def anchor(self) -> None:
         """Remembers which files these are; `transaction` acknowledges nothing that went into others."""
-        self._files = self._identity()
+        self._anchor = Anchor(self.path)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """All rows of a query. Raises GalleryError."""
         with translated(self.path):
-            return list(self.query(sql, parameters))
+            return self.steady(lambda: list(self.query(sql, parameters)))
+
+    def steady(self, read: Callable[[], T]) -> T:
+        """What `read` gives. It is read again where it was disturbed (Look). Errors are those of SQLite."""
+        look = self._look
+        if look is None:
+            return read()
+        for _ in range(LOOKS):
+            try:
+                found = read()
+            except (sqlite3.Error, UnicodeError, GalleryError):
+                if look.undisturbed:
+                    raise
+            else:
+                if look.undisturbed:
+                    return found
+            self.close()
+            self._look = look = Look(self.path, BUSY_SECONDS)
+            self.conn = _prepared(look.connection)
+        raise GalleryError(f"{self.path}: {_BUSY_TEXT}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -76,20 +106,20 @@ class Store(sqlite_utils.Database):
             except BaseException:
                 self.rollback()
                 raise
-            self._unmoved()
+            self.confirm()
 
-    def _identity(self) -> tuple[tuple[int, int], ...]:
-        names = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return tuple((s.st_dev, s.st_ino) for s in (name.stat() for name in names))
+    def confirm(self) -> None:
+        """Raises GalleryLostError when the gallery was moved, removed or replaced: only a restart finds the new one."""
+        if self._anchor is not None and not self._anchor.holds:
+            raise GalleryLostError(
+                f"{self.path}: the gallery (or its -wal or -shm, which belong to it) was moved, removed or replaced in "
+                "use: put it back while the kiosk is stopped"
+            )
 
-    def _unmoved(self) -> None:
-        # SQLite goes on writing into a file that was deleted; what is committed there is lost.
-        try:
-            same = self._identity() == self._files
-        except FileNotFoundError:
-            same = False
-        if not same:
-            raise GalleryError(f"{self.path}: the gallery was removed or replaced in use: put it back and restart")
+    def complete(self) -> None:
+        """After that: leaves the file that was moved whole, and nothing that harms another one. Never raises."""
+        if self._anchor is not None:
+            self._anchor.complete(self.conn)
 
 
 @contextmanager
@@ -99,11 +129,20 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise GalleryError(f"{path}: {_meaning(error)}") from error
+    except (UnicodeEncodeError, OverflowError) as error:
+        # What was to be stored or looked for; the file has nothing to do with it.
+        raise GalleryError(f"{_unfit(error)}; nothing was changed") from error
     except UnicodeError as error:
         # The driver's own way of failing on text, or on an error message, that a damaged file put there.
         raise damaged(path, "text that cannot be read") from error
     except OSError as error:
         raise GalleryError(f"{path}: {_system_meaning(error)}") from error
+
+
+def _unfit(error: UnicodeEncodeError | OverflowError) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return f"{error.object!r} is no text in UTF-8: write it in letters that this terminal sends as UTF-8"
+    return "a number is too large for the gallery"
 
 
 def _meaning(error: sqlite3.Error) -> str:
@@ -134,7 +173,7 @@ def _system_meaning(error: OSError) -> str:
 
 
 def open_database(path: Path, read_only: bool = False, check: bool = True, busy_seconds: float = BUSY_SECONDS) -> Store:
-    """Opens the gallery file, making or migrating it unless `read_only`.
+    """Opens the gallery file, making or migrating it unless `read_only`; then nothing is made, changed or deleted.
 
     `check` reads every page for damage (about a second for 100 MB); a further connection of the same process may
     leave it out. Raises GalleryError when the file is newer than this program, damaged, not a gallery, not writable
@@ -142,66 +181,78 @@ def open_database(path: Path, read_only: bool = False, check: bool = True, busy_
     """
     path = path.absolute()
     with translated(path):
-        if not read_only:
-            _make(path)
-        elif not path.exists():
-            raise GalleryError(f"{path}: there is no gallery yet: enrol somebody first")
-        store = Store(_connect(path, read_only, busy_seconds), path, read_only)
+        if read_only:
+            return _open_to_look(path, check, busy_seconds)
+        if sqlite_file.make(path, lambda file: give_to_owner(file, path.parent)):
+            sync_folder(path.parent)
+        uri = f"{path.as_uri()}?mode=rw"
+        store = Store(sqlite3.connect(uri, uri=True, timeout=busy_seconds, check_same_thread=False), path)
         try:
-            _prepare(store, check)
+            _prepared(store.conn)
+            _inspect(store, check)
+            _update(store)
         except BaseException:
             store.close()
             raise
         return store
 
 
-def _make(path: Path) -> None:
-    """An empty file with the right mode: SQLite gives its -wal and -shm the mode and owner of the main file."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def in_memory() -> Store:
+    """An empty gallery that is nowhere."""
+    store = Store(_prepared(sqlite3.connect(":memory:", check_same_thread=False)), Path(":memory:"))
+    MIGRATIONS.apply(store)
+    return store
+
+
+def _open_to_look(path: Path, check: bool, busy_seconds: float) -> Store:
     try:
-        if os.fstat(file).st_mode & 0o177:
-            os.fchmod(file, 0o600)
-        if os.fstat(file).st_size == 0:
-            give_to_owner(file, path.parent)
-            sync_folder(path.parent)
-    finally:
-        os.close(file)
+        there = path.exists() and path.stat().st_size > 0
+    except PermissionError as error:
+        raise GalleryError(f"{path}: {_OPEN_TEXT}") from error
+    if not there:
+        raise GalleryError(f"{path}: there is no gallery yet: enrol somebody first")
+    look = Look(path, busy_seconds)
+    store = Store(_prepared(look.connection), path, look)
+    try:
+        store.steady(lambda: _inspect(store, check))
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
-def _connect(path: Path, read_only: bool, busy_seconds: float) -> sqlite3.Connection:
-    wal = path.with_name(path.name + "-wal")
-    mode = "rw"
-    if read_only:
-        # In a folder that cannot be written SQLite cannot make its -shm; without a -wal there is nothing to share.
-        mode = "ro" if wal.exists() or os.access(path.parent, os.W_OK) else "ro&immutable=1"
-    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=busy_seconds, check_same_thread=False)
-
-
-def _prepare(store: Store, check: bool) -> None:
+def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     for pragma in _PRAGMAS:
-        store.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _inspect(store: Store, check: bool) -> None:
+    """Before anything is written: what this program does not know or cannot trust stays as it is."""
     _refuse_unknown(store)
     if check:
         _refuse_damaged(store)
-    if store.read_only:
-        if MIGRATIONS.pending(store):
-            raise GalleryError(f"{store.path}: the gallery is of an older kiosk: start this one once to update it")
-        return
+    if store.read_only and any(step.name not in UNSEEN for step in MIGRATIONS.pending(store)):
+        raise GalleryError(f"{store.path}: the gallery is of an older kiosk: start this one once to update it")
+
+
+def _update(store: Store) -> None:
     if store.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
         raise GalleryError(f"{store.path}: this file system cannot hold the gallery (no WAL): use a local disk")
-    store.execute("BEGIN IMMEDIATE")
-    try:
-        # One transaction around them all: two first commands at once do not trip over each other.
-        MIGRATIONS.apply(store)
-        store.commit()
-    except BaseException:
-        store.rollback()
-        raise
+    if MIGRATIONS.pending(store):
+        store.execute("BEGIN IMMEDIATE")
+        try:
+            # One transaction around them all: two first commands at once do not trip over each other.
+            MIGRATIONS.apply(store)
+            store.commit()
+        except BaseException:
+            store.rollback()
+            raise
     store.anchor()
 
 
 def _refuse_unknown(store: Store) -> None:
-    """Before anything is written: somebody else's database and a newer one stay as they are."""
+    """Somebody else's database, and one of a newer kiosk."""
     ours = store.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if not ours and store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise GalleryError(f"{store.path}: this is not a kiosk's gallery: name another home with --home")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kiosk.domain.errors import GalleryError
+from kiosk.domain.errors import GalleryError, GalleryLostError
 from kiosk.domain.types import AuditRecord, Reference, Subject
 from kiosk.storage.audit import encode, insert
-from kiosk.storage.database import Store, damaged, open_database, to_text, to_time
+from kiosk.storage.database import Store, damaged, in_memory, open_database, to_text, to_time
 from kiosk.storage.home import Home
-from kiosk.storage.vault import Vault, claim, unlock
+from kiosk.storage.vault import KEY_BYTES, Vault, belongs, claim, unlock
 
 if TYPE_CHECKING:
     from kiosk.domain.types import Template
@@ -48,6 +48,8 @@ class Gallery:
         self._store = store
         self._vault = vault
         self._now = now
+        self.lost: str | None = None
+        """Why nothing but opening it again helps; None while that is not so."""
 
     @property
     def store(self) -> Store:
@@ -163,7 +165,13 @@ class Gallery:
         """All references of one model, decrypted. Raises GalleryError naming the first that does not open."""
         vault = self._open_vault()
         rows = self._store.rows("SELECT * FROM reference WHERE model_id = ? ORDER BY rowid", [model_id])
-        return [_reference(row, vault) for row in rows]
+        try:
+            return [_reference(row, vault) for row in rows]
+        except GalleryError as error:
+            if belongs(self._store, vault):
+                raise
+            self.lost = f"{self._store.path}: the gallery has another key by now: it has to be opened again"
+            raise GalleryLostError(self.lost) from error
 
     def counts(self) -> dict[str, int]:
         """Number of references by model_id."""
@@ -257,17 +265,22 @@ def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, che
     """
     if not read_only:
         home.prepare()
-        if home.key.exists() and (not home.database.exists() or home.database.stat().st_size == 0):
-            raise GalleryError(
-                f"{home.database}: the gallery is gone although its key is there: put a copy of it back, "
-                f"or move {home.key.name} away to begin a new one"
-            )
+    if home.key.exists() and (not home.database.exists() or home.database.stat().st_size == 0):
+        raise GalleryError(
+            f"{home.database}: the gallery is gone although its key is there: put a copy of it back, "
+            f"or move {home.key.name} away to begin a new one"
+        )
     store = open_database(home.database, read_only=read_only, check=check)
     try:
         return Gallery(store, unlock(store, home.key) if with_key else None)
     except BaseException:
         store.close()
         raise
+
+
+def empty_gallery() -> Gallery:
+    """A gallery of nobody, in memory."""
+    return Gallery(in_memory(), Vault(secrets.token_bytes(KEY_BYTES)))
 
 
 def _new_id() -> str:

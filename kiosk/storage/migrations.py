@@ -82,6 +82,17 @@ def m0002_badge(db: Database) -> None:
     db.execute("CREATE UNIQUE INDEX subject_badge ON subject (badge)")
 
 
+@MIGRATIONS()
+def m0003_record_id(db: Database) -> None:
+    """What a record of the audit log is known by when it is sent again; none for those from before."""
+    db.execute("ALTER TABLE audit ADD COLUMN record_id TEXT")
+    db.execute("CREATE UNIQUE INDEX audit_record_id ON audit (record_id)")
+
+
+UNSEEN = frozenset({"m0003_record_id"})
+"""Steps that whoever only reads does not notice: the gallery can be looked at before they were made."""
+
+
 def _known() -> frozenset[str]:
     empty = Database(memory=True)
     try:

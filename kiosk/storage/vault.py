@@ -97,7 +97,7 @@ def unlock(store: Store, path: Path) -> Vault:
             raise VaultError(f"{path}: there is no key yet: enrol somebody first")
         _make_key(path)
     vault = Vault(_read_key(path))
-    if _belongs(store, vault):
+    if belongs(store, vault):
         return vault
     if _sealed(store):
         raise VaultError(f"{path}: this key does not belong to the gallery {store.path}: put the right key back")
@@ -112,14 +112,15 @@ def claim(store: Store, vault: Vault) -> None:
 
     Raises VaultError when another key got in between.
     """
-    if _belongs(store, vault):
+    if belongs(store, vault):
         return
     if _sealed(store):
         raise VaultError(f"{store.path}: the gallery's key was changed meanwhile: start again")
     store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('vault_check', ?)", [vault.make_check()])
 
 
-def _belongs(store: Store, vault: Vault) -> bool:
+def belongs(store: Store, vault: Vault) -> bool:
+    """Whether the vault's key is that of the gallery, now. Raises GalleryError."""
     found = store.rows("SELECT value FROM meta WHERE key = 'vault_check'")
     return bool(found) and vault.recognises(found[0]["value"])
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,3 +164,30 @@ def test_a_stop_signal_ends_it_in_order(site: Site) -> None:
     assert kiosk.popen.wait(PATIENCE) == 0
     again = site.kiosk()
     again.line(decision)
+
+
+@pytest.mark.parametrize("how", ["moved", "replaced"])
+def test_a_gallery_that_is_moved_or_replaced_ends_it_and_the_next_start_heals_it(site: Site, how: str) -> None:
+    """A process that goes on would refuse everybody for ever."""
+    site.door()
+    kiosk = site.kiosk()
+    kiosk.line(decision)
+    gallery, away = site.home / "gallery.db", site.home / "away.db"
+    gallery.rename(away)
+    if how == "replaced":
+        shutil.copy(away, gallery)
+    assert kiosk.popen.wait(PATIENCE) == 1
+    assert kiosk.popen.stderr is not None
+    said = [line for line in kiosk.popen.stderr.read().decode().splitlines() if "moved, removed or replaced" in line]
+    assert len([line for line in said if line.startswith("kiosk: this process ends, to be started again")]) == 1
+    if how == "moved":
+        again = site.kiosk()
+        assert again.popen.wait(PATIENCE) == 2
+        assert again.popen.stderr is not None
+        assert b"put a copy of it back" in again.popen.stderr.read()
+        away.rename(gallery)
+    last = site.kiosk()
+    assert last.line(lambda row: decision(row) and row["reason"] != "incomplete")["outcome"] == "granted"
+    last.kill()
+    with closing(sqlite3.connect(gallery)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -19,7 +19,7 @@ from kiosk.domain.types import (
     Outcome,
     Reason,
 )
-from kiosk.service.access import Access
+from kiosk.service.access import BACKLOG, Access
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -150,3 +150,17 @@ def test_what_the_door_did_not_do_is_recorded(result: DoorResult) -> None:
     world.settle()
     assert world.log == ["decision:granted", "door", f"outcome:{result.value}"]
     assert world.records[-1].reason == "because"
+
+
+def test_how_many_records_there_was_no_room_for_is_recorded() -> None:
+    world = World()
+    world.full = True
+    for number in range(BACKLOG + 5):
+        world.settle(granted=False, number=number)
+    world.full = False
+    world.settle(granted=False, number=5000)
+    assert len(world.records) == BACKLOG + 1
+    assert world.records[0].grant_id == "d6"
+    assert (world.records[-1].reason, world.records[-1].detail) == ("records_dropped", {"count": 6})
+    world.settle(granted=False, number=5001)
+    assert world.records[-1].grant_id == "d5001"

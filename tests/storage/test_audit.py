@@ -41,6 +41,33 @@ def test_they_are_chosen_by_time_kind_grant_subject_and_number(audit: Audit) -> 
     assert audit.records(limit=0) == []
 
 
+def test_a_record_that_is_appended_again_is_there_once(audit: Audit) -> None:
+    first, second = AuditRecord("start", NOON), AuditRecord("stop", NOON)
+    audit.append([first])
+    audit.append([first, second])
+    audit.append([second, first, AuditRecord("start", NOON)])
+    found = audit.records()
+    assert [r.kind for r in found] == ["start", "stop", "start"]
+    assert [r.record_id for r in found[:2]] == [first.record_id, second.record_id]
+
+
+def test_a_grant_in_doubt_that_was_refused_is_one_decision(audit: Audit) -> None:
+    """The refusal comes under the record_id of the grant: on disk it is the decision, or else its outcome."""
+    for grant_id, on_disk in (("g1", True), ("g2", False)):
+        granted = replace(a_decision(grant_id), record_id=grant_id)
+        if on_disk:
+            audit.append([granted])
+        refusal = replace(granted, outcome="refused", reason="audit_unavailable")
+        audit.append([refusal])
+        audit.append([refusal])
+    assert [(r.kind, r.grant_id, r.outcome, r.reason) for r in audit.records()] == [
+        ("decision", "g1", "granted", "matched"),
+        ("outcome", "g1", "refused", "audit_unavailable"),
+        ("decision", "g2", "refused", "audit_unavailable"),
+    ]
+    assert audit.pending_grants() == []
+
+
 def test_the_newest_time_is_the_latest_and_not_the_last_one_written(gallery: Gallery, audit: Audit) -> None:
     assert audit.newest() is None
     later = NOON + timedelta(hours=1, microseconds=1)

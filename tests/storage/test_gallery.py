@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -14,7 +15,7 @@ from kiosk.storage.database import open_database
 from kiosk.storage.gallery import Gallery, NewReference, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.migrations import MIGRATIONS
-from tests.storage.conftest import MODEL, NOON, a_reference, a_template
+from tests.storage.conftest import MODEL, NOON, a_decision, a_reference, a_template
 
 
 def test_an_enrolment_is_there_for_whoever_opens_the_gallery_next(home: Home, gallery: Gallery) -> None:
@@ -318,3 +319,22 @@ def test_a_gallery_from_before_badges_goes_on(home: Home) -> None:
     again.set_badge(ada.id, 5)
     assert not MIGRATIONS.pending(again.store)
     again.close()
+
+
+def test_a_gallery_from_before_record_ids_can_be_looked_at_and_goes_on(home: Home) -> None:
+    with closing(open_gallery(home)) as gallery:
+        ada = gallery.add_subject("Ada", [a_reference(1)])
+    with closing(sqlite3.connect(home.database)) as old, old:
+        old.execute("DROP INDEX audit_record_id")
+        old.execute("ALTER TABLE audit DROP COLUMN record_id")
+        old.execute("DELETE FROM _sqlite_migrations WHERE name = 'm0003_record_id'")
+    with closing(open_gallery(home, read_only=True)) as gallery:
+        assert MIGRATIONS.pending(gallery.store)
+        assert gallery.subjects() == [ada]
+        assert [r.outcome for r in Audit(gallery.store).records()] == ["enrolled"]
+    with closing(open_gallery(home)) as gallery:
+        assert not MIGRATIONS.pending(gallery.store)
+        audit = Audit(gallery.store)
+        audit.append([a_decision("g1")] * 2)
+        assert [r.kind for r in audit.records()] == ["enrolment", "decision"]
+        assert audit.story("g1") is not None

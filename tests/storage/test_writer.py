@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from kiosk.domain.errors import GalleryError
 from kiosk.service.writer import Writer
 from kiosk.storage.audit import Audit, Row
-from kiosk.storage.gallery import Gallery
+from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
-from tests.storage.conftest import NOON, a_decision
+from tests.storage.conftest import NOON, a_decision, a_reference
 
 LONG = 30.0
 
@@ -44,6 +48,10 @@ class Gate:
         if self.errors:
             raise self.errors.pop(0)
         self.batches.append(list(rows))
+
+    def confirm(self) -> None: ...
+
+    def complete(self) -> None: ...
 
     def close(self) -> None:
         self.closed = True
@@ -193,7 +201,8 @@ def test_the_death_of_the_thread_is_an_error_for_those_who_wait(gate: Gate) -> N
                 waiting.result(LONG)
     writer._thread.join(LONG)
     assert not writer.alive
-    with pytest.raises(GalleryError, match="closed"):
+    assert writer.lost == "the audit log's thread has ended"
+    with pytest.raises(GalleryError, match="has ended"):
         writer.append([a_decision("g3")])
 
 
@@ -207,16 +216,62 @@ def test_another_command_s_long_transaction_is_an_error_and_not_the_end(home: Ho
     writer.stop()
 
 
-def test_a_gallery_that_was_deleted_or_replaced_acknowledges_nothing(home: Home, gallery: Gallery) -> None:
+def _started(home: Home) -> Writer:
     writer = Writer.at(home.database, Steps(), LONG)
     writer.start()
+    return writer
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_a_gallery_that_was_moved_is_noticed_while_nobody_comes(home: Home, gallery: Gallery, suffix: str) -> None:
+    writer = _started(home)
+    name = home.folder / f"gallery.db{suffix}"
+    name.rename(home.folder / "away")
+    _until(lambda: not writer.alive)
+    assert writer.lost is not None
+    assert "was moved, removed or replaced in use" in writer.lost
+    with pytest.raises(GalleryError, match="removed or replaced in use"):
+        writer.append([a_decision("g2")])
+
+
+def test_a_gallery_that_was_deleted_or_replaced_acknowledges_nothing(home: Home, gallery: Gallery) -> None:
+    writer = _started(home)
     writer.append([a_decision("g1")])
     away = home.database.rename(home.folder / "away.db")
     with pytest.raises(GalleryError, match="removed or replaced in use"):
         writer.append([a_decision("g2")])
-    home.database.write_bytes(away.read_bytes())
+    shutil.copy(away, home.database)
     with pytest.raises(GalleryError, match="removed or replaced in use"):
         writer.append([a_decision("g3")])
     with pytest.raises(GalleryError, match="removed or replaced in use"):
         gallery.mark_demonstration()
     writer.stop()
+    assert not writer.alive
+
+
+@pytest.mark.parametrize("back", ["the same", "a copy from before"])
+def test_a_gallery_that_was_moved_is_whole_and_does_no_harm_to_the_next(home: Home, back: str) -> None:
+    """Its -wal would be taken for that of the file which stands there next, and destroy it."""
+    with closing(open_gallery(home)) as first:
+        first.add_subject("Ada", [a_reference(1)])
+    copy = home.folder / "copy.db"
+    shutil.copy(home.database, copy)
+    gallery = open_gallery(home)
+    writer = _started(home)
+    for n in range(50):
+        writer.append([a_decision(f"g{n}")])
+    away = home.database.rename(home.folder / "away.db")
+    _until(lambda: not writer.alive)
+    gallery.close()
+    assert _decisions(away) == 50
+    (away if back == "the same" else copy).rename(home.database)
+    with closing(open_gallery(home)) as again:
+        assert [s.name for s in again.subjects()] == ["Ada"]
+        assert again.store.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert _decisions(home.database) == (50 if back == "the same" else 0)
+
+
+def _decisions(path: Path) -> int:
+    """Read without a -wal."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+        return int(db.execute("SELECT count(*) FROM audit WHERE kind = 'decision'").fetchone()[0])
