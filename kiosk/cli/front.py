@@ -43,7 +43,7 @@ class Stop:
 
         What only a restart heals ends it at once: the unit starts it again, and nobody is refused for ever."""
         if kiosk.lost is not None:
-            complain(f"this process ends, to be started again: {kiosk.lost}")
+            log.error("restart_needed", message=kiosk.lost)
             return True
         silent = build.feed_watchdog(kiosk)
         if silent != self._silent:

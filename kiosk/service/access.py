@@ -82,8 +82,9 @@ class Access:
             # The backlog holds the grant, whose record is in doubt: what stands is the refusal, under the same
             # record_id. Where the grant is on disk after all, the log makes the refusal its outcome.
             decision = refused(decision, Reason.AUDIT_UNAVAILABLE)
-            self._backlog.pop()
-            self._backlog.append(decision_record(decision))
+            record = decision_record(decision)
+            others = [kept for kept in self._backlog if kept.record_id != record.record_id]
+            self._backlog = deque([*others, record], maxlen=BACKLOG)
         health = self._health(trouble)
         if not decision.granted:
             return [*health, Decided(decision)]

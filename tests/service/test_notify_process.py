@@ -276,6 +276,23 @@ def test_bad_starts_are_one_line(notify: Notify, tmp_path: Path) -> None:
     assert notify.log.count("\n") == 1
 
 
+def test_an_outbox_that_is_moved_ends_it_and_the_next_start_heals_it(
+    notify: Notify, announcer: Announcer, endpoint: Endpoint
+) -> None:
+    """A process that goes on would acknowledge what goes nowhere."""
+    notify.configure(notify.webhook(endpoint))
+    process = notify.launch()
+    announcer.publish(refusal("d1"))
+    endpoint.wait_for(lambda _: kinds(endpoint, "kiosk").count("kiosk.refused") == 1)
+    outbox = notify.folder / "outbox" / "outbox.db"
+    outbox.rename(outbox.with_name("away.db"))
+    assert process.wait(PATIENCE) == 2
+    assert "was moved, removed or replaced in use" in notify.log.splitlines()[-1]
+    notify.launch()
+    announcer.publish(refusal("d2"))
+    endpoint.wait_for(lambda _: kinds(endpoint, "kiosk").count("kiosk.refused") == 2)
+
+
 def test_it_needs_no_notifier_to_run(notify: Notify) -> None:
     notify.configure()
     process = notify.launch()
