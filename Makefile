@@ -1,5 +1,6 @@
 # make run    the kiosk; without a configuration, its demonstration
 # make test   all checks: ruff, mypy, the layers, the tests
+# make qt68-test    the window's tests against PySide6 6.8, which Debian 13 and older boards have; installs it, 75 MB
 # make prove [ROUNDS=1000]   what takes longer than a test should: random commands beside a running kiosk, kills
 # make torture [KILLS=1000]   kills kiosk and kiosk-door at random, and judges what the lock saw
 # make vm-test    kiosk-door and its unit in a Debian arm64 guest with a real gpiochip; needs QEMU, 70 MB of downloads
@@ -8,12 +9,13 @@
 
 PYTHON ?= python3
 VENV := .venv
+QT68 := .venv-qt68
 BIN := $(VENV)/bin
 RUN_ARGS ?=
 KILLS ?= 1000
 ROUNDS ?= 1000
 
-.PHONY: install run test check prove torture vm-test recipes-test clean
+.PHONY: install run test check prove qt68-test torture vm-test recipes-test clean
 
 install: $(VENV)/.installed
 
@@ -26,6 +28,10 @@ test: $(VENV)/.tests-installed check
 
 prove: $(VENV)/.tests-installed
 	PROVE_ROUNDS=$(ROUNDS) $(BIN)/pytest -m prove --timeout 3600
+
+# The oldest PySide6 that is allowed, in a virtual environment of its own that borrows all else from the other.
+qt68-test: $(QT68)/.installed
+	$(QT68)/bin/python -m pytest tests/gui
 
 recipes-test: $(VENV)/.train-installed
 	$(BIN)/pytest -m train tests/train
@@ -52,9 +58,15 @@ $(VENV)/.tests-installed: $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --editable '.[test,plots]'
 	touch $@
 
+$(QT68)/.installed: pyproject.toml $(VENV)/.tests-installed
+	test -x $(QT68)/bin/python || $(BIN)/python -m venv $(QT68)
+	$(QT68)/bin/python -m pip install --disable-pip-version-check --progress-bar on 'PySide6-Essentials==6.8.0.2'
+	$(QT68)/bin/python -c 'import pathlib, sysconfig; place = pathlib.Path(sysconfig.get_path("purelib")); (place / "zz-kiosk.pth").write_text(str(pathlib.Path("$(VENV)").resolve() / place.relative_to(pathlib.Path("$(QT68)").resolve())) + "\n")'
+	touch $@
+
 $(VENV)/.train-installed: $(VENV)/.tests-installed
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --editable '.[test,plots,train]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(QT68) build dist

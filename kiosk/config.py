@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kiosk.domain.badge import CardFormat
 from kiosk.domain.door import Relock
 from kiosk.domain.door_events import DOOR_NAME_PATTERN
-from kiosk.domain.errors import ConfigError
-from kiosk.environment import overridden
+from kiosk.domain.errors import ConfigError, os_trouble
+from kiosk.environment import file_text, overridden, tables
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
 
@@ -229,10 +228,7 @@ def explain(error: ValidationError) -> str:
 
 def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> Config:
     """Raises ConfigError naming `source`, the key and what is wrong with it."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not valid TOML: {error}") from error
+    data = tables(text, source)
     try:
         return Config.model_validate(overridden(data, os.environ if environ is None else environ))
     except ValidationError as error:
@@ -241,11 +237,7 @@ def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> C
 
 def read(path: Path) -> Config:
     """Raises ConfigError when the file is missing, unreadable or wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the configuration cannot be read: {error}") from error
-    return parse(text, str(path))
+    return parse(file_text(path), str(path))
 
 
 def find(named: Path | None) -> Path | None:
@@ -254,8 +246,16 @@ def find(named: Path | None) -> Path | None:
     A file that was named must exist; so must /etc/kiosk/kiosk.toml once the folder /etc/kiosk exists, since a machine
     that was set up for a door must never fall back to the demonstration. Raises ConfigError.
     """
+    try:
+        return _found(named)
+    except OSError as error:  # a folder that this user may not search, a name that is too long
+        raise ConfigError(f"the configuration cannot be read: {os_trouble(error)}") from error
+
+
+def _found(named: Path | None) -> Path | None:
+    """As find. Raises OSError too."""
     if named is not None:
-        if not named.is_file():
+        if not named.exists():
             raise ConfigError(f"{named}: there is no such configuration file")
         return named
     if SYSTEM_CONFIG.is_file():

@@ -1,4 +1,5 @@
-"""What the environment changes of the configuration's file. Standard library only: kiosk-door reads it before the rest.
+"""The configuration's file as it is read, and what the environment changes of it. Standard library only: kiosk-door
+reads it before the rest.
 
 `KIOSK_SECTION__KEY=value` overrides `key` of `[section]`: KIOSK_CAMERA__DEVICE=/dev/video2. Values are read as TOML
 where they can be (numbers, true, lists) and as plain text otherwise.
@@ -6,12 +7,55 @@ where they can be (numbers, true, lists) and as plain text otherwise.
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
-from kiosk.domain.errors import ConfigError
+from kiosk.domain.errors import ConfigError, os_trouble
 
 PREFIX = "KIOSK_"
+LARGEST = 128 * 1024
+"""Bytes of a configuration: ten times the one that is shipped."""
+LONGEST_LINE = 4096
+"""Characters. The time that a dotted key takes grows with the square of its parts."""
+
+
+def file_text(path: Path) -> str:
+    """The configuration's text. Looked at before it is read: a pipe would be waited for, a disk image be swallowed.
+
+    Raises ConfigError for what is no file of UTF-8 text of at most LARGEST bytes that this user may read.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(file, "rb") as opened:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise ConfigError(f"{path}: the configuration is no file")
+            content = opened.read(LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(f"the configuration cannot be read: {os_trouble(error)}") from error
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: too large for a configuration: at most {LARGEST // 1024} KiB")
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise ConfigError(f"{path}: begins with a byte order mark: save it as UTF-8 without one")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}: line {line} is not UTF-8: save the file in that encoding") from error
+
+
+def tables(text: str, source: str) -> dict[str, object]:
+    """TOML. Raises ConfigError naming `source` for whatever is none."""
+    if any(len(line) > LONGEST_LINE for line in text.splitlines()):
+        raise ConfigError(f"{source}: a line is longer than {LONGEST_LINE} characters")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ConfigError(f"{source}: not valid TOML: nested too deep") from error
+    except ValueError as error:  # a number of thousands of digits too
+        raise ConfigError(f"{source}: not valid TOML: {error}") from error
 
 
 def overridden(data: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, object]:
@@ -20,6 +64,8 @@ def overridden(data: Mapping[str, object], environ: Mapping[str, str]) -> dict[s
     for name, text in environ.items():
         if not name.startswith(PREFIX) or "__" not in name:
             continue
+        if not f"{name}{text}".isprintable():
+            raise ConfigError(f"{name}: this variable of the environment is not printable text in UTF-8")
         section, key = name.removeprefix(PREFIX).lower().split("__", 1)
         part = merged.setdefault(section, {})
         if not isinstance(part, dict):
@@ -30,6 +76,6 @@ def overridden(data: Mapping[str, object], environ: Mapping[str, str]) -> dict[s
 
 def _value(text: str) -> object:
     try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
+        return tables(f"v = {text}", "")["v"]
+    except ConfigError:
         return text

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
+import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,11 @@ from pathlib import Path
 import click
 
 from kiosk import build, config
-from kiosk.cli import doctor_door, notify
+from kiosk.cli import doctor_door, doctor_window, notify
 from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
-from kiosk.domain.errors import KioskError
+from kiosk.domain.errors import GalleryError, HomeError, KioskError, os_trouble
 from kiosk.domain.matching import enrol_again
-from kiosk.gui.app import display_available, missing_packages
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
@@ -62,37 +62,53 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
         settings = config.parse("", "the defaults") if found is None else config.read(found)
     except KioskError as error:
         yield Finding("config", "bad", str(error))
-        return
-    yield Finding("config", "ok" if found else "note", str(found or "none: `kiosk run` would be the demonstration"))
-    yield _check("models", lambda: _models(settings))
-    yield from _older_models(settings)
-    yield from _at_home(settings, found, named)
-    if found is not None:
-        yield _check("camera", lambda: _camera(settings))
-        yield from _door(settings)
-        yield from (Finding("notify", level, message) for level, message in notify.findings(settings))
-    yield _window()
+        if named is not None:
+            yield from _sure("gallery", lambda: _gallery(Home(named), True))
+    else:
+        nothing = "none: `kiosk run` would be the demonstration"
+        yield Finding("config", "ok" if found else "note", str(found or nothing))
+        yield _check("models", lambda: _models(settings))
+        yield from _older_models(settings)
+        yield from _sure("home", lambda: _at_home(settings, found, named))
+        if found is not None:
+            yield _check("camera", lambda: _camera(settings))
+            yield from _sure("door", lambda: _remarks("door", doctor_door.remarks(settings)))
+            yield from _sure("notify", lambda: _remarks("notify", notify.findings(settings)))
+    yield from _sure("window", lambda: _remarks("window", doctor_window.remarks()))
     yield from _machine()
 
 
 def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterator[Finding]:
     """What is in the home. Bad where nobody can say which home the kiosk has."""
-    try:
-        home = Home(home_of(named, found))
-    except KioskError as error:
-        yield Finding("home", "bad", str(error))
+    home = Home(home_of(named, found))
+    gallery = list(_sure("gallery", lambda: _gallery(home, found is not None)))
+    yield from gallery
+    if any(finding.level == "bad" for finding in gallery):
         return
-    yield _check("gallery", lambda: _gallery(home))
     yield _threshold(settings, home)
     yield from _other_models(settings, home)
     yield from _badges(settings, home)
+    yield from _sure("fonts", lambda: _remarks("fonts", doctor_window.fonts(_names(home))))
 
 
 def _check(name: str, look: Callable[[], str]) -> Finding:
+    (finding,) = _sure(name, lambda: [Finding(name, "ok", look())])
+    return finding
+
+
+def _sure(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """What `look` finds; what keeps it from looking is a finding too."""
     try:
-        return Finding(name, "ok", look())
+        yield from look()
     except KioskError as error:
-        return Finding(name, "bad", str(error))
+        yield Finding(name, "bad", str(error))
+    except OSError as error:
+        yield Finding(name, "bad", os_trouble(error))
+
+
+def _remarks(name: str, remarks: Iterable[doctor_door.Remark]) -> Iterator[Finding]:
+    for level, message in remarks:
+        yield Finding(name, level, message)
 
 
 def _models(settings: Config) -> str:
@@ -171,12 +187,46 @@ def _badges(settings: Config, home: Home) -> Iterator[Finding]:
         yield Finding("badges", "note", f"{without} subjects without a badge number for the panel are never let in")
 
 
-def _gallery(home: Home) -> str:
-    if not home.database.exists():
-        return f"{home.folder}: empty, made on first use"
+def _gallery(home: Home, configured: bool) -> Iterator[Finding]:
+    """Whether it is whole, with its key, and nobody else's. `configured`: a door waits for it. Raises OSError."""
+    try:
+        mode = home.folder.stat().st_mode
+    except FileNotFoundError:
+        yield Finding("gallery", "note", f"{home.folder}: not there yet: made when somebody is enrolled")
+        return
+    if not stat.S_ISDIR(mode):
+        raise HomeError(f"{home.folder}: the home is no folder: name another one with --home")
+    if mode & stat.S_IWOTH:
+        yield Finding("gallery", "bad", f"{home.folder}: others may write there: chmod 700 {home.folder}")
+    # Both by stat: what may not be looked at raises, and is not taken for missing.
+    database, key = _there(home.database), _there(home.key)
+    if not database:
+        if key:
+            raise GalleryError(
+                f"{home.database}: the gallery is gone although its key is there: put a copy of it back, "
+                f"or move {home.key.name} away to begin a new one"
+            )
+        said = "nobody is enrolled yet: kiosk enrol" if configured else "empty, made on first use"
+        yield Finding("gallery", "note", f"{home.folder}: {said}")
+        return
     with closing(open_gallery(home, read_only=True)) as gallery:
         counts = ", ".join(f"{n} of {model}" for model, n in gallery.counts().items()) or "none"
-        return f"{home.folder}: {len(gallery.subjects())} subjects, references: {counts}"
+        yield Finding("gallery", "ok", f"{home.folder}: {len(gallery.subjects())} subjects, references: {counts}")
+
+
+def _there(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _names(home: Home) -> list[str]:
+    if not home.database.exists():
+        return []
+    with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
+        return [subject.name for subject in gallery.subjects()]
 
 
 def _camera(settings: Config) -> str:
@@ -189,23 +239,6 @@ def _camera(settings: Config) -> str:
     finally:
         camera.close()
     return f"{settings.camera.kind}: {width} x {height}"
-
-
-def _door(settings: Config) -> Iterator[Finding]:
-    try:
-        for level, message in doctor_door.remarks(settings):
-            yield Finding("door", level, message)
-    except KioskError as error:
-        yield Finding("door", "bad", str(error))
-
-
-def _window() -> Finding:
-    missing = missing_packages("xcb" if display_available() else "offscreen")
-    if missing:
-        return Finding("window", "bad", f"sudo apt-get install {' '.join(missing)}")
-    if not display_available():
-        return Finding("window", "note", "no display answers: `kiosk run` would be headless")
-    return Finding("window", "ok", "a display answers")
 
 
 def _machine() -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from kiosk.cli.console import called, complain, config_option, emit, json_option
 from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import SampleError
 from kiosk.domain.matching import ReferenceMatrix, enrol_again
+from kiosk.gui import probe
 from kiosk.service.enrolment import Enroller, EnrolmentSample
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
@@ -93,6 +94,9 @@ def enrol(
         unusable = gallery.unusable(entry.model_id)
     if unusable:
         complain(enrol_again(unusable))
+    if lacking := probe.undrawable([] if subject.name.isascii() else [subject.name]):
+        packages = " ".join(probe.font_packages(lacking))
+        complain(f"no font here draws this name, the window leaves it out: sudo apt-get install {packages}")
     with told_or_not():
         if as_json:
             emit({"subject": subject.id, "references": len(samples), "model_id": entry.model_id})

@@ -60,11 +60,12 @@ def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json
     from kiosk import demonstration  # noqa: PLC0415 - a real kiosk never loads it
 
     complain(demonstration.NOTICE)
+    camera = demonstration.camera(loop=seen)
+    score = demonstration.Score(camera.visit_at)
+    # Before there is a folder with a key in it: a window may fail to start.
+    front = Front(seen, screenshot, full_screen, as_json, words.banner(True, True), score.remark)
+    front.listeners.append(score.take)
     with demonstration.stage() as (settings, home):
-        camera = demonstration.camera(loop=seen)
-        score = demonstration.Score(camera.visit_at)
-        front = Front(seen, screenshot, full_screen, as_json, words.banner(True, True), score.remark)
-        front.listeners.append(score.take)
         front.run(settings, home, camera)
     return seen or score.good
 

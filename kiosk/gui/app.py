@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import KioskError
+from kiosk.gui import probe
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
@@ -52,8 +53,18 @@ _WAYLAND = {
     "libwayland-cursor.so.0": "libwayland-cursor0",
     "libwayland-egl.so.1": "libwayland-egl1",
 }
-_LIBRARIES = {"offscreen": _QT, "xcb": _QT | _XCB, "wayland": _QT | _WAYLAND}
+_KMS = {"libdrm.so.2": "libdrm2"}
+_LIBRARIES = {
+    "offscreen": _QT,
+    "xcb": _QT | _XCB,
+    "wayland": _QT | _WAYLAND,
+    "linuxfb": _QT | _KMS,
+    "eglfs": _QT | _KMS,
+    "vkkhrdisplay": _QT | _KMS,
+}
 """What a Qt platform loads, and the Debian package that brings it."""
+
+_ALL = _QT | _XCB | _WAYLAND | _KMS
 
 _UNSEEN = frozenset({"offscreen", "minimal", "vnc"})
 """Platforms that nobody standing before the screen would see."""
@@ -74,8 +85,9 @@ def display_available(environ: Mapping[str, str] | None = None) -> bool:
 def create_application(argv: Sequence[str], offscreen: bool) -> QApplication:
     """The one QApplication, with the shipped font loaded.
 
-    Raises KioskError when there is no display or a system library is missing, naming the package that brings it. Qt
-    itself would end the process, so both are looked at first.
+    Raises KioskError when there is no display, a system library is missing (naming the package that brings it), or the
+    platform does not start. Qt itself would end the process, so all of it is looked at first, the last in a process of
+    its own.
     """
     platform = "offscreen" if offscreen else _platform(os.environ)
     if platform is None:
@@ -85,6 +97,8 @@ def create_application(argv: Sequence[str], offscreen: bool) -> QApplication:
         raise KioskError(f"the window needs system libraries: sudo apt-get install {' '.join(missing)}")
     if offscreen or not os.environ.get("QT_QPA_PLATFORM"):
         os.environ["QT_QPA_PLATFORM"] = platform
+    if not offscreen and (trouble := probe.platform_trouble(os.environ["QT_QPA_PLATFORM"])):
+        raise KioskError(cannot_start(os.environ["QT_QPA_PLATFORM"], trouble))
     try:
         from PySide6.QtGui import QFontDatabase  # noqa: PLC0415
         from PySide6.QtWidgets import QApplication  # noqa: PLC0415
@@ -98,6 +112,15 @@ def create_application(argv: Sequence[str], offscreen: bool) -> QApplication:
         if QFontDatabase.addApplicationFont(str(path)) < 0:
             raise KioskError(f"{path.name}: the window's font cannot be loaded: install the kiosk again")
     return application
+
+
+def cannot_start(platform: str, trouble: str) -> str:
+    """One line, with the package of a library that is missing."""
+    found = re.search(r"(lib[\w.+-]+\.so[.\d]*) is missing", trouble)
+    package = _ALL.get(found[1]) if found else None
+    others = " and ".join(p for p in ("linuxfb", "wayland", "xcb") if p != platform.split(":", maxsplit=1)[0])
+    hint = f": sudo apt-get install {package}" if package else f"; others are {others} (QT_QPA_PLATFORM)"
+    return f"the window's platform {platform} cannot start here: {trouble}{hint}"
 
 
 def screenshot(window: QWidget, path: Path) -> None:
@@ -163,7 +186,6 @@ def _explained(error: ImportError) -> str:
     found = re.search(r"(lib[\w.+-]+\.so[.\d]*)", str(error))
     if found is None:
         return f"Qt cannot be loaded: {error}"
-    packages = _QT | _XCB | _WAYLAND
-    package = packages.get(found[1])
+    package = _ALL.get(found[1])
     hint = f"sudo apt-get install {package}" if package else "install the package that brings it"
     return f"Qt cannot be loaded, {found[1]} is missing: {hint}"

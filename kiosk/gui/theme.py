@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QColor, QFont
+from contextlib import suppress
 
+from PySide6.QtGui import QColor, QFont, QFontMetrics
+
+from kiosk.domain.plain_text import JOINERS
 from kiosk.gui.presenter import Mode
 
 FAMILY = "Kiosk Sans"
@@ -45,8 +48,21 @@ def type_face(pixels: float, bold: bool = False, figures: bool = False) -> QFont
     font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     font.setStyleStrategy(QFont.StyleStrategy.NoSubpixelAntialias | QFont.StyleStrategy.PreferAntialias)
     if figures:
-        font.setFeature(QFont.Tag("tnum"), 1)
+        # PySide6 6.8.0 cannot make a tag from its name: figures of a clock keep widths of their own there.
+        with suppress(AttributeError, TypeError):
+            font.setFeature(QFont.Tag("tnum"), 1)
     return font
+
+
+def lacking(text: str) -> str:
+    """Characters of `text` that no font of this machine draws, each once: Qt would draw a box for it."""
+    metrics = QFontMetrics(type_face(32))
+    return "".join(sorted({c for c in text if _shown(c) and not metrics.inFontUcs4(ord(c))}))
+
+
+def _shown(character: str) -> bool:
+    """Joiners and variation selectors have no glyph of their own."""
+    return not (character.isspace() or character in JOINERS or 0xFE00 <= ord(character) <= 0xFE0F)
 
 
 def faded(colour: QColor, alpha: float) -> QColor:

@@ -26,6 +26,11 @@ def local_time() -> datetime:
     return datetime.now().astimezone()
 
 
+def _drawable(name: str | None) -> str | None:
+    """None for a name that would be drawn as boxes: "Welcome" alone is better."""
+    return name if name is not None and not theme.lacking(name) else None
+
+
 class KioskWindow(QWidget):
     """What a visitor sees.
 
@@ -46,7 +51,7 @@ class KioskWindow(QWidget):
         timer: QTimer | None = None,
     ) -> None:
         super().__init__()
-        self._presenter = Presenter(name_of)
+        self._presenter = Presenter(lambda subject_id: _drawable(name_of(subject_id)))
         self._clock = clock
         self._wall_clock = wall_clock
         self._beat = beat

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from kiosk.domain.plain_text import JOINERS
 from kiosk.domain.types import Flaw, Reason
 
 
@@ -105,7 +106,7 @@ FAULTS: dict[Reason, Words] = {
 
 def welcome(name: str | None) -> Words:
     """For an open door, and for nothing else. The name comes from the gallery: one line, 40 characters at most."""
-    plain = " ".join("".join(c for c in name if c.isprintable()).split()) if name else ""
+    plain = " ".join("".join(c for c in name if c.isprintable() or c in JOINERS).split()) if name else ""
     short = plain if len(plain) <= 40 else plain[:39].rstrip() + "…"
     return Words(Icon.TICK, f"Welcome,\n{short}" if short else "Welcome", "The door is open.\nPlease come in.")
 

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from kiosk.domain.errors import ConfigError
 from kiosk.domain.plain_text import one_line
-from kiosk.environment import overridden
+from kiosk.environment import file_text, overridden, tables
 
 if TYPE_CHECKING:
     import socket
@@ -99,7 +98,7 @@ def held(line: UsbRelay) -> object | None:
 def lock_line(path: Path) -> GpioLine | RecorderLine | UsbRelay | None:
     """The line of the lock that a configuration names; None where its lock has none. Raises ConfigError, ValueError,
     OSError: nothing is guessed."""
-    lock = overridden(tomllib.loads(path.read_text(encoding="utf-8")), os.environ).get("lock", {})
+    lock = overridden(tables(file_text(path), str(path)), os.environ).get("lock", {})
     if not isinstance(lock, dict):
         raise ConfigError("[lock] is not a section")
     if lock.get("kind") == "simulated" and isinstance(lock.get("recorder"), str):
