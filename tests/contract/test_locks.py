@@ -488,6 +488,7 @@ def test_securing_without_the_door_needs_gpiod_alone() -> None:
         "environment",
         "domain",
         "domain.errors",
+        "domain.plain_text",
     }
     assert "pydantic" not in loaded
 
