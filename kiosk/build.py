@@ -34,7 +34,9 @@ from kiosk.service.health import MAX_SILENCE, Health
 from kiosk.service.kiosk_events import Announcer, users_of
 from kiosk.service.matcher import GalleryMatcher
 from kiosk.service.pipeline import Pipeline, Stages
+from kiosk.service.safeguards import effective, refuse_unsafe
 from kiosk.service.station import Station, unfailing
+from kiosk.service.timekeeping import Timekeeper, keep_time
 from kiosk.service.writer import Writer
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -65,10 +67,16 @@ def gate(config: QualityConfig, guide: float | None = None) -> Gate:
     )
 
 
-def matcher(models: Models, gallery: Gallery, tell: Callable[[Threshold], None] = lambda _: None) -> GalleryMatcher:
-    """The gallery as searched with the configured embedder; `tell` hears of each threshold. Raises GalleryError."""
+def matcher(
+    models: Models,
+    gallery: Gallery,
+    tell: Callable[[Threshold], None] = lambda _: None,
+    real_lock: bool = False,
+) -> GalleryMatcher:
+    """The gallery as searched with the configured embedder; `tell` and `real_lock` as for GalleryMatcher. Raises
+    GalleryError."""
     entry = models.embedder_entry
-    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, models.cohort, tell)
+    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, models.cohort, tell, real_lock)
 
 
 def log_threshold(threshold: Threshold) -> None:
@@ -77,6 +85,7 @@ def log_threshold(threshold: Threshold) -> None:
     note(
         "threshold",
         score=round(threshold.score, 4),
+        subjects=threshold.subjects,
         references=threshold.references,
         fpir=threshold.fpir,
         caution=threshold.caution,
@@ -94,11 +103,9 @@ def rehearsed(folder: Path) -> Gallery:
     return searchable(folder) if home.key.exists() or home.database.exists() else empty_gallery()
 
 
-def stages(
-    config: Config, models: Models, gallery: Gallery, tell: Callable[[Threshold], None] = lambda _: None
-) -> Stages:
-    """What a frame passes; `tell` as for `matcher`."""
-    return Stages(models.detector, gate(config.quality), models.pad, models.embedder, matcher(models, gallery, tell))
+def stages(config: Config, models: Models, found: Matcher) -> Stages:
+    """What a frame passes."""
+    return Stages(models.detector, gate(config.quality), models.pad, models.embedder, found)
 
 
 def rules(config: Config) -> Rules:
@@ -121,7 +128,7 @@ def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipelin
     """The pipeline over a recording: no door, and a new attempt right after each decision."""
     a = config.attempt
     return Pipeline(
-        stages(config, models, gallery),
+        stages(config, models, matcher(models, gallery)),
         Rules(a.needed, a.window, a.seconds, pause=0.0, rest=0.0),
         config.quality.min_face,
         door_ready=lambda: True,
@@ -172,27 +179,53 @@ def running(
         models = load(config.models, config.policy)
         gallery = open_gallery(home)
         stack.callback(gallery.close)
-        client = DoorClient(config.door.socket, only_simulated=not eye.live or gallery.demonstration)
+        sizes = gallery.sizes(models.embedder.model_id)
+        if config.drives_a_real_lock:
+            refuse_unsafe(config, models, sizes)
+        status = door_status(config)
+        refuse_make_believe(eye, gallery, status)
+        if not status.simulated:
+            refuse_unsafe(config, models, sizes)
+        # What was allowed before a simulated lock never meets a real one that takes its place.
+        client = DoorClient(config.door.socket, only_simulated=status.simulated)
         stack.callback(client.close)
-        refuse_make_believe(eye, gallery, client.status(timeout=2.0))
-        with closing(Audit(open_database(home.database, check=False))) as audit:
-            audit.settle_pending(datetime.now(UTC))
-            heard = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=("door", "outcome"))}
+        audit = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
+        keeper = Timekeeper(config.clock.trust, audit.floor)
+        audit.settle_pending(datetime.now(UTC))
+        heard = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=("door", "outcome"))}
         writer = Writer.at(home.database, time.monotonic)
         writer.start()
         stack.callback(writer.stop)
         health = Health(time.monotonic)
-        way = stages(config, models, gallery, log_threshold)
-        pipeline = Pipeline(way, rules(config), config.quality.min_face, client.ready, largest_badge(config))
-        publish = stack.enter_context(announcing(config, way.matcher, publish))
+        found = matcher(models, gallery, log_threshold, not status.simulated)
+        pipeline = Pipeline(
+            stages(config, models, found),
+            rules(config),
+            config.quality.min_face,
+            client.ready,
+            largest_badge(config),
+            clock=keeper.trouble,
+        )
+        publish = stack.enter_context(announcing(config, found, publish))
         access = Access(writer, client, config.policy.grant_seconds, boottime)
-        station = Station(eye, pipeline, access, health, boottime, publish, show, max_age=config.policy.grant_seconds)
+        station = Station(
+            eye,
+            pipeline,
+            access,
+            health,
+            boottime,
+            publish,
+            show,
+            max_age=config.policy.grant_seconds,
+            policy=effective(config, models, found.threshold),
+        )
         _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
         watcher = DoorWatcher(config.door.socket)
         stack.enter_context(_looping("door", lambda: _watch(watcher, publish), watcher.close, health))
         stream = DoorEventStream(config.door.events, SUBSCRIBER)
         auditor = DoorAuditor(stream, writer, heard, lambda: access.under_way)
         stack.enter_context(_looping("door-events", lambda: auditor.turn(0.5), auditor.close, health))
+        stack.enter_context(_looping("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
         station.start()
         stack.callback(station.stop)
         yield Kiosk(station, gallery, health, writer)
@@ -255,6 +288,12 @@ def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None
         raise ConfigError("a simulated or replayed camera would drive a real lock: set [camera] kind to a real camera")
     if gallery.demonstration:
         raise ConfigError("the demonstration's gallery would drive a real lock: use a home of your own with --home")
+
+
+def door_status(config: Config) -> DoorStatus:
+    """How the door is before anything runs. Raises DoorError when it does not answer."""
+    with DoorClient(config.door.socket) as client:
+        return client.status(timeout=2.0)
 
 
 def _watch(watcher: DoorWatcher, publish: Callable[[Event], None]) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from kiosk.domain.badge import CardFormat
 from kiosk.domain.door import Relock
 from kiosk.domain.door_events import DOOR_NAME_PATTERN
 from kiosk.domain.errors import ConfigError, os_trouble
-from kiosk.environment import file_text, overridden, tables
+from kiosk.environment import file_text, overridden, overriding, tables
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
+
+FROM_THE_FILE = frozenset({"attempt", "clock", "door", "lock", "models", "panel", "policy", "quality"})
+"""Sections that say who is let in: before a real lock they are the file's alone."""
+
+SIMULATED = "simulated"
+"""The lock that moves nothing."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -164,12 +171,20 @@ class PolicyConfig(Section):
 
     fpir: Annotated[float, Field(gt=0, le=0.1)] = 0.001
     """The share of searches that may take somebody who is not enrolled for a subject: it sets the threshold, by the
-    manifest's table and the number of references (domain.thresholds)."""
+    manifest's table and the gallery's size (domain.thresholds). At most 0.001 before a real lock."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """A fixed comparison score, whatever the gallery's size; None follows `fpir`."""
     pad_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     grant_seconds: Annotated[float, Field(gt=0, le=1.5)] = 1.5
     """A grant that has not reached the door this long after its frame was taken is void."""
+
+
+class ClockConfig(Section):
+    """[clock]: when the wall clock is believed, by which rights begin and end (service.timekeeping)."""
+
+    trust: Literal["rtc", "ntp"] = "rtc"
+    """"rtc": at once, for a board with a clock that runs without power. "ntp": once systemd-timesyncd or chrony has set
+    it since the machine started, for a board without."""
 
 
 class NotifyConfig(Section):
@@ -208,8 +223,20 @@ class Config(Section):
     quality: QualityConfig = QualityConfig()
     attempt: AttemptConfig = AttemptConfig()
     policy: PolicyConfig = PolicyConfig()
+    clock: ClockConfig = ClockConfig()
     notify: NotifyConfig = NotifyConfig()
     notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = {}
+    _sha256: str = PrivateAttr("")
+
+    @property
+    def sha256(self) -> str:
+        """Of the file that this was read from; empty where there is none."""
+        return self._sha256
+
+    @property
+    def drives_a_real_lock(self) -> bool:
+        """Whether kiosk-door would move something in the world by this configuration."""
+        return self.panel is not None or (self.lock is not None and self.lock.kind != SIMULATED)
 
     @model_validator(mode="after")
     def _one_door(self) -> Self:
@@ -230,9 +257,21 @@ def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> C
     """Raises ConfigError naming `source`, the key and what is wrong with it."""
     data = tables(text, source)
     try:
-        return Config.model_validate(overridden(data, os.environ if environ is None else environ))
+        config = Config.model_validate(overridden(data, os.environ if environ is None else environ))
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(error)}") from error
+    config._sha256 = hashlib.sha256(text.encode()).hexdigest() if text else ""
+    return config
+
+
+def refuse_overrides(environ: Mapping[str, str] | None = None) -> None:
+    """Before a real lock. Raises ConfigError naming the variables that change who is let in."""
+    names = overriding(os.environ if environ is None else environ, FROM_THE_FILE)
+    if names:
+        raise ConfigError(
+            f"{', '.join(names)}: before a real lock this is the configuration file's alone: take it out of the "
+            'environment; an experiment takes [lock] kind = "simulated"'
+        )
 
 
 def read(path: Path) -> Config:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kiosk.domain.errors import ConfigError, os_trouble
@@ -72,6 +72,12 @@ def overridden(data: Mapping[str, object], environ: Mapping[str, str]) -> dict[s
             raise ConfigError(f"{name}: [{section}] is not a section of the configuration")
         part[key] = _value(text)
     return merged
+
+
+def overriding(environ: Mapping[str, str], sections: Collection[str]) -> list[str]:
+    """Names of the variables that override a key of one of these sections."""
+    names = [name for name in environ if name.startswith(PREFIX) and "__" in name]
+    return sorted(name for name in names if name.removeprefix(PREFIX).lower().split("__", 1)[0] in sections)
 
 
 def _value(text: str) -> object:

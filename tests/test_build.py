@@ -18,6 +18,7 @@ from kiosk.domain.matching import cosine
 from kiosk.domain.ports import Camera
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.domain.types import DoorState, DoorStatus
+from kiosk.service import door_daemon
 from kiosk.service.enrolment import EnrolmentSample
 from kiosk.storage.gallery import Gallery, NewReference, open_gallery
 from kiosk.storage.home import Home
@@ -116,6 +117,16 @@ def test_the_environment_overrides_the_file() -> None:
     assert read.camera.options() == {"device": "/dev/video2"}
     with pytest.raises(ConfigError, match="unknown key"):
         config.parse("", "kiosk.toml", {"KIOSK_DOOR__NONSENSE": "1"})
+
+
+def test_kiosk_door_takes_no_overrides_before_a_real_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "kiosk.toml"
+    file.write_text('[lock]\nkind = "usb-hid"\nchannel = 1\nfail_mode = "secure"\n')
+    monkeypatch.setenv("KIOSK_DOOR__RELEASE_SECONDS", "60")
+    assert door_daemon.main(["--config", str(file)]) == 2
+    assert "KIOSK_DOOR__RELEASE_SECONDS: before a real lock" in capsys.readouterr().err
 
 
 def test_a_machine_set_up_for_a_door_never_falls_back_to_the_demonstration(

@@ -13,6 +13,7 @@ from kiosk import __version__
 COMMANDS = {
     "audit": "kiosk.cli.audit:audit",
     "bench": "kiosk.cli.bench:bench",
+    "clock": "kiosk.cli.clock:clock",
     "doctor": "kiosk.cli.doctor:doctor",
     "door": "kiosk.cli.door:door",
     "enrol": "kiosk.cli.enrol:enrol",

@@ -137,9 +137,7 @@ def _print(taken: Timing, contest: Contest | None, threads: int) -> None:
     say(f"{taken.first_decision:.2f} s from the start of the process to the first decision")
     say(f"{taken.rss_mb:.0f} MiB of memory")
     if contest:
-        say(
-            f"embedder alone: {contest.ours:.2f} ms a run, the other {contest.other:.2f} ms, ratio {contest.ratio:.2f}"
-        )
+        say(f"embedder alone: {contest.ours:.2f} ms a run, the other {contest.other:.2f} ms, ratio {contest.ratio:.2f}")
         if contest.runs > 1:
             say(f"a template takes {contest.runs} runs: the face and its mirror image")
 

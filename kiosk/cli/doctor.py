@@ -13,11 +13,13 @@ from pathlib import Path
 import click
 
 from kiosk import build, config
-from kiosk.cli import doctor_door, doctor_window, notify
+from kiosk.cli import clock, doctor_door, doctor_window, notify
 from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
-from kiosk.domain.errors import GalleryError, HomeError, KioskError, os_trouble
+from kiosk.domain.errors import ConfigError, GalleryError, HomeError, KioskError, os_trouble
 from kiosk.domain.matching import enrol_again
+from kiosk.service.enrolment import MAX_REFERENCES
+from kiosk.service.safeguards import weaknesses
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
@@ -67,6 +69,7 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
     else:
         nothing = "none: `kiosk run` would be the demonstration"
         yield Finding("config", "ok" if found else "note", str(found or nothing))
+        yield from _policy(settings)
         yield _check("models", lambda: _models(settings))
         yield from _older_models(settings)
         yield from _sure("home", lambda: _at_home(settings, found, named))
@@ -86,6 +89,7 @@ def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterat
     if any(finding.level == "bad" for finding in gallery):
         return
     yield _threshold(settings, home)
+    yield from _sure("clock", lambda: _remarks("clock", clock.findings(settings, home)))
     yield from _other_models(settings, home)
     yield from _badges(settings, home)
     yield from _sure("fonts", lambda: _remarks("fonts", doctor_window.fonts(_names(home))))
@@ -111,8 +115,22 @@ def _remarks(name: str, remarks: Iterable[doctor_door.Remark]) -> Iterator[Findi
         yield Finding(name, level, message)
 
 
+def _policy(settings: Config) -> Iterator[Finding]:
+    """Settings that `kiosk run` refuses before a real lock; those that the gallery's size makes unsafe come later."""
+    level = "bad" if settings.drives_a_real_lock else "note"
+    if settings.drives_a_real_lock:
+        try:
+            config.refuse_overrides()
+        except KioskError as error:
+            yield Finding("policy", "bad", str(error))
+    for weakness in weaknesses(settings):
+        yield Finding("policy", level, f"{weakness}; refused before a real lock")
+
+
 def _models(settings: Config) -> str:
     models = load(settings.models, settings.policy)
+    if models.pad.threshold < models.pad.measured and settings.drives_a_real_lock:
+        raise ConfigError(f"[policy] pad_threshold is below {models.pad.measured:g}, the manifest's: remove it")
     return f"{models.embedder.model_id}, PAD threshold {models.pad.threshold:g}"
 
 
@@ -145,15 +163,19 @@ def _threshold(settings: Config, home: Home) -> Finding:
     """What a score must reach for the references that there are now, and how sure that is."""
     try:
         entry = Manifest(settings.models.folder or default_folder()).entry(settings.models.embedder, EmbedderEntry)
-        references = 0
+        sizes: dict[int, int] = {}
         if home.database.exists():
             with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
-                references = gallery.counts().get(entry.model_id, 0)
-        chosen = thresholds(entry, settings.policy).for_gallery(references)
+                sizes = gallery.sizes(entry.model_id)
+        table = thresholds(entry, settings.policy)
+        chosen = table.for_gallery(sizes)
     except KioskError as error:
         return Finding("threshold", "bad", f"cannot be told: {error}")
     rate = "unknown" if chosen.fpir is None else f"{chosen.fpir:.2g}"
-    message = f"{chosen.score:.4f} for {references} references, expected FPIR {rate} a search"
+    message = (
+        f"{chosen.score:.4f} for {chosen.references} references, expected FPIR {rate} a search; {chosen.subjects} "
+        f"subjects of up to {table.capacity(MAX_REFERENCES)} with {MAX_REFERENCES} references each"
+    )
     if not chosen.caution:
         return Finding("threshold", "ok", message)
     return Finding("threshold", "bad" if chosen.unsafe else "note", f"{message}; {chosen.caution}")

@@ -16,7 +16,7 @@ from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import SampleError
 from kiosk.domain.matching import ReferenceMatrix, enrol_again
 from kiosk.gui import probe
-from kiosk.service.enrolment import Enroller, EnrolmentSample
+from kiosk.service.enrolment import Enroller, EnrolmentSample, with_another
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
@@ -71,13 +71,16 @@ def enrol(
         own_id = None if subject is None else subject.id
         own = [r for r in known if r.subject_id == own_id]
         others = [r for r in known if r.subject_id != own_id]
-        twin = enroller.already(samples, ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, others))
+        rest = ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, others)
+        twin = enroller.already(samples, rest)
         if twin is not None:
             other = gallery.subject(twin)
             who = called(other.name, other.id, error=True) if other else twin
             raise SampleError(
                 f"the pictures look like {who}, who is enrolled already: enrol them --again, or remove them"
             )
+        if len(samples) > len(own):
+            enroller.refuse_too_many(with_another(rest.sizes, len(samples)))
         if subject is not None:
             # An id, a badge and a validity never pass to another face where that can be seen.
             old = ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, own)

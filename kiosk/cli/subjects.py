@@ -62,9 +62,7 @@ def line(subject: Subject, outdated: bool = False, named: bool = True) -> str:
         notes.append(f"until {subject.valid_until:%Y-%m-%d %H:%M}")
     if subject.badge is not None:
         notes.append(f"badge {subject.badge}")
-    return (
-        subject.id + (f"  {subject.name}" if named else "") + (f"  ({', '.join(notes)})" if notes else "")
-    )
+    return subject.id + (f"  {subject.name}" if named else "") + (f"  ({', '.join(notes)})" if notes else "")
 
 
 def check_badge(badge: int, config: Config) -> None:

@@ -9,6 +9,7 @@ KioskError
 ├── GalleryError       the database: newer, corrupt, read-only, full
 │   ├── GalleryLostError  moved, removed or replaced in use: only a restart helps
 │   ├── OutdatedError  all references are of another network
+│   ├── UnsafeError    the threshold does not keep the rate that was asked for
 │   └── VaultError     the key: missing, wrong, readable by others
 └── DoorError          kiosk-door: not reachable, refused to speak
     └── LockError      the lock's hardware
@@ -55,6 +56,10 @@ class GalleryLostError(GalleryError):
 
 class OutdatedError(GalleryError):
     """A gallery whose references were all made with another network than the one that runs."""
+
+
+class UnsafeError(GalleryError):
+    """A gallery too large for what is known of the network, or for the threshold that was fixed."""
 
 
 class VaultError(GalleryError):

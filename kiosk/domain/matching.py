@@ -7,6 +7,7 @@ products are exact integers, so a score does not depend on the machine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -133,6 +134,11 @@ class ReferenceMatrix:
 
     def __len__(self) -> int:
         return len(self.subject_ids)
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """References a subject -> how many subjects have so many: what a threshold follows (domain.thresholds)."""
+        return dict(Counter(Counter(self.subject_ids).values()))
 
     def scores(self, probe: Template) -> NDArray[np.float64]:
         """Of the probe with each reference, in their order, -1..1. Raises ValueError for a probe of another length."""

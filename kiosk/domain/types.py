@@ -162,6 +162,10 @@ class Reason(StrEnum):
     SUBJECT_DISABLED = "subject_disabled"
     VALIDITY_NOT_BEGUN = "validity_not_begun"
     VALIDITY_ENDED = "validity_ended"
+    CLOCK_BEHIND = "clock_behind"
+    """The right depends on time, and the clock is behind what the kiosk knows to have been."""
+    CLOCK_UNSYNCHRONISED = "clock_unsynchronised"
+    """The right depends on time, and this board has not been told the time since it started."""
     NO_BADGE = "no_badge"
     """A panel owns the lock, and there is no number that could be presented to it."""
     # about the kiosk
@@ -173,6 +177,8 @@ class Reason(StrEnum):
     EMBEDDER_FAULT = "embedder_fault"
     GALLERY_FAULT = "gallery_fault"
     REFERENCES_OF_ANOTHER_MODEL = "references_of_another_model"
+    UNSAFE_POLICY = "unsafe_policy"
+    """The threshold does not keep the rate of mistakes that was asked for, and the lock is real."""
     AUDIT_UNAVAILABLE = "audit_unavailable"
     DOOR_UNAVAILABLE = "door_unavailable"
     INTERNAL_FAULT = "internal_fault"
@@ -333,7 +339,7 @@ class DoorStatus:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One line of the audit log. `kind` is decision, outcome, door, command, fault, enrolment, subject, start or
+    """One line of the audit log. `kind` is decision, outcome, door, command, clock, fault, enrolment, subject, start or
     stop. `id` is its place in the log; by `record_id` a record that is appended twice is there once."""
 
     kind: str

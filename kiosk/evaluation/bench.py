@@ -58,7 +58,7 @@ class RandomGallery:
             cohort or Cohort(),
             (Reference(f"r{i}", f"s{i}", model_id, row, 1.0, now) for i, row in enumerate(rows)),
         )
-        self._threshold = thresholds.for_gallery(count).score
+        self._threshold = thresholds.for_gallery(self._matrix.sizes).score
 
     def search(self, probe: Template) -> Comparison:
         """The nearest of the random references."""

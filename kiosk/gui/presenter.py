@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Recovered, Waiting
@@ -16,6 +16,8 @@ from kiosk.domain.types import Box, Decision, DoorResult, DoorState, Quality, Re
 from kiosk.gui import words
 from kiosk.gui.words import Icon, Words
 
+FOR_STAFF = frozenset({Reason.CLOCK_BEHIND, Reason.CLOCK_UNSYNCHRONISED})
+"""Faults that stop only some: the kiosk works on for all others, and their code is shown to staff."""
 REFUSED_SECONDS = 4.0
 """A refusal stays this long."""
 REFUSED_AT_LEAST = 2.5
@@ -134,6 +136,11 @@ class Presenter:
 
     def screen(self, now: float) -> Screen:
         """What to show at `now`."""
+        shown = self._shown(now)
+        noted = sorted(FOR_STAFF & self._faults.keys())
+        return replace(shown, code=noted[0].value) if noted and shown.mode is Mode.IDLE else shown
+
+    def _shown(self, now: float) -> Screen:
         preview = now - self._frame_at <= NEWS_SECONDS
         result = self._result
         if result is not None and result.mode is Mode.GRANTED and now < result.until:
@@ -206,8 +213,9 @@ class Presenter:
         """The oldest fault, the camera's before all others: it is what the visitor can see."""
         if Reason.CAMERA_UNAVAILABLE in self._faults:
             return Reason.CAMERA_UNAVAILABLE
-        if self._faults:
-            return min(self._faults, key=lambda r: self._faults[r])
+        stopping = self._faults.keys() - FOR_STAFF
+        if stopping:
+            return min(stopping, key=lambda r: self._faults[r])
         if self._door in {DoorState.UNKNOWN, DoorState.FAULT}:
             return Reason.DOOR_UNAVAILABLE
         return None

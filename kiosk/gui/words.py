@@ -82,6 +82,9 @@ REFUSALS: dict[Reason, Words] = {
     Reason.SUBJECT_DISABLED: NOT_ACCEPTED,
     Reason.VALIDITY_NOT_BEGUN: Words(Icon.CALENDAR, "Your access has not begun yet", "Please see reception."),
     Reason.VALIDITY_ENDED: Words(Icon.CALENDAR, "Your access has ended", "Please see reception."),
+    # Not the visitor's business: the code on the window tells staff.
+    Reason.CLOCK_BEHIND: NOT_ACCEPTED,
+    Reason.CLOCK_UNSYNCHRONISED: NOT_ACCEPTED,
     Reason.NO_BADGE: NOT_ACCEPTED,
     Reason.STALE_FRAME: TRY_AGAIN,
     Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
@@ -91,6 +94,7 @@ REFUSALS: dict[Reason, Words] = {
     Reason.EMBEDDER_FAULT: OUT_OF_ORDER,
     Reason.GALLERY_FAULT: OUT_OF_ORDER,
     Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
+    Reason.UNSAFE_POLICY: OUT_OF_ORDER,
     Reason.AUDIT_UNAVAILABLE: OUT_OF_ORDER,
     Reason.DOOR_UNAVAILABLE: OUT_OF_ORDER,
     Reason.INTERNAL_FAULT: OUT_OF_ORDER,

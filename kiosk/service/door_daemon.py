@@ -98,6 +98,8 @@ def rules_of(door: config.DoorConfig) -> DoorRules:
 
 def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     """Runs the door until a stop signal. Raises KioskError when it cannot start."""
+    if settings.drives_a_real_lock:
+        config.refuse_overrides()
     signals = StopSignals()
     door, rules = settings.door, rules_of(settings.door)
     lockdown = LockdownFile(door.state)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kiosk.cameras.sources import Still
-from kiosk.domain.errors import SampleError
+from kiosk.domain.errors import SampleError, UnsafeError
 from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine
 from kiosk.domain.ports import Detector, Embedder, QualityGate
-from kiosk.domain.thresholds import Thresholds
+from kiosk.domain.thresholds import Sizes, Thresholds
 from kiosk.domain.types import Flaw, Template
 
 MAX_REFERENCES = 5
@@ -91,18 +91,28 @@ class Enroller:
             raise SampleError(f"{ranked[0].name}: the frames of the clip do not match one another: one person only")
         return _distinct(alike)
 
+    def refuse_too_many(self, sizes: Sizes) -> None:
+        """Raises UnsafeError when a gallery of these sizes is more than the evidence carries."""
+        if beyond := self._thresholds.beyond(sizes):
+            raise UnsafeError(beyond)
+
     def _alike(self, a: EnrolmentSample, b: EnrolmentSample) -> bool:
         """Verification of one sample by another: a gallery of one reference."""
-        return self._cohort.score(a.template, b.template) >= self._thresholds.for_gallery(1).score
+        return self._cohort.score(a.template, b.template) >= self._thresholds.for_gallery({1: 1}).score
 
     def already(self, samples: Iterable[EnrolmentSample], enrolled: ReferenceMatrix) -> str | None:
         """The subject that one of the samples would be taken for at the door, None when it is nobody enrolled."""
-        threshold = self._thresholds.for_gallery(len(enrolled)).score
+        threshold = self._thresholds.for_gallery(enrolled.sizes).score
         for s in samples:
             comparison = enrolled.search(s.template, threshold)
             if comparison.mated:
                 return comparison.subject_id
         return None
+
+
+def with_another(sizes: Sizes, references: int) -> Sizes:
+    """A gallery's sizes with one more subject of so many references."""
+    return {**sizes, references: sizes.get(references, 0) + 1}
 
 
 def _distinct(ranked: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:

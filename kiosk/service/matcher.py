@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from kiosk.domain.errors import OutdatedError
+from kiosk.domain.errors import OutdatedError, UnsafeError
 from kiosk.domain.matching import Cohort, ReferenceMatrix, enrol_again
 from kiosk.domain.thresholds import Threshold, Thresholds
 from kiosk.domain.types import Comparison, Reference, Subject, Template
@@ -39,14 +39,17 @@ class GalleryMatcher:
         thresholds: Thresholds,
         cohort: Cohort,
         tell: Callable[[Threshold], None] = lambda _: None,
+        real_lock: bool = False,
     ) -> None:
-        """`tell` hears of each new threshold. Raises GalleryError when the gallery cannot be read."""
+        """`tell` hears of each new threshold; before a `real_lock` nobody is searched for by an unsafe one. Raises
+        GalleryError when the gallery cannot be read."""
         self._store = store
         self._model_id = model_id
         self._dimension = dimension
         self._thresholds = thresholds
         self._cohort = cohort
         self._tell = tell
+        self._real_lock = real_lock
         self._version = store.data_version()
         self._matrix, self.threshold = self._read()
         tell(self.threshold)
@@ -56,7 +59,8 @@ class GalleryMatcher:
 
     def search(self, probe: Template) -> Comparison:
         """Raises GalleryError or ValueError; the pipeline's boundary refuses. OutdatedError where there are references
-        and not one of them is of this model: nobody can be recognised."""
+        and not one of them is of this model: nobody can be recognised. UnsafeError before a real lock where the gallery
+        has grown past what the threshold is good for."""
         version = self._store.data_version()
         if version != self._version:
             before = self.threshold
@@ -66,6 +70,8 @@ class GalleryMatcher:
                 self._tell(self.threshold)
         if self._unusable and not len(self._matrix):
             raise OutdatedError(enrol_again(self._unusable))
+        if self.threshold.unsafe and self._real_lock:
+            raise UnsafeError(self.threshold.caution)
         return self._matrix.search(probe, self.threshold.score)
 
     def subject(self, subject_id: str) -> Subject | None:
@@ -76,4 +82,4 @@ class GalleryMatcher:
         references = self._store.references(self._model_id)
         matrix = ReferenceMatrix(self._model_id, self._dimension, self._cohort, references)
         self._unusable = self._store.unusable(self._model_id)
-        return matrix, self._thresholds.for_gallery(len(matrix))
+        return matrix, self._thresholds.for_gallery(matrix.sizes)

@@ -49,13 +49,16 @@ class Pipeline:
         door_ready: Callable[[], bool],
         largest_badge: int | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        clock: Callable[[Evidence], Reason | None] = lambda _: None,
     ) -> None:
+        """`clock` tells why the time of an evidence is not known (Timekeeper.trouble)."""
         self._stages = stages
         self._rules = rules
         self._min_face = min_face
         self._door_ready = door_ready
         self._largest_badge = largest_badge
         self._new_id = new_id
+        self._clock = clock
         self._tracker = Tracker()
         self._frozen = FrozenPicture()
         self._attempt: Attempt | None = None
@@ -186,7 +189,9 @@ class Pipeline:
         with self.stopwatch.stage("policy", Reason.GALLERY_FAULT):
             subject = self._stages.matcher.subject(verdict.subject_id) if matched and verdict.subject_id else None
         with self.stopwatch.stage("door", Reason.DOOR_UNAVAILABLE):
-            outcome, reason = decide(verdict, subject, matched and self._door_ready(), self._largest_badge)
+            ready = matched and self._door_ready()
+        clock = self._clock(verdict.evidence)
+        outcome, reason = decide(verdict, subject, ready, self._largest_badge, clock)
         attempt, self._attempt = self._attempt, None
         decision = Decision(
             id=self._new_id(),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from kiosk.domain.errors import OutdatedError
+from kiosk.domain.errors import OutdatedError, UnsafeError
 from kiosk.domain.types import Reason
 
 
@@ -40,10 +40,12 @@ class Stopwatch:
             yield
         except OutdatedError as error:
             raise StageFault(Reason.REFERENCES_OF_ANOTHER_MODEL, error) from error
+        except UnsafeError as error:
+            raise StageFault(Reason.UNSAFE_POLICY, error) from error
         except Exception as error:
             raise StageFault(reason, error) from error
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begin
         self.passed.add(reason)
         if name == "search":
-            self.passed.add(Reason.REFERENCES_OF_ANOTHER_MODEL)
+            self.passed |= {Reason.REFERENCES_OF_ANOTHER_MODEL, Reason.UNSAFE_POLICY}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from threading import Event as Flag
 from threading import Thread
@@ -60,8 +60,9 @@ class Station:
         publish: Callable[[Event], None],
         show: Callable[[Frame], None],
         max_age: float,
+        policy: Mapping[str, str | int | float | bool | None] | None = None,
     ) -> None:
-        """`max_age` seconds: an older frame is no evidence."""
+        """`max_age` seconds: an older frame is no evidence. `policy` is how it decides, for the record of the start."""
         self._camera = camera
         self._pipeline = pipeline
         self._access = access
@@ -70,6 +71,7 @@ class Station:
         self._publish = publish
         self._show = show
         self._max_age = max_age
+        self._policy = dict(policy or {})
         self._latest = LatestFrame()
         self._attention = Attention()
         self._patience = OPENING_TIMEOUT
@@ -85,7 +87,7 @@ class Station:
 
     def start(self) -> None:
         """Starts both threads."""
-        self._access.note(AuditRecord("start", datetime.now(UTC)))
+        self._access.note(AuditRecord("start", datetime.now(UTC), detail=self._policy))
         for thread in self._threads:
             thread.start()
 

@@ -14,6 +14,8 @@ from kiosk.domain.types import AuditRecord, Outcome
 from kiosk.storage.database import Store, to_text, to_time
 
 OUTCOME = "outcome"
+CLOCK = "clock"
+"""The kind of record that a person's word on the clock is."""
 UNKNOWN = "unknown"
 """What became of a grant that no outcome was recorded for."""
 RESTARTED = "kiosk_restarted"
@@ -32,6 +34,15 @@ _PENDING = (
     "SELECT * FROM audit AS decision WHERE kind = 'decision' AND outcome = ? AND grant_id IS NOT NULL AND NOT EXISTS "
     "(SELECT 1 FROM audit AS door WHERE door.grant_id = decision.grant_id AND door.kind = 'outcome') ORDER BY id"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The newest time that is known to have been, None for an empty log; `accepted` is the id of the record with a
+    person's last word on the clock, 0 without."""
+
+    at: datetime | None
+    accepted: int = 0
 
 
 Row = tuple[str | None, ...]
@@ -92,6 +103,14 @@ class Audit:
         """The latest time that any record has; None for an empty log. One look into an index. Raises GalleryError."""
         found = self._store.rows("SELECT max(wall_at) AS newest FROM audit")[0]["newest"]
         return None if found is None else to_time(found)
+
+    def floor(self) -> Floor:
+        """The newest time that counts: of the last word on the clock (`kiosk clock accept`) and all after it. Raises
+        GalleryError."""
+        accepted = self._store.rows("SELECT coalesce(max(id), 0) AS id FROM audit WHERE kind = ?", [CLOCK])[0]["id"]
+        sql = "SELECT max(wall_at) AS newest FROM audit WHERE id >= ?"
+        newest = self._store.rows(sql, [accepted])[0]["newest"]
+        return Floor(None if newest is None else to_time(newest), accepted)
 
     def pending_grants(self) -> list[AuditRecord]:
         """Granted decisions without an outcome: the kiosk died before the door's answer was recorded."""

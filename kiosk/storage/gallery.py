@@ -178,6 +178,15 @@ class Gallery:
         rows = self._store.rows("SELECT model_id, count(*) AS n FROM reference GROUP BY model_id ORDER BY model_id")
         return {row["model_id"]: row["n"] for row in rows}
 
+    def sizes(self, model_id: str) -> dict[int, int]:
+        """References of this model a subject -> how many subjects have so many."""
+        rows = self._store.rows(
+            "SELECT n, count(*) AS subjects FROM (SELECT count(*) AS n FROM reference WHERE model_id = ? "
+            "GROUP BY subject_id) GROUP BY n",
+            [model_id],
+        )
+        return {row["n"]: row["subjects"] for row in rows}
+
     def enrolled_with(self, model_id: str) -> set[str]:
         """The ids of those who have a reference of this model."""
         rows = self._store.rows("SELECT DISTINCT subject_id FROM reference WHERE model_id = ?", [model_id])

@@ -16,7 +16,7 @@ from kiosk.domain.matching import Cohort
 from kiosk.domain.thresholds import Thresholds
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
-from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
+from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry, default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad
 
@@ -31,6 +31,8 @@ class Models:
     embedder_entry: EmbedderEntry
     cohort: Cohort
     policy: PolicyConfig
+    entries: tuple[Entry, ...]
+    """Of all networks that run."""
 
     @property
     def thresholds(self) -> Thresholds:
@@ -53,6 +55,7 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
         embedder_entry=embedding,
         cohort=load_cohort(manifest, embedding),
         policy=policy,
+        entries=(found, embedding, *attacks),
     )
 
 

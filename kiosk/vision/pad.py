@@ -65,6 +65,8 @@ class FusedPad:
             self._cues.setdefault(entry.cue, []).append((network, entry))
         self._own = {cue: max(e.threshold for _, e in members) for cue, members in self._cues.items()}
         self._common = next(iter(self._own.values()))
+        self.measured = self._common
+        """The threshold that the manifest states."""
         self.threshold = self._common if threshold is None else threshold
 
     def score(self, image: Image, face: Face) -> float:

@@ -41,6 +41,25 @@ def test_entitlement(who: Subject | None, reason: Reason) -> None:
     assert entitlement(who, NOW) is reason
 
 
+@pytest.mark.parametrize("clock", [Reason.CLOCK_BEHIND, Reason.CLOCK_UNSYNCHRONISED])
+@pytest.mark.parametrize(
+    ("who", "refused"),
+    [
+        (subject(), False),
+        (subject(valid_from=NOW - HOUR), True),
+        (subject(valid_until=NOW + HOUR), True),
+        (subject(valid_until=NOW - HOUR), True),
+    ],
+)
+def test_without_the_time_only_rights_that_depend_on_it_are_refused(who: Subject, refused: bool, clock: Reason) -> None:
+    outcome, reason = decide(verdict(), who, door_ready=True, clock=clock)
+    assert (outcome, reason) == ((Outcome.REFUSED, clock) if refused else (Outcome.GRANTED, Reason.MATCHED))
+
+
+def test_who_is_disabled_is_that_whatever_the_time() -> None:
+    assert entitlement(subject(disabled=True, valid_until=NOW), NOW, Reason.CLOCK_BEHIND) is Reason.SUBJECT_DISABLED
+
+
 def test_a_door_that_does_not_answer_refuses_everybody() -> None:
     assert decide(verdict(), subject(), door_ready=False) == (Outcome.REFUSED, Reason.DOOR_UNAVAILABLE)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.thresholds import OperatingPoint, Thresholds, fmr_of, fpir_of
+from kiosk.domain.thresholds import OperatingPoint, Sizes, Thresholds
 
+GROWTH = (1.0, 1.6, 2.1, 2.5, 2.8)
 TABLE = [
-    OperatingPoint(1e-3, 0.50),
-    OperatingPoint(1e-4, 0.59),
+    OperatingPoint(1e-3, 0.50, growth=GROWTH),
+    OperatingPoint(1e-4, 0.59, growth=GROWTH),
     OperatingPoint(1e-5, 0.64),
     OperatingPoint(1e-6, 0.68, extrapolated=True),
 ]
@@ -20,94 +23,170 @@ TABLE = [
 def tables(draw: st.DrawFn) -> list[OperatingPoint]:
     rates = draw(st.lists(st.floats(1e-9, 0.5), min_size=1, max_size=6, unique=True))
     scores = draw(st.lists(st.floats(-0.9, 0.99), min_size=len(rates), max_size=len(rates)))
-    return [OperatingPoint(f, s) for f, s in zip(sorted(rates, reverse=True), sorted(scores), strict=True)]
+    growths = st.just(()) | st.just((1.0,)) | st.just(GROWTH) | st.just((1.0, 2.0, 3.0))
+    reliable = draw(st.integers(0, len(rates)))
+    return [
+        OperatingPoint(f, s, i >= reliable, draw(growths))
+        for i, (f, s) in enumerate(zip(sorted(rates, reverse=True), sorted(scores), strict=True))
+    ]
 
 
-SIZES = st.integers(0, 1_000_000)
+GALLERIES = st.dictionaries(st.integers(1, 30), st.integers(1, 100_000), max_size=4)
 TARGETS = st.floats(1e-6, 0.1)
 
 
-@given(tables(), TARGETS, SIZES, SIZES)
-def test_more_references_never_lower_the_threshold(table: list[OperatingPoint], fpir: float, n: int, m: int) -> None:
+def several(subjects: int, references: int = 1) -> Sizes:
+    """A gallery of so many subjects, each with so many references."""
+    return {references: subjects}
+
+
+@given(tables(), TARGETS, GALLERIES)
+def test_the_rate_is_kept_or_the_gallery_is_refused(table: list[OperatingPoint], fpir: float, sizes: Sizes) -> None:
+    """Whatever the table, the target and the mix of subjects and references."""
     thresholds = Thresholds(table, fpir)
-    few, many = sorted((n, m))
-    assert thresholds.for_gallery(few).score <= thresholds.for_gallery(many).score
-
-
-@given(tables(), TARGETS, TARGETS, SIZES)
-def test_a_stricter_target_never_lowers_the_threshold(table: list[OperatingPoint], a: float, b: float, n: int) -> None:
-    strict, lax = sorted((a, b))
-    assert Thresholds(table, strict).for_gallery(n).score >= Thresholds(table, lax).for_gallery(n).score
-
-
-@given(tables(), TARGETS, SIZES)
-def test_within_the_evidence_the_target_is_kept_and_outside_it_is_said(
-    table: list[OperatingPoint], fpir: float, n: int
-) -> None:
-    chosen = Thresholds(table, fpir).for_gallery(n)
+    chosen = thresholds.for_gallery(sizes)
     assert table[0].score <= chosen.score <= table[-1].score
-    assert chosen.fpir is not None
-    assert chosen.fpir <= fpir * (1 + 1e-6) or (chosen.caution and chosen.score == table[-1].score)
-    assert not chosen.unsafe
+    assert chosen.unsafe == bool(thresholds.beyond(sizes)) == bool(chosen.caution)
+    if not chosen.unsafe:
+        assert chosen.fpir is not None
+        assert chosen.fpir <= fpir * (1 + 1e-6)
+        # ... and nothing but points with matches enough stands behind it.
+        assert chosen.score <= max(p.score for p in table if not p.extrapolated)
 
 
-@given(tables(), TARGETS, SIZES)
-def test_a_fixed_threshold_that_equals_the_chosen_one_expects_the_same(
-    table: list[OperatingPoint], fpir: float, n: int
+@given(tables(), TARGETS, GALLERIES, st.integers(1, 30), st.integers(1, 1000))
+def test_more_subjects_never_lower_the_threshold(
+    table: list[OperatingPoint], fpir: float, sizes: dict[int, int], references: int, more: int
 ) -> None:
-    """The way from the score back to the rate; where several rates share a score, the lowest is meant."""
-    chosen = Thresholds(table, fpir).for_gallery(n)
-    fixed = Thresholds(table, fpir, chosen.score).for_gallery(n)
-    assert fixed.score == chosen.score
-    assert fixed.fpir is not None
-    assert chosen.fpir is not None
-    assert fixed.fpir <= chosen.fpir * (1 + 1e-3) + 1e-12
+    thresholds = Thresholds(table, fpir)
+    before = thresholds.for_gallery(sizes)
+    after = thresholds.for_gallery({**sizes, references: sizes.get(references, 0) + more})
+    assert before.score <= after.score
+    assert after.unsafe or not before.unsafe
 
 
-@given(st.floats(1e-9, 0.1), st.integers(1, 100_000))
-def test_the_two_rates_are_inverse(fpir: float, references: int) -> None:
-    assert fpir_of(fmr_of(fpir, references), references) == pytest.approx(fpir, rel=1e-9)
+@given(tables(), TARGETS, GALLERIES, st.integers(1, 29), st.integers(1, 10))
+def test_more_references_of_a_subject_never_lower_it(
+    table: list[OperatingPoint], fpir: float, others: dict[int, int], few: int, more: int
+) -> None:
+    thresholds = Thresholds(table, fpir)
+    before, after = (thresholds.for_gallery({**others, k: others.get(k, 0) + 1}) for k in (few, few + more))
+    assert before.score <= after.score
+    assert after.unsafe or not before.unsafe
+
+
+@given(tables(), TARGETS, TARGETS, GALLERIES)
+def test_a_stricter_target_never_lowers_the_threshold(
+    table: list[OperatingPoint], a: float, b: float, sizes: Sizes
+) -> None:
+    strict, lax = sorted((a, b))
+    assert Thresholds(table, strict).for_gallery(sizes).score >= Thresholds(table, lax).for_gallery(sizes).score
+
+
+@given(tables(), TARGETS, st.integers(1, 30))
+def test_the_capacity_is_where_the_refusals_begin(table: list[OperatingPoint], fpir: float, references: int) -> None:
+    thresholds = Thresholds(table, fpir)
+    most = thresholds.capacity(references)
+    if 0 < most < 10**9:
+        assert not thresholds.beyond(several(most, references))
+    assert thresholds.beyond(several(2 * most + 2, references))
+
+
+@given(tables(), TARGETS, GALLERIES)
+def test_a_fixed_threshold_that_equals_the_chosen_one_is_as_good(
+    table: list[OperatingPoint], fpir: float, sizes: Sizes
+) -> None:
+    chosen = Thresholds(table, fpir).for_gallery(sizes)
+    fixed = Thresholds(table, fpir, chosen.score).for_gallery(sizes)
+    assert (fixed.score, fixed.fpir, fixed.unsafe) == (chosen.score, chosen.fpir, chosen.unsafe)
+
+
+@given(tables(), TARGETS, GALLERIES, st.floats(-1, 1))
+def test_a_fixed_threshold_below_the_chosen_one_is_unsafe(
+    table: list[OperatingPoint], fpir: float, sizes: Sizes, score: float
+) -> None:
+    chosen = Thresholds(table, fpir).for_gallery(sizes)
+    fixed = Thresholds(table, fpir, score).for_gallery(sizes)
+    assert fixed.score == score
+    if score < chosen.score - 1e-6 and (fixed.fpir is None or fixed.fpir > fpir * (1 + 1e-6)):
+        assert fixed.unsafe
+    if score < table[0].score:
+        assert fixed.unsafe
+
+
+@given(st.lists(st.floats(1e-9, 0.01), min_size=1, max_size=20))
+def test_subjects_are_taken_for_independent(rates: list[float]) -> None:
+    """FPIR = 1 - product (1 - FMR): here with one subject of each of several numbers of references."""
+    point = OperatingPoint(min(rates), 0.5)
+    sizes = dict.fromkeys(range(1, len(rates) + 1), 1)
+    expected = 1 - math.prod(1 - point.rate(k) for k in sizes)
+    assert Thresholds([point], 0.5).fpir(0.5, sizes) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("references", "score"), [(0, 0.50), (1, 0.50), (10, 0.59), (100, 0.64), (1000, 0.68), (32, 0.615)]
+    ("subjects", "references", "score"),
+    [
+        (0, 1, 0.50),
+        (1, 1, 0.50),
+        (10, 1, 0.59),
+        (100, 1, 0.64),
+        (32, 1, 0.615),
+        (10, 5, 0.6199),
+        (20, 5, 0.64),
+        (1, 5, 0.5402),
+        (2, 10, 0.5933),
+    ],
 )
-def test_known_sizes(references: int, score: float) -> None:
-    assert Thresholds(TABLE, 1e-3).for_gallery(references).score == pytest.approx(score, abs=5e-4)
+def test_known_sizes(subjects: int, references: int, score: float) -> None:
+    """Five references are 2.8 strangers' chances where that was measured, and five where it was not."""
+    sizes = several(subjects, references) if subjects else {}
+    assert Thresholds(TABLE, 1e-3).for_gallery(sizes).score == pytest.approx(score, abs=5e-4)
 
 
 def test_it_is_never_below_the_first_score() -> None:
-    chosen = Thresholds(TABLE, 0.1).for_gallery(1)
+    chosen = Thresholds(TABLE, 0.1).for_gallery(several(1))
     assert chosen.score == 0.50
     assert chosen.fpir == pytest.approx(1e-3)
 
 
-def test_past_the_evidence_it_stays_and_says_so() -> None:
-    chosen = Thresholds(TABLE, 1e-3).for_gallery(5000)
+@pytest.mark.parametrize(("sizes", "carried"), [({1: 101}, "100 subjects with 1 references"), ({5: 21}, "20 subjects")])
+def test_past_the_evidence_it_is_unsafe_and_says_what_to_do(sizes: Sizes, carried: str) -> None:
+    chosen = Thresholds(TABLE, 1e-3).for_gallery(sizes)
     assert chosen.score == 0.68
-    assert chosen.fpir == pytest.approx(0.005, rel=0.01)
-    assert "evidence ends at FMR 1e-06" in chosen.caution
+    assert chosen.unsafe
+    assert carried in chosen.caution
+    assert "enrol with fewer references, install a better network" in chosen.caution
 
 
-def test_thin_evidence_is_said() -> None:
-    assert Thresholds(TABLE, 1e-3).for_gallery(100).caution == ""
-    assert "fewer than 10 false matches" in Thresholds(TABLE, 1e-3).for_gallery(101).caution
+def test_a_single_measured_threshold_carries_what_it_says() -> None:
+    """As `kiosk models install --threshold SCORE --fmr RATE` has it."""
+    thresholds = Thresholds([OperatingPoint(1e-4, 0.6)], 1e-3)
+    assert [thresholds.capacity(k) for k in (1, 5)] == [10, 2]
+    assert thresholds.for_gallery({5: 2}).score == 0.6
+    assert thresholds.beyond({5: 3})
+
+
+def test_a_network_of_thin_evidence_alone_carries_nobody() -> None:
+    thresholds = Thresholds([OperatingPoint(1e-4, 0.6, extrapolated=True)], 1e-3)
+    assert thresholds.capacity(1) == 0
+    assert thresholds.for_gallery({1: 1}).unsafe
 
 
 @pytest.mark.parametrize(
-    ("fixed", "references", "fpir", "unsafe", "caution"),
+    ("fixed", "subjects", "fpir", "unsafe", "caution"),
     [
         (0.49, 1, None, True, "below 0.5, the score of FMR 0.001"),
         (0.50, 1, 1e-3, False, ""),
-        (0.50, 20, 0.0198, False, "too low for 20 references"),
+        (0.50, 20, 0.0198, True, "too low for 20 subjects"),
         (0.64, 20, 2e-4, False, ""),
-        (0.90, 20, 2e-5, False, ""),
+        (0.90, 20, 2e-4, False, ""),
+        (0.90, 101, 1.01e-3, True, "too low for 101 subjects"),
     ],
 )
 def test_a_fixed_threshold_is_used_and_judged(
-    fixed: float, references: int, fpir: float | None, unsafe: bool, caution: str
+    fixed: float, subjects: int, fpir: float | None, unsafe: bool, caution: str
 ) -> None:
-    chosen = Thresholds(TABLE, 1e-3, fixed).for_gallery(references)
+    chosen = Thresholds(TABLE, 1e-3, fixed).for_gallery(several(subjects))
     assert chosen.score == fixed
     assert chosen.fpir == (None if fpir is None else pytest.approx(fpir, rel=0.01))
     assert chosen.unsafe == unsafe
@@ -121,6 +200,9 @@ def test_a_fixed_threshold_is_used_and_judged(
         ([OperatingPoint(0.0, 0.5)], "between 0 and 1"),
         ([OperatingPoint(1e-3, 0.6), OperatingPoint(1e-4, 0.5)], "must not fall"),
         ([OperatingPoint(1e-3, 0.5), OperatingPoint(1e-3, 0.6)], "must not fall"),
+        ([OperatingPoint(1e-3, 0.5, growth=(1.0, 2.5))], "growth"),
+        ([OperatingPoint(1e-3, 0.5, growth=(1.0, 0.9))], "growth"),
+        ([OperatingPoint(1e-3, 0.5, growth=(0.5,))], "growth"),
     ],
 )
 def test_a_table_that_contradicts_itself_is_refused(table: list[OperatingPoint], problem: str) -> None:

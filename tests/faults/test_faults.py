@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,13 @@ import pytest
 from kiosk import build, demonstration
 from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 from kiosk.config import Config
-from kiosk.domain.errors import CameraError
-from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Observed
-from kiosk.domain.types import AuditRecord, Decision, DoorResult, Frame, Reason
+from kiosk.domain.errors import CameraError, ConfigError
+from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Observed, Recovered
+from kiosk.domain.types import AuditRecord, Decision, DoorResult, DoorStatus, Frame, Reason
 from kiosk.service.door_client import DoorClient
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
+from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
 
@@ -38,8 +40,9 @@ class Visitor(SimulatedCamera):
     """The story's first visitor, as fast as the pipeline takes the frames. `broken` makes it fail as a camera does."""
 
     def __init__(self) -> None:
-        super().__init__(SimulatedOptions(), clock=time.monotonic, sleep=lambda _: None)
+        super().__init__(SimulatedOptions(), sleep=lambda _: None, wall=lambda: datetime.now(UTC) - self.set_back)
         self.broken = False
+        self.set_back = timedelta()
 
     def read(self, timeout: float) -> Frame:
         """Raises CameraError while broken."""
@@ -191,6 +194,84 @@ def test_without_a_fault_the_visitor_is_let_in(bench: Bench) -> None:
         ("decision", "granted", decision.id),
         ("outcome", "released", decision.id),
     ]
+    with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
+        (start,) = audit.records(kinds=("start",))
+    assert start.detail["threshold"] == round(decision.evidence.comparison.threshold, 4)  # type: ignore[union-attr]
+    assert start.detail["mobilefacenet_model"] == bench.models.embedder.model_id
+    assert {"needed", "window", "fpir", "pad_threshold", "pad-2.7_sha256", "version"} < start.detail.keys()
+
+
+class RealDoor(DoorClient):
+    """kiosk-door, which says that its lock is real."""
+
+    def status(self, timeout: float = 0.1) -> DoorStatus:
+        return replace(super().status(timeout), simulated=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"attempt": {"needed": 1}}, "needed 1 is below 3"),
+        ({"policy": {"threshold": 0.001, "pad_threshold": 1e-9, "fpir": 0.1}}, "threshold 0.001 is below"),
+    ],
+)
+def test_unsafe_settings_do_not_start_before_a_lock_that_is_real(
+    bench: Bench, changed: dict[str, dict[str, float]], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the configuration says of the lock: the door itself is asked. Before the simulated one they may run."""
+    bench.config = Config.model_validate({**bench.config.model_dump(exclude_unset=True), **changed})
+    bench.models = replace(bench.models, policy=bench.config.policy)
+    with run(bench):
+        pass
+    monkeypatch.setattr(build, "DoorClient", RealDoor)
+    monkeypatch.setattr(build, "refuse_make_believe", lambda *_: None)
+    with pytest.raises(ConfigError, match=words), run(bench):
+        pass
+    assert not any(r.outcome == "granted" for r in bench.records())
+
+
+def test_a_gallery_that_outgrows_its_fixed_threshold_grants_nothing_before_a_lock_that_is_real(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Safe at the start; unsafe when enough others have been enrolled beside it; said, and nobody is let in."""
+    score = bench.models.thresholds.for_gallery({1: 10}).score
+    policy = bench.config.policy.model_copy(update={"threshold": score})
+    bench.config = bench.config.model_copy(update={"policy": policy})
+    bench.models = replace(bench.models, policy=policy)
+    monkeypatch.setattr(build, "DoorClient", RealDoor)
+    monkeypatch.setattr(build, "refuse_make_believe", lambda *_: None)
+
+    def grow() -> None:
+        bench.on_progress = lambda: None
+        with closing(open_gallery(bench.home)) as gallery:
+            template = gallery.references(bench.models.embedder.model_id)[0].template
+            for number in range(12):
+                new = NewReference(np.roll(template, number + 1), bench.models.embedder.model_id, 1.0)
+                gallery.add_subject(f"n{number}", [new])
+
+    bench.on_progress = grow
+    with run(bench):
+        told = bench.next(Faulted)
+        decision = bench.decision()
+    assert isinstance(told, Faulted)
+    assert told.reason is Reason.UNSAFE_POLICY
+    assert "is too low for" in told.message
+    assert (decision.granted, decision.reason) == (False, Reason.UNSAFE_POLICY)
+    assert not any(r.outcome == "granted" for r in bench.records())
+
+
+def test_a_real_lock_never_takes_the_place_of_a_simulated_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a simulated lock allowed, unsafe settings too, must not reach a real one without a new start."""
+    made: list[bool] = []
+
+    class Watched(DoorClient):
+        def __init__(self, path: Path, *, only_simulated: bool = False) -> None:
+            made.append(only_simulated)
+            super().__init__(path, only_simulated=only_simulated)
+
+    monkeypatch.setattr(build, "DoorClient", Watched)
+    with run(bench):
+        assert made[-1] is True
 
 
 @pytest.mark.parametrize(
@@ -237,6 +318,45 @@ def test_references_of_another_network_are_a_fault_from_the_start_on(bench: Benc
         assert [r.reason for r in audit.records(kinds=("fault",))] == [Reason.REFERENCES_OF_ANOTHER_MODEL.value]
 
 
+def test_a_clock_behind_the_log_refuses_whoever_has_a_validity_until_root_accepts_it(bench: Bench) -> None:
+    """The record of 2099 is of a clock that once stood ahead."""
+    ada = "UPDATE subject SET valid_until = '2098-01-01T00:00:00.000000+00:00' WHERE valid_until IS NULL"
+    bench.sql(ada)
+    bench.sql("INSERT INTO audit (kind, wall_at, detail) VALUES ('stop', '2099-01-01T00:00:00.000000+00:00', '{}')")
+    bench.config = bench.config.model_copy(
+        update={"attempt": bench.config.attempt.model_copy(update={"pause": 0.0, "rest": 0.0})}
+    )
+    with run(bench):
+        told = bench.next(Faulted)
+        decision = bench.decision()
+        with closing(Audit(open_database(bench.home.database, check=False))) as audit:
+            audit.append([AuditRecord("clock", datetime.now(UTC), outcome="accepted")])
+        bench.next(Recovered)
+        decisions = [bench.decision()]
+        while decisions[-1].reason is Reason.CLOCK_BEHIND:
+            decisions.append(bench.decision())
+    assert isinstance(told, Faulted)
+    assert told.reason is Reason.CLOCK_BEHIND
+    assert (decision.granted, decision.reason) == (False, Reason.CLOCK_BEHIND)
+    assert decisions[-1].granted
+
+
+def test_a_clock_set_back_while_it_runs_revives_no_right(bench: Bench) -> None:
+    """The validity ended a minute ago; the clock is set back by an hour."""
+    ended = (datetime.now(UTC) - timedelta(minutes=1)).isoformat(timespec="microseconds")
+    bench.sql(f"UPDATE subject SET valid_until = '{ended}'")
+    bench.camera.set_back = timedelta(hours=1)
+    with run(bench):
+        decision = bench.decision()
+    assert (decision.granted, decision.reason) == (False, Reason.CLOCK_BEHIND)
+
+
+def test_without_a_validity_a_wrong_clock_keeps_nobody_out(bench: Bench) -> None:
+    bench.camera.set_back = timedelta(hours=1)
+    with run(bench):
+        assert bench.decision().granted
+
+
 @pytest.mark.parametrize("network", ["detector", "pad", "embedder"])
 def test_a_network_that_gives_no_numbers_grants_nothing(
     bench: Bench, network: str, monkeypatch: pytest.MonkeyPatch
@@ -244,7 +364,7 @@ def test_a_network_that_gives_no_numbers_grants_nothing(
     stage = getattr(bench.models, network)
     if network == "detector":
         stage = stage._finder
-    part = stage._networks[0][0] if network == "pad" else stage._network
+    part = next(iter(stage._cues.values()))[0][0] if network == "pad" else stage._network
     real = part.run_batch
     monkeypatch.setattr(part, "run_batch", lambda batch: np.full_like(real(batch), np.nan))
     with run(bench):

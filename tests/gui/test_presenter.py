@@ -252,6 +252,19 @@ def test_a_gallery_of_another_network_says_what_is_to_be_done() -> None:
     assert "other way in" in screen.detail
 
 
+@pytest.mark.parametrize("reason", [Reason.CLOCK_BEHIND, Reason.CLOCK_UNSYNCHRONISED])
+def test_a_clock_that_is_wrong_is_told_to_staff_and_stops_nobody_else(reason: Reason) -> None:
+    made = after((0, Waiting(1)), (1, Faulted(reason, "")))
+    screen = made.screen(1)
+    assert (screen.mode, screen.headline, screen.code) == (Mode.IDLE, words.IDLE.headline, reason.value)
+    made.handle(Faulted(Reason.PAD_FAULT, ""), 2)
+    assert (made.screen(2).mode, made.screen(2).code) == (Mode.FAULT, "pad_fault")
+    made.handle(Recovered(Reason.PAD_FAULT), 3)
+    made.handle(Recovered(reason), 3)
+    assert (made.screen(3).mode, made.screen(3).code) == (Mode.IDLE, "")
+    assert "clock" not in words.REFUSALS[reason].headline + words.REFUSALS[reason].detail
+
+
 @pytest.mark.parametrize("state", [DoorState.UNKNOWN, DoorState.FAULT])
 def test_a_door_that_cannot_work_is_out_of_order(state: DoorState) -> None:
     made = after((0, Waiting(1)), (1, DoorChanged(state)))

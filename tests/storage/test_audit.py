@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.types import AuditRecord
-from kiosk.storage.audit import Audit, encode
+from kiosk.storage.audit import Audit, Floor, encode
 from kiosk.storage.gallery import Gallery
 from tests.storage.conftest import NOON, a_decision, an_outcome
 
@@ -75,6 +75,18 @@ def test_the_newest_time_is_the_latest_and_not_the_last_one_written(gallery: Gal
     assert audit.newest() == later
     plan = gallery.store.rows("EXPLAIN QUERY PLAN SELECT max(wall_at) AS newest FROM audit")
     assert "audit_wall_at" in plan[0]["detail"]
+
+
+def test_the_floor_is_the_newest_time_since_the_last_word_on_the_clock(audit: Audit) -> None:
+    assert audit.floor() == Floor(None)
+    never = NOON + timedelta(days=30_000)
+    audit.append([AuditRecord("start", never), AuditRecord("stop", NOON)])
+    assert audit.floor() == Floor(never)
+    audit.append([AuditRecord("clock", NOON, outcome="accepted")])
+    assert audit.floor() == Floor(NOON, accepted=3)
+    later = NOON + timedelta(hours=1)
+    audit.append([AuditRecord("start", later), AuditRecord("stop", NOON)])
+    assert audit.floor() == Floor(later, accepted=3)
 
 
 def test_decision_and_outcome_are_one_story(audit: Audit) -> None:

@@ -210,7 +210,7 @@ def test_a_face_is_found_in_the_same_place_at_another_scale(models: Models) -> N
 def test_templates_of_one_person_are_alike_and_of_two_are_not(name: str) -> None:
     models = load(ModelsConfig(embedder=name), PolicyConfig())
     templates = {}
-    threshold = models.thresholds.for_gallery(len(VISITORS)).score
+    threshold = models.thresholds.for_gallery({1: len(VISITORS)}).score
     for visitor in VISITORS:
         image = SimulatedCamera.enrolment_picture(visitor)
         (face,) = models.detector.detect(image)

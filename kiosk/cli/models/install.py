@@ -122,7 +122,7 @@ def _tell_of_embedder(entry: EmbedderEntry, before: AnyEntry | None, folder: Pat
         say(
             "No threshold has been measured: the kiosk refuses to start with it. Measure one:",
             f"  KIOSK_MODELS__FOLDER={folder} KIOSK_MODELS__EMBEDDER={entry.name} kiosk evaluate lfw ... --all-pairs",
-            f"then install {again} with --threshold SCORE --fmr RATE."
+            f"then install {again} with --threshold SCORE --fmr RATE.",
         )
         if found:
             say(f"Published: {found.published}.")

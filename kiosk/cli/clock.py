@@ -1,0 +1,120 @@
+"""`kiosk clock`: may the wall clock be believed?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from kiosk.cli.console import config_option, emit, json_option, pass_home, say, settings
+from kiosk.config import Config
+from kiosk.domain.errors import HomeError, KioskError
+from kiosk.domain.types import AuditRecord, Reason
+from kiosk.service.time_sync import has_rtc, synchronised
+from kiosk.service.timekeeping import MESSAGES, is_behind
+from kiosk.storage.audit import CLOCK, Audit, Floor
+from kiosk.storage.database import open_database
+from kiosk.storage.home import Home
+
+ACCEPTED = "accepted"
+
+
+@click.group()
+def clock() -> None:
+    """The wall clock, by which rights begin and end."""
+
+
+@clock.command()
+@config_option
+@json_option
+@pass_home
+def status(home: Path, config_file: Path | None, as_json: bool) -> None:
+    """What the clock reads, the newest time that this gallery knows, and who sets the clock.
+
+    Exit status 1 when nobody with a validity would be let in.
+    """
+    now, floor, trust = datetime.now(UTC), _floor(Home(home)), settings(config_file).clock.trust
+    told = synchronised()
+    trouble = judge(now, floor, trust, told)
+    if as_json:
+        emit(
+            {
+                "clock": now.isoformat(),
+                "floor": floor.at.isoformat() if floor.at else None,
+                "trust": trust,
+                "synchronised": told,
+                "reason": trouble.value if trouble else None,
+            }
+        )
+    else:
+        say(f"clock         {_shown(now)}")
+        say(f"floor         {_shown(floor.at) if floor.at else 'none: the log is empty'}")
+        say(f"trust         {trust}")
+        say(f"synchronised  {'yes' if told else 'no, or nobody says so'}")
+        if trouble is not None:
+            say(f"{trouble.value}: {MESSAGES[trouble]}")
+    click.get_current_context().exit(0 if trouble is None else 1)
+
+
+@clock.command()
+@pass_home
+def accept(home: Path) -> None:
+    """The clock is right, and the newest records are of a time that has not come: they no longer count.
+
+    For root alone, after the clock was set: `kiosk clock status` shows both. It is recorded.
+    """
+    if os.geteuid() != 0:
+        raise HomeError("only root may say that the clock is right: sudo kiosk clock accept")
+    floor = _floor(Home(home))
+    now = datetime.now(UTC)
+    if floor.at is None or not is_behind(now, floor):
+        say("the clock is not behind the newest record: nothing was changed")
+        return
+    detail: dict[str, str | int | float | bool | None] = {"floor_was": floor.at.isoformat(), "floor": now.isoformat()}
+    with closing(Audit(open_database(Home(home).database))) as audit:
+        audit.append([AuditRecord(CLOCK, now, outcome=ACCEPTED, detail=detail)])
+    say(f"the floor was {_shown(floor.at)}, from now on it is {_shown(now)}")
+
+
+def judge(now: datetime, floor: Floor, trust: str, told: bool) -> Reason | None:
+    """Why nobody with a validity would be let in; None where they would."""
+    if is_behind(now, floor):
+        return Reason.CLOCK_BEHIND
+    return Reason.CLOCK_UNSYNCHRONISED if trust == "ntp" and not told else None
+
+
+def findings(config: Config, home: Home) -> Iterator[tuple[str, str]]:
+    """For `kiosk doctor`: level and message."""
+    try:
+        floor = _floor(home)
+    except KioskError as error:
+        yield "bad", f"cannot be judged: {error}"
+        return
+    now, trust = datetime.now(UTC), config.clock.trust
+    trouble = judge(now, floor, trust, trust == "ntp" and synchronised())
+    if trouble is not None:
+        yield "bad", f"{_shown(now)}: {MESSAGES[trouble]}"
+        return
+    yield "ok", f"{_shown(now)}, not behind the log; [clock] trust is {trust}"
+    if trust == "rtc" and not has_rtc():
+        yield (
+            "note",
+            "this board has no clock that runs without power: after a power cut its time is too early, and a right "
+            'that has ended may be alive again: [clock] trust = "ntp", or add such a clock',
+        )
+
+
+def _floor(home: Home) -> Floor:
+    """Raises GalleryError."""
+    if not home.database.exists():
+        return Floor(None)
+    with closing(Audit(open_database(home.database, read_only=True, check=False))) as audit:
+        return audit.floor()
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,88 @@
+"""`kiosk clock`, and what `kiosk doctor` says of the clock."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.types import AuditRecord
+from kiosk.storage.audit import Audit
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+from tests.cli.conftest import Command
+
+NEVER = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def ahead(home: Path) -> Path:
+    """A home whose log has a record from 2099."""
+    with closing(open_gallery(Home(home))) as gallery:
+        Audit(gallery.store).append([AuditRecord("start", datetime.now(UTC)), AuditRecord("stop", NEVER)])
+    return home
+
+
+def clock_of(kiosk: Command) -> dict[str, object]:
+    (row,) = kiosk("clock", "status", "--json").rows
+    return row
+
+
+def finding(kiosk: Command) -> list[tuple[object, object]]:
+    rows = kiosk("doctor", "--json").rows
+    return [(row["level"], row["message"]) for row in rows if row["check"] == "clock" and row["level"] != "note"]
+
+
+def test_a_home_without_a_log_has_no_floor(kiosk: Command) -> None:
+    row = clock_of(kiosk)
+    assert (row["floor"], row["trust"], row["reason"]) == (None, "rtc", None)
+    assert kiosk("clock", "status").out[1] == "floor         none: the log is empty"
+
+
+def test_a_clock_behind_the_log_is_bad_until_root_accepts_it(ahead: Path, kiosk: Command) -> None:
+    result = kiosk("clock", "status")
+    assert result.status == 1
+    assert result.out[1] == "floor         2099-01-01 00:00:00 UTC"
+    assert result.out[-1].startswith("clock_behind: the clock is behind the newest record of this gallery")
+    ((level, message),) = finding(kiosk)
+    assert level == "bad"
+    assert "kiosk clock accept" in str(message)
+    before = datetime.now(UTC)
+    accepted = kiosk("clock", "accept")
+    assert accepted.status == 0, accepted.err
+    assert accepted.out[0].startswith("the floor was 2099-01-01 00:00:00 UTC, from now on it is")
+    row = clock_of(kiosk)
+    assert row["reason"] is None
+    assert before <= datetime.fromisoformat(str(row["floor"])) <= datetime.now(UTC)
+    assert [level for level, _ in finding(kiosk)] == ["ok"]
+    (record,) = kiosk("audit", "show", "--kind", "clock", "--json").rows
+    assert record["outcome"] == "accepted"
+    assert record["detail"] == {"floor_was": NEVER.isoformat(), "floor": str(row["floor"])}
+
+
+def test_accepting_a_clock_that_is_not_behind_records_nothing(kiosk: Command, home: Path) -> None:
+    with closing(open_gallery(Home(home))) as gallery:
+        Audit(gallery.store).append([AuditRecord("start", datetime.now(UTC) - timedelta(days=3))])
+    assert kiosk("clock", "accept").out == ["the clock is not behind the newest record: nothing was changed"]
+    assert kiosk("audit", "show", "--kind", "clock").out == []
+
+
+def test_accepting_is_for_root_alone(ahead: Path, kiosk: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    refused = kiosk("clock", "accept")
+    assert refused.status == 2
+    assert "only root" in refused.err[-1]
+    assert clock_of(kiosk)["reason"] == "clock_behind"
+
+
+def test_ntp_that_has_not_spoken_is_bad(kiosk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.cli.clock.synchronised", lambda: False)
+    file = tmp_path / "kiosk.toml"
+    file.write_text('[clock]\ntrust = "ntp"\n')
+    row = kiosk("clock", "status", "--config", file, "--json").rows[0]
+    assert (row["trust"], row["synchronised"], row["reason"]) == ("ntp", False, "clock_unsynchronised")
+    rows = kiosk("doctor", "--config", file, "--json").rows
+    assert [row["level"] for row in rows if row["check"] == "clock"] == ["bad"]
