@@ -100,6 +100,8 @@ class DoorConfig(Section):
     max_release_seconds: Annotated[float, Field(gt=0, le=60)] = 60.0
     lease_seconds: Annotated[float, Field(gt=0, le=60)] = 30.0
     """How long a door is held open when that is not renewed."""
+    max_hold_seconds: Annotated[float, Field(gt=0, le=86400)] = 3600.0
+    """How long an operator may hold it open at a stretch."""
     relock: Relock = Relock.CLOSING
     held_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
     pre_alarm_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
@@ -109,7 +111,9 @@ class DoorConfig(Section):
     still_after: Annotated[int, Field(ge=2, le=10_000)] = 20
     """Releases in a row without an opening until the contact is doubted."""
     clients: tuple[str, ...] = ()
-    """Users (names or numbers) that may speak to the door besides its own."""
+    """Users (names or numbers) that may have it released for a bounded time: the kiosk's."""
+    operators: tuple[str, ...] = ()
+    """Users that may do everything at the door, besides root and kiosk-door's own."""
     subscribers: tuple[str, ...] = ()
     """Users that may subscribe to its events, and nothing else; `clients` may as well."""
 

@@ -118,21 +118,17 @@ def release(home: Path, extended: bool, config_file: Path | None, as_json: bool)
 @json_option
 @pass_home
 def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_json: bool) -> None:
-    """Holds the door open as long as this command runs: a lease that it renews and that lapses without it."""
+    """Holds the door open as long as this command runs, max_hold_seconds of the configuration at most: a lease that it
+    renews and that lapses without it."""
     settings = _settings(config_file)
-    end = None if seconds is None else boottime() + seconds
-    renewal = settings.lease_seconds / 2
-
-    def due(status: DoorStatus) -> bool:
-        now = boottime()
-        return (end is not None and now >= end) or now >= (status.released_until or now) - renewal
-
+    end = boottime() + min(seconds or settings.max_hold_seconds, settings.max_hold_seconds)
     with DoorClient(settings.socket) as client:
         lease = _release(home, client, "hold_open", Span.HOLD_OPEN).grant_id
         _show(client.status(PATIENCE), as_json)
         while True:
-            _stay(client, due)
-            if client.status(PATIENCE).mode is not DoorMode.HOLD_OPEN or (end is not None and boottime() >= end):
+            due = min(end, boottime() + settings.lease_seconds / 2)
+            _stay(client, lambda _: boottime() >= due)  # noqa: B023 - waited for in here
+            if client.status(PATIENCE).mode is not DoorMode.HOLD_OPEN or boottime() >= end:
                 break
             now = boottime()
             renewed = client.release(Grant(new_id(), now, now + MAX_GRANT_SECONDS, Span.HOLD_OPEN, renews=lease))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -30,16 +29,10 @@ def log_of(home: Path) -> Iterator[Audit]:
 
 
 def record(kind: str, verb: str, grant_id: str | None = None, outcome: str | None = None) -> AuditRecord:
-    detail: dict[str, str | int | float | bool | None] = {"uid": os.getuid(), "user": _user()}
+    """A line of the log. Of who asks it holds the user's number: no name of the environment, which anybody can set. Who
+    became root is auditd's to say."""
+    detail: dict[str, str | int | float | bool | None] = {"uid": os.getuid()}
     return AuditRecord(kind, datetime.now(UTC), grant_id=grant_id, outcome=outcome, reason=verb, detail=detail)
-
-
-def _user() -> str | None:
-    """Who asks: of `sudo`, whoever called it."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return None
 
 
 def looked(home: Path, verb: str) -> None:

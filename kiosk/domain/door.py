@@ -16,6 +16,7 @@ from enum import StrEnum
 from kiosk.domain.door_events import LOCK, DoorEventKind, DoorNews
 from kiosk.domain.passage import Passage, PassageRules
 from kiosk.domain.ports import Lock
+from kiosk.domain.release import Release
 from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Leaf, Readings, Span
 
 MAX_GRANT_SECONDS = 1.5
@@ -25,7 +26,7 @@ FUTURE_TOLERANCE = 0.05
 RETRY_SECONDS = 0.2
 """How often a lock that failed is told to secure again."""
 REMEMBERED_GRANTS = 1024
-"""Ids that are kept. One is forgotten only when there are more and its deadline has passed."""
+"""Ids that are kept of each user. One is forgotten only when there are more and its deadline has passed."""
 
 _ROUNDING = 1e-6
 
@@ -42,7 +43,13 @@ class Refusal(StrEnum):
     TOO_MANY = "too_many"
     LOCKDOWN = "lockdown"
     LAPSED = "lapsed"
-    """The lease that it would renew has ended."""
+    """The lease that it would renew has ended, or is another connection's."""
+    HELD_OPEN = "held_open"
+    """A lease is held already: there is one at a time."""
+    HELD_OUT = "held_out"
+    """The lease has lasted as long as one may."""
+    NOT_ALLOWED = "not_allowed"
+    """Whoever asks may not: kiosk-door knows it by the user (service.door_roles)."""
     FAULT = "fault"
     PANEL_OWNS_LOCK = "panel_owns_lock"
     """Only a badge can be presented: nothing is extended, held open or released by hand from here."""
@@ -77,7 +84,8 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DoorRules:
-    """Seconds. `max_release_seconds` bounds what several grants add up to, from the beginning of their release."""
+    """Seconds. `max_release_seconds` bounds what several grants add up to, from the first of them; a lease lasts
+    `lease_seconds` from its last renewal, and `max_hold_seconds` from its beginning at most."""
 
     release_seconds: float = 5.0
     extended_seconds: float = 15.0
@@ -85,6 +93,7 @@ class DoorRules:
     lease_seconds: float = 30.0
     relock: Relock = Relock.CLOSING
     passage: PassageRules = field(default_factory=PassageRules)
+    max_hold_seconds: float = 3600.0
 
 
 class Freshness:
@@ -92,11 +101,11 @@ class Freshness:
 
     def __init__(self, started_at: float) -> None:
         self._started_at = started_at
-        self._seen: dict[str, float] = {}
+        self._seen: dict[int | None, dict[str, float]] = {}
 
-    def refusal(self, grant: Grant, now: float) -> Refusal | None:
-        """What is wrong with a grant; None when nothing is, and its id is spent then."""
-        return self._unacceptable(grant, now) or self._used(grant, now)
+    def refusal(self, grant: Grant, now: float, uid: int | None = None) -> Refusal | None:
+        """What is wrong with a grant of the user `uid`; None when nothing is, and its id is spent then."""
+        return self._unacceptable(grant, now) or self._used(grant, now, uid)
 
     def _unacceptable(self, grant: Grant, now: float) -> Refusal | None:
         """What is wrong with the grant itself. A comparison with NaN is false, so finite numbers come first."""
@@ -114,25 +123,27 @@ class Freshness:
             return Refusal.LATE
         return None
 
-    def _used(self, grant: Grant, now: float) -> Refusal | None:
-        """Whether the id was seen before; remembers it. An id is spent even when the door then fails."""
-        if grant.id in self._seen:
+    def _used(self, grant: Grant, now: float, uid: int | None) -> Refusal | None:
+        """Whether the id was seen before, from whomever; remembers it. An id is spent even when the door then fails.
+        Each user has room of its own: one that sends too many keeps no other out."""
+        if any(grant.id in ids for ids in self._seen.values()):
             return Refusal.REPEATED
-        if len(self._seen) >= REMEMBERED_GRANTS:
-            oldest = next(iter(self._seen))
-            if now <= self._seen[oldest]:
+        ids = self._seen.setdefault(uid, {})
+        if len(ids) >= REMEMBERED_GRANTS:
+            oldest = next(iter(ids))
+            if now <= ids[oldest]:
                 return Refusal.TOO_MANY
-            del self._seen[oldest]
-        self._seen[grant.id] = grant.deadline
+            del ids[oldest]
+        ids[grant.id] = grant.deadline
         return None
 
 
 class DoorMachine:
     """One lock and its release.
 
-    A release belongs to the client whose grant was accepted last: it ends at once when that client goes. A grant while
-    the lock is released lengthens the release, to `max_release_seconds` after its beginning at most. A lease holds the
-    lock released until `lease_seconds` after it was last renewed; a grant meanwhile does not take it over.
+    What keeps the lock released, and for how long at most, is domain.release's: grants, and a lease. A release belongs
+    to the client whose grant was accepted last: it ends at once when that client goes. So does a lease; a grant
+    meanwhile does not take it over.
 
     A lock that raises puts the door in FAULT: it is told to secure again every RETRY_SECONDS, and nothing is released
     before that has worked.
@@ -146,10 +157,7 @@ class DoorMachine:
         self._news: list[DoorNews] = []
         self._passage = Passage(rules.passage, self._news)
         self._state = DoorState.UNKNOWN
-        self._holder: int | None = None
-        self._lease: str | None = None
-        self._released_at = 0.0
-        self._released_until: float | None = None
+        self._release = Release(rules.max_release_seconds, rules.max_hold_seconds)
         self._retry_at: float | None = None
         self._fresh = Freshness(started_at)
         self._fault = ""
@@ -169,7 +177,7 @@ class DoorMachine:
         """Lockdown, or a lease, or neither."""
         if self._lockdown:
             return DoorMode.LOCKDOWN
-        return DoorMode.NORMAL if self._lease is None else DoorMode.HOLD_OPEN
+        return DoorMode.HOLD_OPEN if self._release.leased else DoorMode.NORMAL
 
     @property
     def deadline(self) -> float | None:
@@ -178,8 +186,8 @@ class DoorMachine:
 
     @property
     def _due(self) -> float | None:
-        """When the lock must be told to secure."""
-        return self._released_until if self._state is DoorState.RELEASED else self._retry_at
+        """When something that keeps the lock released runs out, or a failed lock must be told to secure again."""
+        return self._release.next if self._state is DoorState.RELEASED else self._retry_at
 
     def status(self) -> DoorStatus:
         """The state as clients see it."""
@@ -188,7 +196,7 @@ class DoorMachine:
             self._state,
             self._lock.simulated,
             self._started_at,
-            self._released_until,
+            self._release.until,
             self.mode,
             self._passage.leaf,
             self._passage.alarm,
@@ -218,7 +226,9 @@ class DoorMachine:
     def tick(self, now: float) -> None:
         """Does what is due: secures at the deadline, tries a failed lock again."""
         if self._due is not None and now >= self._due:
-            self._secure(now, Why.TIME)
+            self._release.expire(now)
+            if self._release.until is None:
+                self._secure(now, Why.TIME)
         self._passage.tick(now)
 
     def observe(self, readings: Readings | None, now: float) -> None:
@@ -226,7 +236,7 @@ class DoorMachine:
         lease. The exit button ends nothing and begins nothing: it releases in hardware."""
         self.tick(now)
         moved = self._passage.observe(readings, now)
-        if self._state is not DoorState.RELEASED or self._lease is not None:
+        if self._state is not DoorState.RELEASED or self._release.leased:
             return
         if moved is Leaf.OPEN and self._rules.relock is Relock.OPENING:
             self._secure(now, Why.OPENING)
@@ -239,82 +249,79 @@ class DoorMachine:
             self._failed(error, now)
             self._secure(now, Why.FAULT)
 
-    def secure(self, now: float) -> None:
-        """Secures at once, whoever asks. A lease ends, and what would renew it is refused."""
-        self._secure(now, Why.COMMAND)
+    def secure(self, now: float, uid: int | None = None) -> None:
+        """Secures at once, for the user `uid`. A lease ends, and what would renew it is refused."""
+        self._secure(now, Why.COMMAND, uid)
 
     def stop(self, now: float) -> None:
         """The last word: the lock is secured, and this process will no longer look after it."""
         self._secure(now, Why.COMMAND)
         self._tell(DoorEventKind.STOPPED, now)
 
-    def lockdown(self, on: bool, now: float) -> None:
+    def lockdown(self, on: bool, now: float, uid: int | None = None) -> None:
         """In lockdown the lock is secured and no grant releases it. The way out stays open: it is hardware's."""
         if on != self._lockdown:
             self._lockdown = on
-            self._tell(DoorEventKind.LOCKDOWN if on else DoorEventKind.LOCKDOWN_ENDED, now)
+            self._tell(DoorEventKind.LOCKDOWN if on else DoorEventKind.LOCKDOWN_ENDED, now, uid=uid)
         if on:
             self._secure(now, Why.LOCKDOWN)
 
     def client_gone(self, client: int, now: float) -> None:
         """Secures at once when `client` holds the release, and in FAULT, where nobody knows any more who did."""
-        if self._holder == client or self._state is DoorState.FAULT:
+        if self._release.leave(client) or self._state is DoorState.FAULT:
             self._secure(now, Why.CLIENT_GONE)
 
-    def grant(self, grant: Grant, client: int, now: float) -> DoorReply:
-        """Releases the lock for `client`, or says why not (a Refusal)."""
+    def grant(self, grant: Grant, client: int, now: float, uid: int | None = None) -> DoorReply:
+        """Releases the lock for `client`, a connection of the user `uid`, or says why not (a Refusal)."""
         self.tick(now)
-        refusal = self._fresh.refusal(grant, now) or self._overruled(grant)
-        if refusal is None and not self._release(grant, client, now):
+        refusal = self._fresh.refusal(grant, now, uid) or self._overruled(grant, client)
+        if refusal is None and not self._act(grant, client, now, uid):
             refusal = Refusal.FAULT
         if refusal is not None:
             return DoorReply(grant.id, DoorResult.REFUSED, refusal)
-        return DoorReply(grant.id, DoorResult.RELEASED, released_until=self._released_until)
+        return DoorReply(grant.id, DoorResult.RELEASED, released_until=self._release.until)
 
-    def _overruled(self, grant: Grant) -> Refusal | None:
+    def _overruled(self, grant: Grant, client: int) -> Refusal | None:
         """What is stronger than a good grant."""
         if self._lockdown:
             return Refusal.LOCKDOWN
-        if grant.renews is not None and grant.renews != self._lease:
-            return Refusal.LAPSED
+        if grant.renews is not None:
+            if not self._release.renewable(grant.renews, client):
+                return Refusal.LAPSED
+            return Refusal.HELD_OUT if self._release.held_out else None
+        if grant.span is Span.HOLD_OPEN and self._release.leased:
+            return Refusal.HELD_OPEN
         return None
 
-    def _release(self, grant: Grant, client: int, now: float) -> bool:
+    def _act(self, grant: Grant, client: int, now: float, uid: int | None) -> bool:
+        """Whether the lock was released on a good grant."""
         if self._state not in {DoorState.SECURED, DoorState.RELEASED}:
             return False
-        begun, until = self._bounds(grant, now)
+        rules, release = self._rules, self._release
+        held = grant.span is Span.HOLD_OPEN
+        if held:
+            release.hold(grant.renews or grant.id, client, rules.lease_seconds, now)
+        else:
+            seconds = rules.extended_seconds if grant.span is Span.EXTENDED else rules.release_seconds
+            release.grant(client, seconds, now)
+        assert release.until is not None
         try:
-            self._lock.release(until - now)
+            self._lock.release(release.until - now)
         except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, the lock is secured and nobody let in
             self._failed(error, now)
             self._secure(now, Why.FAULT)
             return False
-        if grant.span is Span.HOLD_OPEN:
-            self._lease = grant.renews or grant.id
-        if grant.span is Span.HOLD_OPEN or self._lease is None:
-            self._holder = client
-        self._state, self._released_at, self._released_until = DoorState.RELEASED, begun, until
+        self._state = DoorState.RELEASED
         if grant.renews is None:
-            self._tell(DoorEventKind.RELEASED, now, grant.id, grant.span)
-        passing = grant.id if grant.span is not Span.HOLD_OPEN else None
-        extra = self._rules.extended_seconds - self._rules.release_seconds if grant.span is Span.EXTENDED else 0.0
-        self._passage.released(passing, now, holding=self._lease is not None, extra=max(0.0, extra))
+            self._tell(DoorEventKind.RELEASED, now, grant.id, grant.span, uid)
+        extra = rules.extended_seconds - rules.release_seconds if grant.span is Span.EXTENDED else 0.0
+        passing = None if held else grant.id
+        self._passage.released(passing, now, holding=release.leased, extra=max(0.0, extra))
         return True
 
-    def _bounds(self, grant: Grant, now: float) -> tuple[float, float]:
-        """When the release counts as begun and when it ends. A lease begins anew with each renewal; nothing shortens
-        what was granted before."""
-        rules = self._rules
-        if grant.span is Span.HOLD_OPEN:
-            return now, now + rules.lease_seconds
-        seconds = rules.extended_seconds if grant.span is Span.EXTENDED else rules.release_seconds
-        begun = self._released_at if self._state is DoorState.RELEASED else now
-        until = min(now + seconds, begun + rules.max_release_seconds)
-        return begun, max(until, self._released_until or until)
-
-    def _secure(self, now: float, why: Why) -> None:
+    def _secure(self, now: float, why: Why, uid: int | None = None) -> None:
         was = self._state
-        self._holder = self._lease = self._released_until = None
+        self._release.end()
         try:
             self._lock.secure()
         except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, nothing is released until it works
@@ -325,7 +332,7 @@ class DoorMachine:
             if was is DoorState.FAULT:
                 self._tell(DoorEventKind.FAULT_ENDED, now, reason=LOCK)
             if was in {DoorState.RELEASED, DoorState.FAULT}:
-                self._tell(DoorEventKind.SECURED, now, reason=Why.FAULT if was is DoorState.FAULT else why)
+                self._tell(DoorEventKind.SECURED, now, reason=Why.FAULT if was is DoorState.FAULT else why, uid=uid)
         self._passage.secured(now)
 
     def _failed(self, error: Exception, now: float) -> None:
@@ -334,5 +341,7 @@ class DoorMachine:
             self._state = DoorState.FAULT
             self._tell(DoorEventKind.FAULT, now, reason=LOCK)
 
-    def _tell(self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: str = "") -> None:
-        self._news.append(DoorNews(kind, now, grant_id, str(reason)))
+    def _tell(
+        self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: str = "", uid: int | None = None
+    ) -> None:
+        self._news.append(DoorNews(kind, now, grant_id, str(reason), uid))

@@ -78,12 +78,14 @@ class DoorNews:
     at: float
     grant_id: str | None = None
     reason: str = ""
+    uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DoorEvent:
     """One event. `sequence` counts up by one for each event of a door, across restarts; a number that is missing was
-    dropped for want of room. `id` is unique, and the same when an event is delivered again.
+    dropped for want of room. `id` is unique, and the same when an event is delivered again. `uid` is the user who asked
+    for it over the door's socket, as the kernel knows it (SO_PEERCRED); None for what nobody asked for.
 
     `at` is CLOCK_BOOTTIME in seconds; it begins anew at boot, and only `at` orders what the wall clock may not.
     """
@@ -96,3 +98,4 @@ class DoorEvent:
     at: float
     grant_id: str | None = None
     reason: str = ""
+    uid: int | None = None

@@ -34,6 +34,7 @@ class _Waiting:
     grant: Grant
     card: Card
     client: int
+    uid: int | None
 
 
 class PanelMachine:
@@ -131,7 +132,7 @@ class PanelMachine:
         self.tick(now)
         self._passage.observe(readings, now)
 
-    def secure(self, now: float) -> None:
+    def secure(self, now: float, uid: int | None = None) -> None:
         """Withdraws what waits. The lock is the panel's: more cannot be done from here."""
         self._withdraw(DoorResult.REFUSED, Refusal.WITHDRAWN)
 
@@ -140,11 +141,11 @@ class PanelMachine:
         self.secure(now)
         self._tell(DoorEventKind.STOPPED, now)
 
-    def lockdown(self, on: bool, now: float) -> None:
+    def lockdown(self, on: bool, now: float, uid: int | None = None) -> None:
         """In lockdown nothing is presented. What else opens the panel's door is the panel's."""
         if on != self._lockdown:
             self._lockdown = on
-            self._tell(DoorEventKind.LOCKDOWN if on else DoorEventKind.LOCKDOWN_ENDED, now)
+            self._tell(DoorEventKind.LOCKDOWN if on else DoorEventKind.LOCKDOWN_ENDED, now, uid=uid)
         if on:
             self._withdraw(DoorResult.REFUSED, Refusal.LOCKDOWN)
 
@@ -153,18 +154,18 @@ class PanelMachine:
         if self._waiting is not None and self._waiting.client == client:
             self._withdraw(DoorResult.REFUSED, Refusal.WITHDRAWN)
 
-    def grant(self, grant: Grant, client: int, now: float) -> DoorReply | None:
+    def grant(self, grant: Grant, client: int, now: float, uid: int | None = None) -> DoorReply | None:
         """Why the grant is not acted on; None when its badge waits for the panel now. take_replies() has the answer
         then, at its deadline at the latest."""
         self.tick(now)
-        refusal = self._fresh.refusal(grant, now) or self._overruled(grant)
+        refusal = self._fresh.refusal(grant, now, uid) or self._overruled(grant)
         if refusal is not None:
             return DoorReply(grant.id, DoorResult.REFUSED, refusal)
         if self._state is not DoorState.PANEL:
             return DoorReply(grant.id, DoorResult.UNAVAILABLE, Refusal.PANEL_OFFLINE)
         assert grant.badge is not None
         try:
-            self._waiting = _Waiting(grant, self._cards.encode(grant.badge), client)
+            self._waiting = _Waiting(grant, self._cards.encode(grant.badge), client, uid)
         except ValueError:
             return DoorReply(grant.id, DoorResult.REFUSED, Refusal.INVALID)
         return None
@@ -215,7 +216,7 @@ class PanelMachine:
     def _presented(self, waiting: _Waiting, now: float) -> None:
         self._waiting = None
         self._replies.append(DoorReply(waiting.grant.id, DoorResult.PRESENTED))
-        self._tell(DoorEventKind.PRESENTED, now, waiting.grant.id)
+        self._tell(DoorEventKind.PRESENTED, now, waiting.grant.id, uid=waiting.uid)
         self._passage.released(waiting.grant.id, now)
         self._expected_until = now + self._rules.release_seconds
 
@@ -224,5 +225,7 @@ class PanelMachine:
             self._replies.append(DoorReply(self._waiting.grant.id, result, why))
             self._waiting = None
 
-    def _tell(self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: str = "") -> None:
-        self._news.append(DoorNews(kind, now, grant_id, str(reason)))
+    def _tell(
+        self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: str = "", uid: int | None = None
+    ) -> None:
+        self._news.append(DoorNews(kind, now, grant_id, str(reason), uid))

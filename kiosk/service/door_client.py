@@ -19,6 +19,7 @@ from kiosk.service.door_protocol import (
     GrantBody,
     LockdownRequest,
     Message,
+    RefusedMessage,
     ReleaseRequest,
     ReplyMessage,
     SecureRequest,
@@ -38,6 +39,10 @@ GRACE_SECONDS = 0.1
 """How long after a grant's deadline its answer is still waited for."""
 RETRY_SECONDS = 0.5
 """Pause of a watcher between two tries to reach the door."""
+
+
+class NotAllowedError(DoorError):
+    """kiosk-door does not do that for this user. The connection is as good as before."""
 
 
 class DoorClient:
@@ -140,7 +145,7 @@ class DoorClient:
             answer = decode_answer(packet)
             if isinstance(answer, ReplyMessage) and answer.grant_id == grant.id:
                 return answer.reply()
-            if isinstance(answer, StatusMessage):
+            if isinstance(answer, StatusMessage | RefusedMessage):
                 self._owed -= 1
         raise DoorError("kiosk-door has not answered the grant in time")
 
@@ -153,15 +158,22 @@ class DoorClient:
             self._owed += 1
             while (packet := connection.receive(until)) is not None:
                 answer = decode_answer(packet)
-                if isinstance(answer, StatusMessage):
+                if isinstance(answer, StatusMessage | RefusedMessage):
                     self._owed -= 1
                     if self._owed == 0:
-                        self._simulated = answer.simulated
-                        return answer.status()
-        except DoorError:
-            self.close()
+                        return self._answered(answer)
+        except DoorError as error:
+            if not isinstance(error, NotAllowedError):
+                self.close()
             raise
         raise DoorError(f"kiosk-door has not answered within {timeout:g} s")
+
+    def _answered(self, answer: StatusMessage | RefusedMessage) -> DoorStatus:
+        if isinstance(answer, RefusedMessage):
+            what = answer.verb.replace("_", " ")
+            raise NotAllowedError(f"this user may not ask the door for that ({what}): try with sudo")
+        self._simulated = answer.simulated
+        return answer.status()
 
 
 class DoorWatcher:

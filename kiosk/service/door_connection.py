@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import socket
+import struct
 from pathlib import Path
 
 from kiosk.clock import boottime
 from kiosk.domain.errors import DoorError
 from kiosk.service.door_protocol import MAX_PACKET
 
+CONNECT_SECONDS = 0.1
+
 
 class Connection:
     """Packets both ways; every method raises DoorError once it is of no use any more."""
 
     def __init__(self, path: Path) -> None:
+        """Waits for CONNECT_SECONDS at most, and only where the socket's queue is full: the kernel then lets everybody
+        in by turns. A door that is not there is known at once."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._socket.setblocking(False)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(CONNECT_SECONDS))
             self._socket.connect(str(path))
+            self._socket.setblocking(False)
         except OSError as error:
             self._socket.close()
             raise DoorError(f"kiosk-door cannot be reached at {path}: {error}") from error
@@ -58,3 +64,8 @@ class Connection:
     def close(self) -> None:
         """Never raises."""
         self._socket.close()
+
+
+def _timeval(seconds: float) -> bytes:
+    """struct timeval, as setsockopt(2) takes it."""
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from kiosk import config, plugins
 from kiosk.clock import boottime
 from kiosk.domain.door import DoorMachine, DoorRules
+from kiosk.domain.door_roles import Users
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.passage import PassageRules
 from kiosk.domain.ports import Lock, Panel
@@ -53,15 +54,24 @@ class StopSignals:
         return self._reader.fileno()
 
 
-def allowed_users(clients: Sequence[str]) -> frozenset[int]:
-    """The door's own user, root, and `clients` by name or number. Raises ConfigError for a name nobody has."""
-    users = {os.getuid(), 0}
-    for client in clients:
+def numbers_of(key: str, names: Sequence[str]) -> frozenset[int]:
+    """Users of the configuration, by name or number. Raises ConfigError, naming `key`, for a name nobody has."""
+    users = set()
+    for name in names:
         try:
-            users.add(int(client) if client.isdecimal() else pwd.getpwnam(client).pw_uid)
+            users.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
         except KeyError as error:
-            raise ConfigError(f"door.clients: there is no user {client!r} on this machine") from error
+            raise ConfigError(f"{key}: there is no user {name!r} on this machine") from error
     return frozenset(users)
+
+
+def users_of(door: config.DoorConfig) -> Users:
+    """Who may do what. The door's own user and root are operators. Raises ConfigError."""
+    return Users(
+        operators=numbers_of("door.operators", door.operators) | {os.getuid(), 0},
+        clients=numbers_of("door.clients", door.clients),
+        subscribers=numbers_of("door.subscribers", door.subscribers),
+    )
 
 
 def build_lock(section: config.LockConfig, rules: DoorRules, lockdown: bool) -> tuple[Lock, DoorMachine]:
@@ -85,6 +95,7 @@ def rules_of(door: config.DoorConfig) -> DoorRules:
         extended_seconds=max(door.extended_seconds, door.release_seconds),
         max_release_seconds=door.max_release_seconds,
         lease_seconds=door.lease_seconds,
+        max_hold_seconds=door.max_hold_seconds,
         relock=door.relock,
         passage=PassageRules(
             held_seconds=door.held_seconds,
@@ -114,12 +125,12 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     with ExitStack() as stack:
         stack.callback(lock.close)
         machine.start(boottime())
-        users = allowed_users(door.clients)
-        subscribers = users | allowed_users(door.subscribers)
+        users = users_of(door)
         spool = Spool(door.state, door.name)
         stack.callback(spool.close)
+        spool.forget_others(users.listening)
         server = DoorServer(machine, lock, lockdown, stack.enter_context(listening(door.socket)), users, spool.append)
-        feed = Feed(spool, stack.enter_context(listening(door.events)), server.selector, subscribers)
+        feed = Feed(spool, stack.enter_context(listening(door.events)), server.selector, users, server.limits)
         server.stop_on(signals)
         if until_stdin_ends:
             _stop_on_stdin(server)

@@ -68,6 +68,7 @@ class DoorEventMessage(Message):
     at: float
     grant_id: Id | None = None
     reason: Annotated[str, AfterValidator(_known)] = ""
+    uid: Annotated[int, Field(ge=0, lt=2**32)] | None = None
 
     @classmethod
     def of(cls, event: DoorEvent) -> Self:
@@ -81,12 +82,13 @@ class DoorEventMessage(Message):
             at=event.at,
             grant_id=event.grant_id,
             reason=event.reason,
+            uid=event.uid,
         )
 
     def event(self) -> DoorEvent:
         """As the domain has it."""
         return DoorEvent(
-            self.sequence, self.id, self.kind, self.door, self.wall_at, self.at, self.grant_id, self.reason
+            self.sequence, self.id, self.kind, self.door, self.wall_at, self.at, self.grant_id, self.reason, self.uid
         )
 
 

@@ -7,13 +7,15 @@ import socket
 from dataclasses import dataclass
 from itertools import islice
 
+from kiosk.domain.door_roles import AUDIT, NOTIFY, Users
 from kiosk.domain.errors import DoorError
 from kiosk.service.door_events import WINDOW, DoorEventMessage, SubscribeRequest, decode_subscriber
+from kiosk.service.door_limits import Limits
 from kiosk.service.door_socket import Client, Clients
 from kiosk.service.door_spool import Spool
 
 MAX_SUBSCRIBERS = 8
-"""Connections."""
+"""Connections of each user."""
 
 
 @dataclass(slots=True)
@@ -28,11 +30,17 @@ class Feed:
     """Serves subscribers from the spool. A slow one waits at its window; nobody waits for it."""
 
     def __init__(
-        self, spool: Spool, listener: socket.socket, selector: selectors.BaseSelector, users: frozenset[int]
+        self,
+        spool: Spool,
+        listener: socket.socket,
+        selector: selectors.BaseSelector,
+        users: Users,
+        limits: Limits,
     ) -> None:
         self._spool = spool
+        self._users = users
         self._subscriptions: dict[int, _Subscription] = {}
-        self._clients = Clients(listener, selector, users, MAX_SUBSCRIBERS, self._handle, self._gone)
+        self._clients = Clients(listener, selector, users.listening, MAX_SUBSCRIBERS, limits, self._handle, self._gone)
         selector.register(spool, selectors.EVENT_READ, self._more)
 
     def close(self) -> None:
@@ -46,7 +54,7 @@ class Feed:
             if subscription is not None:
                 raise DoorError("it has subscribed already")
             name = request.subscriber
-            begin = self._spool.last if name is None else self._spool.subscribe(name)
+            begin = self._spool.last if name is None else self._subscribe(client.uid, name)
             subscription = _Subscription(client, name, begin, begin)
             self._subscriptions[client.number] = subscription
         elif subscription is None:
@@ -54,6 +62,13 @@ class Feed:
         else:
             self._acknowledge(subscription, request.sequence)
         self._offer(subscription)
+
+    def _subscribe(self, uid: int, name: str) -> int:
+        """The last number that is acknowledged under this name. Raises DoorError for a name that is another's: whoever
+        acknowledges under it decides what the other never hears."""
+        if not self._users.may_be_called(uid, name):
+            raise DoorError(f"the name {name} belongs to another user")
+        return self._spool.subscribe(name, None if name in {AUDIT, NOTIFY} else uid)
 
     def _acknowledge(self, subscription: _Subscription, sequence: int) -> None:
         if sequence > subscription.sent:

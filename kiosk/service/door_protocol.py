@@ -6,7 +6,7 @@
                       lockdown (on or off)   -> status, after that
                       simulate (a hand)      -> status, after that; refused by a lock that is not simulated
                       watch                  -> event with the present state, then one for each change
-    door -> client    reply, status, event
+    door -> client    reply, status, event, refused (this user may not ask for that: domain.door_roles)
 
 Answers come in the order of the requests; where a panel owns the lock, the reply to a grant comes when the panel has
 asked, at the grant's deadline at the latest. Unknown keys and types are refused on both sides: the two ends are always
@@ -21,6 +21,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kiosk.domain.badge import LARGEST_BADGE
+from kiosk.domain.door_roles import Verb
 from kiosk.domain.errors import DoorError
 from kiosk.domain.ids import ID_PATTERN
 from kiosk.domain.types import Alarm, DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Leaf, Span
@@ -175,6 +176,13 @@ class StatusMessage(Message):
         )
 
 
+class RefusedMessage(Message):
+    """In place of a status: whoever asks may not. Nothing was done, and the connection is as good as before."""
+
+    type: Literal["refused"] = "refused"
+    verb: Verb
+
+
 class EventMessage(Message):
     """The state has changed, or is this when the watching began."""
 
@@ -183,10 +191,23 @@ class EventMessage(Message):
 
 
 Request = ReleaseRequest | StatusRequest | SecureRequest | LockdownRequest | SimulateRequest | WatchRequest
-Answer = ReplyMessage | StatusMessage | EventMessage
+Answer = ReplyMessage | StatusMessage | EventMessage | RefusedMessage
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _ANSWERS: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])
+
+
+def verb_of(request: Request) -> Verb:
+    """What a request asks for."""
+    match request:
+        case ReleaseRequest():
+            return {Span.NORMAL: Verb.RELEASE, Span.EXTENDED: Verb.EXTEND, Span.HOLD_OPEN: Verb.HOLD_OPEN}[
+                request.grant.span
+            ]
+        case LockdownRequest():
+            return Verb.LOCKDOWN if request.on else Verb.LOCKDOWN_END
+        case _:
+            return Verb(request.type)
 
 
 def encode(message: Message) -> bytes:

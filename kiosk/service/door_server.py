@@ -1,29 +1,33 @@
 """The loop of kiosk-door.
 
-One thread: the state machine of domain.door, the lock's inputs, a listening socket for commands and at most MAX_CLIENTS
-clients. It sleeps until a packet comes, an input changes, the machine's next deadline or the next period of reading;
-and it never waits for a client or a disk.
+One thread: the state machine of domain.door, the lock's inputs, a listening socket for commands and its clients. Each
+request is checked against the user who sent it (domain.door_roles). The loop sleeps until a packet comes, an input
+changes, the machine's next deadline or the next period of reading; and it never waits for a client or a disk.
 """
 
 from __future__ import annotations
 
 import selectors
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from kiosk.clock import boottime
-from kiosk.domain.door import DoorMachine
+from kiosk.domain.door import DoorMachine, Refusal
 from kiosk.domain.door_events import ALARMS, DoorEventKind, DoorNews
+from kiosk.domain.door_roles import Users, Verb
 from kiosk.domain.errors import DoorError, LockLostError
 from kiosk.domain.ports import Lock, Panel
-from kiosk.domain.types import DoorMode, DoorReply, DoorState, DoorStatus, Hand, Readings
+from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Hand, Readings
+from kiosk.service.door_limits import Limits
 from kiosk.service.door_protocol import (
     EventMessage,
     LockdownRequest,
     Message,
+    RefusedMessage,
     ReleaseRequest,
     ReplyMessage,
     Request,
@@ -33,6 +37,7 @@ from kiosk.service.door_protocol import (
     StatusRequest,
     WatchRequest,
     decode_request,
+    verb_of,
 )
 from kiosk.service.door_socket import Client, Clients
 from kiosk.service.door_spool import sync_folder
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     from kiosk.domain.panel import PanelMachine
 
 MAX_CLIENTS = 16
+"""Connections of each user."""
 READ_SECONDS = 0.1
 """Inputs are read at least this often, whatever their edges say."""
 NOT_KEPT = "lockdown_not_kept"
@@ -94,12 +100,13 @@ class DoorServer:
         lock: Lock | Panel,
         lockdown: LockdownFile,
         listener: socket.socket,
-        users: frozenset[int],
+        users: Users,
         tell: Callable[[DoorNews], object],
     ) -> None:
         self._machine = machine
         self._lock = lock
         self._lockdown = lockdown
+        self._users = users
         self._tell = tell
         self._watching: dict[int, Client] = {}
         self._owed: dict[str, Client] = {}
@@ -110,7 +117,10 @@ class DoorServer:
         self._wired = True
         self._unreadable = ""
         self.selector = selectors.DefaultSelector()
-        self._clients = Clients(listener, self.selector, users, MAX_CLIENTS, self._handle, self._gone)
+        self.limits = Limits(self.selector)
+        self._clients = Clients(
+            listener, self.selector, users.commanding, MAX_CLIENTS, self.limits, self._handle, self._gone
+        )
         self._edges = lock.fileno()
         if self._edges is not None:
             self.selector.register(self._edges, selectors.EVENT_READ, lambda: None)
@@ -149,11 +159,18 @@ class DoorServer:
         for news in self._machine.take_news():
             self._tell(news)
             if news.kind not in {DoorEventKind.STARTED, DoorEventKind.STOPPED}:
-                fields = {"grant": news.grant_id, "reason": news.reason}
-                if news.kind is DoorEventKind.FAULT:
-                    fields["error"] = self._machine.fault
-                level = "warning" if news.kind in ALARMS else "info"
-                log(level, news.kind.value, **{key: value for key, value in fields.items() if value})
+                self._log(news)
+
+    def _log(self, news: DoorNews) -> None:
+        fields = {"grant": news.grant_id, "reason": news.reason}
+        if news.kind is DoorEventKind.FAULT:
+            fields["error"] = self._machine.fault
+        level = "warning" if news.kind in ALARMS else "info"
+        said = {key: value for key, value in fields.items() if value}
+        if news.kind is DoorEventKind.RELEASED and news.uid is not None:
+            self.limits.seldom.log(level, news.kind.value, news.uid, **said)
+        else:
+            log(level, news.kind.value, **said)
 
     def _stop(self) -> None:
         self._stopping = True
@@ -165,6 +182,8 @@ class DoorServer:
             waits.append(READ_SECONDS)
         if due is not None:
             waits.append(max(0.0, min(due - boottime(), READ_SECONDS)))  # what is waited for does not count a suspend
+        if (resume := self.limits.throttle.deadline) is not None:
+            waits.append(max(0.0, resume - time.monotonic()))
         return min(waits, default=None)
 
     def _turn(self) -> None:
@@ -175,6 +194,8 @@ class DoorServer:
         self._machine.observe(readings, now)
         self._sound(self._machine.sounds(now))
         self.report()
+        self.limits.throttle.resume()
+        self.limits.seldom.flush()
 
     def _read(self) -> Readings | None:
         try:
@@ -213,16 +234,20 @@ class DoorServer:
             self._clients.send(client, answer)
 
     def _reply(self, client: Client, reply: DoorReply) -> None:
-        log("info", "grant", grant=reply.grant_id, uid=client.uid, result=reply.result, reason=reply.reason)
+        self.limits.seldom.log(
+            "info", "grant", client.uid, grant=reply.grant_id, result=reply.result, reason=reply.reason
+        )
         self._clients.send(client, ReplyMessage.of(reply))
 
     def _answer(self, client: Client, request: Request) -> Message | None:
         """None where it comes later, or has been sent."""
         now = boottime()
+        if not self._users.may(client.uid, verb := verb_of(request)):
+            return self._refused(client, request, verb)
         match request:
             case ReleaseRequest():
                 grant = request.grant.grant()
-                reply = self._machine.grant(grant, client.number, now)
+                reply = self._machine.grant(grant, client.number, now, client.uid)
                 if reply is None:
                     self._owed[grant.id] = client
                 else:
@@ -230,10 +255,10 @@ class DoorServer:
                 return None
             case SecureRequest():
                 log("info", "secure_command", uid=client.uid)
-                self._machine.secure(now)
+                self._machine.secure(now, client.uid)
             case LockdownRequest():
                 log("warning", "lockdown_command", uid=client.uid, on=request.on)
-                self._lock_down(request.on, now)
+                self._lock_down(request.on, now, client.uid)
             case SimulateRequest():
                 self._simulate(request.hand)
             case WatchRequest():
@@ -243,15 +268,22 @@ class DoorServer:
                 pass
         return StatusMessage.of(self._status())
 
+    def _refused(self, client: Client, request: Request, verb: Verb) -> Message:
+        """This user may not: nothing is done, and what else comes of this connection is served as before."""
+        self.limits.seldom.log("warning", "verb_refused", client.uid, verb=verb)
+        if isinstance(request, ReleaseRequest):
+            return ReplyMessage.of(DoorReply(request.grant.id, DoorResult.REFUSED, Refusal.NOT_ALLOWED))
+        return RefusedMessage(verb=verb)
+
     def _status(self) -> DoorStatus:
         status = self._machine.status()
         return status if self._kept else replace(status, faults=(*status.faults, NOT_KEPT))
 
-    def _lock_down(self, on: bool, now: float) -> None:
+    def _lock_down(self, on: bool, now: float, uid: int) -> None:
         """Begun before it is kept, ended after that is undone: where the disk fails the lockdown stands. The disk is
         waited for, so nothing may be released meanwhile: in a lockdown nothing is."""
         if on:
-            self._machine.lockdown(True, now)
+            self._machine.lockdown(True, now, uid)
         elif self._machine.mode is not DoorMode.LOCKDOWN:
             return
         try:
@@ -262,7 +294,7 @@ class DoorServer:
             return
         self._kept = True
         if not on:
-            self._machine.lockdown(False, now)
+            self._machine.lockdown(False, now, uid)
 
     def _simulate(self, hand: Hand) -> None:
         """Raises DoorError, which ends the connection, for a lock that is real or has no such inputs."""

@@ -8,6 +8,7 @@ import selectors
 import socket
 import stat
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ from functools import partial
 from pathlib import Path
 
 from kiosk.domain.errors import DoorError
+from kiosk.service.door_limits import Limits
 from kiosk.service.door_protocol import MAX_PACKET, Message, encode
-from kiosk.service.systemd import log
+
+ACCEPTS = 64
+"""Connections that are taken, or turned away, in one turn: who floods the socket does not fill its queue."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,21 +34,26 @@ class Client:
 
 class Clients:
     """The connections of one socket. `handle` takes a client's packet and may raise DoorError: then the client is
-    dropped, as is one that does not read what it is sent. `gone` is called once for each that has left."""
+    dropped, as is one that does not read what it is sent. `gone` is called once for each that has left.
+
+    Each user has `each` connections of its own, and a share of the loop's time: no user can take another's.
+    """
 
     def __init__(
         self,
         listener: socket.socket,
         selector: selectors.BaseSelector,
         users: frozenset[int],
-        limit: int,
+        each: int,
+        limits: Limits,
         handle: Callable[[Client, bytes], None],
         gone: Callable[[Client], None],
     ) -> None:
         self._listener = listener
         self._selector = selector
         self._users = users
-        self._limit = limit
+        self._each = each
+        self._limits = limits
         self._handle = handle
         self._gone = gone
         self._clients: dict[int, Client] = {}
@@ -67,7 +76,7 @@ class Clients:
 
     def drop(self, client: Client, why: str) -> None:
         """Ends a connection whose client did what it should not."""
-        log("warning", "client_dropped", uid=client.uid, reason=why)
+        self._limits.seldom.log("warning", "client_dropped", client.uid, reason=why)
         self.forget(client)
 
     def forget(self, client: Client) -> None:
@@ -75,7 +84,8 @@ class Clients:
         if self._clients.pop(client.number, None) is None:
             return
         self._gone(client)
-        self._selector.unregister(client.socket)
+        if not self._limits.throttle.forget(client.socket.fileno()):
+            self._selector.unregister(client.socket)
         client.socket.close()
 
     def close(self) -> None:
@@ -85,15 +95,22 @@ class Clients:
         self._selector.unregister(self._listener)
 
     def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError as error:
-            log("warning", "accept_failed", error=str(error))
-            return
+        for _ in range(ACCEPTS):
+            try:
+                connection, _address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._limits.seldom.log("warning", "accept_failed", os.getuid(), error=str(error))
+                return
+            self._take(connection)
+
+    def _take(self, connection: socket.socket) -> None:
         uid = peer_uid(connection)
-        if uid not in self._users or len(self._clients) >= self._limit:
+        mine = sum(client.uid == uid for client in self._clients.values())
+        if uid not in self._users or mine >= self._each:
             why = "too many clients" if uid in self._users else "this user may not speak to the door"
-            log("warning", "client_refused", uid=uid, reason=why)
+            self._limits.seldom.log("warning", "client_refused", uid, reason=why)
             connection.close()
             return
         connection.setblocking(False)
@@ -115,12 +132,16 @@ class Clients:
         if not packet:
             self.forget(client)
             return
+        begun = time.thread_time()
         try:
             if flags & socket.MSG_TRUNC:
                 raise DoorError(f"a packet is longer than {MAX_PACKET} bytes")
             self._handle(client, packet)
         except DoorError as error:
             self.drop(client, str(error))
+        pause = self._limits.throttle.spend(client.uid, time.thread_time() - begun)
+        if pause and client.number in self._clients:
+            self._limits.throttle.pause(client.socket.fileno(), pause)
 
 
 def peer_uid(connection: socket.socket) -> int:

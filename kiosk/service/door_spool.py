@@ -30,7 +30,8 @@ from kiosk.service.systemd import log
 FILE = "events.jsonl"
 CAPACITY = 2000
 """Events. When there are more, the oldest that is no alarm goes first."""
-MAX_SUBSCRIBERS = 8
+MAX_NAMES = 2
+"""Names of subscribers that one user may have, besides those that belong to a role."""
 MAX_WAITING = 100
 """Writes that wait for the disk."""
 LINES_BEFORE_REWRITE = 4 * CAPACITY
@@ -46,6 +47,8 @@ class Spool:
         self._wall = wall
         self._events: dict[int, DoorEvent] = {}
         self._acknowledged: dict[str, int] = {}
+        self._owners: dict[str, int] = {}
+        """Whose a subscriber's name is, where it does not belong to a role."""
         self._next = 1
         self._lines = 0
         try:
@@ -68,7 +71,7 @@ class Spool:
     def append(self, news: DoorNews) -> DoorEvent:
         """Numbers and stamps what has happened, and has it written."""
         event = DoorEvent(
-            self._next, new_id(), news.kind, self._door, self._wall(), news.at, news.grant_id, news.reason
+            self._next, new_id(), news.kind, self._door, self._wall(), news.at, news.grant_id, news.reason, news.uid
         )
         self._next += 1
         self._events[event.sequence] = event
@@ -77,24 +80,37 @@ class Spool:
         self._put(encode(DoorEventMessage.of(event)))
         return event
 
-    def subscribe(self, subscriber: str) -> int:
-        """The last sequence number that this subscriber has acknowledged. Raises DoorError when there are too many."""
+    def subscribe(self, subscriber: str, uid: int | None) -> int:
+        """The last sequence number that this subscriber has acknowledged. The name belongs to the user `uid` from now
+        on; None: it belongs to a role, which was looked at. Raises DoorError for another user's, and for too many."""
+        if uid is not None:
+            if self._owners.get(subscriber, uid) != uid:
+                raise DoorError(f"the name {subscriber} belongs to another user")
+            if subscriber not in self._owners and list(self._owners.values()).count(uid) >= MAX_NAMES:
+                raise DoorError(f"this user has {MAX_NAMES} names already")
+            self._owners[subscriber] = uid
         if subscriber not in self._acknowledged:
-            if len(self._acknowledged) >= MAX_SUBSCRIBERS:
-                raise DoorError("there are too many subscribers already")
             self.acknowledge(subscriber, 0)
         return self._acknowledged[subscriber]
+
+    def forget_others(self, users: frozenset[int]) -> None:
+        """Names of users who may not listen any more: nothing is kept for them."""
+        for name in [name for name, uid in self._owners.items() if uid not in users]:
+            log("warning", "subscriber_forgotten", name=name, uid=self._owners.pop(name))
+            del self._acknowledged[name]
+        self._rewrite()
 
     def acknowledge(self, subscriber: str, sequence: int) -> None:
         """Up to `sequence` nothing is offered to it again. Raises DoorError for events that have not been yet."""
         if sequence > self._writer.written:
             raise DoorError("what was not sent cannot be acknowledged")
-        sequence = max(sequence, self._acknowledged.get(subscriber, 0))
+        if sequence <= self._acknowledged.get(subscriber, -1):
+            return  # known already: nothing for the disk to do
         self._acknowledged[subscriber] = sequence
         everywhere = min(self._acknowledged.values())
         for old in [number for number in self._events if number <= everywhere]:
             del self._events[old]
-        self._put(_acknowledgement(subscriber, sequence))
+        self._put(self._acknowledgement(subscriber))
 
     @property
     def last(self) -> int:
@@ -110,6 +126,10 @@ class Spool:
         """Writes what waits."""
         self._writer.close()
 
+    def _acknowledgement(self, subscriber: str) -> bytes:
+        row = {"type": "acknowledge", "subscriber": subscriber, "sequence": self._acknowledged[subscriber]}
+        return json.dumps({**row, "uid": self._owners.get(subscriber)}).encode()
+
     def _dispensable(self) -> int:
         """The oldest event that is no alarm; the oldest alarm where there are only alarms."""
         ordinary = (number for number, event in self._events.items() if event.kind not in ALARMS)
@@ -124,7 +144,7 @@ class Spool:
 
     def _rewrite(self) -> None:
         lines = [json.dumps({"type": "next", "sequence": self._next}).encode()]
-        lines += [_acknowledgement(name, sequence) for name, sequence in self._acknowledged.items()]
+        lines += [self._acknowledgement(name) for name in self._acknowledged]
         lines += [encode(DoorEventMessage.of(event)) for event in self._events.values()]
         self._lines = len(lines)
         self._writer.put(b"\n".join(lines) + b"\n", self._next - 1, anew=True)
@@ -153,7 +173,10 @@ class Spool:
                 self._events[event.sequence] = event
                 self._next = max(self._next, event.sequence + 1)
             case "acknowledge":
-                self._acknowledged[str(row["subscriber"])] = int(row["sequence"])
+                name = str(row["subscriber"])
+                self._acknowledged[name] = int(row["sequence"])
+                if row.get("uid") is not None:
+                    self._owners[name] = int(row["uid"])
             case "next":
                 self._next = max(self._next, int(row["sequence"]))
 
@@ -241,7 +264,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def _acknowledgement(subscriber: str, sequence: int) -> bytes:
-    return json.dumps({"type": "acknowledge", "subscriber": subscriber, "sequence": sequence}).encode()

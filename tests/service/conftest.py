@@ -203,3 +203,27 @@ def client_of() -> Iterator[Callable[[RunningDoor], DoorClient]]:
     yield connect
     for client in clients:
         client.close()
+
+
+@contextlib.contextmanager
+def as_user(uid: int) -> Iterator[None]:
+    """What is connected in here is connected by that user, as SO_PEERCRED tells it. Only root can."""
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Callable[[RunningDoor], None]:
+    """Takes the rights of folders and sockets away: what is left is the door's own look at who asks."""
+
+    def open_(door: RunningDoor) -> None:
+        for folder in [door.socket.parent, *door.socket.parent.parents]:
+            if folder.is_relative_to(tmp_path_factory.getbasetemp().parent):
+                folder.chmod(0o755)
+        for path in (door.socket, door.settings.events):
+            path.chmod(0o666)
+
+    return open_

@@ -35,6 +35,7 @@ EVENT = DoorEvent(
     12.25,
     id_of("g"),
     "normal",
+    1001,
 )
 
 
@@ -50,6 +51,7 @@ def test_an_event_as_written() -> None:
         "at": 12.25,
         "grant_id": id_of("g"),
         "reason": "normal",
+        "uid": 1001,
     }
     assert decode_event(packet) == EVENT
 
@@ -65,6 +67,7 @@ def test_an_event_as_written() -> None:
         at=st.floats(0, 1e9),
         grant_id=st.none() | ids,
         reason=st.sampled_from(sorted(REASONS)),
+        uid=st.none() | st.integers(0, 2**32 - 1),
     )
 )
 def test_an_event_arrives_as_it_was(event: DoorEvent) -> None:

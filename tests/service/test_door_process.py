@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiosk.clock import boottime
+from kiosk.config import DoorConfig
 from kiosk.domain.door import Refusal
 from kiosk.domain.errors import ConfigError, DoorError
 from kiosk.domain.types import DoorResult, DoorState, Grant
 from kiosk.service.door_client import DoorClient, DoorWatcher
-from kiosk.service.door_daemon import allowed_users
+from kiosk.service.door_daemon import users_of
 from kiosk.service.door_protocol import MAX_PACKET, StatusRequest, WatchRequest, encode
 from kiosk.service.door_server import MAX_CLIENTS
 from kiosk.service.door_socket import listening
@@ -320,10 +321,14 @@ def test_other_users_are_turned_away(tmp_path_factory: pytest.TempPathFactory, d
 
 
 def test_the_users_that_may_speak() -> None:
-    assert allowed_users(["4321", "daemon"]) >= {os.getuid(), 0, 4321, 1}
-    assert 4321 not in allowed_users([])
-    with pytest.raises(ConfigError, match="nobody-has-this-name"):
-        allowed_users(["nobody-has-this-name"])
+    users = users_of(DoorConfig(clients=("4321", "daemon"), operators=("77",), subscribers=("88",)))
+    assert users.operators == {os.getuid(), 0, 77}
+    assert users.clients == {4321, 1}
+    assert users.commanding == users.operators | users.clients
+    assert users.listening == users.commanding | {88}
+    for key in ("clients", "operators", "subscribers"):
+        with pytest.raises(ConfigError, match=f"door.{key}: there is no user 'nobody-has-this-name'"):
+            users_of(DoorConfig(**{key: ("nobody-has-this-name",)}))
 
 
 # Starts that must fail

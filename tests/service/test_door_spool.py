@@ -14,7 +14,7 @@ import pytest
 from kiosk.domain.door_events import DoorEventKind, DoorNews
 from kiosk.domain.errors import DoorError
 from kiosk.service import door_spool
-from kiosk.service.door_spool import FILE, MAX_SUBSCRIBERS, Spool
+from kiosk.service.door_spool import FILE, MAX_NAMES, Spool
 from tests.ids import id_of
 
 Open = Callable[[], Spool]
@@ -52,7 +52,7 @@ OPENED, CLOSED, FORCED = DoorEventKind.OPENED, DoorEventKind.CLOSED, DoorEventKi
 
 def test_what_was_not_acknowledged_is_there_again(opened: Open) -> None:
     spool = opened()
-    assert spool.subscribe("notify") == 0
+    assert spool.subscribe("notify", None) == 0
     put(spool, OPENED, CLOSED, FORCED)
     before = list(spool.after(0))
     spool.acknowledge("notify", 1)
@@ -60,14 +60,14 @@ def test_what_was_not_acknowledged_is_there_again(opened: Open) -> None:
     spool = opened()
     put(spool, CLOSED)
     assert list(spool.after(0))[:2] == before[1:]
-    assert spool.subscribe("notify") == 1
+    assert spool.subscribe("notify", None) == 1
     assert kinds(spool, 1) == [(2, "closed"), (3, "forced_open"), (4, "closed")]
 
 
 def test_an_event_goes_once_all_have_it(opened: Open) -> None:
     spool = opened()
-    spool.subscribe("audit")
-    spool.subscribe("notify")
+    spool.subscribe("audit", None)
+    spool.subscribe("notify", None)
     put(spool, OPENED, CLOSED)
     spool.acknowledge("audit", 2)
     assert len(kinds(spool)) == 2
@@ -77,18 +77,18 @@ def test_an_event_goes_once_all_have_it(opened: Open) -> None:
 
 def test_an_acknowledgement_does_not_go_back_nor_ahead(opened: Open) -> None:
     spool = opened()
-    spool.subscribe("notify")
+    spool.subscribe("notify", None)
     put(spool, OPENED, CLOSED)
     spool.acknowledge("notify", 2)
     spool.acknowledge("notify", 1)
-    assert spool.subscribe("notify") == 2
+    assert spool.subscribe("notify", None) == 2
     with pytest.raises(DoorError, match="not sent"):
         spool.acknowledge("notify", 3)
 
 
 def test_numbers_go_on_when_all_was_acknowledged(opened: Open) -> None:
     spool = opened()
-    spool.subscribe("notify")
+    spool.subscribe("notify", None)
     put(spool, OPENED)
     spool.acknowledge("notify", 1)
     spool = opened()
@@ -119,7 +119,7 @@ def test_alarms_are_kept_longest(opened: Open, monkeypatch: pytest.MonkeyPatch) 
 def test_the_file_stays_small(opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(door_spool, "LINES_BEFORE_REWRITE", 10)
     spool = opened()
-    spool.subscribe("notify")
+    spool.subscribe("notify", None)
     for i in range(30):
         put(spool, OPENED)
         spool.acknowledge("notify", i + 1)
@@ -169,13 +169,43 @@ def on_disk(opened: Open) -> list[tuple[int, str]]:
     return kinds(spool)[:-1]
 
 
-def test_subscribers_are_bounded(opened: Open) -> None:
+def test_a_name_is_its_users_over_restarts_and_each_user_has_a_few(opened: Open) -> None:
     spool = opened()
-    for i in range(MAX_SUBSCRIBERS):
-        spool.subscribe(f"s{i}")
-    spool.subscribe("s0")
-    with pytest.raises(DoorError, match="too many"):
-        spool.subscribe("one-more")
+    for i in range(MAX_NAMES):
+        spool.subscribe(f"s{i}", 1001)
+    spool.subscribe("s0", 1001)
+    with pytest.raises(DoorError, match="names already"):
+        spool.subscribe("one-more", 1001)
+    for again in range(2):
+        with pytest.raises(DoorError, match="belongs to another user"):
+            spool.subscribe("s0", 1002)
+        spool.subscribe(f"mine{again}", 1002)
+        spool.subscribe("audit", None)
+        spool = opened()
+
+
+def test_names_of_users_that_may_not_listen_any_more_hold_nothing_back(opened: Open) -> None:
+    spool = opened()
+    spool.subscribe("gone", 1001)
+    spool.subscribe("audit", None)
+    put(spool, OPENED)
+    spool.acknowledge("audit", 1)
+    assert kinds(spool) == [(1, "opened")]
+    spool.forget_others(frozenset({1002}))
+    spool = opened()
+    assert spool.subscribe("gone", 1002) == 0
+    assert spool.subscribe("audit", None) == 1
+
+
+def test_an_acknowledgement_that_says_nothing_new_is_not_written(opened: Open, tmp_path: Path) -> None:
+    """Somebody who sends it over and over does not wear the disk out."""
+    spool = opened()
+    spool.subscribe("notify", None)
+    put(spool, OPENED, CLOSED)
+    for _ in range(100):
+        spool.acknowledge("notify", 1)
+    put(spool, FORCED)
+    assert (tmp_path / "state" / FILE).read_text().count('"acknowledge"') == 2
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
