@@ -2,7 +2,8 @@
 # make test   all checks: ruff, mypy, the layers, the tests
 # make qt68-test    the window's tests against PySide6 6.8, which Debian 13 and older boards have; installs it, 75 MB
 # make prove [ROUNDS=1000]   what takes longer than a test should: random commands beside a running kiosk, kills
-# make torture [KILLS=1000]   kills kiosk and kiosk-door at random, and judges what the lock saw
+# make torture [KILLS=1000]   kills kiosk and kiosk-door at random, and judges what the lock saw; then a hostile day:
+#                random commands beside all three processes, with kills, and what is left of the database
 # make vm-test    kiosk-door and its unit in a Debian arm64 guest with a real gpiochip; needs QEMU, 70 MB of downloads
 # make recipes-test    the training recipes in small; installs PyTorch, which nothing else needs
 # All make what they need in .venv first. PYTHON chooses the interpreter (3.11 to 3.13).
@@ -44,6 +45,7 @@ check: $(VENV)/.tests-installed
 torture: $(VENV)/.tests-installed
 	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death revert
 	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death keep
+	$(BIN)/python tests/torture/hostile_day.py --rounds $(ROUNDS) --enrolments 60
 
 vm-test: $(VENV)/.tests-installed
 	$(BIN)/python tests/vm/vm.py

@@ -1,0 +1,205 @@
+"""The place of a hostile day: one home, one configuration, and the three processes, started again as their units do."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+
+from kiosk import demonstration
+from kiosk.cameras.simulated import SimulatedCamera
+from kiosk.cameras.story import ADA, VISITORS
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+from kiosk.vision.models import load
+
+FOLDER = Path(__file__).parents[2] / "systemd"
+UNITS = {"door": "kiosk-door", "kiosk": "kiosk", "notify": "kiosk-notify"}
+SERVICES = {
+    "door": ["kiosk.service.door_start"],
+    "kiosk": ["kiosk", "run", "--headless", "--json"],
+    "notify": ["kiosk.service.notify_daemon"],
+}
+PATIENCE = 300.0
+"""For a machine that has other things to do."""
+
+
+def restart_seconds(service: str) -> float:
+    """RestartSec of its unit."""
+    (value,) = re.findall(r"^RestartSec=(.+)$", (FOLDER / f"{UNITS[service]}.service").read_text(), re.MULTILINE)
+    return float(value.removesuffix("ms")) / 1000 if value.endswith("ms") else float(value)
+
+
+class Supervisor:
+    """Keeps one of the three running, as systemd does."""
+
+    def __init__(self, name: str, command: list[str | Path], output: Path) -> None:
+        self._name = name
+        self._command = list(map(str, command))
+        self.output = output
+        self._wait = restart_seconds(name)
+        self._stop = threading.Event()
+        self._guard = threading.Lock()
+        self._killed: set[int] = set()
+        self.fallen: list[str] = []
+        """What it said where it ended by itself."""
+        self.before_the_door = 0
+        """How often the kiosk's start ended because the door, killed too, was not back yet."""
+        self.process = self._start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.output.open("ab") as out, self.output.with_suffix(".err").open("ab") as err:
+            out.write(b'{"event": "run"}\n')
+            out.flush()
+            return subprocess.Popen(self._command, stdout=out, stderr=err)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            status = self.process.wait()
+            if self._stop.is_set():
+                return
+            if self.process.pid not in self._killed:
+                self._fell(status)
+            if not self._stop.wait(self._wait):
+                with self._guard:
+                    self.process = self._start()
+
+    def _fell(self, status: int) -> None:
+        lines = self.output.with_suffix(".err").read_text(errors="replace").splitlines()
+        said = lines[-1] if lines else ""
+        if (self._name, status) == ("kiosk", 2) and "kiosk-door" in said:
+            self.before_the_door += 1
+        else:
+            self.fallen.append(f"{self._name} ended with {status}: {said}"[:300])
+
+    def kill(self) -> bool:
+        """kill -9; False where it is dead at the moment."""
+        with self._guard:
+            if self.process.poll() is not None:
+                return False
+            self._killed.add(self.process.pid)
+            self.process.kill()
+            return True
+
+    def end(self) -> int:
+        """SIGTERM, and its exit status."""
+        self._stop.set()
+        with self._guard:
+            self.process.terminate()
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+@dataclass
+class Acknowledged:
+    """What the commands said was done."""
+
+    subjects: dict[str, bool] = field(default_factory=dict)
+    """Who is enrolled, and whether they are disabled."""
+    enrolled: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
+    """Subjects that a command was at when it was killed."""
+    doubtful_enrolments: int = 0
+
+    def remove(self, who: str) -> None:
+        """Somebody is gone."""
+        del self.subjects[who]
+        self.removed.add(who)
+
+
+@dataclass
+class Site:
+    """Where it all happens."""
+
+    folder: Path
+    chance: random.Random
+    acknowledged: Acknowledged = field(default_factory=Acknowledged)
+    violations: list[str] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+    supervisors: dict[str, Supervisor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.config, self.home = self.folder / "kiosk.toml", Home(self.folder / "home")
+        self.pictures: dict[str, Path] = {}
+        for visitor in VISITORS:
+            if visitor is not ADA:
+                self.pictures[visitor.name] = self.folder / f"{visitor.key}.png"
+                cv2.imwrite(str(self.pictures[visitor.name]), SimulatedCamera.enrolment_picture(visitor))
+        secret = self.folder / "secret"
+        secret.write_text("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+        secret.chmod(0o600)
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            port = nobody.getsockname()[1]
+        f = self.folder
+        self.config.write_text(
+            f'[kiosk]\nhome = "{self.home.folder}"\n[camera]\nkind = "simulated"\nloop = true\nfps = 5\n'
+            f'[attempt]\npause = 0.2\n[lock]\nkind = "simulated"\n'
+            f'[door]\nsocket = "{f}/door.sock"\nstate = "{f}/state"\nrelease_seconds = 0.5\nmax_release_seconds = 1.0\n'
+            f'[notify]\noutbox = "{f}/outbox/outbox.db"\nsocket = "{f}/kiosk.sock"\n'
+            f'[notifiers.nobody]\nkind = "webhook"\nurl = "https://127.0.0.1:{port}/"\nsecret_file = "{secret}"\n'
+        )
+        settings = demonstration.settings(f / "unused.sock")
+        demonstration.enrol_visitors(settings, self.home, load(settings.models, settings.policy))
+        self.names: dict[str, str] = {}
+        self.learn_names()
+        self.ada = next(who for who, name in self.names.items() if name == ADA.name)
+        self.acknowledged.subjects = dict.fromkeys(self.names, False)
+        self.acknowledged.enrolled = set(self.acknowledged.subjects)
+        for name, module in SERVICES.items():
+            command: list[str | Path] = [sys.executable, "-m", *module, "--config", self.config]
+            self.supervisors[name] = Supervisor(name, command, self.folder / f"{name}.out")
+
+    def learn_names(self) -> None:
+        """Who is who; programs are told ids only."""
+        with closing(open_gallery(self.home, read_only=True, with_key=False, check=False)) as gallery:
+            self.names |= {s.id: s.name for s in gallery.subjects()}
+
+    def kiosk(self, *arguments: str | Path) -> list[str]:
+        """A command on this home."""
+        return [sys.executable, "-m", "kiosk", "--home", str(self.home.folder), *map(str, arguments)]
+
+    def printed(self) -> list[dict[str, object]]:
+        """What the kiosk said, in order; what a kill cut off is left out."""
+        rows = []
+        for line in self.supervisors["kiosk"].output.read_text(errors="replace").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+        return rows
+
+    def decided(self) -> bool:
+        """Whether the kiosk has decided something since its last start."""
+        for row in reversed(self.printed()):
+            if row["event"] in {"run", "decision"}:
+                return row["event"] == "decision"
+        return False
+
+    def acknowledged_decisions(self) -> Iterator[dict[str, object]]:
+        """Decisions that the kiosk told of while its log was in order: they are on disk."""
+        trouble = False
+        for row in self.printed():
+            if row["event"] == "run":
+                trouble = False
+            elif row["event"] in {"fault", "recovered"} and row["reason"] == "audit_unavailable":
+                trouble = row["event"] == "fault"
+            elif row["event"] == "decision" and not trouble:
+                yield row
