@@ -212,8 +212,9 @@ def _open_to_look(path: Path, check: bool, busy_seconds: float) -> Store:
     if not there:
         raise GalleryError(f"{path}: there is no gallery yet: enrol somebody first")
     look = Look(path, busy_seconds)
-    store = Store(_prepared(look.connection), path, look)
+    store = Store(look.connection, path, look)
     try:
+        _prepared(store.conn)
         store.steady(lambda: _inspect(store, check))
     except BaseException:
         store.close()

@@ -303,6 +303,27 @@ def test_a_fault_is_a_denial_and_is_recorded(bench: Bench, break_it: Callable[[B
     assert not any(r.outcome in {"granted", "released"} for r in bench.records())
 
 
+def test_somebody_else_s_long_transaction_refuses_in_time_is_recorded_later_and_holds_nothing_up(bench: Bench) -> None:
+    """A backup script, say: it stands in the way of the record, and so of the grant; of nothing else."""
+    with closing(sqlite3.connect(bench.home.database, isolation_level=None, check_same_thread=False)) as other:
+
+        def begin() -> None:
+            bench.on_progress = lambda: None
+            other.execute("BEGIN IMMEDIATE")
+
+        bench.on_progress = begin
+        with run(bench) as kiosk:
+            refused = bench.decision()
+            silent = kiosk.health.silent()
+            other.execute("ROLLBACK")
+            bench.next(Recovered)
+            assert not kiosk.died
+    assert (refused.granted, refused.reason) == (False, Reason.AUDIT_UNAVAILABLE)
+    assert silent == []
+    of_it = [(r.kind, r.outcome, r.reason) for r in bench.records() if r.grant_id == refused.id]
+    assert of_it == [("decision", "refused", Reason.AUDIT_UNAVAILABLE.value)]
+
+
 def test_references_of_another_network_are_a_fault_from_the_start_on(bench: Bench) -> None:
     """Said before anybody has come; whoever comes is refused for that reason; nobody is compared."""
     bench.sql("UPDATE reference SET model_id = 'another'")

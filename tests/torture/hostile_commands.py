@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import signal
+import sqlite3
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
-from hostile_site import PATIENCE, Site
+import numpy as np
+from hostile_process import Program
+from hostile_site import Site
+
+from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.home import Home
 
 MOST_SUBJECTS = 25
 
-QUICK_ENROLMENT = """
-import json, sys
-from contextlib import closing
-from pathlib import Path
-import numpy as np
-from kiosk.storage.gallery import NewReference, open_gallery
-from kiosk.storage.home import Home
-template = np.random.default_rng().integers(-127, 128, 128, dtype=np.int8)
-with closing(open_gallery(Home(Path(sys.argv[1])))) as gallery:
-    subject = gallery.add_subject(sys.argv[2], [NewReference(template, "nobody-s", 0.5)] * 3)
-print(json.dumps({"subject": subject.id}), flush=True)
-"""
-"""An enrolment as `kiosk enrol` stores it, without the second that the networks take."""
 
-TRANSACTION = """
-import sqlite3, sys, time
-db = sqlite3.connect(sys.argv[1], isolation_level=None)
-db.execute("BEGIN IMMEDIATE")
-time.sleep(float(sys.argv[2]))
-"""
+def quick_enrolment() -> None:
+    """An enrolment as `kiosk enrol` stores it, without what the networks cost."""
+    template = np.random.default_rng().integers(-127, 128, 128, dtype=np.int8)
+    with closing(open_gallery(Home(Path(sys.argv[1])))) as gallery:
+        subject = gallery.add_subject(sys.argv[2], [NewReference(template, "nobody-s", 0.5)] * 3)
+    sys.stdout.write(json.dumps({"subject": subject.id}) + "\n")
+
+
+def transaction() -> None:
+    """Somebody else's, a backup script's say, with SQLite's own driver."""
+    with closing(sqlite3.connect(sys.argv[1], isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        time.sleep(float(sys.argv[2]))
 
 
 @dataclass
@@ -39,31 +42,33 @@ class Command:
     """One command of a round: how it is started, and what it means when it says that it has done it."""
 
     name: str
-    line: list[str]
+    arguments: list[str]
     fine: set[int]
     acknowledge: Callable[[list[dict[str, object]]], None] = lambda _: None
     doubt: Callable[[], None] = lambda: None
-    process: subprocess.Popen[str] | None = None
+    entry: str = "kiosk.__main__:main"
+    program: Program | None = None
     killed: bool = False
 
-    def run(self, kill_after: float | None) -> None:
+    def run(self, site: Site, kill_after: float | None = None) -> None:
         """Starts it; it is killed after so many seconds, if it still runs then."""
-        self.process = subprocess.Popen(self.line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if kill_after is not None:
-            try:
-                self.process.wait(kill_after)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.killed = True
+        home = ["--home", str(site.home.folder)] if self.entry == "kiosk.__main__:main" else []
+        site.started += 1
+        self.program = Program(self.entry, [*home, *self.arguments], site.folder / f"command-{site.started}.out")
+        if kill_after is not None and self.program.wait(kill_after) is None:
+            self.program.kill()
+            self.killed = True
 
-    def judge(self, site: Site) -> None:
+    def judge(self, site: Site) -> list[dict[str, object]]:
         """What it said, once it has ended."""
-        assert self.process is not None
-        out, err = self.process.communicate(timeout=PATIENCE)
-        status = self.process.returncode
+        assert self.program is not None
+        status = self.program.wait()
+        out, err = self.program.output.read_text(), self.program.errors
+        for file in (self.program.output, self.program.output.with_suffix(".err")):
+            file.unlink()
         site.done[f"{self.name}{' killed' if self.killed else ''}"] += 1
         rows = [json.loads(line) for line in out.splitlines() if line.startswith("{") and line.endswith("}")]
-        if self.killed and status < 0:
+        if self.killed and status == -signal.SIGKILL:
             self.doubt()
         elif status in self.fine:
             self.acknowledge(rows)
@@ -71,6 +76,7 @@ class Command:
             site.done["told to try again"] += 1
         else:
             site.violations.append(f"{self.name} ended with {status}: {err.strip().splitlines()[-1:]}")
+        return rows
 
 
 def a_command(site: Site, taken: set[str]) -> Command:
@@ -89,23 +95,20 @@ def a_command(site: Site, taken: set[str]) -> Command:
         return an_enrolment(site, kind, taken)
     if kind in {"disable", "enable", "remove"}:
         return _change(site, kind, who)
-    line, fine = {
-        "list": (site.kiosk("subjects", "list", "--json"), {0}),
-        "audit": (site.kiosk("audit", "show", "--json"), {0}),
-        "show": (site.kiosk("subjects", "show", who, "--json"), {0}),
+    if kind == "transaction":
+        seconds = str(round(chance.uniform(0.1, 2.0), 2))
+        return Command(kind, [str(site.home.database), seconds], {0, 1}, entry="hostile_commands:transaction")
+    arguments, fine = {
+        "list": (["subjects", "list", "--json"], {0}),
+        "audit": (["audit", "show", "--json"], {0}),
+        "show": (["subjects", "show", who, "--json"], {0}),
         # The door may be dead just then, or kiosk-notify.
-        "door": (site.kiosk("door", "status", "--config", site.config), {0, 1, 2}),
-        "notify": (site.kiosk("notify", "status", "--config", site.config), {0, 1, 2}),
-        "doctor": (site.kiosk("doctor", "--config", site.config), {0, 1}),
-        "models": (site.kiosk("models", "verify"), {0}),
-        "transaction": (_transaction(site), {0, 1}),
+        "door": (["door", "status", "--config", str(site.config)], {0, 1, 2}),
+        "notify": (["notify", "status", "--config", str(site.config)], {0, 1, 2}),
+        "doctor": (["doctor", "--config", str(site.config)], {0, 1}),
+        "models": (["models", "verify"], {0}),
     }[kind]
-    return Command(kind, line, fine)
-
-
-def _transaction(site: Site) -> list[str]:
-    seconds = str(round(site.chance.uniform(0.1, 2.0), 2))
-    return [sys.executable, "-c", TRANSACTION, str(site.home.database), seconds]
+    return Command(kind, arguments, fine)
 
 
 def _change(site: Site, kind: str, who: str) -> Command:
@@ -118,23 +121,23 @@ def _change(site: Site, kind: str, who: str) -> Command:
             a.subjects[who] = kind == "disable"
 
     options = ["--yes"] if kind == "remove" else []
-    line = site.kiosk("subjects", kind, *options, who, "--json")
-    return Command(kind, line, {0}, acknowledge, lambda: a.doubtful.add(who))
+    arguments = ["subjects", kind, *options, who, "--json"]
+    return Command(kind, arguments, {0}, acknowledge, lambda: a.doubtful.add(who))
 
 
 def an_enrolment(site: Site, kind: str, taken: set[str]) -> Command:
     """Somebody new, or, of those who are on the pictures, somebody again."""
     a = site.acknowledged
     name = f"Somebody {site.chance.randrange(10**9)}"
-    line = [sys.executable, "-c", QUICK_ENROLMENT, str(site.home.folder), name]
+    entry, arguments = "hostile_commands:quick_enrolment", [str(site.home.folder), name]
     if kind == "enrol":
         name = site.chance.choice(sorted(site.pictures))
         known = [i for i in a.subjects if site.names.get(i) == name]
         if taken & {name} or a.doubtful_enrolments or set(known) & (taken | a.doubtful):
-            return Command("list", site.kiosk("subjects", "list", "--json"), {0})
+            return Command("list", ["subjects", "list", "--json"], {0})
         taken |= {name, *known}
         how = ["--again", known[0]] if known else ["--name", name]
-        line = site.kiosk("enrol", *how, site.pictures[name], "--json")
+        entry, arguments = "kiosk.__main__:main", ["enrol", *how, str(site.pictures[name]), "--json"]
 
     def acknowledge(rows: list[dict[str, object]]) -> None:
         identity = str(rows[-1]["subject"])
@@ -145,4 +148,4 @@ def an_enrolment(site: Site, kind: str, taken: set[str]) -> Command:
     def doubt() -> None:
         a.doubtful_enrolments += 1
 
-    return Command(kind, line, {0}, acknowledge, doubt)
+    return Command(kind, arguments, {0}, acknowledge, doubt, entry)

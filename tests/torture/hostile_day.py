@@ -51,7 +51,7 @@ def day(site: Site, rounds: int, until: float) -> None:
         taken: set[str] = set()
         running = [a_command(site, taken) for _ in range(chance.choice([1, 1, 2]))]
         for command in running:
-            command.run(None if len(running) > 1 or chance.random() > 0.2 else chance.uniform(0.05, 1.5))
+            command.run(site, None if len(running) > 1 or chance.random() > 0.2 else chance.uniform(0.05, 1.5))
         for command in running:
             command.judge(site)
         site.done["rounds"] += 1
@@ -67,10 +67,10 @@ def enrol_many(site: Site, count: int) -> None:
     while count and not site.decided():
         time.sleep(0.2)
     for _ in range(count):
-        command, beside = an_enrolment(site, "enrol", set()), Command("list", site.kiosk("subjects", "list"), {0})
+        command, beside = an_enrolment(site, "enrol", set()), Command("list", ["subjects", "list"], {0})
         command.name = "enrolments in a row"
         for each in (command, beside):
-            each.run(None)
+            each.run(site)
         for each in (command, beside):
             each.judge(site)
     look(site)
@@ -93,8 +93,7 @@ def main() -> int:
             evening(site)
         finally:
             for supervisor in site.supervisors.values():
-                if supervisor.process.poll() is None:
-                    supervisor.end()
+                supervisor.end()
     row = {
         "seed": arguments.seed,
         "seconds": round(time.monotonic() - begun),

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import socket
-import subprocess
-import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+from hostile_process import Supervisor
 
 from kiosk import demonstration
 from kiosk.cameras.simulated import SimulatedCamera
@@ -24,86 +21,11 @@ from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
-FOLDER = Path(__file__).parents[2] / "systemd"
-UNITS = {"door": "kiosk-door", "kiosk": "kiosk", "notify": "kiosk-notify"}
 SERVICES = {
-    "door": ["kiosk.service.door_start"],
-    "kiosk": ["kiosk", "run", "--headless", "--json"],
-    "notify": ["kiosk.service.notify_daemon"],
+    "door": ("kiosk-door", "kiosk.service.door_start:main", []),
+    "kiosk": ("kiosk", "kiosk.__main__:main", ["run", "--headless", "--json"]),
+    "notify": ("kiosk-notify", "kiosk.service.notify_daemon:main", []),
 }
-PATIENCE = 300.0
-"""For a machine that has other things to do."""
-
-
-def restart_seconds(service: str) -> float:
-    """RestartSec of its unit."""
-    (value,) = re.findall(r"^RestartSec=(.+)$", (FOLDER / f"{UNITS[service]}.service").read_text(), re.MULTILINE)
-    return float(value.removesuffix("ms")) / 1000 if value.endswith("ms") else float(value)
-
-
-class Supervisor:
-    """Keeps one of the three running, as systemd does."""
-
-    def __init__(self, name: str, command: list[str | Path], output: Path) -> None:
-        self._name = name
-        self._command = list(map(str, command))
-        self.output = output
-        self._wait = restart_seconds(name)
-        self._stop = threading.Event()
-        self._guard = threading.Lock()
-        self._killed: set[int] = set()
-        self.fallen: list[str] = []
-        """What it said where it ended by itself."""
-        self.before_the_door = 0
-        """How often the kiosk's start ended because the door, killed too, was not back yet."""
-        self.process = self._start()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        with self.output.open("ab") as out, self.output.with_suffix(".err").open("ab") as err:
-            out.write(b'{"event": "run"}\n')
-            out.flush()
-            return subprocess.Popen(self._command, stdout=out, stderr=err)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            status = self.process.wait()
-            if self._stop.is_set():
-                return
-            if self.process.pid not in self._killed:
-                self._fell(status)
-            if not self._stop.wait(self._wait):
-                with self._guard:
-                    self.process = self._start()
-
-    def _fell(self, status: int) -> None:
-        lines = self.output.with_suffix(".err").read_text(errors="replace").splitlines()
-        said = lines[-1] if lines else ""
-        if (self._name, status) == ("kiosk", 2) and "kiosk-door" in said:
-            self.before_the_door += 1
-        else:
-            self.fallen.append(f"{self._name} ended with {status}: {said}"[:300])
-
-    def kill(self) -> bool:
-        """kill -9; False where it is dead at the moment."""
-        with self._guard:
-            if self.process.poll() is not None:
-                return False
-            self._killed.add(self.process.pid)
-            self.process.kill()
-            return True
-
-    def end(self) -> int:
-        """SIGTERM, and its exit status."""
-        self._stop.set()
-        with self._guard:
-            self.process.terminate()
-        try:
-            return self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
 
 
 @dataclass
@@ -133,6 +55,7 @@ class Site:
     acknowledged: Acknowledged = field(default_factory=Acknowledged)
     violations: list[str] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
+    started: int = 0
     supervisors: dict[str, Supervisor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -163,18 +86,14 @@ class Site:
         self.ada = next(who for who, name in self.names.items() if name == ADA.name)
         self.acknowledged.subjects = dict.fromkeys(self.names, False)
         self.acknowledged.enrolled = set(self.acknowledged.subjects)
-        for name, module in SERVICES.items():
-            command: list[str | Path] = [sys.executable, "-m", *module, "--config", self.config]
-            self.supervisors[name] = Supervisor(name, command, self.folder / f"{name}.out")
+        for name, (unit, entry, verb) in SERVICES.items():
+            arguments = [*verb, "--config", str(self.config)]
+            self.supervisors[name] = Supervisor(unit, entry, arguments, self.folder / f"{name}.out")
 
     def learn_names(self) -> None:
         """Who is who; programs are told ids only."""
         with closing(open_gallery(self.home, read_only=True, with_key=False, check=False)) as gallery:
             self.names |= {s.id: s.name for s in gallery.subjects()}
-
-    def kiosk(self, *arguments: str | Path) -> list[str]:
-        """A command on this home."""
-        return [sys.executable, "-m", "kiosk", "--home", str(self.home.folder), *map(str, arguments)]
 
     def printed(self) -> list[dict[str, object]]:
         """What the kiosk said, in order; what a kill cut off is left out."""
