@@ -223,7 +223,10 @@ def running(
         watcher = DoorWatcher(config.door.socket)
         stack.enter_context(_looping("door", lambda: _watch(watcher, publish), watcher.close, health))
         stream = DoorEventStream(config.door.events, SUBSCRIBER)
-        auditor = DoorAuditor(stream, writer, heard, lambda: access.under_way)
+        log_seen = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
+        auditor = DoorAuditor(
+            stream, writer, heard, lambda: access.under_way, foreseen=log_seen.foresees, publish=publish
+        )
         stack.enter_context(_looping("door-events", lambda: auditor.turn(0.5), auditor.close, health))
         stack.enter_context(_looping("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
         station.start()

@@ -16,7 +16,7 @@ from kiosk import build
 from kiosk.cli.console import Row, as_json_line, names_wanted, output_outlet
 from kiosk.cli.decisions import decision_line, decision_row, door_row
 from kiosk.domain.errors import KioskError
-from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Recovered
+from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Recovered, Unexplained
 
 log = structlog.get_logger("kiosk")
 NameOf = Callable[[str], str | None]
@@ -91,6 +91,11 @@ class Console:
                 return (
                     {"event": "fault", "reason": reason.value, "message": message},
                     f"FAULT {reason.value}: {message}",
+                )
+            case Unexplained(grant_id, uid):
+                return (
+                    {"event": "release_without_decision", "grant_id": grant_id, "uid": uid},
+                    f"ALARM: the door was released by user {uid} without a decision: grant {grant_id}",
                 )
             case Recovered(reason):
                 return {"event": "recovered", "reason": reason.value}, f"works again: {reason.value}"

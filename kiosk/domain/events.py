@@ -64,4 +64,12 @@ class Recovered:
     reason: Reason
 
 
-Event = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """The door was released on a grant that nothing in the audit log stands behind, for the user `uid`."""
+
+    grant_id: str
+    uid: int | None
+
+
+Event = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered | Unexplained

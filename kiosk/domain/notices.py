@@ -15,6 +15,9 @@ DROPPED = "notify.dropped"
 """So many notices (`count`) were dropped for want of room, or refused by the other side (reason "refused")."""
 TEST = "notify.test"
 """Somebody asked for it with `kiosk notify test`."""
+UNEXPLAINED = "release_without_decision"
+"""kiosk.release_without_decision: the door was released on a grant that nothing in the audit log stands behind.
+notify.release_without_decision: the kiosk told of no such grant."""
 LOST, REACHED = "lost", "reached"
 """notify.door_lost, notify.kiosk_lost: that process does not answer any more; and it does (again)."""
 
@@ -41,12 +44,14 @@ class KioskEventKind(StrEnum):
     FAULT = "fault"
     """A part does not work, nobody is let in: with its reason."""
     RECOVERED = "recovered"
+    UNEXPLAINED = UNEXPLAINED
 
 
 KINDS = (
     *(f"door.{kind}" for kind in DoorEventKind),
     *(f"kiosk.{kind}" for kind in KioskEventKind),
     *(f"notify.{source}_{what}" for source in ("door", "kiosk") for what in (LOST, REACHED)),
+    f"notify.{UNEXPLAINED}",
     DROPPED,
     TEST,
 )
@@ -116,7 +121,7 @@ def of_kiosk(event: KioskEvent) -> Notice:
         f"kiosk.{event.kind}",
         event.door,
         event.wall_at,
-        urgent=event.kind in {KioskEventKind.FAULT, KioskEventKind.RECOVERED},
+        urgent=event.kind in {KioskEventKind.FAULT, KioskEventKind.RECOVERED, KioskEventKind.UNEXPLAINED},
         grant_id=event.grant_id,
         subject_id=event.subject_id,
         name=event.name,

@@ -1,4 +1,8 @@
-"""What the door tells goes into the audit log: acknowledged to the door once it is on disk there, and not before."""
+"""What the door tells goes into the audit log: acknowledged to the door once it is on disk there, and not before.
+
+A release on a grant that nothing in the log stands behind, neither a decision nor a command by hand, is an alarm: both
+are on disk before the door is asked.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,20 @@ from collections.abc import Callable, Collection
 
 from kiosk.domain.door_events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
+from kiosk.domain.events import Unexplained
+from kiosk.domain.notices import UNEXPLAINED
 from kiosk.domain.ports import AuditTrail
 from kiosk.domain.types import AuditRecord
 from kiosk.service.door_events import DoorEventStream
+from kiosk.service.systemd import log
 
 SUBSCRIBER = "audit"
+RELEASES = frozenset({DoorEventKind.RELEASED, DoorEventKind.PRESENTED})
 OUTCOMES = frozenset({DoorEventKind.ACCESS_TAKEN, DoorEventKind.ACCESS_NOT_TAKEN})
 ORDER_SECONDS = 0.01
 RETRY_SECONDS = 1.0
+FORESEEN_SECONDS = 1.0
+"""So long is looked for what stands behind a release."""
 KEPT_IDS = 4000
 """Of events that may come again: twice what the door keeps."""
 
@@ -29,14 +39,33 @@ def record_of(event: DoorEvent) -> AuditRecord:
         grant_id=event.grant_id,
         outcome=event.kind.value,
         reason=event.reason or None,
-        detail={"event": event.id, "sequence": event.sequence, "door": event.door, "at": round(event.at, 3)},
+        detail={
+            "event": event.id,
+            "sequence": event.sequence,
+            "door": event.door,
+            "at": round(event.at, 3),
+            **({} if event.uid is None else {"uid": event.uid}),
+        },
         record_id=event.id,
+    )
+
+
+def alarm_of(event: DoorEvent) -> AuditRecord:
+    """That nothing in the log stands behind a release."""
+    return AuditRecord(
+        kind="fault",
+        wall_at=event.wall_at,
+        grant_id=event.grant_id,
+        reason=UNEXPLAINED,
+        detail={"uid": event.uid, "sequence_of_release": event.sequence},
+        record_id=f"{event.id}.{UNEXPLAINED}",
     )
 
 
 class DoorAuditor:
     """For a thread of its own. `known` are ids of events that the log holds already; `under_way` tells the grant whose
-    first outcome the kiosk itself is about to record: what follows from it is recorded after that."""
+    first outcome the kiosk itself is about to record: what follows from it is recorded after that. `foreseen` tells
+    whether the log holds what stands behind a grant (raises GalleryError); `publish` hears of releases without."""
 
     def __init__(
         self,
@@ -45,12 +74,16 @@ class DoorAuditor:
         known: Collection[str],
         under_way: Callable[[], str | None],
         sleep: Callable[[float], None] = time.sleep,
+        foreseen: Callable[[str], bool] = lambda _: True,
+        publish: Callable[[Unexplained], None] = lambda _: None,
     ) -> None:
         self._stream = stream
         self._audit = audit
         self._known = deque(known, maxlen=KEPT_IDS)
         self._under_way = under_way
         self._sleep = sleep
+        self._foreseen = foreseen
+        self._publish = publish
 
     def turn(self, timeout: float) -> None:
         """Records the next event, if one comes within `timeout` seconds. Never raises: what could not be recorded is
@@ -62,13 +95,26 @@ class DoorAuditor:
             self._sleep(ORDER_SECONDS)
         if event.id not in self._known:
             try:
-                self._audit.append([record_of(event)])
+                unexplained = self._unexplained(event)
+                self._audit.append([record_of(event), *([alarm_of(event)] if unexplained else [])])
             except GalleryError:
                 self._stream.close()
                 self._sleep(RETRY_SECONDS)
                 return
             self._known.append(event.id)
+            if unexplained:
+                log("error", UNEXPLAINED, grant=event.grant_id, uid=event.uid)
+                self._publish(Unexplained(str(event.grant_id), event.uid))
         self._stream.acknowledge(event)
+
+    def _unexplained(self, event: DoorEvent) -> bool:
+        if event.kind not in RELEASES or event.grant_id is None:
+            return False
+        for _ in range(round(FORESEEN_SECONDS / ORDER_SECONDS)):
+            if self._foreseen(event.grant_id):
+                return False
+            self._sleep(ORDER_SECONDS)
+        return True
 
     def close(self) -> None:
         """Hangs up."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pwd
 import signal
 import socket
 import sys
@@ -30,6 +29,7 @@ from kiosk.service.door_server import DoorServer, LockdownFile
 from kiosk.service.door_socket import listening
 from kiosk.service.door_spool import Spool
 from kiosk.service.systemd import complain, log
+from kiosk.service.users import numbers_of
 
 if TYPE_CHECKING:
     from kiosk.domain.panel import PanelMachine
@@ -52,17 +52,6 @@ class StopSignals:
     def fileno(self) -> int:
         """Readable once a signal has come."""
         return self._reader.fileno()
-
-
-def numbers_of(key: str, names: Sequence[str]) -> frozenset[int]:
-    """Users of the configuration, by name or number. Raises ConfigError, naming `key`, for a name nobody has."""
-    users = set()
-    for name in names:
-        try:
-            users.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
-        except KeyError as error:
-            raise ConfigError(f"{key}: there is no user {name!r} on this machine") from error
-    return frozenset(users)
 
 
 def users_of(door: config.DoorConfig) -> Users:

@@ -26,7 +26,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
 
 from kiosk.domain.door_events import DOOR_NAME_PATTERN
 from kiosk.domain.errors import DoorError
-from kiosk.domain.events import Decided, Event, Faulted, Recovered
+from kiosk.domain.events import Decided, Event, Faulted, Recovered, Unexplained
 from kiosk.domain.ids import SUBJECT_ID_PATTERN, is_subject_id, new_id
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain_name
 from kiosk.domain.types import Reason
@@ -159,6 +159,8 @@ class Announcer:
                 self._put(KioskEventKind.FAULT, reason.value)
             case Recovered(reason):
                 self._put(KioskEventKind.RECOVERED, reason.value)
+            case Unexplained(grant_id, _):
+                self._put(KioskEventKind.UNEXPLAINED, grant_id=grant_id)
             case _:
                 pass
 
@@ -172,7 +174,7 @@ class Announcer:
     ) -> None:
         if subject_id is not None and not is_subject_id(subject_id):
             subject_id = None  # a gallery that was tampered with: what happened is told, and not about whom
-        name = None if subject_id is None else self._name_of(subject_id)
+        name = None if subject_id is None else self._name(subject_id)
         with self._changed:
             self._sequence += 1
             message = KioskEventMessage(
@@ -189,6 +191,14 @@ class Announcer:
             )
             self._waiting.append((message.id, encode(message)))
             self._changed.notify_all()
+
+    def _name(self, subject_id: str) -> str | None:
+        """A name that cannot be had holds nothing back."""
+        try:
+            return self._name_of(subject_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what happened is told without the name
+            log("error", "name_not_told", error=f"{type(error).__name__}: {error}")
+            return None
 
     def _serve(self, listener: socket.socket, closing: ExitStack) -> None:
         try:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
 from typing import NoReturn, cast
@@ -20,17 +21,21 @@ from typing import NoReturn, cast
 from stamina import instrumentation
 
 from kiosk import config, plugins
+from kiosk.domain.door_events import DoorEvent
 from kiosk.domain.errors import ConfigError, KioskError
-from kiosk.domain.notices import Notifier
+from kiosk.domain.ids import new_id
+from kiosk.domain.notices import UNEXPLAINED, KioskEvent, Notice, Notifier
 from kiosk.service import systemd
 from kiosk.service.door_events import DoorEventStream
 from kiosk.service.health import Health
 from kiosk.service.kiosk_events import KioskEventStream
 from kiosk.service.notify_file import claimed
 from kiosk.service.notify_outbox import Outbox
+from kiosk.service.notify_pairs import Pairs
 from kiosk.service.notify_receivers import Arrival, Receiver, from_door, from_kiosk
 from kiosk.service.notify_workers import Worker
 from kiosk.service.systemd import log
+from kiosk.service.users import numbers_of
 
 SUBSCRIBER = "notify"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -45,6 +50,9 @@ class Service:
     def __init__(self, settings: config.Config, health: Health) -> None:
         """Raises OutboxError."""
         self._stop = Flag()
+        self._door = settings.door.name
+        self._names = settings.notify.names
+        self._pairs = Pairs(_clients(settings.door))
         takes = {name: section.alarms_only for name, section in settings.notifiers.items()}
         self._outbox = Outbox(settings.notify.outbox, settings.door.name, settings.notify.capacity, takes)
         self._outbox.settle()
@@ -55,8 +63,8 @@ class Service:
         ]
         door, kiosk = DoorEventStream(settings.door.events, SUBSCRIBER), KioskEventStream(settings.notify.socket)
         self._receivers = [
-            Receiver("door", settings.door.name, door, from_door, self._put, health, self._stop),
-            Receiver("kiosk", settings.door.name, kiosk, from_kiosk, self._put, health, self._stop),
+            Receiver("door", self._door, door, self._from_door, self._put, health, self._stop),
+            Receiver("kiosk", self._door, kiosk, self._from_kiosk, self._put, health, self._stop, self._looked),
         ]
 
     def start(self) -> None:
@@ -80,6 +88,26 @@ class Service:
         """Raises OutboxLostError."""
         self._outbox.confirm()
 
+    def _from_door(self, event: DoorEvent) -> Arrival:
+        self._pairs.door(event)
+        return from_door(event)
+
+    def _from_kiosk(self, event: KioskEvent) -> Arrival:
+        self._pairs.kiosk(event)
+        return from_kiosk(event, self._names)
+
+    def _looked(self, there: bool, idle: bool) -> list[Notice]:
+        """Releases that nobody granted."""
+        self._pairs.look(there, idle)
+        kind, now = f"notify.{UNEXPLAINED}", datetime.now(UTC)
+        found = [
+            Notice(new_id(), kind, self._door, now, urgent=True, grant_id=event.grant_id)
+            for event in self._pairs.unexplained()
+        ]
+        for notice in found:
+            log("error", UNEXPLAINED, grant=notice.grant_id)
+        return found
+
     def _put(self, arrival: Arrival) -> None:
         self._outbox.put(arrival.notice, source=arrival.source, run=arrival.run, sequence=arrival.sequence)
         for worker in self._workers:
@@ -100,6 +128,15 @@ class Service:
         log("error", "notifier_left_out", notifier=name, error=trouble)
         self._outbox.trouble(name, f"left out: {trouble}")
         return None
+
+
+def _clients(door: config.DoorConfig) -> frozenset[int]:
+    """The users whose releases the kiosk must have granted: an operator's are by hand."""
+    try:
+        return numbers_of("door.clients", door.clients) - numbers_of("door.operators", door.operators) - {0}
+    except ConfigError as error:
+        log("warning", "releases_not_compared", error=str(error))
+        return frozenset()
 
 
 def serve(settings: config.Config) -> None:

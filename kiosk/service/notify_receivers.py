@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event as Flag
 from threading import Thread
@@ -58,9 +58,9 @@ def from_door(event: DoorEvent) -> Arrival:
     return Arrival(of_door(event), "door", "", event.sequence)
 
 
-def from_kiosk(event: KioskEvent) -> Arrival:
-    """The kiosk counts anew with each start."""
-    return Arrival(of_kiosk(event), "kiosk", event.run, event.sequence)
+def from_kiosk(event: KioskEvent, names: bool) -> Arrival:
+    """The kiosk counts anew with each start. A name goes no further than here unless `names` are wanted."""
+    return Arrival(of_kiosk(event if names else replace(event, name=None)), "kiosk", event.run, event.sequence)
 
 
 class Receiver:
@@ -75,13 +75,16 @@ class Receiver:
         put: Callable[[Arrival], None],
         health: Health,
         stop: Flag,
+        looked: Callable[[bool, bool], Sequence[Notice]] = lambda _there, _idle: (),
     ) -> None:
-        """`put` raises OutboxError when it could not keep what it was given."""
+        """`put` raises OutboxError when it could not keep what it was given. `looked` is told each turn whether the
+        source is there and has nothing more to tell; it gives what is to be told of that."""
         self._source = source
         self._door = door
         self._put = put
         self._health = health
         self._stop = stop
+        self._looked = looked
         self._reached: bool | None = None
         self._away_since = time.monotonic()
         self._thread = Thread(target=self._run, args=(stream, arrival), name=source, daemon=True)
@@ -101,6 +104,8 @@ class Receiver:
             self._watch(stream.connected)
             if event is not None and self._kept(arrival(event)):
                 stream.acknowledge(event)
+            for notice in self._looked(stream.connected, event is None):
+                self._kept(Arrival(notice))
         stream.close()
 
     def _watch(self, connected: bool) -> None:

@@ -99,6 +99,12 @@ class Audit:
         found = self._stories(" WHERE grant_id = ?", [grant_id])
         return found[-1] if found else None
 
+    def foresees(self, grant_id: str) -> bool:
+        """Whether something stands behind this grant: a decision that granted it, or a command by hand. Raises
+        GalleryError."""
+        found = self.records(grant_id=grant_id, kinds=("decision", "command"))
+        return any(record.kind == "command" or record.outcome == "granted" for record in found)
+
     def newest(self) -> datetime | None:
         """The latest time that any record has; None for an empty log. One look into an index. Raises GalleryError."""
         found = self._store.rows("SELECT max(wall_at) AS newest FROM audit")[0]["newest"]

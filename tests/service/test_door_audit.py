@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
 
 from kiosk.domain.door_events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
+from kiosk.domain.events import Unexplained
 from kiosk.domain.types import AuditRecord
 from kiosk.service.door_audit import DoorAuditor
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -109,3 +117,54 @@ def test_what_a_restarted_door_offers_again_is_not_recorded_twice() -> None:
     stream.acknowledged.clear()
     follower.turn(0)
     assert (stream.acknowledged, len(log.records)) == ([1], 1)
+
+
+def unexplained(stream: Stream, log: Log, foreseen: list[bool]) -> list[Unexplained]:
+    """Turns until all is acknowledged; `foreseen` are the answers of the log, the last one for good."""
+    told: list[Unexplained] = []
+    follower = DoorAuditor(
+        stream,  # type: ignore[arg-type]
+        log,
+        set(),
+        lambda: None,
+        sleep=lambda _: None,
+        foreseen=lambda _: foreseen.pop(0) if len(foreseen) > 1 else foreseen[0],
+        publish=told.append,
+    )
+    while follower._stream.next(0) is not None:
+        follower.turn(0)
+    return told
+
+
+@pytest.mark.parametrize("kind", [DoorEventKind.RELEASED, DoorEventKind.PRESENTED])
+def test_a_release_without_a_decision_is_recorded_and_told(kind: DoorEventKind) -> None:
+    log = Log(failures=2)
+    released = replace(event(1, kind, "g"), uid=1001)
+    assert unexplained(Stream(released), log, [False]) == [Unexplained("g", 1001)]
+    assert [(r.kind, r.outcome, r.reason, r.grant_id) for r in log.records] == [
+        ("door", kind.value, None, "g"),
+        ("fault", None, "release_without_decision", "g"),
+    ]
+    assert log.records[1].detail["uid"] == 1001
+    assert log.records[0].record_id != log.records[1].record_id
+
+
+def test_what_stands_behind_a_release_may_come_a_moment_later() -> None:
+    log = Log()
+    events = Stream(event(1, DoorEventKind.RELEASED, "g"), event(2, DoorEventKind.SECURED))
+    assert unexplained(events, log, [False, False, True]) == []
+    assert [r.kind for r in log.records] == ["door", "door"]
+
+
+def test_a_real_log_knows_what_stands_behind_a_grant(tmp_path: Path) -> None:
+    with closing(Audit(open_database(tmp_path / "gallery.db"))) as log:
+        log.append(
+            [
+                AuditRecord("decision", NOW, grant_id="granted", outcome="granted"),
+                AuditRecord("decision", NOW, grant_id="refused", outcome="refused"),
+                AuditRecord("command", NOW, grant_id="by hand", reason="release"),
+                AuditRecord("door", NOW, grant_id="only the door", outcome="released"),
+            ]
+        )
+        known = [name for name in ("granted", "refused", "by hand", "only the door", "none") if log.foresees(name)]
+    assert known == ["granted", "by hand"]

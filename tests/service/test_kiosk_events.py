@@ -14,12 +14,12 @@ import pytest
 
 from kiosk import build
 from kiosk.config import Config, NotifierConfig, NotifyConfig
-from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Decided, DoorChanged, Event, Faulted, Recovered, Waiting
+from kiosk.domain.errors import DoorError, GalleryError
+from kiosk.domain.events import Decided, DoorChanged, Event, Faulted, Recovered, Unexplained, Waiting
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind
 from kiosk.domain.types import Comparison, Decision, DoorState, Evidence, Outcome, Quality, Reason, Subject
-from kiosk.service.door_protocol import MAX_PACKET
-from kiosk.service.kiosk_events import Announcer, KioskEventStream
+from kiosk.service.door_protocol import MAX_PACKET, decode
+from kiosk.service.kiosk_events import _EVENTS, Announcer, KioskEventStream
 from tests.ids import id_of
 
 PATIENCE = 60.0
@@ -151,7 +151,51 @@ def test_what_cannot_be_told_stops_nothing(announce: Callable[..., Announcer], s
     announcer = announce(name_of=broken)
     announcer.publish(GRANTED)
     announcer.publish(REFUSED)
-    assert [e.kind.value for e in taken(stream, 2)] == ["started", "refused"]
+    told = taken(stream, 3)
+    assert [(e.kind.value, e.name) for e in told] == [("started", None), ("granted", None), ("refused", None)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("run", "a"),
+        ("id", "A" * 32),
+        ("grant_id", "granted matched Ada"),
+        ("subject_id", "somebody"),
+        ("subject_id", "0123456789abcdef\n"),
+        ("door", "front door"),
+        ("reason", "dGVtcGxhdGU" * 10),
+        ("name", "Ada\nLovelace"),
+        ("name", "\x1b[2J"),
+        ("name", "x" * 101),
+        ("name", ""),
+        ("wall_at", "now"),
+    ],
+)
+def test_every_text_from_the_kiosk_is_one_of_a_few_kinds(
+    announce: Callable[..., Announcer], key: str, value: str
+) -> None:
+    """What a kiosk that was taken over could say in it is nothing."""
+    announcer = announce()
+    announcer.publish(GRANTED)
+    _, packet = announcer._waiting[1]
+    assert decode(_EVENTS, packet).kind is KioskEventKind.GRANTED
+    with pytest.raises(DoorError, match="packet"):
+        decode(_EVENTS, json.dumps(json.loads(packet) | {key: value}).encode())
+
+
+def test_a_subject_whose_id_is_none_is_not_named(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    announce(name_of=lambda _: "Ada").publish(
+        Decided(Decision(id_of("g4"), Outcome.GRANTED, Reason.MATCHED, "no id", EVIDENCE))
+    )
+    _, granted = taken(stream, 2)
+    assert (granted.grant_id, granted.subject_id, granted.name) == (id_of("g4"), None, None)
+
+
+def test_a_release_without_a_decision_is_told(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    announce().publish(Unexplained(id_of("g5"), 1001))
+    _, alarm = taken(stream, 2)
+    assert (alarm.kind.value, alarm.grant_id) == ("release_without_decision", id_of("g5"))
 
 
 def test_what_was_not_acknowledged_comes_again(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:

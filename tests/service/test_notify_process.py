@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +21,12 @@ from pydantic import TypeAdapter
 
 from kiosk.domain.events import Decided, Faulted
 from kiosk.domain.notices import DROPPED, Notice
-from kiosk.domain.types import Decision, Evidence, Grant, Hand, Outcome, Reason
+from kiosk.domain.types import Decision, DoorResult, Evidence, Grant, Hand, Outcome, Reason
 from kiosk.service.door_client import DoorClient
 from kiosk.service.kiosk_events import Announcer
 from kiosk.service.notify_outbox import Outbox
 from tests.ids import id_of
+from tests.service.conftest import as_user
 
 if TYPE_CHECKING:
     from tests.far_side import Broker, Endpoint
@@ -186,6 +187,51 @@ def test_killed_at_any_moment_it_loses_nothing_and_keeps_the_order(
     notify.launch()
     endpoint.wait_for(lambda _: len(kinds(endpoint, "kiosk")) == len(names) + 1)
     assert [n["grant_id"] for n in notices(endpoint) if n["kind"] == "kiosk.refused"] == ids
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_a_release_that_the_kiosk_did_not_grant_is_told_of(
+    doors: Doors,
+    notify: Notify,
+    announcer: Announcer,
+    endpoint: Endpoint,
+    grant: Callable[..., Grant],
+    open_to_all: Callable[[RunningDoor], None],
+) -> None:
+    """Two releases by the kiosk's user: one that the kiosk tells of, and one that somebody else made in its name."""
+    door = doors.start(release_seconds=0.05, clients=["65001"])
+    open_to_all(door)
+    notify.configure(notify.webhook(endpoint, alarms_only=True))
+    notify.launch()
+    endpoint.wait_for(lambda _: {"notify.door_reached", "notify.kiosk_reached"} <= set(kinds(endpoint, "notify")))
+    wait_until(lambda: not announcer._waiting)
+    with DoorClient(door.socket) as client, as_user(65001):
+        assert client.release(grant("granted")).result is DoorResult.RELEASED
+        granted = Decided(replace(refusal("granted").decision, outcome=Outcome.GRANTED, reason=Reason.MATCHED))
+        announcer.publish(granted)
+        assert client.release(grant("stolen")).result is DoorResult.RELEASED
+    endpoint.wait_for(lambda _: "notify.release_without_decision" in kinds(endpoint, "notify"))
+    told = [n for n in notices(endpoint) if n["kind"] == "notify.release_without_decision"]
+    assert [(n["grant_id"], n["urgent"]) for n in told] == [(id_of("stolen"), True)]
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_a_name_goes_out_only_where_names_are_wanted_whatever_the_kiosk_tells(
+    doors: Doors, notify: Notify, endpoint: Endpoint, names: bool
+) -> None:
+    """The kiosk's end says them all: it is kiosk-notify that does not pass them on."""
+    talkative = Announcer(doors.folder / "kiosk.sock", "main", frozenset({os.getuid()}), lambda _: "Ada Lovelace")
+    talkative.start()
+    try:
+        notify.configure(notify.webhook(endpoint), names=names)
+        notify.launch()
+        known = replace(refusal("d1").decision, subject_id="0123456789abcdef", reason=Reason.SUBJECT_DISABLED)
+        talkative.publish(Decided(known))
+        endpoint.wait_for(lambda _: "kiosk.refused" in kinds(endpoint, "kiosk"))
+    finally:
+        talkative.stop()
+    (told,) = [n for n in notices(endpoint) if n["kind"] == "kiosk.refused"]
+    assert (told["name"], told["subject_id"]) == ("Ada Lovelace" if names else None, "0123456789abcdef")
 
 
 def test_an_outage_is_outlasted_bounded_and_counted(

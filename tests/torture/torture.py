@@ -301,6 +301,7 @@ def _judge_logs(site: Site, verdict: Verdict) -> None:
         {r.detail["event"] for r in records if "event" in r.detail}
     )
     verdict.missing += ["a door event is recorded twice"] * twice
+    verdict.missing += [f"a false alarm: {r.grant_id}" for r in records if r.reason == "release_without_decision"]
     released = {grant for kind, grant in events.values() if kind == "released"}
     verdict.missing += [f"decision of the release {grant}" for grant in released if grant not in decisions]
 

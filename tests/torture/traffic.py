@@ -44,7 +44,9 @@ def main(home: str, door: str, events: str, ledger: str, seed: str) -> None:
     writer.start()
     client = DoorClient(Path(door))
     access = Access(writer, client, GRANT_SECONDS, boottime)
-    auditor = DoorAuditor(DoorEventStream(Path(events), SUBSCRIBER), writer, known, lambda: access.under_way)
+    seen = Audit(open_database(database, check=False))
+    stream = DoorEventStream(Path(events), SUBSCRIBER)
+    auditor = DoorAuditor(stream, writer, known, lambda: access.under_way, foreseen=seen.foresees)
 
     def follow() -> None:
         while True:
