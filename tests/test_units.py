@@ -14,6 +14,7 @@ import pytest
 from kiosk import config, plugins
 from kiosk.config import Config, DoorConfig, KioskConfig, NotifyConfig
 from kiosk.locks import usb_board
+from kiosk.vision.install import SYSTEM_FOLDER
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
@@ -186,3 +187,11 @@ def test_the_line_is_secured_whenever_the_door_has_stopped() -> None:
 def test_the_shown_socket_is_in_the_folder_that_the_unit_makes() -> None:
     (folder,) = settings(ROOT / "systemd" / "kiosk-door.service")["RuntimeDirectory"]
     assert Config().door.socket.parent == Path("/run") / folder
+
+
+def test_networks_are_roots_and_the_kiosk_only_reads_them() -> None:
+    folders = (ROOT / "deploy" / "tmpfiles.conf").read_text().splitlines()
+    assert f"d {SYSTEM_FOLDER} 0755 root root -" in folders
+    (read_only,) = settings(ROOT / "systemd" / "kiosk.service")["ReadOnlyPaths"]
+    assert f"-{SYSTEM_FOLDER}" in read_only.split()
+    assert f'#folder = "{SYSTEM_FOLDER}"' in DEFAULT.read_text().splitlines()

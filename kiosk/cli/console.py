@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TextIO, TypeVar
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TextIO, TypeVar
 import click
 import structlog
 
-from kiosk import config
+from kiosk import config, owner
 from kiosk.cli.outlet import Outlet
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, KioskError
@@ -34,6 +34,8 @@ Row = Mapping[str, "Scalar | Row | Sequence[Row]"]
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+READ_BY_ROOT = "kiosk.configuration"
+"""Where a command's context keeps the configuration that was read before root became somebody else."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 config_option = click.option(
@@ -160,6 +162,10 @@ def log_to_stderr() -> Outlet:
 
 def settings(config_file: Path | None) -> Config:
     """The configuration of a command that works without one: the defaults then. Raises ConfigError."""
+    context = click.get_current_context(silent=True)
+    if context is not None and READ_BY_ROOT in context.meta:
+        kept: Config = context.meta[READ_BY_ROOT]
+        return kept
     found = config.find(config_file)
     return config.parse("", "the defaults") if found is None else config.read(found)
 
@@ -183,16 +189,42 @@ def home_of(named: Path | None, config_file: Path | None) -> Path:
     return home
 
 
+def name_home(command: Callable[Concatenate[Path, P], R]) -> Callable[P, R]:
+    """Gives a command its home, by home_of, as its first argument, and nothing else: root stays root. For a command
+    that is root's at the door, and touches the home by door_log alone."""
+
+    @wraps(command)
+    def at_home(*args: P.args, **kwargs: P.kwargs) -> R:
+        return command(_home(kwargs.get("config_file")), *args, **kwargs)
+
+    return at_home
+
+
 def pass_home(command: Callable[Concatenate[Path, P], R]) -> Callable[P, R]:
-    """Gives a command its home, by home_of, as its first argument. Every command that has a home takes it from here."""
+    """Gives a command its home, by home_of, as its first argument, and makes root the home's owner before it begins.
+    Every other command that has a home takes it from here."""
 
     @wraps(command)
     def at_home(*args: P.args, **kwargs: P.kwargs) -> R:
         config_file = kwargs.get("config_file")
-        assert config_file is None or isinstance(config_file, Path)
-        return command(home_of(click.get_current_context().obj, config_file), *args, **kwargs)
+        home = _home(config_file)
+        if os.geteuid() == 0 and owner.owner_of(home) is not None:
+            with suppress(ConfigError):  # root alone may be able to read it; what is wrong is said when it is wanted
+                click.get_current_context().meta[READ_BY_ROOT] = settings(_path(config_file))
+            owner.become_owner(home)
+        return command(home, *args, **kwargs)
 
     return at_home
+
+
+def _home(config_file: object) -> Path:
+    return home_of(click.get_current_context().obj, _path(config_file))
+
+
+def _path(config_file: object) -> Path | None:
+    assert config_file is None or isinstance(config_file, Path)
+    return config_file
+
 
 
 def _own_home() -> Path:

@@ -18,6 +18,7 @@ from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError, HomeError, KioskError, os_trouble
 from kiosk.domain.matching import enrol_again
+from kiosk.owner import acting_for
 from kiosk.service.enrolment import MAX_REFERENCES
 from kiosk.service.safeguards import weaknesses
 from kiosk.storage.gallery import open_gallery
@@ -84,7 +85,13 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
 def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterator[Finding]:
     """What is in the home. Bad where nobody can say which home the kiosk has."""
     home = Home(home_of(named, found))
-    gallery = list(_sure("gallery", lambda: _gallery(home, found is not None)))
+    with acting_for(home.folder):
+        said = list(_in_home(settings, home, found is not None))
+    yield from said
+
+
+def _in_home(settings: Config, home: Home, configured: bool) -> Iterator[Finding]:
+    gallery = list(_sure("gallery", lambda: _gallery(home, configured)))
     yield from gallery
     if any(finding.level == "bad" for finding in gallery):
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home, say, told_or_not
+from kiosk.cli.console import Row, complain, config_option, emit, json_option, name_home, say, told_or_not
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.clock import boottime
@@ -89,7 +89,7 @@ def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
 @door.command()
 @config_option
 @json_option
-@pass_home
+@name_home
 def status(home: Path, config_file: Path | None, as_json: bool) -> None:
     """How the door is now."""
     with DoorClient(_settings(config_file).socket) as client:
@@ -101,7 +101,7 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 @click.option("--extended", is_flag=True, help="For whoever needs more time.")
 @config_option
 @json_option
-@pass_home
+@name_home
 def release(home: Path, extended: bool, config_file: Path | None, as_json: bool) -> None:
     """Releases the lock once, and stays until it is secured again. Interrupted, it secures at once."""
     span = Span.EXTENDED if extended else Span.NORMAL
@@ -116,7 +116,7 @@ def release(home: Path, extended: bool, config_file: Path | None, as_json: bool)
 @click.option("--seconds", type=click.FloatRange(min=1), help="For so long; without it until interrupted.")
 @config_option
 @json_option
-@pass_home
+@name_home
 def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_json: bool) -> None:
     """Holds the door open as long as this command runs, max_hold_seconds of the configuration at most: a lease that it
     renews and that lapses without it."""
@@ -140,7 +140,7 @@ def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_js
 @door.command()
 @config_option
 @json_option
-@pass_home
+@name_home
 def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
     """Secures the lock now; a release or a lease ends."""
     _show(_order(home, _settings(config_file), "secure", lambda client: client.secure(PATIENCE)), as_json)
@@ -150,7 +150,7 @@ def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
 @click.option("--end", is_flag=True, help="Ends it.")
 @config_option
 @json_option
-@pass_home
+@name_home
 def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> None:
     """From now on no grant releases the lock, over restarts too, until it is ended. The way out stays open."""
     settings = _settings(config_file)
@@ -171,7 +171,7 @@ def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> 
 @click.option("--count", type=click.IntRange(1), help="End after so many events.")
 @config_option
 @json_option
-@pass_home
+@name_home
 def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bool) -> None:
     """What happens at the door from now on, until interrupted. It takes no event away from anybody."""
     stream = DoorEventStream(_settings(config_file).events, None)
@@ -191,7 +191,7 @@ def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bo
 @click.option("--panel", is_flag=True, help="A window with a button for each.")
 @config_option
 @json_option
-@pass_home
+@name_home
 def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path | None, as_json: bool) -> None:
     """Moves the contact, exit button and tamper switch of a simulated door.
 

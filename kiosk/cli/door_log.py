@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.types import AuditRecord
+from kiosk.owner import acting_for
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
@@ -18,13 +19,38 @@ LOOKED = timedelta(hours=1)
 """Whoever looks at the door again within this time is not recorded again: a script may ask every second."""
 
 
+class HandLog:
+    """The audit log, used by root with the rights of the home's owner: at the door root stays root."""
+
+    def __init__(self, home: Path) -> None:
+        """Raises GalleryError."""
+        self._home = home
+        path = Home(home).database
+        with acting_for(home):
+            if not path.exists():
+                raise GalleryError(f"{path}: the audit log is not here: name the kiosk's home with --home")
+            self._audit = Audit(open_database(path, check=False))
+
+    def append(self, records: Sequence[AuditRecord]) -> None:
+        """Committed when this returns. Raises GalleryError."""
+        with acting_for(self._home):
+            self._audit.append(records)
+
+    def since(self, begin: datetime, kind: str) -> list[AuditRecord]:
+        """Of one kind, not older. Raises GalleryError."""
+        with acting_for(self._home):
+            return list(self._audit.records(since=begin, kinds=(kind,)))
+
+    def close(self) -> None:
+        """Never raises."""
+        with acting_for(self._home):
+            self._audit.close()
+
+
 @contextmanager
-def log_of(home: Path) -> Iterator[Audit]:
+def log_of(home: Path) -> Iterator[HandLog]:
     """The log of a home that is there: a new one that nobody reads would not be one. Raises GalleryError."""
-    path = Home(home).database
-    if not path.exists():
-        raise GalleryError(f"{path}: the audit log is not here: name the kiosk's home with --home")
-    with closing(Audit(open_database(path, check=False))) as log:
+    with closing(HandLog(home)) as log:
         yield log
 
 
@@ -40,7 +66,7 @@ def looked(home: Path, verb: str) -> None:
     look = record("command", verb)
     try:
         with log_of(home) as log:
-            recent = log.records(since=look.wall_at - LOOKED, kinds=(look.kind,))
+            recent = log.since(look.wall_at - LOOKED, look.kind)
             if not any((r.reason, r.detail) == (verb, look.detail) and r.wall_at <= look.wall_at for r in recent):
                 log.append([look])
     except GalleryError as error:

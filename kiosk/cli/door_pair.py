@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config, plugins
-from kiosk.cli.console import complain, config_option, pass_home, say, told_or_not
+from kiosk.cli.console import complain, config_option, name_home, say, told_or_not
 from kiosk.cli.door_log import log_of, record
 from kiosk.domain.errors import ConfigError
 
@@ -15,7 +15,7 @@ from kiosk.domain.errors import ConfigError
 @click.command()
 @click.option("--seconds", type=click.FloatRange(1, 600), default=120.0, show_default=True, help="How long to wait.")
 @config_option
-@pass_home
+@name_home
 def pair(home: Path, seconds: float, config_file: Path | None) -> None:
     """Waits for the panel to set its key (install mode), and keeps it where [panel] says. Stop kiosk-door before it.
 

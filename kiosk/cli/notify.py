@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import click
 from kiosk import config
 from kiosk.cli.console import config_option, emit, json_option, say
 from kiosk.config import Config
-from kiosk.domain.errors import ConfigError
+from kiosk.domain.errors import ConfigError, HomeError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import TEST, Notice
+from kiosk.owner import acting_for
 from kiosk.service.notify_file import OutboxError, in_use
 from kiosk.service.notify_outbox import Outbox, Standing, standing_of
 
@@ -84,8 +85,9 @@ def findings(settings: Config) -> Iterator[tuple[str, str]]:
     if not settings.notifiers:
         return
     try:
-        running = in_use(settings.notify.outbox)
-    except OutboxError as error:
+        with acting_for(settings.notify.outbox):
+            running = in_use(settings.notify.outbox)
+    except (OutboxError, HomeError) as error:
         yield "note", str(error)
         return
     if not running:
@@ -126,13 +128,12 @@ def _standing(settings: Config) -> dict[str, Standing]:
 
 @contextmanager
 def _outbox(settings: Config) -> Iterator[Outbox]:
-    """The outbox of the running kiosk-notify. Raises OutboxError when it does not run, or is not to be looked at."""
+    """The outbox of the running kiosk-notify, for root with that user's rights. Raises OutboxError when it does not
+    run, or is not to be looked at."""
     path = settings.notify.outbox
-    if not in_use(path):
-        raise OutboxError(NOT_RUNNING)
     takes = {name: section.alarms_only for name, section in settings.notifiers.items()}
-    outbox = Outbox(path, settings.door.name, settings.notify.capacity, takes)
-    try:
-        yield outbox
-    finally:
-        outbox.close()
+    with acting_for(path):
+        if not in_use(path):
+            raise OutboxError(NOT_RUNNING)
+        with closing(Outbox(path, settings.door.name, settings.notify.capacity, takes)) as outbox:
+            yield outbox

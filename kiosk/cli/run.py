@@ -16,6 +16,7 @@ from kiosk.domain.ports import Camera
 from kiosk.domain.types import Frame
 from kiosk.gui import words
 from kiosk.gui.app import display_available
+from kiosk.owner import become_owner
 from kiosk.service import systemd
 from kiosk.service.names import Names
 from kiosk.storage.gallery import open_gallery
@@ -51,7 +52,9 @@ def run(
         if settings is None:
             good = _demonstrate(seen, screenshot, full_screen, as_json)
         else:
-            good = _serve(settings, Home(home_of(ctx.obj, found)), seen, screenshot, full_screen, as_json)
+            home = home_of(ctx.obj, found)
+            become_owner(home)
+            good = _serve(settings, Home(home), seen, screenshot, full_screen, as_json)
     ctx.exit(0 if good else 1)
 
 

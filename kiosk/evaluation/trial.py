@@ -1,12 +1,10 @@
 """Does a network do what its manifest entry says? Tried once, on the demonstration's visitors, before it is trusted.
 
-As a program, `python -m kiosk.evaluation.trial FOLDER NAME`, the trial has a process of its own with bounds on memory
-and time: a file from somewhere else may crash or fill whatever opens it. Exit status 2 with one line for a bad network.
+One from somewhere else is tried by `check_apart`, in a process without rights (kiosk.evaluation.confined).
 """
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from functools import cache
@@ -24,15 +22,21 @@ from kiosk.domain.types import Face, Image, Vector
 from kiosk.vision.alignment import align
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
-from kiosk.vision.manifest import AnyEntry, DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
+from kiosk.vision.manifest import (
+    AnyEntry,
+    DetectorEntry,
+    EmbedderEntry,
+    HeldManifest,
+    Manifest,
+    PadEntry,
+    default_folder,
+)
 from kiosk.vision.models import load_cohort, load_pad
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
 
 TEMPLATE_NUMBERS = 128
 """The gallery keeps templates of this length."""
-MEMORY_BYTES = 2 << 30
-"""Beyond what the process has at its start."""
 SECONDS = 120
 ROUNDING = 0.03
 """What bytes may change of a score; 0.006 with a scale that fits."""
@@ -59,8 +63,8 @@ def check(manifest: Manifest, entry: AnyEntry, threads: int = 1) -> None:
 
 
 def check_apart(folder: Path, name: str) -> None:
-    """The same in a process of its own. Raises ModelError."""
-    command = [sys.executable, "-m", "kiosk.evaluation.trial", str(folder), name]
+    """The same in a process of its own, which may do nothing else. Raises ModelError."""
+    command = [sys.executable, "-m", "kiosk.evaluation.confined", str(folder), name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603 - our own
     except subprocess.TimeoutExpired as error:
@@ -69,6 +73,12 @@ def check_apart(folder: Path, name: str) -> None:
         raise ModelError(done.stderr.strip().splitlines()[-1])
     if done.returncode:
         raise ModelError(f"{name}: the network broke the process that tried it (exit status {done.returncode})")
+
+
+def held(folder: Path, name: str) -> HeldManifest:
+    """All that the trial of a network reads, so that it can be made without the right to read. Raises ModelError."""
+    _visitors()
+    return HeldManifest(Manifest(folder), [name])
 
 
 @cache
@@ -123,23 +133,3 @@ def _pad(manifest: Manifest, entry: PadEntry, threads: int) -> None:
     noise = np.random.default_rng(1).integers(0, 256, image.shape, np.uint8)
     if np.ptp([pad.score(p, face) for p in (image, np.full_like(image, 127), noise)]) < 1e-6:
         raise ModelError(f"{entry.name}: gives the same score for every picture: everything would pass, or nothing")
-
-
-def main() -> int:
-    """FOLDER and NAME from the command line."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    most = pages * resource.getpagesize() + MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    folder, name = Path(sys.argv[1]), sys.argv[2]
-    try:
-        manifest = Manifest(folder)
-        check(manifest, next(e for e in manifest.entries if e.name == name))
-    except ModelError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)  # noqa: T201, TID251 - a program of one line
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from kiosk.domain.badge import Card
-from kiosk.domain.errors import LockError
+from kiosk.domain.errors import HomeError, LockError
 from kiosk.domain.ports import Turn
 from kiosk.domain.types import Readings
+from kiosk.owner import acting_for
 from kiosk.panels.line import Line
 
 if TYPE_CHECKING:
@@ -191,16 +192,15 @@ def _keep(path: Path, key: object, keys: list[bytes]) -> bool:
     if not isinstance(key, bytes) or len(key) != KEY_BYTES or key == DEFAULT_KEY:
         return False
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, f"{key.hex()}\n".encode("ascii"))
-            os.fsync(file)
-            if os.geteuid() == 0:  # kiosk-door's, not root's: it belongs to whom the folder belongs
-                owner = path.parent.stat()
-                os.fchown(file, owner.st_uid, owner.st_gid)
-        finally:
-            os.close(file)
-    except OSError:
+        # kiosk-door's, not root's: it belongs to whom the folder belongs.
+        with acting_for(path.parent):
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, f"{key.hex()}\n".encode("ascii"))
+                os.fsync(file)
+            finally:
+                os.close(file)
+    except (OSError, HomeError):
         return False
     keys.append(key)
     return True

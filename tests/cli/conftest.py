@@ -16,6 +16,7 @@ from kiosk.__main__ import main
 from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 from kiosk.cameras.sources import stills
 from kiosk.cameras.story import VISITORS
+from kiosk.vision import install
 
 
 class Result(NamedTuple):
@@ -47,6 +48,8 @@ def kiosk(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixt
 
     def run(*arguments: str | Path, at: Path | None = None) -> Result:
         monkeypatch.setattr(sys, "argv", ["kiosk", "--home", str(at or home), *map(str, arguments)])
+        # Where root installs networks: the tests run as root too, and leave this machine as it is.
+        monkeypatch.setattr(install, "SYSTEM_FOLDER", (at or home) / "models")
         capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
             main()

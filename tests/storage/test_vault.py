@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -179,14 +178,3 @@ def test_a_lost_key_leaves_listing_and_removing(home: Home, gallery: Gallery) ->
     without.close()
     open_gallery(home).close()
     assert home.key.exists()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
-def test_key_and_database_made_by_root_belong_to_the_owner_of_the_home(home: Home) -> None:
-    home.prepare()
-    os.chown(home.folder, 12345, 12345)
-    opened = open_gallery(home)
-    assert {p.name: p.stat().st_uid for p in home.folder.iterdir()} == dict.fromkeys(
-        ("gallery.key", "gallery.db", "gallery.db-wal", "gallery.db-shm"), 12345
-    )
-    opened.close()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from kiosk.cli.console import config_option, emit, json_option, pass_home, say, settings, told_or_not
+from kiosk.cli.console import config_option, emit, json_option, name_home, say, settings, told_or_not
 from kiosk.cli.models.fetch import fetch
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
 from kiosk.storage.home import Home
 from kiosk.vision import described, upstream
+from kiosk.vision import install as places
 from kiosk.vision.described import Description
 from kiosk.vision.install import staging
-from kiosk.vision.manifest import AnyEntry, EmbedderEntry, PadEntry
+from kiosk.vision.manifest import AnyEntry, EmbedderEntry, PadEntry, refuse_bendable
 
 
 @click.command()
@@ -31,11 +33,12 @@ from kiosk.vision.manifest import AnyEntry, EmbedderEntry, PadEntry
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to install it.  [default: [models] folder of the configuration, else models in the home]",
+    help="Where to install it.  [default: [models] folder of the configuration, else for root /var/lib/kiosk-models, "
+    "for others models in the home]",
 )
 @config_option
 @json_option
-@pass_home
+@name_home
 def install(
     home: Path,
     source: str,
@@ -58,16 +61,19 @@ def install(
     detector or pad), licence, data, teacher, input (colour, mean, std, size) and those of its role; for an embedder
     dimension and template_scale, and thresholds where they were measured.
 
+    Root installs where nobody else may write; only the trial of the network has no rights at all.
     The network is hashed and tried before anything changes. The configuration stays as it is: the last lines say what
     to set. An embedder for which no threshold was measured may be evaluated, and never stands at a door; install it
     once more with --threshold and --fmr when they are known.
     """
-    place = (folder or settings(config_file).models.folder or home / "models").absolute()
+    own = places.SYSTEM_FOLDER if os.geteuid() == 0 else home / "models"
+    place = (folder or settings(config_file).models.folder or own).absolute()
     wanted = None if Path(source).exists() else upstream.called(source)
     address = wanted.address if wanted else source if "://" in source else None
     if address and not wanted and not about:
         raise ModelError(f"{source}: not one of `kiosk models upstream`: say what it is with --about FILE.toml")
     said = described.read(about) if about else None
+    refuse_bendable(place)
     if place.parent == home.absolute():
         Home(home).prepare()
     with staging(place) as room:
