@@ -30,14 +30,14 @@ _MAKES_NO_INDEX = {
 """How SQLite fails where it has to make or to fill a -shm, and the disk is full or read-only."""
 
 
-def make(path: Path, give: Callable[[int], None] = lambda _: None) -> bool:
+def make(path: Path) -> bool:
     """An empty file with mode 0600, where there is none: SQLite gives its -wal and -shm the same mode and owner.
 
-    It is made under another name, given away by `give` (its descriptor), closed, and only then linked to its own name:
-    of two processes that make it at once, one is first, and both use the same file. True when it was made now. Raises
-    OSError, also for what is no regular file or cannot be written.
+    It is made under another name, closed, and only then linked to its own name: of two processes that make it at once,
+    one is first, and both use the same file. True when it was made now. Raises OSError, also for what is no regular
+    file or cannot be written.
     """
-    made = not os.path.lexists(path) and _link_new(path, give)
+    made = not os.path.lexists(path) and _link_new(path)
     mode = path.lstat().st_mode
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is no regular file")
@@ -52,14 +52,10 @@ def make(path: Path, give: Callable[[int], None] = lambda _: None) -> bool:
     return made
 
 
-def _link_new(path: Path, give: Callable[[int], None]) -> bool:
+def _link_new(path: Path) -> bool:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
-        try:
-            give(file)
-        finally:
-            os.close(file)
         with suppress(FileExistsError):
             os.link(draft, path)
             return True

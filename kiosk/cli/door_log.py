@@ -27,7 +27,11 @@ class HandLog:
         self._home = home
         path = Home(home).database
         with acting_for(home):
-            if not path.exists():
+            try:
+                there = path.exists()
+            except OSError as error:
+                raise GalleryError(f"{path}: the audit log cannot be reached: {error.strerror}") from error
+            if not there:
                 raise GalleryError(f"{path}: the audit log is not here: name the kiosk's home with --home")
             self._audit = Audit(open_database(path, check=False))
 

@@ -20,7 +20,7 @@ import sqlite_utils
 from kiosk import sqlite_file
 from kiosk.domain.errors import GalleryError, GalleryLostError
 from kiosk.sqlite_file import Anchor, Look
-from kiosk.storage.home import give_to_owner, sync_folder
+from kiosk.storage.home import sync_folder
 from kiosk.storage.migrations import APPLICATION_ID, KNOWN, MIGRATIONS, UNSEEN
 
 BUSY_SECONDS = 5.0
@@ -183,7 +183,7 @@ def open_database(path: Path, read_only: bool = False, check: bool = True, busy_
     with translated(path):
         if read_only:
             return _open_to_look(path, check, busy_seconds)
-        if sqlite_file.make(path, lambda file: give_to_owner(file, path.parent)):
+        if sqlite_file.make(path):
             sync_folder(path.parent)
         uri = f"{path.as_uri()}?mode=rw"
         store = Store(sqlite3.connect(uri, uri=True, timeout=busy_seconds, check_same_thread=False), path)

@@ -84,21 +84,10 @@ class Home:
         except OSError as error:
             raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
         try:
-            give_to_owner(file, self.folder)
             os.ftruncate(file, 0)
             os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
         except OSError as error:
             raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
-
-
-def give_to_owner(file: int, folder: Path) -> None:
-    """What root makes in somebody's folder belongs to that somebody, as SQLite does it with its own files.
-
-    Otherwise one `sudo kiosk enrol` would leave files that the kiosk's own user cannot read.
-    """
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kiosk.domain.errors import GalleryError, VaultError
 from kiosk.storage.database import Store
-from kiosk.storage.home import give_to_owner, sync_folder
+from kiosk.storage.home import sync_folder
 
 if TYPE_CHECKING:
     from kiosk.domain.types import Template
@@ -154,7 +154,6 @@ def _make_key(path: Path) -> None:
         try:
             os.write(file, secrets.token_bytes(KEY_BYTES))
             os.fsync(file)
-            give_to_owner(file, path.parent)
             with suppress(FileExistsError):
                 os.link(draft, path)
         finally:

@@ -16,6 +16,8 @@ import pytest
 
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
 from kiosk.vision import install
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 from kiosk.vision.upstream import known
@@ -224,6 +226,7 @@ def test_without_a_measured_threshold_it_never_stands_at_a_door(
     assert kiosk("models", "install", own).status == 0
     config = tmp_path / "kiosk.toml"
     config.write_text(f'[models]\nfolder = "{home / "models"}"\nembedder = "own"\n')
+    open_gallery(Home(home)).close()
     for command in (("enrol", "--name", "Ada"), ("identify",)):
         refused(kiosk(*command, "--config", config, portraits["ada"]), "own: no threshold has been measured")
     config.write_text(config.read_text() + "[policy]\nthreshold = 0.1\n")
@@ -341,6 +344,7 @@ def test_networks_that_everybody_may_change_are_not_run(
     assert kiosk("models", "install", own).status == 0
     config = tmp_path / "kiosk.toml"
     config.write_text(f'[models]\nfolder = "{home / "models"}"\n')
+    open_gallery(Home(home)).close()
     assert kiosk("identify", "--config", config, portraits["ada"]).status == 0
     path = home / "models" / name
     path.chmod(path.stat().st_mode | 0o002)
