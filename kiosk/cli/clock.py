@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import config_option, emit, json_option, pass_home, say, settings
+from kiosk.cli.console import config_option, emit, json_option, name_home, pass_home, say, settings
 from kiosk.config import Config
 from kiosk.domain.errors import HomeError, KioskError
 from kiosk.domain.types import AuditRecord, Reason
+from kiosk.owner import acting_for
 from kiosk.service.time_sync import has_rtc, synchronised
 from kiosk.service.timekeeping import MESSAGES, is_behind
 from kiosk.storage.audit import CLOCK, Audit, Floor
@@ -61,7 +62,7 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 
 
 @clock.command()
-@pass_home
+@name_home
 def accept(home: Path) -> None:
     """The clock is right, and the newest records are of a time that has not come: they no longer count.
 
@@ -69,13 +70,18 @@ def accept(home: Path) -> None:
     """
     if os.geteuid() != 0:
         raise HomeError("only root may say that the clock is right: sudo kiosk clock accept")
-    floor = _floor(Home(home))
+    with acting_for(home):
+        _accept(Home(home))
+
+
+def _accept(home: Home) -> None:
+    floor = _floor(home)
     now = datetime.now(UTC)
     if floor.at is None or not is_behind(now, floor):
         say("the clock is not behind the newest record: nothing was changed")
         return
     detail: dict[str, str | int | float | bool | None] = {"floor_was": floor.at.isoformat(), "floor": now.isoformat()}
-    with closing(Audit(open_database(Home(home).database))) as audit:
+    with closing(Audit(open_database(home.database))) as audit:
         audit.append([AuditRecord(CLOCK, now, outcome=ACCEPTED, detail=detail)])
     say(f"the floor was {_shown(floor.at)}, from now on it is {_shown(now)}")
 

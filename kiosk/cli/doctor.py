@@ -66,7 +66,7 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
     except KioskError as error:
         yield Finding("config", "bad", str(error))
         if named is not None:
-            yield from _sure("gallery", lambda: _gallery(Home(named), True))
+            yield from _sure("gallery", lambda: _as_owner(Home(named), lambda: _gallery(Home(named), True)))
     else:
         nothing = "none: `kiosk run` would be the demonstration"
         yield Finding("config", "ok" if found else "note", str(found or nothing))
@@ -85,9 +85,12 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
 def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterator[Finding]:
     """What is in the home. Bad where nobody can say which home the kiosk has."""
     home = Home(home_of(named, found))
+    yield from _sure("gallery", lambda: _as_owner(home, lambda: _in_home(settings, home, found is not None)))
+
+
+def _as_owner(home: Home, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
     with acting_for(home.folder):
-        said = list(_in_home(settings, home, found is not None))
-    yield from said
+        return list(look())
 
 
 def _in_home(settings: Config, home: Home, configured: bool) -> Iterator[Finding]:

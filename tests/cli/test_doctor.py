@@ -70,7 +70,7 @@ def test_a_home_that_is_not_there_yet_is_not_ok(kiosk: Command, home: Path) -> N
         (lambda home: (home / "gallery.key").unlink(), "the key is missing"),
         (lambda home: (home / "gallery.db").write_bytes(b""), "gallery"),
         (lambda home: (home / "gallery.key").chmod(0o644), "others can read"),
-        (lambda home: home.chmod(0o777), "chmod 700"),
+        (lambda home: home.chmod(0o777), "chmod "),
     ],
 )
 def test_a_home_that_is_half_made_is_bad(
