@@ -11,7 +11,7 @@ import click
 from kiosk.cli.console import Row, emit, json_option, pass_home, say
 from kiosk.domain.types import AuditRecord
 from kiosk.storage.audit import Audit
-from kiosk.storage.database import open_database
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
 LARGEST = 2**63 - 1
@@ -36,8 +36,9 @@ def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, k
         from_time = since.astimezone() if since else None
     except (OverflowError, ValueError, OSError) as error:
         raise click.UsageError(f"--since {since}: there is no such time in this time zone") from error
-    with closing(Audit(open_database(Home(home).database, read_only=True))) as log:
-        records = log.records(limit=limit, since=from_time, grant_id=grant_id, kinds=(kind,) if kind else ())
+    kinds = (kind,) if kind else ()
+    with closing(open_gallery(Home(home), read_only=True, with_key=False)) as gallery:
+        records = Audit(gallery.store).records(limit=limit, since=from_time, grant_id=grant_id, kinds=kinds)
     for record in records:
         if as_json:
             emit(row(record))

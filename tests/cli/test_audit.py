@@ -79,3 +79,11 @@ def test_where_there_is_no_gallery_looking_says_so_and_makes_none(kiosk: Command
         assert (said.status, said.out, len(said.err)) == (2, [], 1)
         assert "there is no gallery yet: enrol somebody first" in said.err[0]
         assert not home.exists()
+
+
+def test_a_gallery_that_is_gone_is_no_empty_one(kiosk: Command, home: Path, log: None) -> None:
+    (home / "gallery.db").unlink()
+    for command in (("audit", "show"), ("subjects", "list"), ("subjects", "disable", "Ada")):
+        said = kiosk(*command)
+        assert (said.status, said.out, len(said.err)) == (2, [], 1)
+        assert "the gallery is gone although its key is there" in said.err[0]
