@@ -15,8 +15,9 @@ from typing import cast
 import structlog
 
 from kiosk import plugins
+from kiosk.cameras.turned import TurnedCamera
 from kiosk.clock import boottime
-from kiosk.config import Config, PluginSection, QualityConfig
+from kiosk.config import CameraConfig, Config, QualityConfig
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import ConfigError, GalleryError
 from kiosk.domain.events import DoorChanged, Event, Faulted
@@ -51,20 +52,20 @@ ANY_PLACE = 1.0
 """The guide of enrolment and identification: a photograph's face may be anywhere in it."""
 
 
-def camera(section: PluginSection) -> Camera:
+def camera(section: CameraConfig) -> Camera:
     """The configured camera, not yet open. Raises ConfigError."""
-    return cast("Camera", plugins.make("cameras", section))
+    made = cast("Camera", plugins.make("cameras", section))
+    return TurnedCamera(made, section.rotate) if section.rotate else made
 
 
-def gate(config: QualityConfig, guide: float | None = None) -> Gate:
+def gate(config: QualityConfig, models: Models, guide: float | None = None) -> Gate:
     """The quality gate of a configuration; `guide` for another share of the picture."""
-    return Gate(
-        Bounds(
-            min_face=config.min_face,
-            guide=config.guide if guide is None else guide,
-            min_sharpness=config.min_sharpness,
-        )
+    bounds = Bounds(
+        min_face=config.min_face,
+        guide=config.guide if guide is None else guide,
+        min_sharpness=config.min_sharpness,
     )
+    return Gate(bounds, models.detector.upright)
 
 
 def matcher(
@@ -105,7 +106,7 @@ def rehearsed(folder: Path) -> Gallery:
 
 def stages(config: Config, models: Models, found: Matcher) -> Stages:
     """What a frame passes."""
-    return Stages(models.detector, gate(config.quality), models.pad, models.embedder, found)
+    return Stages(models.detector, gate(config.quality, models), models.pad, models.embedder, found)
 
 
 def rules(config: Config) -> Rules:
@@ -121,7 +122,8 @@ def largest_badge(config: Config) -> int | None:
 
 def enroller(config: Config, models: Models) -> Enroller:
     """Enrolment with the configured networks."""
-    return Enroller(models.detector, gate(config.quality, ANY_PLACE), models.embedder, models.thresholds, models.cohort)
+    quality = gate(config.quality, models, ANY_PLACE)
+    return Enroller(models.detector, quality, models.embedder, models.thresholds, models.cohort)
 
 
 def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:

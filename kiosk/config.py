@@ -62,6 +62,8 @@ class CameraConfig(PluginSection):
     """[camera]"""
 
     kind: str = "usb"
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise that the pictures of a camera that hangs turned are turned by, right after they are read."""
 
 
 class LockConfig(PluginSection):

@@ -60,7 +60,8 @@ def bench(
     config = settings(config_file)
     if against and not against.is_file():
         raise ModelError(f"{against}: there is no such file")
-    way = timing.pipeline(config, load(config.models, config.policy), build.gate(config.quality))
+    models = load(config.models, config.policy)
+    way = timing.pipeline(config, models, build.gate(config.quality, models))
     if notify:
         ctx.exit(0 if _notify(way, _images(source), wanted, as_json) else 1)
     taken = timing.measure(way, timing.frames(_images(source)), wanted)

@@ -226,7 +226,6 @@ def _path(config_file: object) -> Path | None:
     return config_file
 
 
-
 def _own_home() -> Path:
     """Raises ConfigError where this user has none: HOME is not set, and the user is in no list."""
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from kiosk import build, config
-from kiosk.cli import clock, doctor_door, doctor_window, notify
+from kiosk.cli import clock, doctor_camera, doctor_door, doctor_window, notify
 from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError, HomeError, KioskError, os_trouble
@@ -73,9 +73,10 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
         yield from _policy(settings)
         yield _check("models", lambda: _models(settings))
         yield from _older_models(settings)
+        yield from _ruins(settings)
         yield from _sure("home", lambda: _at_home(settings, found, named))
         if found is not None:
-            yield _check("camera", lambda: _camera(settings))
+            yield from _sure("camera", lambda: _remarks("camera", doctor_camera.findings(settings)))
             yield from _sure("door", lambda: _remarks("door", doctor_door.remarks(settings)))
             yield from _sure("notify", lambda: _remarks("notify", notify.findings(settings)))
     yield from _sure("window", lambda: _remarks("window", doctor_window.remarks()))
@@ -169,6 +170,21 @@ def _older_models(settings: Config) -> Iterator[Finding]:
         )
 
 
+def _ruins(settings: Config) -> Iterator[Finding]:
+    """An embedder without the wall against ruined pictures."""
+    try:
+        entry = Manifest(settings.models.folder or default_folder()).entry(settings.models.embedder, EmbedderEntry)
+    except KioskError:
+        return  # said by the checks before
+    if entry.evidence is None:
+        yield Finding(
+            "models",
+            "note",
+            f"{entry.name}: where it puts ruined pictures (negatives, few grey levels...) has not been measured: only"
+            " faces that do not stand upright are refused",
+        )
+
+
 def _threshold(settings: Config, home: Home) -> Finding:
     """What a score must reach for the references that there are now, and how sure that is."""
     try:
@@ -259,18 +275,6 @@ def _names(home: Home) -> list[str]:
         return []
     with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
         return [subject.name for subject in gallery.subjects()]
-
-
-def _camera(settings: Config) -> str:
-    camera = build.camera(settings.camera)
-    try:
-        camera.open()
-        height, width = camera.read(3.0).image.shape[:2]
-    except EOFError:
-        return f"{settings.camera.kind}: the recording is empty"
-    finally:
-        camera.close()
-    return f"{settings.camera.kind}: {width} x {height}"
 
 
 def _machine() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from kiosk import build
 from kiosk.cameras.sources import read_picture
 from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, say, settings
 from kiosk.domain.errors import SampleError
+from kiosk.domain.types import Flaw
 from kiosk.service.pipeline import Stages
 from kiosk.vision.models import load
 
@@ -28,7 +29,7 @@ def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_js
     with closing(build.searchable(home)) as gallery:
         stages = Stages(
             models.detector,
-            build.gate(config.quality, build.ANY_PLACE),
+            build.gate(config.quality, models, build.ANY_PLACE),
             models.pad,
             models.embedder,
             build.matcher(models, gallery),
@@ -40,27 +41,31 @@ def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_js
                 emit(found)
             else:
                 who = f"{subject.name} ({subject.id})" if subject else "nobody enrolled"
-                say(f"{image}: {who}, score {found['score']:.3f}, quality {found['flaw'] or 'good'}")
+                score = "not compared" if found["score"] is None else f"score {found['score']:.3f}"
+                say(f"{image}: {who}, {score}, quality {found['flaw'] or 'good'}")
 
 
 def look(stages: Stages, path: Path) -> Row:
-    """The largest face of one picture. Raises SampleError when there is none."""
+    """The largest face of one picture; what is not upright or no natural face is nobody's, and is not compared.
+    Raises SampleError when there is no face."""
     image = read_picture(path)
     faces = stages.detector.detect(image)
     if not faces:
         raise SampleError(f"{path}: no face is found")
     face = faces[0]
     quality = stages.quality.assess(image, face)
-    comparison = stages.matcher.search(stages.embedder.embed(image, face))
+    probe = None if quality.flaw is Flaw.TURNED_OVER else stages.embedder.embed(image, face)
+    flaw = quality.flaw or (Flaw.UNNATURAL if probe is None else None)
+    comparison = None if probe is None else stages.matcher.search(probe)
     return {
         "image": str(path),
         "faces": len(faces),
-        "subject": comparison.subject_id if comparison.mated else None,
-        "score": round(comparison.score, 4),
-        "threshold": comparison.threshold,
+        "subject": comparison.subject_id if comparison and comparison.mated else None,
+        "score": round(comparison.score, 4) if comparison else None,
+        "threshold": comparison.threshold if comparison else None,
         "quality": quality.score,
-        "flaw": quality.flaw.value if quality.flaw else None,
+        "flaw": flaw.value if flaw else None,
         "pad": round(stages.pad.score(image, face), 4),
         "pad_threshold": stages.pad.threshold,
-        "model_id": comparison.model_id,
+        "model_id": stages.embedder.model_id,
     }

@@ -58,8 +58,9 @@ class Embedder(Protocol):
 
     model_id: str
 
-    def embed(self, image: Image, face: Face) -> Template:
-        """Aligns the face, embeds it and quantizes: 128 signed bytes."""
+    def embed(self, image: Image, face: Face) -> Template | None:
+        """Aligns the face, embeds it and quantizes: 128 signed bytes. None: what is there is no natural face, and no
+        evidence of anybody."""
 
 
 class Matcher(Protocol):

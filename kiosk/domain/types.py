@@ -83,10 +83,14 @@ class Flaw(StrEnum):
     TOO_SMALL = "too_small"
     OUTSIDE_GUIDE = "outside_guide"
     CLIPPED = "clipped"
+    TURNED_OVER = "turned_over"
+    """Upside down, or on its side: the picture, or the camera."""
     TURNED = "turned"
     BLURRED = "blurred"
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
+    UNNATURAL = "unnatural"
+    """Where the embedder puts no natural face: a negative, a few grey levels, half a face..."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,12 @@ FLAWS: dict[Flaw, Words] = {
     Flaw.TOO_SMALL: Words(Icon.CLOSER, "Come closer"),
     Flaw.OUTSIDE_GUIDE: Words(Icon.CENTRE, "Move into the oval"),
     Flaw.CLIPPED: Words(Icon.CENTRE, "Show your whole face", "Step back a little."),
+    Flaw.TURNED_OVER: Words(Icon.FACE, "Hold your head upright"),
     Flaw.TURNED: Words(Icon.FACE, "Look straight at the camera"),
     Flaw.BLURRED: Words(Icon.STILL, "Hold still"),
     Flaw.TOO_DARK: Words(Icon.DARK, "Too dark here", "Turn your face to the light."),
     Flaw.TOO_BRIGHT: Words(Icon.BRIGHT, "Too bright here", "Turn away from the light."),
+    Flaw.UNNATURAL: Words(Icon.FACE, "Nothing before your face", "Show all of it, please."),
 }
 """Guidance while an attempt is open."""
 

@@ -23,10 +23,12 @@ ADVICE = {
     Flaw.TOO_SMALL: "the face is too small: take the picture from nearer",
     Flaw.OUTSIDE_GUIDE: "the face is at the edge: put it in the middle",
     Flaw.CLIPPED: "the face is cut off: show the whole face",
+    Flaw.TURNED_OVER: "the picture is turned: set it upright",
     Flaw.TURNED: "the face is turned away: look straight at the camera",
     Flaw.BLURRED: "the face is blurred: hold still",
     Flaw.TOO_DARK: "the face is too dark: turn on a light",
     Flaw.TOO_BRIGHT: "the face is too bright: avoid direct light",
+    Flaw.UNNATURAL: "the picture shows no natural face: take one of the whole, bare face, in even light and in colour",
 }
 
 
@@ -66,7 +68,10 @@ class Enroller:
         quality = self._quality.assess(still.image, faces[0])
         if quality.flaw is not None:
             raise SampleError(f"{still.name}: {ADVICE[quality.flaw]}")
-        return EnrolmentSample(still.name, self._embedder.embed(still.image, faces[0]), quality.score)
+        template = self._embedder.embed(still.image, faces[0])
+        if template is None:
+            raise SampleError(f"{still.name}: {ADVICE[Flaw.UNNATURAL]}")
+        return EnrolmentSample(still.name, template, quality.score)
 
     def best(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
         """At most MAX_REFERENCES, the best first, none of them nearly a copy of another.

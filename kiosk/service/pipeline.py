@@ -15,7 +15,7 @@ from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
 from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
 from kiosk.domain.policy import decide
 from kiosk.domain.ports import Detector, Embedder, Matcher, PresentationAttackDetector, QualityGate
-from kiosk.domain.types import Decision, Evidence, Face, Frame, Outcome, Quality, Reason
+from kiosk.domain.types import Decision, Evidence, Face, Flaw, Frame, Outcome, Quality, Reason
 from kiosk.service.stages import StageFault, Stopwatch
 from kiosk.service.standing_faults import StandingFaults
 from kiosk.vision.tracking import FrozenPicture, Tracker
@@ -138,17 +138,23 @@ class Pipeline:
             attempt.hinder(Reason.POOR_QUALITY)
             return self._conclude(frame, faces, quality, attempt.expire(frame))
         sample = self._sample(frame, faces[0], quality)
+        if sample is None:
+            attempt.hinder(Reason.POOR_QUALITY)
+            return self._conclude(frame, faces, Quality(0.0, Flaw.UNNATURAL), attempt.expire(frame))
         verdict = attempt.add(sample, frame) or attempt.expire(frame)
         return self._conclude(frame, faces, quality, verdict)
 
-    def _sample(self, frame: Frame, face: Face, quality: Quality) -> Sample:
-        """PAD, template and search of one face: all of the same detection in the same frame."""
+    def _sample(self, frame: Frame, face: Face, quality: Quality) -> Sample | None:
+        """PAD, template and search of one face: all of the same detection in the same frame. None for what is no
+        natural face."""
         stages, watch = self._stages, self.stopwatch
         with watch.stage("pad", Reason.PAD_FAULT):
             pad = stages.pad.score(frame.image, face)
             bona_fide = pad >= stages.pad.threshold
         with watch.stage("embed", Reason.EMBEDDER_FAULT):
             probe = stages.embedder.embed(frame.image, face)
+        if probe is None:
+            return None
         with watch.stage("search", Reason.GALLERY_FAULT):
             comparison = stages.matcher.search(probe)
         return Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison)

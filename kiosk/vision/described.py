@@ -61,8 +61,9 @@ class Description:
         made = next((k for k in MADE_HERE if k in self.keys), None)
         if made is not None:
             raise ModelError(f"{self.source}: {made}: leave it out, it is made by the installer")
-        if "cohort" in self.keys:
-            raise ModelError(f"{self.source}: cohort: leave it out, only the program's own networks have one")
+        own = next((k for k in ("cohort", "evidence") if k in self.keys), None)
+        if own is not None:
+            raise ModelError(f"{self.source}: {own}: leave it out, only the program's own networks have one")
         try:
             return _ENTRY.validate_python(keys)
         except ValidationError as error:

@@ -10,19 +10,31 @@ from kiosk.vision.alignment import align
 from kiosk.vision.manifest import EmbedderEntry
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
+from kiosk.vision.ruins import Ruins
 
 
 class FaceEmbedder:
     """The port Embedder over one network."""
 
-    def __init__(self, network: Network, entry: EmbedderEntry) -> None:
+    def __init__(self, network: Network, entry: EmbedderEntry, ruins: Ruins | None = None) -> None:
+        """Without `ruins` every face has a template: for figures of the network alone, and for a network of which it
+        has not been measured where ruined pictures lie."""
         self._network = network
         self._entry = entry
+        self._ruins = ruins
         self.model_id = entry.model_id
 
-    def embed(self, image: Image, face: Face) -> Template:
-        """Raises ValueError for a face that cannot be aligned or a feature vector of no use."""
-        return quantize(self.vector(align(image, face)), self._entry.template_scale)
+    @property
+    def bare(self) -> FaceEmbedder:
+        """The network alone, without the wall."""
+        return FaceEmbedder(self._network, self._entry)
+
+    def embed(self, image: Image, face: Face) -> Template | None:
+        """None for what is no natural face. Raises ValueError for a face that cannot be aligned or a feature vector of
+        no use."""
+        vector = self.vector(align(image, face))
+        template = quantize(vector, self._entry.template_scale)
+        return template if self._ruins is None or self._ruins.natural(vector) else None
 
     def vector(self, aligned: Image) -> Vector:
         """The feature vector of an aligned 112 x 112 BGR face: as the network gives it or, where the manifest says

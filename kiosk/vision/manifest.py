@@ -116,6 +116,17 @@ class CohortFile(_Strict):
     usual: Annotated[float, Field(gt=-1, lt=1)]
 
 
+class RuinsFile(_Strict):
+    """Where this embedder puts turned and ruined pictures (vision.ruins.Ruins): a numpy file of `dimension` float32,
+    the mean of their unit feature vectors. A face's feature vector is no evidence when it is shorter than `min_length`
+    or its cosine to the centre is above `max_cosine`."""
+
+    file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    min_length: Annotated[float, Field(ge=0)]
+    max_cosine: Annotated[float, Field(gt=-1, lt=1)]
+
+
 class EmbedderEntry(Entry):
     """Turns an aligned face into a feature vector of `dimension` numbers.
 
@@ -128,6 +139,7 @@ class EmbedderEntry(Entry):
     template_scale: Annotated[float, Field(gt=0)]
     mirrored: bool = False
     cohort: CohortFile | None = None
+    evidence: RuinsFile | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     threshold_fmr: Annotated[float, Field(gt=0, lt=1)] | None = None
     thresholds: tuple[ErrorRate, ...] = ()
@@ -209,7 +221,7 @@ class Manifest:
         role = kind.__name__.removesuffix("Entry").lower()
         raise ModelError(f"{self.folder}: there is no {role} {name!r}; known: {known}")
 
-    def bytes_of(self, entry: Entry | CohortFile) -> bytes:
+    def bytes_of(self, entry: Entry | CohortFile | RuinsFile) -> bytes:
         """The file, checked. Raises ModelError when it is missing, too large, or not the one the manifest names, and
         when others may write the manifest: its hashes say nothing then."""
         path = self.folder / entry.file
@@ -234,14 +246,15 @@ class HeldManifest(Manifest):
         wanted = [entry for entry in manifest.entries if entry.name in set(names)]
         self._held = {part.sha256: manifest.bytes_of(part) for entry in wanted for part in files_of(entry)}
 
-    def bytes_of(self, entry: Entry | CohortFile) -> bytes:
+    def bytes_of(self, entry: Entry | CohortFile | RuinsFile) -> bytes:
         """As they were read. KeyError for one that was not."""
         return self._held[entry.sha256]
 
 
-def files_of(entry: AnyEntry) -> list[AnyEntry | CohortFile]:
-    """What is on disk for an entry: its network, and its cohort where it has one."""
-    return [entry, entry.cohort] if isinstance(entry, EmbedderEntry) and entry.cohort else [entry]
+def files_of(entry: AnyEntry) -> list[AnyEntry | CohortFile | RuinsFile]:
+    """What is on disk for an entry: its network, and what an embedder has beside it."""
+    beside = (entry.cohort, entry.evidence) if isinstance(entry, EmbedderEntry) else ()
+    return [entry, *(part for part in beside if part is not None)]
 
 
 def read_file(path: Path) -> bytes:

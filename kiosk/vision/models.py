@@ -17,6 +17,7 @@ from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry, default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad
+from kiosk.vision.ruins import Ruins
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,32 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
     return Models(
         detector=FaceDetector.load(manifest, found, config.threads),
         pad=load_pad(manifest, attacks, config.threads, policy.pad_threshold),
-        embedder=FaceEmbedder(Network.load(manifest, embedding, config.threads), embedding),
+        embedder=load_embedder(manifest, embedding, config.threads),
         embedder_entry=embedding,
         cohort=load_cohort(manifest, embedding),
         policy=policy,
         entries=(found, embedding, *attacks),
     )
+
+
+def load_embedder(manifest: Manifest, entry: EmbedderEntry, threads: int) -> FaceEmbedder:
+    """With the wall against ruined pictures, where its entry names one. Raises ModelError when a file is missing,
+    altered or no such thing."""
+    return FaceEmbedder(Network.load(manifest, entry, threads), entry, load_ruins(manifest, entry))
+
+
+def load_ruins(manifest: Manifest, entry: EmbedderEntry) -> Ruins | None:
+    """Where this embedder puts ruined pictures; None where its entry does not say. Raises ModelError as above."""
+    if entry.evidence is None:
+        return None
+    content = manifest.bytes_of(entry.evidence)
+    try:
+        centre = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        if centre.shape != (entry.dimension,) or centre.dtype != np.float32:
+            raise ValueError(f"it is not {entry.dimension} numbers of float32")
+        return Ruins(centre, entry.evidence.min_length, entry.evidence.max_cosine)
+    except (ValueError, EOFError) as error:
+        raise ModelError(f"{manifest.folder / entry.evidence.file}: no centre of {entry.name}: {error}") from error
 
 
 def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:

@@ -27,6 +27,7 @@ class YuNet:
         onnx_bytes.check(content, entry.name)
         before = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(ERRORS_ONLY)
+        self._threshold = entry.score_threshold
         try:
             self._net = cv2.FaceDetectorYN.create(
                 "onnx",
@@ -41,11 +42,12 @@ class YuNet:
         finally:
             cv2.utils.logging.setLogLevel(before)
 
-    def rows(self, image: Image) -> NDArray[np.float32]:
-        """N x 15 rows above the threshold, after non-maximum suppression. Raises ValueError when they are not
-        finite."""
+    def rows(self, image: Image, least: float | None = None) -> NDArray[np.float32]:
+        """N x 15 rows above the threshold, or the `least` score that is asked for, after non-maximum suppression.
+        Raises ValueError when they are not finite."""
         height, width = image.shape[:2]
         self._net.setInputSize((width, height))
+        self._net.setScoreThreshold(self._threshold if least is None else least)
         _, found = self._net.detect(image)
         if found is None:
             return np.empty((0, 15), np.float32)

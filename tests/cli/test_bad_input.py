@@ -50,6 +50,25 @@ def test_an_unreadable_picture(enrolled: Command, tmp_path: Path) -> None:
     assert names(enrolled) == ["Ada"]
 
 
+@pytest.mark.parametrize("turn", [cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE])
+def test_a_picture_that_is_turned(enrolled: Command, portraits: dict[str, Path], tmp_path: Path, turn: int) -> None:
+    over = {who: tmp_path / f"{who}-over.png" for who in ("ben", "cleo")}
+    for who, path in over.items():
+        cv2.imwrite(str(path), cv2.rotate(cv2.imread(str(portraits[who])), turn))
+        result = enrolled("enrol", "--name", who, path)
+        refused(result, f"{who}-over.png")
+        assert "set it upright" in result.err[0] or "no face" in result.err[0]
+    assert names(enrolled) == ["Ada"]
+    for path in over.values():
+        result = enrolled("identify", path, "--json")
+        if result.status == 0:  # a face is found
+            assert (result.rows[0]["subject"], result.rows[0]["score"], result.rows[0]["flaw"]) == (
+                None,
+                None,
+                "turned_over",
+            )
+
+
 def test_a_picture_without_a_face(enrolled: Command, tmp_path: Path) -> None:
     wall = tmp_path / "wall.png"
     cv2.imwrite(str(wall), np.full((480, 640, 3), 127, np.uint8))

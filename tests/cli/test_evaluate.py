@@ -260,3 +260,28 @@ def test_pad_on_real_people(kiosk: Command, tmp_path: Path) -> None:
     assert result["bona_fides"] + result["attacks"] + result["no_face"] == 16
     assert result["bona_fides"] > 0
     assert result["attacks"] > 0
+
+
+def test_ruins_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+    report = tmp_path / "ruins.json"
+    kinds = ("turned by 180", "negative")
+    status, out, _ = kiosk(
+        "evaluate", "ruins", visitors, *(v for k in kinds for v in ("--kind", k)), "--report", report
+    )
+    result = json.loads(out[-1])
+    assert (status, result["good"]) == (0, True)
+    assert (result["people"], result["wall"]) == (4, True)
+    assert result["upright_refused"]["count"] == 0
+    assert [row["kind"] for row in result["kinds"]] == ["as it is", *kinds]
+    for row in result["kinds"]:
+        assert (row["matches"]["count"], row["matches"]["of"]) == (0, 6)
+    assert all(row["refused"]["count"] == 4 for row in result["kinds"][1:])
+    assert json.loads(report.read_text()) == result
+    assert len(out) == 5
+
+
+def test_ruins_of_an_unknown_kind(visitors: Path, kiosk: Command) -> None:
+    status, _, err = kiosk("evaluate", "ruins", visitors, "--kind", "eaten")
+    assert status == 2
+    assert "'eaten'" in err[0]
+    assert "turned by 90" in err[0]

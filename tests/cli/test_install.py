@@ -78,10 +78,12 @@ def test_a_network_of_ones_own_beside_those_of_the_program(kiosk: Command, own: 
         assert manifest.bytes_of(e) == packaged.bytes_of(e)
     assert {stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == {0o644}
     assert [stat.S_IMODE(p.stat().st_mode) for p in (folder, home)] == [0o755, 0o700]
-    cohorts = [e.cohort for e in manifest.entries if isinstance(e, EmbedderEntry) and e.cohort]
-    for cohort in cohorts:
-        assert manifest.bytes_of(cohort) == packaged.bytes_of(cohort)
-    files = {e.file for e in manifest.entries} | {c.file for c in cohorts}
+    embedders = [e for e in manifest.entries if isinstance(e, EmbedderEntry)]
+    beside = [part for e in embedders for part in (e.cohort, e.evidence) if part]
+    assert len(beside) == 4
+    for part in beside:
+        assert manifest.bytes_of(part) == packaged.bytes_of(part)
+    files = {e.file for e in manifest.entries} | {part.file for part in beside}
     assert sorted(content(folder)) == sorted(files | {"manifest.toml"})
     assert f'folder = "{folder}"' in out
     assert 'embedder = "own"' in out

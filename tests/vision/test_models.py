@@ -8,11 +8,12 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import ADA, VISITORS
+from kiosk.cameras.story import ADA, VISITORS, Visitor
 from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.domain.errors import ModelError
 from kiosk.domain.matching import cosine
@@ -115,6 +116,42 @@ def test_a_cohort_that_is_missing_or_altered_stops_the_kiosk(folder: Path) -> No
         load(ModelsConfig(folder=folder), PolicyConfig())
 
 
+def with_ruins(folder: Path, content: bytes) -> None:
+    """The manifest's first embedder with this file for the centre of its ruined pictures."""
+    (folder / "ruins.npy").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    line = f'evidence = {{ file = "ruins.npy", sha256 = "{sha256}", min_length = 5.0, max_cosine = 0.2 }}'
+    path = folder / "manifest.toml"
+    text = re.sub(r"(?m)^evidence = .*\n", "", path.read_text())
+    path.write_text(text.replace("dimension = 128\n", f"dimension = 128\n{line}\n", 1))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no numpy file",
+        saved(np.ones(64, np.float32)),
+        saved(np.ones(128, np.float64)),
+        saved(np.ones((1, 128), np.float32)),
+        saved(np.zeros(128, np.float32)),
+        saved(np.full(128, np.nan, np.float32)),
+        saved(np.array([{"an": "object"}], object)),
+    ],
+)
+def test_what_is_no_centre_of_ruined_pictures_stops_the_kiosk(folder: Path, content: bytes) -> None:
+    with_ruins(folder, content)
+    with pytest.raises(ModelError, match="no centre of mobilefacenet"):
+        load(ModelsConfig(folder=folder), PolicyConfig())
+
+
+def test_a_centre_of_ruined_pictures_that_is_altered_stops_the_kiosk(folder: Path) -> None:
+    with_ruins(folder, saved(np.ones(128, np.float32)))
+    (folder / "ruins.npy").write_bytes(saved(-np.ones(128, np.float32)))
+    with pytest.raises(ModelError, match=r"ruins\.npy: damaged or altered"):
+        load(ModelsConfig(folder=folder), PolicyConfig())
+
+
 TABLE = re.compile(r"(?m)^thresholds = \[\n(?:  .*\n)*\]\n")
 ROW = "fmr = 0.001, score = 0.5, pairs = 1000000, false_matches = 1000"
 
@@ -204,6 +241,38 @@ def test_a_face_is_found_in_the_same_place_at_another_scale(models: Models) -> N
     padded[: image.shape[0], : image.shape[1]] = image
     (again,) = models.detector.detect(padded)
     assert np.allclose(face.landmarks, again.landmarks, atol=0.1 * face.eye_distance)
+
+
+TURNS = {
+    "90": lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    "180": lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    "270": lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+    "top to bottom": lambda image: cv2.flip(image, 0),
+}
+
+
+@pytest.mark.parametrize("visitor", VISITORS, ids=lambda v: v.key)
+def test_a_face_stands_upright_in_one_of_four_turns(models: Models, visitor: Visitor) -> None:
+    image = SimulatedCamera.enrolment_picture(visitor)
+    for shown in (image, np.ascontiguousarray(image[:, ::-1]), (image * 0.5).astype(np.uint8)):
+        (face,) = models.detector.detect(shown)
+        assert models.detector.upright(shown, face)
+        for turn in TURNS.values():
+            turned = np.asarray(turn(shown), np.uint8)
+            assert not any(models.detector.upright(turned, f) for f in models.detector.detect(turned))
+
+
+@pytest.mark.parametrize("name", EMBEDDERS)
+def test_an_embedder_has_no_template_of_what_is_no_natural_face(name: str) -> None:
+    models = load(ModelsConfig(embedder=name), PolicyConfig())
+    for visitor in VISITORS:
+        image = SimulatedCamera.enrolment_picture(visitor)
+        (face,) = models.detector.detect(image)
+        assert models.embedder.embed(image, face) is not None
+        over = np.asarray(cv2.rotate(image, cv2.ROTATE_180), np.uint8)
+        for found in models.detector.detect(over):
+            assert models.embedder.embed(over, found) is None
+            assert models.embedder.bare.embed(over, found) is not None
 
 
 @pytest.mark.parametrize("name", EMBEDDERS)

@@ -22,7 +22,14 @@ def face(x: float = 260.0, y: float = 160.0, scale: float = 1.2, nose: float = 0
 
 
 def picture(level: float = 128.0, grain: float = 25.0) -> np.ndarray:
-    return np.clip(RNG.normal(level, grain, (480, 640, 1)) + np.zeros(3), 0, 255).astype(np.uint8)
+    """Light and shade over some tens of pixels, and grain."""
+    shade = 1.5 * grain * np.sin(np.arange(640) / 12)[None, :, None]
+    return np.clip(RNG.normal(level, grain, (480, 640, 1)) + shade + np.zeros(3), 0, 255).astype(np.uint8)
+
+
+def in_two_tones() -> np.ndarray:
+    squares = np.kron(RNG.integers(0, 2, (24, 32, 1)), np.ones((20, 20, 1))) + np.zeros(3)
+    return (60 + 120 * squares).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -37,16 +44,23 @@ def picture(level: float = 128.0, grain: float = 25.0) -> np.ndarray:
         (face(), picture(level=15, grain=8), Flaw.TOO_DARK),
         (face(), picture(level=250, grain=8), Flaw.TOO_BRIGHT),
         (face(), picture(grain=0.5), Flaw.BLURRED),
+        (face(), in_two_tones(), Flaw.UNNATURAL),
+        (face(), np.clip(RNG.normal(128, 30, (480, 640, 3)), 0, 255).astype(np.uint8), Flaw.UNNATURAL),
     ],
 )
 def test_each_flaw_is_found(shown: Face, image: np.ndarray, flaw: Flaw | None) -> None:
-    quality = Gate(BOUNDS).assess(image, shown)
+    quality = Gate(BOUNDS, lambda *_: True).assess(image, shown)
     assert quality.flaw is flaw
     assert (quality.score > 0) == (flaw is None)
 
 
+def test_a_face_that_does_not_stand_upright_is_no_sample() -> None:
+    quality = Gate(BOUNDS, lambda *_: False).assess(picture(), face())
+    assert (quality.flaw, quality.score) == (Flaw.TURNED_OVER, 0.0)
+
+
 def test_the_score_grows_with_the_face() -> None:
-    gate, image = Gate(BOUNDS), picture()
+    gate, image = Gate(BOUNDS, lambda *_: True), picture()
     assert gate.assess(image, face(scale=0.9)).score < gate.assess(image, face(scale=1.5)).score <= 1
 
 

@@ -64,7 +64,7 @@ def lfw(
         paths = list(protocol.locate(folds, samples, root).items())
         models = load(config.models, config.policy)
         with progress(paths) as shown:
-            found = protocol.templates(shown, samples, models.detector, models.embedder)
+            found = protocol.templates(shown, samples, models.detector, models.embedder.bare)
     model_id = models.embedder_entry.model_id
     result = protocol.verify(folds, found, models.cohort)
     everything = protocol.all_pairs(found, models.cohort) if all_pairs else None

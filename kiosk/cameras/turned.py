@@ -1,0 +1,41 @@
+"""A camera that hangs turned: its pictures are set upright right after they are read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from kiosk.domain.ports import Camera
+from kiosk.domain.types import Frame, Image
+
+CLOCKWISE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+def turned(image: Image, degrees: int) -> Image:
+    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    return np.asarray(cv2.rotate(image, CLOCKWISE[degrees]), np.uint8) if degrees else image
+
+
+class TurnedCamera:
+    """The port Camera over another one, of whatever kind."""
+
+    def __init__(self, camera: Camera, degrees: int) -> None:
+        """`degrees` clockwise: 90, 180 or 270."""
+        self._camera = camera
+        self._degrees = degrees
+        self.live = camera.live
+
+    def open(self) -> None:
+        """As the camera's own."""
+        self._camera.open()
+
+    def read(self, timeout: float) -> Frame:
+        """As the camera's own, upright."""
+        frame = self._camera.read(timeout)
+        return replace(frame, image=turned(frame.image, self._degrees))
+
+    def close(self) -> None:
+        """Never raises."""
+        self._camera.close()

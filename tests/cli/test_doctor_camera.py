@@ -1,0 +1,44 @@
+"""`kiosk doctor` before a camera that hangs turned: a recording plays the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from kiosk.cameras.simulated import SimulatedCamera
+from kiosk.cameras.story import VISITORS
+from kiosk.cameras.turned import turned
+
+Command = Callable[..., Any]
+
+
+def camera_findings(kiosk: Command, folder: Path, rotate: int) -> dict[str, str]:
+    config = folder / "kiosk.toml"
+    config.write_text(
+        f'[camera]\nkind = "replay"\nsource = "{folder}"\nrotate = {rotate}\n'
+        f'[lock]\nkind = "simulated"\n[door]\nsocket = "{folder}/door.sock"\n'
+    )
+    rows = kiosk("doctor", "--json", "--config", config).rows
+    return {row["level"]: row["message"] for row in rows if row["check"] == "camera"}
+
+
+@pytest.mark.parametrize(
+    ("hangs", "rotate", "right"),
+    [(0, 0, None), (90, 0, 270), (180, 0, 180), (270, 0, 90), (180, 180, None), (0, 90, 0)],
+)
+def test_the_way_up_is_told(kiosk: Command, tmp_path: Path, hangs: int, rotate: int, right: int | None) -> None:
+    cv2.imwrite(str(tmp_path / "ada.png"), turned(SimulatedCamera.enrolment_picture(VISITORS[0]), hangs))
+    found = camera_findings(kiosk, tmp_path, rotate)
+    assert "512 x 512" in found["ok"]
+    assert found.get("bad", "").endswith("" if right is None else f"rotate = {right}")
+    assert ("bad" in found) is (right is not None)
+
+
+def test_without_anybody_it_says_so(kiosk: Command, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((240, 320, 3), 127, np.uint8))
+    assert "nobody is before it" in camera_findings(kiosk, tmp_path, 0)["note"]

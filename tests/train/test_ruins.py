@@ -1,0 +1,23 @@
+"""The recipe for the centre of ruined pictures, on feature vectors that were made up."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models" / "train"))
+from embedder_ruins import measured
+
+from kiosk.vision.ruins import Ruins
+
+
+def test_the_bounds_keep_all_but_a_share_of_upright_faces_and_few_of_the_turned() -> None:
+    rng = np.random.default_rng(0)
+    upright = (rng.standard_normal((4000, 128)) * 1.8).astype(np.float32)
+    turned = (rng.standard_normal((500, 128)) * 0.5 + 1.0).astype(np.float32)
+    wall = Ruins(*measured(upright, turned, refused=0.01))
+    assert np.mean([not wall.natural(v) for v in upright]) == pytest.approx(0.02, abs=0.004)
+    assert not any(wall.natural(v) for v in turned)
