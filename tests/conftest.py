@@ -8,6 +8,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+import kiosk  # noqa: F401 - before any test imports OpenCV or onnxruntime: it sets what they read then
+
 pytest_plugins = ["tests.far_side"]
 
 # No test is timed: the machines are shared. `kiosk bench` is where speed is checked.

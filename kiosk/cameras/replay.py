@@ -10,10 +10,14 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from kiosk.cameras.files import looked_at
 from kiosk.cameras.sources import Still, stills
 from kiosk.clock import boottime
 from kiosk.domain.errors import CameraError, SampleError
 from kiosk.domain.types import Frame
+
+LONGEST_WAIT = 1.0
+"""Seconds between two frames: a recording may have left out what did not change, and a camera may not."""
 
 
 class ReplayOptions(BaseModel):
@@ -48,13 +52,15 @@ class ReplayCamera:
 
     def open(self) -> None:
         """The recording begins anew. Raises CameraError when there is none."""
-        if not self._options.source.exists():
-            raise CameraError(f"{self._options.source}: there is no such recording")
+        try:
+            looked_at(self._options.source)
+        except SampleError as error:
+            raise CameraError(f"there is no such recording: {error}") from error
         self._stills = stills(self._options.source)
         self._begin = None
 
     def read(self, timeout: float) -> Frame:
-        """The next frame when it is due; recordings have no gaps as long as a timeout. Raises CameraError for a damaged
+        """The next frame when it is due; gaps of a recording are at most LONGEST_WAIT. Raises CameraError for a damaged
         recording, EOFError at its end."""
         if self._stills is None:
             raise CameraError("the recording is not open")
@@ -68,10 +74,12 @@ class ReplayCamera:
         if self._begin is None:
             self._begin = now - still.at
         wait = self._begin + still.at - now
+        if not 0 < wait <= LONGEST_WAIT:
+            # Late: the recording waits. Early by more than a pause has: one of frames that were left out, or no time.
+            late = min(max(wait, 0.0), LONGEST_WAIT) - wait
+            self._begin, wait = self._begin + late, wait + late
         if wait > 0:
             self._sleep(wait)
-        else:
-            self._begin -= wait
         return Frame(still.image, still.number, self._clock(), self._wall())
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
-"""Pictures from files: a picture, a folder of pictures, or a clip."""
+"""Pictures from files: a picture, a folder of pictures, or a clip. Each is bounded before it is decoded."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +11,30 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kiosk.domain.errors import SampleError
+from kiosk.cameras import clips
+from kiosk.cameras.clips import CLIPS
+from kiosk.cameras.files import looked_at, opened, too_many_pixels
+from kiosk.domain.errors import SampleError, os_trouble
 from kiosk.domain.types import Image
 
-# FFmpeg and OpenCV would write lines of their own on standard error for a damaged clip, where one line of ours says
-# what to do. -8 is AV_LOG_QUIET.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
-CLIPS = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"})
-SLACK_SECONDS = 0.1
-"""A container may promise a frame or two that an edit list hides; a clip that is cut lacks more."""
+PICTURES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
+        ".gif", ".avif", ".jp2",
+    }
+)
+UNREADABLE = frozenset(
+    {
+        ".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".psd",
+    }
+)
+"""Pictures that OpenCV cannot read. One in a folder is named, not passed over: it was meant to be used."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a picture's file."""
 FOLDER_RATE = 10.0
 """Pictures a second that a folder is taken for."""
+
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,22 +48,35 @@ class Still:
 
 
 def decode(content: bytes, name: str) -> Image:
-    """H x W x 3 BGR. Raises SampleError for anything that is not a picture."""
+    """H x W x 3 BGR. Raises SampleError for anything that is not a picture, and for one of more than 64 megapixels,
+    which OpenCV refuses by its header (OPENCV_IO_MAX_IMAGE_PIXELS, set in kiosk/__init__.py)."""
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     except cv2.error as error:
+        if "CV_IO_MAX_IMAGE" in error.err:
+            raise too_many_pixels(name) from error
         raise SampleError(f"{name}: not a readable picture ({error.err})") from error
     if image is None:
+        if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
+            raise _unreadable(name, "HEIC")
         raise SampleError(f"{name}: not a readable picture")
     return np.asarray(image, np.uint8)
 
 
 def read_picture(path: Path) -> Image:
-    """Raises SampleError when the file is missing, unreadable or no picture."""
-    try:
-        return decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise SampleError(f"{path}: cannot be read ({error.strerror})") from error
+    """Raises SampleError when the file is missing, unreadable, too large or no picture."""
+    if path.suffix.lower() in UNREADABLE:
+        looked_at(path)
+        raise _unreadable(str(path), path.suffix[1:].upper())
+    with opened(path) as file:
+        size = os.fstat(file).st_size
+        if size > LARGEST:
+            raise SampleError(f"{path}: {size >> 20} MiB are too much for a picture: at most {LARGEST >> 20}")
+        try:
+            with os.fdopen(os.dup(file), "rb") as content:
+                return decode(content.read(LARGEST), str(path))
+        except OSError as error:
+            raise SampleError(f"{path}: {os_trouble(error)}") from error
 
 
 def is_clip(path: Path) -> bool:
@@ -63,39 +87,35 @@ def is_clip(path: Path) -> bool:
 def stills(path: Path) -> Iterator[Still]:
     """All pictures of a picture, a folder or a clip, in order. Raises SampleError, for a damaged clip once its last
     readable frame has been given."""
-    if path.is_dir():
+    if stat.S_ISDIR(looked_at(path).st_mode):
         yield from _folder(path)
-    elif not path.exists():
-        raise SampleError(f"{path}: there is no such file or folder")
     elif is_clip(path):
-        yield from _clip(path)
+        for number, (image, at) in enumerate(clips.frames(path)):
+            yield Still(f"{path}#{number}", image, number, at)
     else:
         yield Still(str(path), read_picture(path), 0, 0.0)
 
 
 def _folder(path: Path) -> Iterator[Still]:
-    names = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
-    if not names:
-        raise SampleError(f"{path}: the folder holds no pictures")
-    for number, name in enumerate(names):
-        yield Still(str(name), read_picture(name), number, number / FOLDER_RATE)
-
-
-def _clip(path: Path) -> Iterator[Still]:
-    clip = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    """Hidden files are passed over (`._x.jpg` of macOS, `.trashed-x.jpg`), and what is no picture by its name. Whatever
+    else cannot be read is refused by name before the first picture is given."""
     try:
-        rate = clip.get(cv2.CAP_PROP_FPS) if clip.isOpened() else 0.0
-        promised = int(clip.get(cv2.CAP_PROP_FRAME_COUNT)) if rate > 0 else 0
-        if rate <= 0 or promised <= 0:
-            raise SampleError(f"{path}: not a readable clip")
-        number = 0
-        while True:
-            more, image = clip.read()
-            if not more:
-                break
-            yield Still(f"{path}#{number}", np.asarray(image, np.uint8), number, number / rate)
-            number += 1
-    finally:
-        clip.release()
-    if number < promised - SLACK_SECONDS * rate:
-        raise SampleError(f"{path}: the clip ends at frame {number} of {promised}: it is damaged; record it again")
+        entries = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+    except OSError as error:
+        raise SampleError(os_trouble(error)) from error
+    pictures = [p for p in entries if p.suffix.lower() in PICTURES | UNREADABLE]
+    for picture in pictures:
+        if not stat.S_ISREG(looked_at(picture).st_mode):
+            raise SampleError(f"{picture}: this is no file: move it out of the folder")
+        if picture.suffix.lower() in UNREADABLE:
+            raise _unreadable(str(picture), picture.suffix[1:].upper())
+    if not pictures:
+        clip = next((p for p in entries if is_clip(p)), None)
+        hint = f"; name a clip itself: {clip}" if clip else f" ({', '.join(sorted(PICTURES))})"
+        raise SampleError(f"{path}: the folder holds no pictures{hint}")
+    for number, picture in enumerate(pictures):
+        yield Still(str(picture), read_picture(picture), number, number / FOLDER_RATE)
+
+
+def _unreadable(name: str, form: str) -> SampleError:
+    return SampleError(f"{name}: {form} pictures cannot be read here: convert it to JPEG or PNG")

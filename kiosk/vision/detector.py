@@ -70,6 +70,8 @@ class FaceDetector:
     def detect(self, image: Image) -> list[Face]:
         """All faces, the largest first; the two largest with refined landmarks."""
         scale = min(1.0, self._search_side / max(image.shape[:2]))
+        if min(image.shape[:2]) * scale < 1:
+            return []  # a strip of 2 by 2,000 pixels: a picture, but of nobody
         rows = self._finder.rows(_resized(image, scale))
         rows[:, :14] /= scale
         faces = sorted(map(_face, rows), key=lambda f: -f.box.width * f.box.height)

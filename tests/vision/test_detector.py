@@ -137,3 +137,8 @@ def test_the_two_largest_faces_are_looked_at_again(image: Image) -> None:
     assert faces[0].box.height > faces[1].box.height > faces[2].box.height
     # The search, the largest three times, and the second, which is nowhere in its crop as it was found, once.
     assert len(finder.looks) == 1 + 3 + 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2000), (2000, 2), (1, 65_000), (65_000, 1)])
+def test_a_strip_is_a_picture_of_nobody(shape: tuple[int, int]) -> None:
+    assert FaceDetector(Bright()).detect(np.full((*shape, 3), 90, np.uint8)) == []
