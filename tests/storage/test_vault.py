@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from kiosk.domain.errors import GalleryError, VaultError
+from kiosk.domain.errors import GalleryError, GalleryLostError, VaultError
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.vault import Vault
@@ -163,6 +164,28 @@ def test_an_empty_gallery_learns_a_new_key(home: Home, gallery: Gallery) -> None
     with pytest.raises(VaultError, match="changed meanwhile"):
         gallery.add_subject("Bob", [a_reference(2)])
     assert [s.name for s in gallery.subjects()] == ["Ada"]
+
+
+def test_a_gallery_that_got_another_key_meanwhile_can_only_be_opened_again(home: Home, gallery: Gallery) -> None:
+    """The kiosk runs on an empty gallery; the key is moved away, and whoever enrols first makes a new one."""
+    home.key.rename(home.folder / "away.key")
+    with closing(open_gallery(home)) as other:
+        ada = other.add_subject("Ada", [a_reference(1)])
+    assert gallery.subjects() == [ada]
+    with pytest.raises(GalleryLostError, match="another key by now"):
+        gallery.references(MODEL)
+    assert gallery.lost is not None
+    with closing(open_gallery(home)) as again:
+        assert len(again.references(MODEL)) == 1
+
+
+def test_a_damaged_reference_is_no_other_key(home: Home, gallery: Gallery) -> None:
+    gallery.add_subject("Ada", [a_reference(1)])
+    gallery.store.execute("UPDATE reference SET template = zeroblob(157)")
+    gallery.store.conn.commit()
+    with pytest.raises(GalleryError, match="damaged or altered"):
+        gallery.references(MODEL)
+    assert gallery.lost is None
 
 
 def test_a_lost_key_leaves_listing_and_removing(home: Home, gallery: Gallery) -> None:
