@@ -17,12 +17,19 @@ from kiosk.domain.errors import ConfigError, os_trouble
 from kiosk.environment import file_text, overridden, overriding, tables
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
+DOOR_SOCKET = Path("/run/kiosk/door.sock")
+DOOR_EVENTS = Path("/run/kiosk-door-events/door-events.sock")
+"""The sockets of a kiosk-door that runs as a unit: each in a folder for those who may open it."""
 
 FROM_THE_FILE = frozenset({"attempt", "clock", "door", "lock", "models", "panel", "policy", "quality"})
 """Sections that say who is let in: before a real lock they are the file's alone."""
 
 SIMULATED = "simulated"
 """The lock that moves nothing."""
+NAMELESS = (
+    '[door] name is missing: say what this door is called (name = "main-entrance"), and call each other door of the '
+    "site something else: events, notifiers and the audit log tell it"
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -93,8 +100,9 @@ class DoorConfig(Section):
     """[door]: the process that owns the lock."""
 
     name: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)] = "main"
-    """What events call this door."""
-    socket: Path = Path("/run/kiosk/door.sock")
+    """What events, notifiers and the audit log call this door. Beside a lock that is real, or a panel, it has to be
+    said: the doors of a site must not all be called the same."""
+    socket: Path = DOOR_SOCKET
     state: Path = Path("/var/lib/kiosk-door")
     """Where kiosk-door keeps events that were not acknowledged yet, and whether there is a lockdown."""
     release_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
@@ -121,8 +129,15 @@ class DoorConfig(Section):
 
     @property
     def events(self) -> Path:
-        """The socket of the events, beside the other: /run/kiosk/door-events.sock."""
+        """The socket of the events: beside the other, but for the unit's, which has a folder of its own for it."""
+        if self.socket == DOOR_SOCKET:
+            return DOOR_EVENTS
         return self.socket.with_name(f"{self.socket.stem}-events{self.socket.suffix}")
+
+    @property
+    def named(self) -> bool:
+        """Whether somebody has given it its name."""
+        return "name" in self.model_fields_set
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

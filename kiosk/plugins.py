@@ -39,11 +39,18 @@ def make(group: str, section: PluginSection) -> object:
 def configured(group: str, section: PluginSection) -> tuple[type, BaseModel]:
     """The plug-in's class and its checked options. Raises ConfigError for a plug-in that is not one or keys that are
     wrong."""
-    plugin = load(group, section.kind)
-    options = getattr(plugin, "Options", None)
-    if not (isinstance(plugin, type) and isinstance(options, type) and issubclass(options, BaseModel)):
-        raise ConfigError(f"{group}: {section.kind!r} is no plug-in: it needs a class with Options")
+    plugin, options = load(group, section.kind), options_of(group, section.kind)
+    assert isinstance(plugin, type)
     try:
         return plugin, options.model_validate(section.options())
     except ValidationError as error:
         raise ConfigError(f"{group}: kind = {section.kind!r}: {explain(error)}") from error
+
+
+def options_of(group: str, kind: str) -> type[BaseModel]:
+    """The keys that a plug-in takes. Raises ConfigError for a plug-in that is not one."""
+    plugin = load(group, kind)
+    options = getattr(plugin, "Options", None)
+    if not (isinstance(plugin, type) and isinstance(options, type) and issubclass(options, BaseModel)):
+        raise ConfigError(f"{group}: {kind!r} is no plug-in: it needs a class with Options")
+    return options

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
 DROP_INS = sorted((ROOT / "deploy").glob("kiosk-*.service.d/*.conf"))
 DEFAULT = ROOT / "deploy" / "kiosk.toml"
+TMPFILES = (ROOT / "deploy" / "tmpfiles.conf").read_text()
 
 
 def settings(unit: Path) -> dict[str, list[str]]:
@@ -66,13 +67,42 @@ def test_kiosk_notify_reaches_no_gallery_and_nothing_depends_on_it() -> None:
     assert of["User"] == ["kiosk-notify"]
     assert "-/var/lib/kiosk" in of["InaccessiblePaths"][0].split()
     for name in ("kiosk.service", "kiosk-door.service"):
-        assert "kiosk-notify" not in (ROOT / "systemd" / name).read_text().replace(
-            "# Its event socket, for kiosk-notify.", ""
-        )
+        assert "kiosk-notify" not in (ROOT / "systemd" / name).read_text().replace("socket, for kiosk-notify:", "")
     assert re.search(r"^u kiosk-notify ", (ROOT / "deploy" / "sysusers.conf").read_text(), re.MULTILINE)
     assert Config().notify.outbox.parent == Path("/var/lib") / of["StateDirectory"][0]
-    (folder,) = settings(ROOT / "systemd" / "kiosk.service")["RuntimeDirectory"]
-    assert Config().notify.socket.parent == Path("/run") / folder
+
+
+def groups_of(user: str) -> set[str]:
+    """By sysusers.conf, and by the user's unit."""
+    of = settings(ROOT / "systemd" / f"{user}.service")
+    lines = [line.split() for line in (ROOT / "deploy" / "sysusers.conf").read_text().splitlines()]
+    (primary,) = [words[2].removeprefix("-:") for words in lines if words[:2] == ["u", user]]
+    assert of["Group"] == [primary]
+    assert f"g {primary} " in (ROOT / "deploy" / "sysusers.conf").read_text()
+    more = {words[2] for words in lines if words[:2] == ["m", user]}
+    return {primary} | more | set(" ".join(of["SupplementaryGroups"]).split())
+
+
+def test_kiosk_notify_reaches_the_events_and_not_the_commands() -> None:
+    """door.sock is made in a folder of the group kiosk, the others in folders that hand their group on."""
+    door = settings(ROOT / "systemd" / "kiosk-door.service")
+    assert (door["Group"], door["RuntimeDirectoryMode"]) == (["kiosk"], ["0750"])
+    assert Config().door.socket.parent == Path("/run") / door["RuntimeDirectory"][0]
+    assert "kiosk" not in groups_of("kiosk-notify")
+    assert {"kiosk", "kiosk-listen"} <= groups_of("kiosk") & groups_of("kiosk-door")
+    assert "kiosk-listen" in groups_of("kiosk-notify")
+    made = {
+        words[1]: words[2:5] for line in TMPFILES.splitlines() if (words := line.split()) and words[0] in {"d", "z"}
+    }
+    for owner, socket in (("kiosk-door", Config().door.events), ("kiosk", Config().notify.socket)):
+        assert made[str(socket.parent)] == ["2750", owner, "kiosk-listen"]
+        assert f"-{socket.parent}" in settings(ROOT / "systemd" / f"{owner}.service")["ReadWritePaths"]
+    assert made["/etc/kiosk"] == ["0750", "root", "kiosk-listen"]
+    assert made["/etc/kiosk/kiosk.toml"] == ["0640", "root", "kiosk-listen"]
+
+
+def test_a_socket_elsewhere_has_its_events_beside_it() -> None:
+    assert DoorConfig(socket=Path("/tmp/x/door.sock")).events == Path("/tmp/x/door-events.sock")
 
 
 def test_the_door_has_a_user_of_its_own_and_does_not_depend_on_the_kiosk() -> None:

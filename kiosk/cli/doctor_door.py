@@ -5,6 +5,9 @@ What the boards' drivers do is told in deploy/door.md with where it is written; 
 
 from __future__ import annotations
 
+import grp
+import os
+import pwd
 import re
 import stat
 from collections.abc import Iterator
@@ -14,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk import plugins
-from kiosk.config import Config, LockConfig, PanelConfig
+from kiosk.config import NAMELESS, Config, DoorConfig, LockConfig, PanelConfig
 from kiosk.domain.types import DoorMode
 from kiosk.locks import usb_board
 from kiosk.service.door_client import WELL, DoorClient
@@ -31,6 +34,8 @@ Remark = tuple[str, str]
 def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
     """All that can be said. Raises ConfigError for a panel or a USB relay that is wrong, DoorError when the door cannot
     be reached."""
+    yield from _named(settings)
+    yield from _apart(settings.door)
     if settings.panel is not None and settings.panel.kind == "osdp":
         yield from _osdp(settings.panel)
     if settings.lock is not None and settings.lock.kind == "usb-hid":
@@ -47,6 +52,26 @@ def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
         if "contact" not in lock:
             yield "note", "no [lock.contact]: whether the door is forced or held open cannot be told"
         yield from _line(lock, root)
+
+
+def _named(settings: Config) -> Iterator[Remark]:
+    """Whether somebody has said which door this is, where that is told to anybody."""
+    if not settings.door.named and (settings.drives_a_real_lock or settings.notifiers):
+        yield "bad", NAMELESS
+
+
+def _apart(door: DoorConfig) -> Iterator[Remark]:
+    """Whether those who only listen are kept from the socket of the commands by its group, too."""
+    with suppress(OSError, KeyError):
+        group = grp.getgrgid(door.socket.stat().st_gid)
+        for name in door.subscribers:
+            user = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
+            if group.gr_gid in os.getgrouplist(user.pw_name, user.pw_gid):
+                yield (
+                    "bad",
+                    f"{user.pw_name} only listens, and is in the group {group.gr_name} of {door.socket}: "
+                    f"sudo usermod -g {user.pw_name} {user.pw_name}; sudo gpasswd -d {user.pw_name} {group.gr_name}",
+                )
 
 
 def _osdp(panel: PanelConfig) -> Iterator[Remark]:

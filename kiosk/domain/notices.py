@@ -163,6 +163,10 @@ class Notifier(Protocol):
     A class with `Options` (a pydantic model), made with checked ones, registered under the entry points
     `kiosk.notifiers`. `check` is called first, once, before anything is told; then the others, each notifier's in a
     thread of its own.
+
+    One that shows what lasts, and not only news, may have a method `knows(present)`, called before `check`:
+    `present()` gives at any time, from any thread, what holds now (notifiers.conditions). So it can tell that again
+    when the other side, or kiosk-notify, was started anew.
     """
 
     def check(self) -> None:

@@ -1,8 +1,15 @@
-"""What lasts at a door, as the notices told it: for notifiers that show a state and not only news."""
+"""What lasts at a door, as the notices told it: for notifiers that show a state and not only news.
+
+kiosk-notify keeps it for all of them, in its outbox: it takes each notice as it comes, so that one which is dropped for
+want of room, or was told before a restart, changes what holds all the same.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from enum import StrEnum
+from typing import Self
 
 from kiosk.domain.notices import Notice
 
@@ -26,6 +33,14 @@ ALARMS = frozenset(Condition) - {Condition.OPEN, Condition.RELEASED, Condition.L
 """Somebody should come."""
 
 Change = dict[Condition, bool | None]
+Present = Callable[[], Change]
+"""What holds now, for any thread."""
+
+
+def alarmed(now: Change) -> bool:
+    """Whether somebody should come."""
+    return any(on for condition, on in now.items() if condition in ALARMS)
+
 
 _CHANGES: dict[str, Change] = {
     "door.opened": {Condition.OPEN: True},
@@ -55,26 +70,44 @@ _FAULTS = {
 
 
 class Conditions:
-    """Takes notices in order. One that comes twice changes nothing the second time.
-
-    After a restart it begins with nothing known; what was a fault of several reasons then ends with the first of them.
-    """
+    """Takes notices in order. One that comes twice changes nothing the second time."""
 
     def __init__(self) -> None:
         self._faults: set[tuple[Condition, str]] = set()
-        self._on: set[Condition] = set()
+        self._now: Change = {}
 
     def take(self, notice: Notice) -> Change:
         """What `notice` says of the conditions; None is unknown."""
         change = self._change(notice)
-        for condition, on in change.items():
-            (self._on.add if on else self._on.discard)(condition)
+        self._now |= change
         return change
+
+    def now(self) -> Change:
+        """All that was ever told of, as it holds now."""
+        return dict(self._now)
 
     @property
     def alarmed(self) -> bool:
         """Whether one of ALARMS holds."""
-        return bool(self._on & ALARMS)
+        return alarmed(self._now)
+
+    def dump(self) -> str:
+        """As JSON, for load()."""
+        faults = sorted([condition.value, reason] for condition, reason in self._faults)
+        return json.dumps({"now": {condition.value: on for condition, on in self._now.items()}, "faults": faults})
+
+    @classmethod
+    def load(cls, text: str) -> Self:
+        """What was dumped; nothing known where that cannot be read (an older program's)."""
+        made = cls()
+        try:
+            row = json.loads(text)
+            now = {Condition(name): None if on is None else bool(on) for name, on in row["now"].items()}
+            faults = {(Condition(name), str(reason)) for name, reason in row["faults"]}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return made
+        made._now, made._faults = now, faults
+        return made
 
     def _change(self, notice: Notice) -> Change:
         if notice.kind in _FAULTS:

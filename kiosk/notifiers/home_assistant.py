@@ -76,11 +76,20 @@ def availability(topics: Topics, online: bool) -> Message:
     return Message(topics.availability, ONLINE if online else OFFLINE, retain=True)
 
 
-def messages(topics: Topics, notice: Notice, change: Change) -> list[Message]:
-    """What one notice comes to: the states it changes, then the event itself."""
-    said = [Message(topics.state(c.value), _PAYLOADS[on], retain=True) for c, on in change.items()]
-    if notice.kind in {f"kiosk.{KioskEventKind.GRANTED}", f"kiosk.{KioskEventKind.REFUSED}"}:
-        said.append(Message(topics.state("decision"), notice.kind.removeprefix("kiosk."), retain=True))
+def states(topics: Topics, change: Change) -> list[Message]:
+    """What holds now, retained."""
+    return [Message(topics.state(c.value), _PAYLOADS[on], retain=True) for c, on in change.items()]
+
+
+def decision(topics: Topics, notice: Notice) -> Message | None:
+    """The last decision, retained; None where the notice is none."""
+    if notice.kind not in {f"kiosk.{KioskEventKind.GRANTED}", f"kiosk.{KioskEventKind.REFUSED}"}:
+        return None
+    return Message(topics.state("decision"), notice.kind.removeprefix("kiosk."), retain=True)
+
+
+def news(topics: Topics, notice: Notice) -> Message:
+    """The event itself."""
     # The id lets a reader tell a repetition.
     event: dict[str, str | int] = {"event_type": notice.kind, "id": notice.id, "at": notice.wall_at.isoformat()}
     told = {
@@ -91,7 +100,7 @@ def messages(topics: Topics, notice: Notice, change: Change) -> list[Message]:
         "count": notice.count,
     }
     event |= {key: value for key, value in told.items() if value}
-    return [*said, Message(topics.state("event"), json.dumps(event), retain=False)]
+    return Message(topics.state("event"), json.dumps(event), retain=False)
 
 
 def _configuration(topics: Topics, component: str, object_id: str, own: dict[str, str | list[str]]) -> Message:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from kiosk.domain.notices import Notice, NotifierError
-from kiosk.notifiers.conditions import Conditions
+from kiosk.notifiers.conditions import Conditions, Present, alarmed
 
 
 class LedNotifier:
@@ -29,20 +29,25 @@ class LedNotifier:
         self._lamp = options.folder / options.led
         self._brightness = "1"
         self._conditions = Conditions()
+        self._present: Present = self._conditions.now
+
+    def knows(self, present: Present) -> None:
+        """What holds now is asked of kiosk-notify, which remembers it over restarts."""
+        self._present = present
 
     def check(self) -> None:
-        """Raises NotifierError when there is no such lamp, or this user may not switch it. It is off then."""
+        """Raises NotifierError when there is no such lamp, or this user may not switch it. It shows what holds then."""
         try:
             self._brightness = (self._lamp / "max_brightness").read_text(encoding="ascii").strip()
             (self._lamp / "trigger").write_text("none", encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise NotifierError(f"{self._lamp}: the lamp cannot be used: {error}") from error
-        self._switch(on=False)
+        self._switch(on=alarmed(self._present()))
 
     def notify(self, notice: Notice) -> None:
         """Raises NotifierError when the lamp cannot be switched."""
         self._conditions.take(notice)
-        self._switch(on=self._conditions.alarmed)
+        self._switch(on=alarmed(self._present()))
 
     def close(self) -> None:
         """Never raises."""

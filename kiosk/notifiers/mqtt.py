@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kiosk.domain.door_events import DOOR_NAME_PATTERN
 from kiosk.domain.notices import Notice, NotifierError
-from kiosk.notifiers.conditions import Conditions
-from kiosk.notifiers.home_assistant import Message, Topics, availability, discovery, messages
+from kiosk.notifiers.conditions import Change, Conditions, Present
+from kiosk.notifiers.home_assistant import Message, Topics, availability, decision, discovery, news, states
 from kiosk.notifiers.secrets import read_secret
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class MqttNotifier:
         username: str | None = None
         password_file: Path | None = None
         door: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)] = "main"
-        """What topics call this door; each door of a site needs a name of its own."""
+        """What topics call this door; [door] name of the configuration where nothing is said here."""
         discovery_prefix: Annotated[str, Field(pattern=r"^[^#+/\x00]+$")] = "homeassistant"
         timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
         """Seconds in which the broker has to say that it has a message."""
@@ -61,8 +62,18 @@ class MqttNotifier:
         self._topics = Topics(options.door, options.discovery_prefix)
         self._port = options.port or (8883 if options.tls else 1883)
         self._conditions = Conditions()
+        self._present: Present = self._conditions.now
+        self._told: Change = {}
+        """The states that this connection's broker was told."""
+        self._decision: Message | None = None
+        self._guard = Lock()
+        """Of what was told: notices come in one thread and connections in another."""
         self._client: Client | None = None
         self._refusal = ""
+
+    def knows(self, present: Present) -> None:
+        """What holds now is asked of kiosk-notify, which remembers it over restarts."""
+        self._present = present
 
     def check(self) -> None:
         """Raises NotifierError when the library, the password or the certificates are not there. Then it connects, in a
@@ -80,7 +91,12 @@ class MqttNotifier:
             raise NotifierError("the mqtt notifier was not checked, or is closed")
         if not client.is_connected():
             raise NotifierError(f"{where}: no connection to the broker" + (self._refusal and f": {self._refusal}"))
-        sent = [_publish(client, m) for m in messages(self._topics, notice, self._conditions.take(notice))]
+        with self._guard:
+            self._conditions.take(notice)
+            self._decision = (last := decision(self._topics, notice)) or self._decision
+            sent = [
+                _publish(client, m) for m in [*self._changed(), *([last] if last else []), news(self._topics, notice)]
+            ]
         try:
             for info in sent:
                 info.wait_for_publish(self._options.timeout)
@@ -102,6 +118,13 @@ class MqttNotifier:
             if client.is_connected():
                 _publish(client, availability(self._topics, online=False)).wait_for_publish(FAREWELL_SECONDS)
         self._hang_up(client)
+
+    def _changed(self) -> list[Message]:
+        """States that the broker has not been told yet."""
+        now = self._present()
+        change = {condition: on for condition, on in now.items() if (condition, on) not in self._told.items()}
+        self._told = now
+        return states(self._topics, change)
 
     def _connect(self) -> Client:
         """A client that connects, and connects again, by itself. Raises NotifierError."""
@@ -132,13 +155,17 @@ class MqttNotifier:
         client.loop_stop()
 
     def _connected(self, client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
-        """In the library's thread, with every connection: what there is, and that it is told of."""
+        """In the library's thread, with every connection: what there is, that it is told of, and what holds now. A
+        broker that was started anew may have forgotten all of it."""
         if reason.is_failure:
             self._refusal = str(reason)
             return
         self._refusal = ""
-        for message in [*discovery(self._topics), availability(self._topics, online=True)]:
-            _publish(client, message)
+        with self._guard:
+            self._told = {}
+            last = [self._decision] if self._decision else []
+            for message in [*discovery(self._topics), *self._changed(), *last, availability(self._topics, online=True)]:
+                _publish(client, message)
 
 
 def _publish(client: Client, message: Message) -> Any:

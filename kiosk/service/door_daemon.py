@@ -96,6 +96,12 @@ def rules_of(door: config.DoorConfig) -> DoorRules:
     )
 
 
+def refuse_nameless(settings: config.Config) -> None:
+    """A lock that is real, or a panel, is a door of a site that may have others. Raises ConfigError."""
+    if settings.drives_a_real_lock and not settings.door.named:
+        raise ConfigError(config.NAMELESS)
+
+
 def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     """Runs the door until a stop signal. Raises KioskError when it cannot start."""
     if settings.drives_a_real_lock:
@@ -114,6 +120,7 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     with ExitStack() as stack:
         stack.callback(lock.close)
         machine.start(boottime())
+        refuse_nameless(settings)  # after the lock is secured, whatever else is wrong
         users = users_of(door)
         spool = Spool(door.state, door.name)
         stack.callback(spool.close)

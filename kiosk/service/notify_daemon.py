@@ -12,8 +12,9 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 from typing import NoReturn, cast
@@ -25,11 +26,12 @@ from kiosk.domain.door_events import DoorEvent
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import UNEXPLAINED, KioskEvent, Notice, Notifier
+from kiosk.notifiers.conditions import ALARMS, Change, Condition
 from kiosk.service import systemd
 from kiosk.service.door_events import DoorEventStream
 from kiosk.service.health import Health
 from kiosk.service.kiosk_events import KioskEventStream
-from kiosk.service.notify_file import claimed
+from kiosk.service.notify_file import OutboxError, claimed
 from kiosk.service.notify_outbox import Outbox
 from kiosk.service.notify_pairs import Pairs
 from kiosk.service.notify_receivers import Arrival, Receiver, from_door, from_kiosk
@@ -113,11 +115,21 @@ class Service:
         for worker in self._workers:
             worker.wake()
 
+    def _present(self, alarms_only: bool) -> Change:
+        """What holds now, of which a notifier may know. Nothing where the outbox cannot be read: said by its worker."""
+        with suppress(OutboxError):
+            now = self._outbox.present()
+            return {c: on for c, on in now.items() if not alarms_only or c in ALARMS | {Condition.LOCKDOWN}}
+        return {}
+
     def _usable(self, name: str, section: config.NotifierConfig) -> Notifier | None:
         """One that is configured wrongly or fails its self-check is reported and left out: the others go on, and what
         comes for it waits in the outbox for a start that goes better."""
         try:
-            notifier = cast("Notifier", plugins.make("notifiers", section))
+            notifier = cast("Notifier", plugins.make("notifiers", _at_door(section, self._door)))
+            knows = getattr(notifier, "knows", None)
+            if knows is not None:
+                knows(partial(self._present, section.alarms_only))
             notifier.check()
         except KioskError as error:
             trouble = str(error)
@@ -128,6 +140,15 @@ class Service:
         log("error", "notifier_left_out", notifier=name, error=trouble)
         self._outbox.trouble(name, f"left out: {trouble}")
         return None
+
+
+def _at_door(section: config.NotifierConfig, door: str) -> config.NotifierConfig:
+    """A notifier that tells which door it is of tells this one's name, unless its section says another. Raises
+    ConfigError."""
+    options = plugins.options_of("notifiers", section.kind)
+    if "door" not in options.model_fields or "door" in section.options():
+        return section
+    return type(section).model_validate({**section.model_dump(), "door": door})
 
 
 def _clients(door: config.DoorConfig) -> frozenset[int]:

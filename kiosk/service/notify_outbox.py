@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import DROPPED, Notice, overflow
+from kiosk.notifiers.conditions import Change, Conditions
 from kiosk.service.notify_file import BUSY_SECONDS, OutboxError, OutboxLostError, open_outbox
 from kiosk.sqlite_file import Anchor, Look
 
@@ -82,6 +83,7 @@ class Outbox:
             db.execute("INSERT INTO seen (id) VALUES (?)", (notice.id,))
             db.execute("DELETE FROM seen WHERE position <= (SELECT max(position) FROM seen) - ?", (REMEMBERED,))
             missed = _missed(db, source, run, sequence) if source else 0
+            _remember(db, notice)
             body = _NOTICE.dump_json(notice).decode()
             for name, urgent_only in self._notifiers.items():
                 if missed:
@@ -93,6 +95,11 @@ class Outbox:
                     )
                     self._make_room(db, name)
         return True
+
+    def present(self) -> Change:
+        """What holds now at the door and the kiosk, by all that was ever put here."""
+        with self._writing() as db:
+            return _conditions(db).now()
 
     def head(self, notifier: str) -> Waiting | None:
         """What `notifier` is to deliver next: how many were dropped, if any were, then the oldest; None for nothing."""
@@ -199,6 +206,18 @@ def _standing(db: sqlite3.Connection) -> dict[str, Standing]:
         "FROM health AS h ORDER BY notifier"
     ).fetchall()
     return {name: Standing(count, dropped, trouble) for name, count, dropped, trouble in rows}
+
+
+def _conditions(db: sqlite3.Connection) -> Conditions:
+    row = db.execute("SELECT conditions FROM present").fetchone()
+    return Conditions() if row is None else Conditions.load(row[0])
+
+
+def _remember(db: sqlite3.Connection, notice: Notice) -> None:
+    """Takes note of what begins or ends with this notice, whoever it is told to."""
+    conditions = _conditions(db)
+    if conditions.take(notice):
+        db.execute("INSERT OR REPLACE INTO present VALUES (1, ?)", (conditions.dump(),))
 
 
 def _missed(db: sqlite3.Connection, source: str, run: str, sequence: int) -> int:

@@ -35,7 +35,9 @@ class Client:
 def said(monkeypatch: pytest.MonkeyPatch, root: Path, status: DoorStatus | None = None, **lock: object) -> list[str]:
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
     monkeypatch.setattr(Client, "status_now", status or DoorStatus(DoorState.SECURED, False, 0.0))
-    settings = Config(lock=LockConfig.model_validate({"kind": "gpio", **GPIO, "contact": {}, **lock}))
+    settings = Config(
+        door=DoorConfig(name="main"), lock=LockConfig.model_validate({"kind": "gpio", **GPIO, "contact": {}, **lock})
+    )
     return [f"{level} {message}" for level, message in doctor_door.remarks(settings, root)]
 
 
@@ -92,7 +94,7 @@ def test_a_door_without_a_contact_or_without_a_process(tmp_path: Path, monkeypat
     with pytest.raises(DoorError):
         list(doctor_door.remarks(nowhere, tmp_path))
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
-    bare = Config(lock=LockConfig.model_validate({"kind": "gpio", **GPIO}))
+    bare = Config(door=DoorConfig(name="main"), lock=LockConfig.model_validate({"kind": "gpio", **GPIO}))
     assert any("no [lock.contact]" in message for _, message in doctor_door.remarks(bare, tmp_path))
 
 
@@ -101,7 +103,9 @@ def said_of_usb(monkeypatch: pytest.MonkeyPatch, bus: Bus, **lock: object) -> li
     bus.install(monkeypatch)
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
     keys = {"kind": "usb-hid", "channel": 2, "fail_mode": "secure", **lock}
-    remarks = doctor_door.remarks(Config(lock=LockConfig.model_validate(keys)), bus.folder)
+    remarks = doctor_door.remarks(
+        Config(door=DoorConfig(name="main"), lock=LockConfig.model_validate(keys)), bus.folder
+    )
     *of_board, state = [f"{level} {message}" for level, message in remarks]
     assert state == "ok secured"
     return of_board
@@ -144,3 +148,43 @@ def test_a_usb_board_that_anybody_moves_and_that_has_no_such_relay(
 def test_a_usb_relay_that_is_configured_wrongly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="channel"):
         said_of_usb(monkeypatch, Bus(tmp_path), channel=9)
+
+
+NAMELESS = "bad [door] name is missing"
+
+
+@pytest.mark.parametrize(
+    ("settings", "bad"),
+    [
+        ({"lock": {"kind": "gpio", **GPIO}}, True),
+        ({"lock": {"kind": "gpio", **GPIO}, "door": {"name": "main"}}, False),
+        ({"panel": {"kind": "other", "facility": 1}}, True),
+        ({"lock": {"kind": "simulated"}}, False),
+        ({"lock": {"kind": "simulated"}, "notifiers": {"guard": {"kind": "webhook"}}}, True),
+        (
+            {"lock": {"kind": "simulated"}, "notifiers": {"guard": {"kind": "webhook"}}, "door": {"name": "north"}},
+            False,
+        ),
+    ],
+)
+def test_a_door_without_a_name_where_its_name_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: dict[str, object], bad: bool
+) -> None:
+    monkeypatch.setattr(doctor_door, "DoorClient", Client)
+    lines = [f"{level} {message}" for level, message in doctor_door.remarks(Config.model_validate(settings), tmp_path)]
+    assert any(line.startswith(NAMELESS) for line in lines) is bad
+
+
+def test_who_only_listens_and_reaches_the_commands_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor_door, "DoorClient", Client)
+    path = tmp_path / "door.sock"
+    path.touch()
+    monkeypatch.setattr(doctor_door.os, "getgrouplist", lambda _name, _group: [path.stat().st_gid])
+    settings = Config(door=DoorConfig(socket=path, subscribers=("nobody",)))
+    lines = [message for level, message in doctor_door.remarks(settings, tmp_path) if level == "bad"]
+    assert len(lines) == 1
+    assert lines[0].startswith("nobody only listens, and is in the group")
+    monkeypatch.setattr(doctor_door.os, "getgrouplist", lambda _name, _group: [12345])
+    assert "bad" not in [level for level, _ in doctor_door.remarks(settings, tmp_path)]

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 from kiosk import plugins
 from kiosk.config import NotifierConfig
 from kiosk.domain.notices import KINDS, KioskEvent, Notice, Notifier, NotifierError
+from kiosk.notifiers.conditions import Condition
 
 if TYPE_CHECKING:
     from tests.far_side import Broker, Endpoint
@@ -183,6 +184,17 @@ def test_it_says_when_the_other_side_is_away_and_goes_on_when_it_is_back(notifie
     rig.back()
     until_delivered(notifier, notice("n1"))
     assert rig.told("n1")
+
+
+def test_one_that_shows_what_lasts_shows_what_lasted_before_it_began(notifier: Notifier, rig: Rig, name: str) -> None:
+    knows = getattr(notifier, "knows", None)
+    if knows is None:
+        pytest.skip("it tells news only")
+    knows(lambda: {Condition.FORCED_OPEN: True})
+    notifier.check()
+    until_delivered(notifier, notice("n1", "kiosk.refused"))
+    assert rig.told("n1")
+    assert name in {"led", "mqtt"}
 
 
 def test_its_self_check_needs_nobody_on_the_other_side(name: str, rig: Rig, notifier: Notifier) -> None:

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from kiosk.domain.notices import KINDS, Notice, NotifierError
-from kiosk.notifiers.conditions import _CHANGES, _FAULTS, Condition, Conditions
+from kiosk.notifiers.conditions import _CHANGES, _FAULTS, Change, Condition, Conditions
 from kiosk.notifiers.home_assistant import Topics, discovery
 from kiosk.notifiers.mqtt import MqttNotifier
 
@@ -119,6 +119,63 @@ def test_availability_is_told_again_with_every_connection(broker: Broker, mqtt: 
     broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == ["online"])
     notifier.close()
     broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == ["online", "offline"])
+
+
+LASTING = {
+    "forced_open": notice("door.forced_open"),
+    "held_open": notice("door.held_open"),
+    "tamper": notice("door.tamper"),
+    "open": notice("door.opened"),
+    "lockdown": notice("door.lockdown"),
+    "fault": notice("door.fault", "lock"),
+    "kiosk_fault": notice("kiosk.fault", "camera_unavailable"),
+    "door_lost": notice("notify.door_lost"),
+    "kiosk_lost": notice("notify.kiosk_lost"),
+}
+"""Each begins what the topic of its name shows."""
+
+
+def test_a_broker_that_lost_its_memory_is_told_what_holds_without_any_news(
+    broker: Broker, mqtt: Callable[..., MqttNotifier]
+) -> None:
+    broker.start()
+    tell(mqtt(), notice("door.started"), *LASTING.values(), notice("door.alarm_ended", "held_open"))
+    tell(mqtt(door="other"), notice("door.closed"), notice("kiosk.granted"))
+    broker.stop()
+    broker.start()
+    broker.listen()
+    broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == ["online"])
+    broker.wait_for(lambda _: broker.payloads("kiosk/other/availability") == ["online"])
+    shown = {topic: broker.payloads(f"kiosk/main/{topic}") for topic in LASTING}
+    assert shown == {topic: ["OFF" if topic == "held_open" else "ON"] for topic in LASTING}
+    assert broker.payloads("kiosk/other/open") == ["OFF"]
+    assert broker.payloads("kiosk/other/decision") == ["granted"]
+    assert broker.payloads("kiosk/main/event") == [], "news are told once"
+    configured = [m.topic for m in broker.messages if m.topic.endswith("/config")]
+    assert len(configured) == 2 * len(discovery(Topics("main", "homeassistant")))
+
+
+def test_what_holds_is_asked_of_kiosk_notify_where_it_knows(broker: Broker, mqtt: Callable[..., MqttNotifier]) -> None:
+    """It was told before this notifier began, or of what this one was never sent."""
+    present: Change = {Condition.FORCED_OPEN: True, Condition.OPEN: None}
+    broker.start()
+    broker.listen()
+    notifier = MqttNotifier(
+        MqttNotifier.Options.model_validate({"host": "localhost", "port": broker.port, "tls": False})
+    )
+    notifier.knows(lambda: dict(present))
+    notifier.check()
+    try:
+        broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == ["online"])
+        assert broker.payloads("kiosk/main/forced_open") == ["ON"]
+        assert broker.payloads("kiosk/main/open") == ["None"]
+        present[Condition.OPEN] = False
+        tell(notifier, notice("kiosk.refused"))
+        broker.wait_for(lambda _: broker.payloads("kiosk/main/event") != [])
+        assert broker.payloads("kiosk/main/open") == ["None", "OFF"]
+        assert broker.payloads("kiosk/main/forced_open") == ["ON"]
+    finally:
+        notifier.close()
 
 
 def test_a_broker_that_confirms_nothing(broker: Broker, mqtt: Callable[..., MqttNotifier]) -> None:
@@ -233,3 +290,15 @@ def test_a_fault_ends_with_the_last_of_its_reasons() -> None:
     assert conditions.alarmed
     assert conditions.take(notice("kiosk.started")) == {Condition.KIOSK_FAULT: False}
     assert not conditions.alarmed
+
+
+def test_conditions_are_the_same_after_they_were_kept() -> None:
+    conditions = Conditions()
+    for each in (*LASTING.values(), notice("door.fault", "contact_still"), notice("door.fault_ended", "lock")):
+        conditions.take(each)
+    again = Conditions.load(conditions.dump())
+    assert again.now() == conditions.now()
+    assert again.now()[Condition.FAULT] is True
+    assert again.take(notice("door.fault_ended", "contact_still")) == {Condition.FAULT: False}
+    for text in ("", "null", "[]", '{"now": {"none": true}, "faults": []}', '{"now": 1, "faults": 2}'):
+        assert Conditions.load(text).now() == {}

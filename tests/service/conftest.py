@@ -88,7 +88,7 @@ class Doors:
 
     def write(self, **door: object) -> Path:
         """A configuration with a simulated lock; `door` are keys of [door]."""
-        keys = {"socket": f"{self.folder}/door.sock", "state": f"{self.folder}/state", **door}
+        keys = {"name": "main", "socket": f"{self.folder}/door.sock", "state": f"{self.folder}/state", **door}
         lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         path = self.folder / "kiosk.toml"
         lock = {"kind": "simulated", "record": f"{self.folder}/record", **self.lock}

@@ -97,6 +97,18 @@ def test_the_socket_is_for_its_user_and_group_only(doors: Doors) -> None:
     assert stat.S_IMODE(doors.start().socket.stat().st_mode) == 0o660
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another group")
+def test_a_socket_is_of_the_group_that_its_folder_hands_on(tmp_path: Path) -> None:
+    """As tmpfiles.conf makes the folders of the events: for the group that only listens."""
+    folder = tmp_path / "events"
+    folder.mkdir()
+    os.chown(folder, -1, 65003)
+    folder.chmod(0o2750)
+    with listening(folder / "door-events.sock"):
+        made = (folder / "door-events.sock").stat()
+    assert (made.st_gid, stat.S_IMODE(made.st_mode)) == (65003, 0o660)
+
+
 def test_systemd_hears_the_watchdog(doors: Doors) -> None:
     doors.start(then=b"WATCHDOG=1")
 

@@ -64,6 +64,20 @@ def test_it_releases_and_secures(
     assert bus.bits() == 0
 
 
+def test_a_real_door_that_nobody_gave_a_name_is_secured_and_not_served(
+    doors: UsbDoors, bus: Bus, patience: float
+) -> None:
+    path = doors.write()
+    path.write_text(path.read_text().replace('name = "main"\n', ""))
+    process = doors.launch("--config", str(path))
+    assert process.wait(patience) == 2
+    said = (doors.folder / "log").read_text()
+    assert said.startswith("kiosk-door: [door] name is missing: say what this door is called")
+    assert said.count("\n") == 1
+    assert bus.commands()[-1] == "FD 1"
+    assert bus.bits() == 0
+
+
 def test_a_board_that_is_pulled_out_is_a_fault_and_is_secured_when_it_is_back(
     doors: UsbDoors, bus: Bus, client_of: Callable[..., DoorClient], grant: Callable[..., Grant], patience: float
 ) -> None:

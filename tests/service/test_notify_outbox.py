@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from kiosk.domain.door_events import ALARMS, DoorEvent, DoorEventKind
 from kiosk.domain.notices import DROPPED, TEST, Notice, of_door, overflow
+from kiosk.notifiers.conditions import Condition
 from kiosk.service.notify_file import OutboxError, claimed
 from kiosk.service.notify_outbox import Outbox
 
@@ -295,3 +296,23 @@ def test_what_was_acknowledged_survives_kill_9(opened: Callable[..., Outbox], tm
     ids = [n.id for n in drain(opened(capacity=100_000))]
     assert ids[: acknowledged + 1] == [f"n{n}" for n in range(acknowledged + 1)]
     assert len(ids) <= acknowledged + 2, "at most the last one, which was on disk and not yet told"
+
+
+# What holds now
+
+
+def test_what_holds_is_known_over_restarts_and_of_notices_that_were_dropped(opened: Callable[..., Outbox]) -> None:
+    outbox = opened(10)
+    outbox.put(Notice("f", "door.forced_open", "main", NOW, urgent=True))
+    for n in range(50):
+        outbox.put(Notice(f"o{n}", "door.opened" if n % 2 == 0 else "door.closed", "main", NOW))
+    outbox.put(Notice("f", "door.forced_open", "main", NOW, urgent=True))
+    assert outbox.standing()["a"].dropped > 0
+    outbox.close()
+    again = opened(10)
+    assert again.present() == {Condition.FORCED_OPEN: True, Condition.OPEN: False}
+    again.put(Notice("s", "door.started", "main", NOW))
+    assert again.present()[Condition.FORCED_OPEN] is False
+    assert again.present()[Condition.OPEN] is None
+    again.put(Notice("t", TEST, "main", NOW, urgent=True))
+    assert opened(10).present() == again.present()

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from kiosk.domain.events import Decided, Faulted
 from kiosk.domain.notices import DROPPED, Notice
-from kiosk.domain.types import Decision, DoorResult, Evidence, Grant, Hand, Outcome, Reason
+from kiosk.domain.types import Decision, DoorMode, DoorResult, Evidence, Grant, Hand, Outcome, Reason
 from kiosk.service.door_client import DoorClient
 from kiosk.service.kiosk_events import Announcer
 from kiosk.service.notify_outbox import Outbox
@@ -313,6 +313,38 @@ def test_whether_it_is_there_is_known_however_it_goes(notify: Notify, broker: Br
         told.append("offline")
         broker.wait_for(lambda _: broker.payloads("kiosk/main/availability") == told)
         assert process.wait(PATIENCE) == status
+
+
+def test_what_holds_is_told_again_after_the_broker_and_kiosk_notify_were_started_anew(
+    notify: Notify, doors: Doors, broker: Broker, client_of: Callable[[RunningDoor], DoorClient]
+) -> None:
+    """The door is forced and in lockdown; then nothing happens but that the others forget. Its topics have its name."""
+    doors.lock = {"inputs": True}
+    door = doors.start(debounce_seconds=0, name="north")
+    notify.configure(f'[notifiers.home]\nkind = "mqtt"\nhost = "localhost"\nport = {broker.port}\ntls = false')
+    broker.start()
+    broker.listen()
+    process = notify.launch()
+    client = client_of(door)
+    client.simulate(Hand.OPEN, PATIENCE)
+    client.lockdown(True, PATIENCE)
+    wanted = {"forced_open": "ON", "open": "ON", "lockdown": "ON", "released": "OFF", "door_lost": "OFF"}
+
+    def shown() -> bool:
+        return {topic: (broker.payloads(f"kiosk/north/{topic}") or [""])[-1] for topic in wanted} == wanted
+
+    broker.wait_for(lambda _: shown())
+    for notify_too in (False, True):
+        if notify_too:
+            process.send_signal(signal.SIGKILL)
+            process.wait(PATIENCE)
+        broker.stop()
+        broker.messages.clear()
+        broker.start()
+        if notify_too:
+            process = notify.launch()
+        broker.wait_for(lambda _: shown() and broker.payloads("kiosk/north/availability") == ["online"])
+    assert client.status(PATIENCE).mode is DoorMode.LOCKDOWN
 
 
 def test_bad_starts_are_one_line(notify: Notify, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def _configuration() -> str:
     example = re.search(r"^#\[lock\]\n(#[a-z_]+ = .*\n)+", text, re.MULTILINE)
     assert example is not None, "deploy/kiosk.toml shows no [lock] any more"
     lock = re.sub(r"^#", "", example[0], flags=re.MULTILINE).replace("line = 17", f"line = {LINE}")
-    return text.replace(example[0], lock)
+    return text.replace(example[0], lock).replace('#name = "main"', 'name = "guest"')
 
 
 def _register(tree: Path, venv: str, site: str) -> None:

@@ -124,7 +124,7 @@ class GpioDoors(Doors):
     """Sections below [lock]."""
 
     def write(self, **door: object) -> Path:
-        keys = {"socket": f"{self.folder}/door.sock", "state": f"{self.folder}/state", **door}
+        keys = {"name": "guest", "socket": f"{self.folder}/door.sock", "state": f"{self.folder}/state", **door}
         sections = {"door": keys, "lock": {"kind": "gpio", **self.wiring.options()}}
         sections |= {f"lock.{name}": part for name, part in self.parts.items()}
         path = self.folder / "kiosk.toml"
