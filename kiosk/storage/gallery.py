@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kiosk.domain.errors import GalleryError, GalleryLostError
+from kiosk.domain.naming import cleaned
 from kiosk.domain.types import AuditRecord, Reference, Subject
 from kiosk.storage.audit import encode, insert
 from kiosk.storage.database import Store, damaged, in_memory, open_database, to_text, to_time
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 ENROLMENT = "enrolment"
 SUBJECT = "subject"
-LONGEST_NAME = 100
 SHORTEST_PREFIX = 4
 """Characters of an id that may stand for it."""
 
@@ -118,7 +118,7 @@ class Gallery:
     def find(self, text: str) -> Subject:
         """By id, exact name or the beginning of the id. Raises GalleryError for nobody, and for more than one."""
         everybody = self.subjects()
-        wanted = unicodedata.normalize("NFC", text.strip())
+        wanted = _as_written(text)
         found = [s for s in everybody if s.id == wanted] or [s for s in everybody if s.name == wanted]
         if not found and len(wanted) >= SHORTEST_PREFIX:
             found = [s for s in everybody if s.id.startswith(wanted.lower())]
@@ -297,11 +297,19 @@ def _new_id() -> str:
     return secrets.token_hex(8)
 
 
+def _as_written(text: str) -> str:
+    """A name or id that is looked for: as it would be kept, where it could be."""
+    try:
+        return cleaned(text)
+    except ValueError:
+        return unicodedata.normalize("NFC", text.strip())
+
+
 def _clean(name: str) -> str:
-    cleaned = unicodedata.normalize("NFC", name.strip())
-    if not cleaned or not cleaned.isprintable() or len(cleaned) > LONGEST_NAME:
-        raise GalleryError(f"{name!r}: a name is 1 to {LONGEST_NAME} printable characters on one line")
-    return cleaned
+    try:
+        return cleaned(name)
+    except ValueError as error:
+        raise GalleryError(str(error)) from error
 
 
 def _check_validity(valid_from: datetime | None, valid_until: datetime | None) -> None:
