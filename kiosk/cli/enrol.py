@@ -11,6 +11,7 @@ import click
 
 from kiosk import build
 from kiosk.cameras.sources import is_clip, stills
+from kiosk.cli import moments
 from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
 from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import SampleError
@@ -28,8 +29,8 @@ CLIP_STEP = 5
 @click.command()
 @click.option("--name", help="Somebody new: the person's name, for people to read.")
 @click.option("--again", metavar="WHO", help="Somebody enrolled, by id or name: new pictures in place of the old ones.")
-@click.option("--valid-from", type=click.DateTime(), help="Not let in before (local time).")
-@click.option("--valid-until", type=click.DateTime(), help="Not let in from then on (local time).")
+@click.option("--valid-from", type=moments.MOMENT, help="Not let in before (local time).")
+@click.option("--valid-until", type=moments.MOMENT, help="Not let in from then on (local time).")
 @click.option("--badge", type=int, help="The number that a panel knows the person by ([panel]).")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_option
@@ -57,6 +58,7 @@ def enrol(
         raise click.UsageError("name somebody new with --name, or somebody enrolled with --again")
     if again is not None and (valid_from, valid_until, badge) != (None, None, None):
         raise click.UsageError("--again leaves validity and badge as they are: see `kiosk subjects --help`")
+    begin, end = moments.begin(valid_from), moments.end(valid_until)
     config = settings(config_file)
     if badge is not None:
         check_badge(badge, config)
@@ -92,7 +94,6 @@ def enrol(
                 )
             gallery.renew(subject.id, new)
         else:
-            begin, end = (t.astimezone() if t else None for t in (valid_from, valid_until))
             subject = gallery.add_subject(name or "", new, begin, end, badge)
         unusable = gallery.unusable(entry.model_id)
     if unusable:

@@ -22,6 +22,7 @@ from kiosk.cli.console import (
     settings,
     told_or_not,
 )
+from kiosk.cli.moments import local, shown
 from kiosk.config import Config
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.errors import ConfigError, GalleryError, ModelError
@@ -43,10 +44,10 @@ def row(subject: Subject) -> Row:
     return {
         "subject": subject.id,
         "name": subject.name,
-        "created_at": subject.created_at.isoformat(),
+        "created_at": local(subject.created_at).isoformat(),
         "disabled": subject.disabled,
-        "valid_from": subject.valid_from.isoformat() if subject.valid_from else None,
-        "valid_until": subject.valid_until.isoformat() if subject.valid_until else None,
+        "valid_from": local(subject.valid_from).isoformat() if subject.valid_from else None,
+        "valid_until": local(subject.valid_until).isoformat() if subject.valid_until else None,
         "badge": subject.badge,
     }
 
@@ -57,9 +58,9 @@ def line(subject: Subject, outdated: bool = False, named: bool = True) -> str:
     if subject.disabled:
         notes.append("disabled")
     if subject.valid_from:
-        notes.append(f"from {subject.valid_from:%Y-%m-%d %H:%M}")
+        notes.append(f"from {shown(subject.valid_from)}")
     if subject.valid_until:
-        notes.append(f"until {subject.valid_until:%Y-%m-%d %H:%M}")
+        notes.append(f"until {shown(subject.valid_until)}")
     if subject.badge is not None:
         notes.append(f"badge {subject.badge}")
     return subject.id + (f"  {subject.name}" if named else "") + (f"  ({', '.join(notes)})" if notes else "")
