@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli.console import Row, emit, json_option, pass_home, say
+from kiosk.domain.ids import is_id
 from kiosk.domain.types import AuditRecord
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
@@ -36,6 +37,8 @@ def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, k
         from_time = since.astimezone() if since else None
     except (OverflowError, ValueError, OSError) as error:
         raise click.UsageError(f"--since {since}: there is no such time in this time zone") from error
+    if grant_id is not None and not is_id(grant_id):
+        raise click.UsageError("--grant: an id is 32 digits, 0 to 9 and a to f, as `audit show --json` gives it")
     kinds = (kind,) if kind else ()
     with closing(open_gallery(Home(home), read_only=True, with_key=False)) as gallery:
         records = Audit(gallery.store).records(limit=limit, since=from_time, grant_id=grant_id, kinds=kinds)
