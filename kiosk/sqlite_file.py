@@ -14,9 +14,10 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
+BUSY_SECONDS = 1.0
 Files = tuple[tuple[int, ...], ...]
 """What is known of the file, its -wal and its -shm; empty for one that is not there."""
 
@@ -71,27 +72,51 @@ class Anchor:
         """Right after a connection was opened that writes: it has made the -wal and the -shm."""
         self._path = path
         self._files = _identity(path)
+        self._size = 0
+        self._overwritten = False
 
     @property
     def holds(self) -> bool:
         """Whether none of the files was moved, removed or replaced. If one was, what is written now is lost."""
-        return _identity(self._path) == self._files
+        if _identity(self._path) != self._files:
+            return False
+        with suppress(OSError):
+            size = self._path.stat().st_size
+            # Shorter: somebody has vacuumed it, or copied another file over it, to which the -wal does not belong.
+            self._overwritten = self._overwritten or (size < self._size and not _fits_together(self._path))
+            self._size = size
+        return not self._overwritten
 
     def complete(self, connection: sqlite3.Connection) -> None:
-        """When it holds no more: writes what stands in the -wal into the file that was moved, and empties the -wal.
+        """When it holds no more: leaves nothing behind that harms a file. Does what it can and never raises.
 
-        Otherwise the records would be missing there. And SQLite would take that -wal for the one of the file which now
-        stands in the old place, and destroy this file. Does what it can and never raises.
+        SQLite would take the -wal for that of the file which now stands in the old place, and destroy this file. So
+        what stands in the -wal is written into the file that was moved, where it would be missing, and the -wal is
+        emptied. Where another file was copied over the old one there is nothing left to write it into.
         """
-        main, _, index = _identity(self._path)
+        if self.holds:
+            return
+        main, wal, index = _identity(self._path)
         if main == self._files[0] and index != self._files[2]:
             return  # others may be connected through another -shm, with locks that do not hold between them and us
-        with suppress(sqlite3.Error):
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        with suppress(sqlite3.Error, OSError):
+            if not self._overwritten:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            elif wal == self._files[1]:
+                os.truncate(_all(self._path)[1], 0)
 
 
 def _all(path: Path) -> tuple[Path, Path, Path]:
     return path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+
+
+def _fits_together(path: Path) -> bool:
+    """Whether a connection that has nothing in memory yet finds file and -wal whole."""
+    with closing(Look(path, BUSY_SECONDS).connection) as connection:
+        try:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        except sqlite3.DatabaseError as error:
+            return error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _identity(path: Path) -> Files:

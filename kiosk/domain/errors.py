@@ -7,7 +7,7 @@ KioskError
 ├── SampleError        a picture or clip that cannot be used
 ├── CameraError        a camera that cannot be opened or delivers nothing
 ├── GalleryError       the database: newer, corrupt, read-only, full
-│   ├── GalleryLostError  moved, removed or replaced in use: only a restart helps
+│   ├── GalleryLostError  moved, removed, replaced or damaged in use: only a restart helps, or tells what does
 │   ├── OutdatedError  all references are of another network
 │   ├── UnsafeError    the threshold does not keep the rate that was asked for
 │   └── VaultError     the key: missing, wrong, readable by others
@@ -51,7 +51,7 @@ class GalleryError(KioskError):
 
 
 class GalleryLostError(GalleryError):
-    """A database or key that is no longer the one that was opened. The process ends and is started again."""
+    """A database or key that is no longer as it was opened. The process ends, and is started again."""
 
 
 class OutdatedError(GalleryError):

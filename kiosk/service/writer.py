@@ -86,11 +86,11 @@ class Writer:
     def stop(self, timeout: float = 5.0) -> None:
         """Writes what waits, closes the connection and takes no more. May be called again."""
         with self._guard:
-            if not self._open:
-                return
-            self._open = False
-            self._jobs.put(None)
-        self._thread.join(timeout)
+            if self._open:
+                self._open = False
+                self._jobs.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         lost: str | None = "the audit log's thread has ended"

@@ -59,6 +59,8 @@ class Store(sqlite_utils.Database):
         self.path = path
         self._look = look
         self._anchor: Anchor | None = None
+        self.lost: str | None = None
+        """Why nothing but opening it again helps; None while that is not so."""
 
     @property
     def read_only(self) -> bool:
@@ -71,7 +73,7 @@ class Store(sqlite_utils.Database):
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """All rows of a query. Raises GalleryError."""
-        with translated(self.path):
+        with self._noticing(), translated(self.path):
             return self.steady(lambda: list(self.query(sql, parameters)))
 
     def steady(self, read: Callable[[], T]) -> T:
@@ -96,7 +98,7 @@ class Store(sqlite_utils.Database):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, and on disk when it is left without an error. Raises GalleryError."""
-        with translated(self.path):
+        with self._noticing(), translated(self.path):
             # IMMEDIATE: a transaction that reads first and writes later would otherwise fail beside another writer
             # without waiting for it.
             self.execute("BEGIN IMMEDIATE")
@@ -107,6 +109,14 @@ class Store(sqlite_utils.Database):
                 self.rollback()
                 raise
             self.confirm()
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except GalleryLostError as error:
+            self.lost = str(error)
+            raise
 
     def confirm(self) -> None:
         """Raises GalleryLostError when the gallery was moved, removed or replaced: only a restart finds the new one."""
@@ -128,7 +138,8 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise GalleryError(f"{path}: {_meaning(error)}") from error
+        kind = GalleryLostError if _code(error) & 0xFF in _DAMAGED else GalleryError
+        raise kind(f"{path}: {_meaning(error)}") from error
     except (UnicodeEncodeError, OverflowError) as error:
         # What was to be stored or looked for; the file has nothing to do with it.
         raise GalleryError(f"{_unfit(error)}; nothing was changed") from error
@@ -145,8 +156,12 @@ def _unfit(error: UnicodeEncodeError | OverflowError) -> str:
     return "a number is too large for the gallery"
 
 
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0))
+
+
 def _meaning(error: sqlite3.Error) -> str:
-    code: int = getattr(error, "sqlite_errorcode", 0)
+    code = _code(error)
     primary = code & 0xFF
     if code in _FULL or primary in _FULL:
         return _FULL_TEXT

@@ -48,13 +48,15 @@ class Gallery:
         self._store = store
         self._vault = vault
         self._now = now
-        self.lost: str | None = None
-        """Why nothing but opening it again helps; None while that is not so."""
-
     @property
     def store(self) -> Store:
         """The open file, for an Audit of the same connection."""
         return self._store
+
+    @property
+    def lost(self) -> str | None:
+        """Why nothing but opening it again helps; None while that is not so."""
+        return self._store.lost
 
     def add_subject(
         self,
@@ -170,8 +172,8 @@ class Gallery:
         except GalleryError as error:
             if belongs(self._store, vault):
                 raise
-            self.lost = f"{self._store.path}: the gallery has another key by now: it has to be opened again"
-            raise GalleryLostError(self.lost) from error
+            self._store.lost = f"{self._store.path}: the gallery has another key by now: it has to be opened again"
+            raise GalleryLostError(self._store.lost) from error
 
     def counts(self) -> dict[str, int]:
         """Number of references by model_id."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -207,7 +208,7 @@ def test_the_death_of_the_thread_is_an_error_for_those_who_wait(gate: Gate) -> N
 
 
 def test_another_command_s_long_transaction_is_an_error_and_not_the_end(home: Home, gallery: Gallery) -> None:
-    writer = Writer.at(home.database, Steps(), timeout=0.3)
+    writer = Writer.at(home.database, Steps(), timeout=2.0)
     writer.start()
     with gallery.store.transaction(), pytest.raises(GalleryError, match="another command is writing"):
         writer.append([a_decision("g1")])
@@ -247,6 +248,47 @@ def test_a_gallery_that_was_deleted_or_replaced_acknowledges_nothing(home: Home,
         gallery.mark_demonstration()
     writer.stop()
     assert not writer.alive
+
+
+@pytest.mark.parametrize("waiting", [0, 30, 1500])
+def test_an_older_copy_over_the_gallery_in_use_is_whole_afterwards(home: Home, waiting: int) -> None:
+    """`cp copy.db gallery.db`: the file stays the same, and the -wal belongs to nothing any more."""
+    with closing(open_gallery(home)) as gallery:
+        gallery.add_subject("Ada", [a_reference(1)])
+    copy = home.folder / "copy.db"
+    shutil.copy(home.database, copy)
+    with closing(open_gallery(home)) as gallery:
+        Audit(gallery.store).append([a_decision(f"g{n}") for n in range(3000)])
+    with closing(open_gallery(home)) as gallery:
+        writer = _started(home)
+        writer.append([a_decision(f"h{n}") for n in range(waiting)])
+        subprocess.run(["cp", copy, home.database], check=True)
+        with pytest.raises(GalleryError, match=r"replaced in use|damaged"):
+            writer.append([a_decision("last")])
+        _until(lambda: writer.lost is not None)
+        writer.stop()
+    with closing(open_gallery(home)) as again:
+        assert [s.name for s in again.subjects()] == ["Ada"]
+        assert again.store.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert _decisions(home.database) == 0
+
+
+def test_a_gallery_that_was_vacuumed_in_use_goes_on(home: Home, gallery: Gallery) -> None:
+    audit = Audit(gallery.store)
+    gallery.store.execute("CREATE TABLE ballast AS SELECT zeroblob(500000) AS x")
+    gallery.store.conn.commit()
+    writer = _started(home)
+    writer.append([a_decision("g1")])
+    gallery.store.execute("DROP TABLE ballast")
+    gallery.store.conn.commit()
+    gallery.store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = home.database.stat().st_size
+    gallery.store.execute("VACUUM")
+    gallery.store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert home.database.stat().st_size < before
+    writer.append([a_decision("g2")])
+    assert [r.grant_id for r in audit.records()] == ["g1", "g2"]
+    writer.stop()
 
 
 @pytest.mark.parametrize("back", ["the same", "a copy from before"])
