@@ -281,8 +281,10 @@ def _tell(event: DoorEvent, as_json: bool) -> None:
                 "kind": event.kind.value,
                 "grant_id": event.grant_id,
                 "reason": event.reason or None,
+                "uid": event.uid,
             }
         )
         return
-    words = (event.kind.value.replace("_", " "), event.reason, event.grant_id or "")
+    by = "" if event.uid is None else f"by user {event.uid}"
+    words = (event.kind.value.replace("_", " "), event.reason, event.grant_id or "", by)
     say(f"{event.wall_at.astimezone():%Y-%m-%d %H:%M:%S}  {event.door}  {'  '.join(w for w in words if w)}")

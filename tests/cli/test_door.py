@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -148,7 +149,8 @@ def test_a_monitor_sees_what_happens_and_takes_it_from_nobody(site: Site) -> Non
         finally:
             monitor.send_signal(signal.SIGKILL)
         assert monitor.stdout is not None
-        assert monitor.stdout.read().count('"kind": "lockdown') == 2
+        told = [json.loads(line) for line in monitor.stdout]
+    assert [(row["kind"].startswith("lockdown"), row["uid"]) for row in told] == [(True, os.getuid())] * 2
     assert [r["reason"] for r in site.audit("command")].count("monitor") == 1
 
 
