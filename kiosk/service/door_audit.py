@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 
+from kiosk.clock import boottime
 from kiosk.domain.door_events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.events import Unexplained
@@ -74,6 +75,7 @@ class DoorAuditor:
         known: Collection[str],
         under_way: Callable[[], str | None],
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = boottime,
         foreseen: Callable[[str], bool] = lambda _: True,
         publish: Callable[[Unexplained], None] = lambda _: None,
     ) -> None:
@@ -82,6 +84,7 @@ class DoorAuditor:
         self._known = deque(known, maxlen=KEPT_IDS)
         self._under_way = under_way
         self._sleep = sleep
+        self._clock = clock
         self._foreseen = foreseen
         self._publish = publish
 
@@ -110,11 +113,13 @@ class DoorAuditor:
     def _unexplained(self, event: DoorEvent) -> bool:
         if event.kind not in RELEASES or event.grant_id is None:
             return False
-        for _ in range(round(FORESEEN_SECONDS / ORDER_SECONDS)):
-            if self._foreseen(event.grant_id):
-                return False
+        # From the release on, not from its news: many of them must not hold up what comes behind them.
+        until = min(event.at, self._clock()) + FORESEEN_SECONDS
+        while not self._foreseen(event.grant_id):
+            if self._clock() >= until:
+                return True
             self._sleep(ORDER_SECONDS)
-        return True
+        return False
 
     def close(self) -> None:
         """Hangs up."""

@@ -30,6 +30,7 @@ from kiosk.domain.events import Decided, Event, Faulted, Recovered, Unexplained
 from kiosk.domain.ids import SUBJECT_ID_PATTERN, is_subject_id, new_id
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain_name
 from kiosk.domain.types import Reason
+from kiosk.service.door_limits import Seldom
 from kiosk.service.door_protocol import MAX_PACKET, Id, Message, decode, encode
 from kiosk.service.door_socket import listening, peer_uid
 from kiosk.service.event_stream import EventStream
@@ -114,6 +115,7 @@ class Announcer:
         self._door = door
         self._users = users
         self._name_of = name_of
+        self._seldom = Seldom()
         self._run = new_id()
         self._sequence = 0
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=backlog)
@@ -213,16 +215,17 @@ class Announcer:
         try:
             connection, _ = listener.accept()
         except TimeoutError:
+            self._seldom.flush()
             return
         with connection:
             uid = peer_uid(connection)
             if uid not in self._users:
-                log("warning", "subscriber_refused", uid=uid)
+                self._seldom.log("warning", "subscriber_refused", uid)
                 return
             try:
                 self._feed(connection)
             except (DoorError, OSError) as error:
-                log("info", "subscriber_gone", uid=uid, reason=str(error))
+                self._seldom.log("info", "subscriber_gone", uid, reason=str(error))
 
     def _feed(self, connection: socket.socket) -> None:
         """Until it is gone, or all is told and the kiosk stops. Raises DoorError, OSError."""

@@ -22,10 +22,12 @@ import pytest
 
 from kiosk import build, demonstration
 from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
+from kiosk.clock import boottime
 from kiosk.config import Config
 from kiosk.domain.errors import CameraError, ConfigError
-from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Observed, Recovered
-from kiosk.domain.types import AuditRecord, Decision, DoorResult, DoorStatus, Frame, Reason
+from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Observed, Recovered, Unexplained
+from kiosk.domain.ids import new_id
+from kiosk.domain.types import AuditRecord, Decision, DoorResult, DoorStatus, Frame, Grant, Reason
 from kiosk.service.door_client import DoorClient
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -403,3 +405,16 @@ def test_a_door_that_comes_back_is_used_again(bench: Bench) -> None:
         deadline = time.monotonic() + PATIENCE
         while not client.ready():
             assert time.monotonic() < deadline
+
+
+def test_a_release_that_nothing_was_recorded_for_is_an_alarm(bench: Bench) -> None:
+    """Somebody with the right to speak to the door, beside the kiosk: its own grants are no alarm, this one is."""
+    with run(bench), DoorClient(bench.config.door.socket) as other:
+        bench.next(DoorAnswered)
+        now = boottime()
+        assert other.release(Grant(new_id(), now, now + 1.5)).result is DoorResult.RELEASED
+        alarm = bench.next(Unexplained)
+    assert isinstance(alarm, Unexplained)
+    with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
+        faults = [r for r in audit.records(kinds=("fault",)) if r.reason == "release_without_decision"]
+    assert [(r.grant_id, r.detail["uid"]) for r in faults] == [(alarm.grant_id, os.getuid())]

@@ -119,15 +119,18 @@ def test_what_a_restarted_door_offers_again_is_not_recorded_twice() -> None:
     assert (stream.acknowledged, len(log.records)) == ([1], 1)
 
 
-def unexplained(stream: Stream, log: Log, foreseen: list[bool]) -> list[Unexplained]:
-    """Turns until all is acknowledged; `foreseen` are the answers of the log, the last one for good."""
+def unexplained(stream: Stream, log: Log, foreseen: list[bool], slept: list[float] | None = None) -> list[Unexplained]:
+    """Turns until all is acknowledged; `foreseen` are the answers of the log, the last one for good. The clock begins
+    at the time of the events, and moves by what is slept."""
     told: list[Unexplained] = []
+    slept = [] if slept is None else slept
     follower = DoorAuditor(
         stream,  # type: ignore[arg-type]
         log,
         set(),
         lambda: None,
-        sleep=lambda _: None,
+        sleep=slept.append,
+        clock=lambda: 12.3456 + sum(slept),
         foreseen=lambda _: foreseen.pop(0) if len(foreseen) > 1 else foreseen[0],
         publish=told.append,
     )
@@ -168,3 +171,12 @@ def test_a_real_log_knows_what_stands_behind_a_grant(tmp_path: Path) -> None:
         )
         known = [name for name in ("granted", "refused", "by hand", "only the door", "none") if log.foresees(name)]
     assert known == ["granted", "by hand"]
+
+
+def test_many_releases_without_a_decision_do_not_hold_up_what_comes_behind_them() -> None:
+    log, slept = Log(), list[float]()
+    events = [event(n, DoorEventKind.RELEASED, f"g{n}") for n in range(1, 101)]
+    stream = Stream(*events, event(101, DoorEventKind.FORCED_OPEN))
+    assert len(unexplained(stream, log, [False], slept)) == 100
+    assert log.records[-1].outcome == "forced_open"
+    assert sum(slept) < 2
