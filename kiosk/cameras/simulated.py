@@ -16,6 +16,8 @@ from kiosk.clock import boottime
 from kiosk.domain.errors import CameraError
 from kiosk.domain.types import Frame, Image
 
+EMPTY_PICTURES = 32
+"""Of an empty room, each with a noise of its own."""
 GAP_SECONDS = 1.0
 """Empty room before each visit."""
 
@@ -29,6 +31,9 @@ class SimulatedOptions(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     loop: bool = False
     """Whether the story begins anew at its end."""
+    empty: bool = False
+    """Nobody ever comes, and pictures of the room are drawn once, not for each frame: to see what a kiosk takes that
+    nobody stands at."""
 
 
 class SimulatedCamera:
@@ -52,6 +57,7 @@ class SimulatedCamera:
         self._sleep = sleep
         self._wall = wall
         self._scene: Scene | None = None
+        self._room: list[Image] = []
         self._begin: float | None = None
         self._last = -1
 
@@ -69,6 +75,8 @@ class SimulatedCamera:
         """The story begins anew. Raises CameraError when a visitor's picture is missing or damaged."""
         scene = Scene(self._options.seed)
         scene.prepare(self._story)
+        if self._options.empty:
+            self._room = [scene.render(None, 0.0, number) for number in range(EMPTY_PICTURES)]
         self._scene = scene
         self._begin, self._last = None, -1
 
@@ -80,7 +88,7 @@ class SimulatedCamera:
         if self._begin is None:
             self._begin = now
         number = self._last + 1
-        if number >= self.frames and not self._options.loop:
+        if number >= self.frames and not self._options.loop and not self._options.empty:
             raise EOFError
         wait = self._begin + number / self._options.fps - now
         if wait > timeout:
@@ -92,6 +100,8 @@ class SimulatedCamera:
             self._begin -= wait  # whoever reads is late: the story waits, so that it is the same on a slow machine
         self._last = number
         captured_at, wall_at = self._clock(), self._wall()
+        if self._options.empty:
+            return Frame(self._room[number % EMPTY_PICTURES], number, captured_at, wall_at)
         visit, t = self._moment(number)
         return Frame(self._scene.render(visit if t >= 0 else None, t, number), number, captured_at, wall_at)
 
@@ -101,7 +111,7 @@ class SimulatedCamera:
 
     def visit_at(self, frame_number: int) -> Visit | None:
         """Whose visit a frame belongs to; None while the room is empty before it, and after the story's end."""
-        if frame_number < 0 or (frame_number >= self.frames and not self._options.loop):
+        if frame_number < 0 or (frame_number >= self.frames and not self._options.loop) or self._options.empty:
             return None
         visit, t = self._moment(frame_number)
         return visit if t >= 0 else None

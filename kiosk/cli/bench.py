@@ -12,10 +12,12 @@ import click
 from kiosk import build
 from kiosk.cameras.sources import stills
 from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
+from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
 from kiosk.evaluation import bench as timing
 from kiosk.evaluation import door as door_timing
+from kiosk.evaluation import idle as idle_timing
 from kiosk.evaluation import notify as notify_timing
 from kiosk.evaluation.bench import Contest, Times, Timing
 from kiosk.service.pipeline import Pipeline
@@ -36,6 +38,10 @@ from kiosk.vision.models import load
 @click.option(
     "--notify", is_flag=True, help="With and without notifiers that reach nobody: frame rate, outbox, audit log."
 )
+@click.option(
+    "--idle", is_flag=True, help="What the kiosk takes of a core before an empty room, headless and with its window."
+)
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=20, show_default=True, help="Of --idle, each.")
 @config_option
 @json_option
 @click.pass_context
@@ -46,18 +52,23 @@ def bench(
     source: Path | None,
     door: bool,
     notify: bool,
+    idle: bool,
+    seconds: float,
     config_file: Path | None,
     as_json: bool,
 ) -> None:
     """Time the way of a 640x480 frame to a decision.
 
     Counted are frames that pass every stage, searched among 1,000 references. The start to the first decision is that
-    of this process, with Python's own start. The last line is one JSON object.
+    of this process, with Python's own start. The last line is one JSON object. Exit status 1 when --notify lost what it
+    must not, or --idle took more than a tenth of a core, 15% with the window.
     """
     if door:
         _door(wanted, as_json)
         return
     config = settings(config_file)
+    if idle:
+        ctx.exit(0 if _idle(config.models, seconds, as_json) else 1)
     if against and not against.is_file():
         raise ModelError(f"{against}: there is no such file")
     models = load(config.models, config.policy)
@@ -86,6 +97,24 @@ def _door(grants: int, as_json: bool) -> None:
             "grants": taken.grants,
         }
     )
+
+
+def _idle(models: ModelsConfig, seconds: float, as_json: bool) -> bool:
+    """Whether it takes no more than is right."""
+    taken = {name: idle_timing.measure(models, name == "window", seconds) for name in ("headless", "window")}
+    most = {"headless": idle_timing.MOST_HEADLESS, "window": idle_timing.MOST_WINDOW}
+    if not as_json:
+        for name, found in taken.items():
+            threads = sorted(found.threads.items(), key=lambda used: -used[1])
+            told = ", ".join(f"{thread} {used:.1%}" for thread, used in threads if used >= 0.001)
+            say(f"{name:9}{found.share:6.1%} of a core before an empty room (at most {most[name]:.0%}): {told}")
+    rows: dict[str, Row] = {
+        name: {"share": round(f.share, 4), "threads": {t: round(used, 4) for t, used in f.threads.items()}}
+        for name, f in taken.items()
+    }
+    good = all(found.share <= most[name] for name, found in taken.items())
+    emit({**rows, "good": good})
+    return good
 
 
 def _notify(way: Pipeline, images: Iterator[Image], frames: int, as_json: bool) -> bool:

@@ -55,9 +55,11 @@ class Preview(QWidget):
         self._veil = None
 
     def set_screen(self, screen: Screen) -> None:
-        """Takes the progress, the tone and the boxes."""
-        self._screen = screen
-        self.update()
+        """Takes the progress, the tone and the boxes. What only moves a little is drawn with the next picture: each
+        frame is drawn once."""
+        before, self._screen = self._screen, screen
+        if self._picture is None or before is None or before.mode is not screen.mode:
+            self.update()
 
     def set_image(self, image: Image) -> None:
         """H x W x 3, BGR: cut to the panel's shape, mirrored, and scaled to the panel's own pixels."""

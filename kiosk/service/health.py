@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock, current_thread, get_native_id, main_thread
 
 MAX_SILENCE = 8.0
 """Seconds; longer than the slowest honest wait of any loop, shorter than the unit's WatchdogSec."""
@@ -20,6 +22,8 @@ class Health:
     def beat(self, name: str) -> None:
         """Thread `name` is alive now."""
         with self._lock:
+            if name not in self._beats:
+                _show_name(name)
             self._beats[name] = self._clock()
 
     def leave(self, name: str) -> None:
@@ -32,3 +36,10 @@ class Health:
         now = self._clock()
         with self._lock:
             return sorted(name for name, at in self._beats.items() if now - at > MAX_SILENCE)
+
+
+def _show_name(name: str) -> None:
+    """What the kernel calls the thread (`top -H`, `kiosk bench --idle`); the main one keeps the program's name."""
+    if current_thread() is not main_thread():
+        with suppress(OSError):
+            Path(f"/proc/self/task/{get_native_id()}/comm").write_text(name, encoding="ascii")

@@ -152,12 +152,13 @@ class Station:
         return True
 
     def _look(self, frame: Frame) -> list[Event]:
-        self._show(frame)
         age = self._clock() - frame.captured_at
-        if not 0 <= age <= self._max_age:
+        fresh = 0 <= age <= self._max_age
+        if fresh and not self._attention.due(frame):
+            return []  # nobody is there to see it either
+        self._show(frame)
+        if not fresh:
             return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
-        if not self._attention.due(frame):
-            return []
         events = self._pipeline.step(frame)
         self._attention.found(frame, events)
         return events

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -118,3 +118,12 @@ def test_unknown_options_are_refused() -> None:
 
 def test_it_hands_out_photos_for_the_gallery() -> None:
     assert SimulatedCamera.enrolment_picture(ADA).shape == (512, 512, 3)
+
+
+def test_an_empty_room_has_no_end_and_no_two_pictures_alike(clock: Clock) -> None:
+    made = camera(clock, fps=15, empty=True)
+    frames = [made.read(1.0) for _ in range(made.frames + 10)]
+    assert [f.number for f in frames] == list(range(len(frames)))
+    assert clock.now - 50.0 == pytest.approx((len(frames) - 1) / 15)
+    assert not any(np.array_equal(a.image, b.image) for a, b in pairwise(frames[:40]))
+    assert {made.visit_at(f.number) for f in frames} == {None}

@@ -172,6 +172,23 @@ def test_the_preview_is_a_mirror(make: Callable[..., Kit]) -> None:
     assert right > left + 10
 
 
+def test_each_picture_is_drawn_once(make: Callable[..., Kit], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame, and what was seen on it, come to the window one after another."""
+    from kiosk.gui.widgets import Preview
+
+    asked: list[int] = []
+    kit = make()
+    kit.show(800, 480, STATES["checking"])
+    monkeypatch.setattr(Preview, "update", lambda _: asked.append(1))
+    for number in range(10, 30):
+        kit.now += 1 / 15
+        kit.bridge.show_frame(frame(number))
+        kit.application.processEvents()
+        kit.bridge.publish(Observed(number, (FACE,), Quality(1.0), number / 30))
+        kit.application.processEvents()
+    assert len(asked) == 20
+
+
 def test_a_picture_that_stopped_is_taken_away(make: Callable[..., Kit]) -> None:
     kit = make()
     kit.show(800, 480, STATES["idle"])

@@ -6,7 +6,9 @@ import queue
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -83,8 +85,13 @@ class ScriptedCamera:
 class World:
     """A station and what it says."""
 
-    def __init__(self, script: Sequence[float | Exception]) -> None:
-        self.camera = ScriptedCamera(script)
+    def __init__(
+        self,
+        script: Sequence[float | Exception],
+        camera: type[ScriptedCamera] = ScriptedCamera,
+        max_age: float = 1.5,
+    ) -> None:
+        self.camera = camera(script)
         self.camera.live = False  # each frame of the script is waited for
         self.pipeline = Seen()
         self.paper = Paper()
@@ -99,7 +106,7 @@ class World:
             boottime,
             self.events.put,
             lambda frame: self.shown.append(frame.number),
-            max_age=1.5,
+            max_age=max_age,
         )
 
     @contextmanager
@@ -186,3 +193,23 @@ def test_who_looks_on_cannot_stop_who_decides() -> None:
         assert world.station.finished.wait(PATIENCE)
     assert world.pipeline.numbers == [1, 2, 3]
     assert not world.station.died
+
+
+def test_of_an_empty_room_fewer_frames_are_searched_and_all_of_one_that_is_not() -> None:
+    """Frames of a camera of 100 a second, which say when they were taken: 6 s of nobody."""
+
+    class Recorded(ScriptedCamera):
+        begin = boottime()
+
+        def read(self, timeout: float) -> Frame:
+            frame = super().read(timeout)
+            return replace(frame, captured_at=self.begin - 7.0 + frame.number / 100)
+
+    world = World([0.0] * 600, max_age=60.0, camera=Recorded)
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    numbers = world.pipeline.numbers
+    assert numbers[:500] == list(range(1, 501))
+    assert {b - a for a, b in pairwise(numbers[499:])} <= {9, 10}
+    assert len(numbers) > 500
+    assert world.shown == numbers

@@ -1,0 +1,47 @@
+"""`kiosk bench --idle`: what the kiosk takes before an empty room, by thread."""
+
+from __future__ import annotations
+
+import os
+import time
+from threading import Thread
+
+import pytest
+
+from kiosk.config import ModelsConfig
+from kiosk.evaluation import idle
+from kiosk.evaluation.idle import Idle
+from kiosk.service.health import Health
+
+
+def test_what_a_thread_uses_is_counted_under_its_name() -> None:
+    def work() -> None:
+        Health(time.monotonic).beat("hard-worker")
+        until = time.thread_time() + 0.2
+        while time.thread_time() < until:
+            pass
+        told.append(idle._used(os.getpid()))
+
+    told: list[dict[str, float]] = []
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+    assert 0.1 <= told[0]["hard-worker"] <= 0.4
+
+
+def test_the_share_is_of_all_threads() -> None:
+    assert Idle({"pipeline": 0.04, "camera": 0.01}).share == pytest.approx(0.05)
+
+
+@pytest.mark.prove
+def test_an_empty_room_costs_a_tenth_of_a_core() -> None:
+    found = idle.measure(ModelsConfig(), window=False, seconds=10.0)
+    assert set(found.threads) >= {"pipeline", "camera"}
+    assert 0 < found.share <= idle.MOST_HEADLESS, found.threads
+
+
+@pytest.mark.prove
+@pytest.mark.qt
+def test_with_its_window_a_little_more() -> None:
+    found = idle.measure(ModelsConfig(), window=True, seconds=10.0)
+    assert 0 < found.share <= idle.MOST_WINDOW, found.threads
