@@ -30,7 +30,7 @@ def notify(state: str) -> None:
 def watchdog_interval() -> float | None:
     """Seconds between two "WATCHDOG=1": half of WatchdogSec, as sd_watchdog_enabled(3) advises. None without one."""
     usec, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
-    if not usec.isdigit() or int(usec) == 0 or (pid and pid != str(os.getpid())):
+    if not usec.isdecimal() or int(usec) == 0 or (pid and pid != str(os.getpid())):
         return None
     return int(usec) / 2e6
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -31,9 +32,11 @@ RELEASE = 4.0
 class Process:
     """A command whose lines are read as they come."""
 
-    def __init__(self, *command: str | Path) -> None:
+    def __init__(self, *command: str | Path, console: int = subprocess.PIPE) -> None:
+        """`console` is both standard output and error where it is given."""
+        error = console if console != subprocess.PIPE else subprocess.PIPE
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+            [sys.executable, "-m", *map(str, command)], stdout=console, stderr=error, bufsize=0
         )
         self._rest = b""
 
@@ -144,6 +147,42 @@ def test_killing_the_kiosk_during_a_release_secures_the_lock(site: Site) -> None
     kiosk.kill()
     secured = site.wait_for_level("secured", secured_before + 1)
     assert secured - released < RELEASE + 0.1
+
+
+def _closed() -> int:
+    read, write = os.pipe()
+    os.close(read)
+    return write
+
+
+def _full() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+def _unread() -> int:
+    """A pipe without room that nobody reads, its other end open: a write into it never ends."""
+    _read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(write, b"x" * 4096)
+    return write
+
+
+@pytest.mark.parametrize("console", [_closed, _full, _unread])
+def test_a_console_that_cannot_be_written_changes_nothing_about_the_door(
+    site: Site, console: Callable[[], int]
+) -> None:
+    site.door()
+    file = console()
+    kiosk = Process("kiosk", "--home", site.home, "run", "--config", site.config, "--headless", console=file)
+    site.stack.callback(os.close, file)
+    site.stack.callback(kiosk.close)
+    released = site.wait_for_level("released", 1)
+    secured_before = sum(level["level"] == "secured" for level in site.levels())
+    secured = site.wait_for_level("secured", secured_before + 1)
+    assert secured - released > RELEASE - 0.5, "the release runs its time"
+    assert kiosk.popen.poll() is None, "it goes on deciding"
+    kiosk.popen.send_signal(signal.SIGTERM)
+    assert kiosk.popen.wait(PATIENCE) == 0
 
 
 def test_killing_the_door_refuses_everybody_until_it_is_back(site: Site) -> None:
