@@ -15,7 +15,8 @@ LINE_SECONDS = 10.0
 """Lines of one user and kind: so many at once, then one in so many seconds."""
 MAX_KINDS = 200
 """Users and kinds that are told apart."""
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 0.2
+"""Seconds: a client that dies meanwhile is noticed after it, and its release secured."""
 SHARE = 0.25
 """Of a core: what one user's packets may cost kiosk-door, in the long run..."""
 SAVED_SECONDS = 0.1
