@@ -26,7 +26,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 CLIPS = frozenset(
     {
         ".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".h264",
-        ".264", ".h265", ".hevc", ".mjpg", ".mjpeg", ".ogv", ".flv",
+        ".264", ".h265", ".hevc", ".ogv", ".flv",
     }
 )
 USUAL_RATE = 25.0
@@ -36,7 +36,7 @@ _CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _OPTIONS = {
     # Only the file itself: a playlist or a list of pictures would name others, and addresses.
     "protocol_whitelist": "file",
-    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,h264,hevc,m4v,mpegvideo,mjpeg,ogg,flv",
+    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,h264,hevc,m4v,mpegvideo,ogg,flv",
     # While the file is opened nothing else is decoded: a PNG in a film would be, whatever its size.
     "codec_whitelist": "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,mpeg4,mpeg2video,mpeg1video",
 }

@@ -111,7 +111,8 @@ def _folder(path: Path) -> Iterator[Still]:
             raise _unreadable(str(picture), picture.suffix[1:].upper())
     if not pictures:
         clip = next((p for p in entries if is_clip(p)), None)
-        hint = f"; name a clip itself: {clip}" if clip else f" ({', '.join(sorted(PICTURES))})"
+        known = f" ({', '.join(sorted(PICTURES))}); folders in it are not looked into"
+        hint = f"; name a clip itself: {clip}" if clip else known
         raise SampleError(f"{path}: the folder holds no pictures{hint}")
     for number, picture in enumerate(pictures):
         yield Still(str(picture), read_picture(picture), number, number / FOLDER_RATE)

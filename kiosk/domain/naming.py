@@ -25,8 +25,6 @@ def cleaned(name: str) -> str:
     for at, character in enumerate(plain):
         if not _fits(plain, at):
             raise _refused(f"{escaped(plain)}: {_called(character)} cannot be part of it")
-    if not any(unicodedata.category(c)[0] in "LNS" for c in plain):
-        raise _refused(f"{escaped(plain)}: there is no letter in it")
     return plain
 
 

@@ -251,8 +251,9 @@ class Gallery:
             return
         if badge < 1:
             raise GalleryError(f"{badge}: a badge number is 1 or more")
-        for row in self._store.rows("SELECT id, name FROM subject WHERE badge = ? AND id <> ?", [badge, but]):
-            raise GalleryError(f"badge {badge} is that of {row['name']} ({row['id']}): clear it there first")
+        # By the id: an error may end in a journal, where names are not to be.
+        for row in self._store.rows("SELECT id FROM subject WHERE badge = ? AND id <> ?", [badge, but]):
+            raise GalleryError(f"badge {badge} is that of {row['id']}: clear it there first")
 
     def _existing(self, subject_id: str) -> None:
         if self.subject(subject_id) is None:

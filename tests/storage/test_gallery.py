@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.domain.errors import GalleryError
+from kiosk.domain.naming import cleaned
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.gallery import Gallery, NewReference, open_gallery
@@ -258,9 +259,17 @@ def test_a_reference_cannot_stand_without_its_subject(gallery: Gallery) -> None:
         gallery.store.execute("INSERT INTO reference VALUES ('r', 'nobody', 'm', x'00', 0.5, 'now')")
 
 
+def _taken(name: str) -> bool:
+    """Whether it is a name as it stands: tests/domain/test_naming.py tells which are."""
+    try:
+        return cleaned(name) == name
+    except ValueError:
+        return False
+
+
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    name=st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20),
+    name=st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20).filter(_taken),
     moment=st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2900, 1, 1)),  # noqa: DTZ001
 )
 def test_any_name_and_time_comes_back(gallery: Gallery, name: str, moment: datetime) -> None:
@@ -283,7 +292,7 @@ def test_a_badge_number_is_one_subjects_and_in_no_record(home: Home, gallery: Ga
         lambda: gallery.set_badge(ben.id, 160316),
         lambda: gallery.add_subject("Cyd", [a_reference(3)], badge=160316),
     ):
-        with pytest.raises(GalleryError, match=f"badge 160316 is that of Ada .{ada.id}.: clear it there first"):
+        with pytest.raises(GalleryError, match=f"badge 160316 is that of {ada.id}: clear it there first"):
             add()
     with pytest.raises(GalleryError, match="1 or more"):
         gallery.set_badge(ben.id, 0)
