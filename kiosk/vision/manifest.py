@@ -171,6 +171,8 @@ class PadEntry(Entry):
     context: Annotated[float, Field(ge=1, le=10)]
     beyond_edge: Literal["shrink", "mirror"] = "shrink"
     cue: str = "surroundings"
+    cut_out_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """With it the network's last number is no class but the logit that nothing is cut out: a cue of its own."""
     bona_fide_class: int
     threshold: Annotated[float, Field(gt=0, lt=1)]
     threshold_apcer: float

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.domain.types import Box, Face, Image
 from kiosk.vision.manifest import PadEntry
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
+
+CUT_OUT = "cut-out"
+"""The cue that the networks' second answers make."""
 
 
 def surroundings(box: Box, context: float, width: int, height: int) -> tuple[int, int, int, int]:
@@ -52,21 +57,26 @@ def mirrored_square(image: Image, box: Box, context: float, side: int) -> Image:
 class FusedPad:
     """The port PresentationAttackDetector over several cues: any of them can deny, none can outvote another.
 
-    A cue is one network or the mean of several that look at the same thing (`PadEntry.cue`). The score is the least of
-    the cues' scores, each stretched so that its own threshold comes to lie at the common one.
+    A cue is one network or the mean of several that look for the same thing (`PadEntry.cue`). Networks may answer a
+    second question, whether the face is cut out: the mean of those logits is a cue, too. The score is the least of the
+    cues' scores, each stretched so that its own threshold comes to lie at the common one.
     """
 
     def __init__(self, networks: Sequence[tuple[Network, PadEntry]], threshold: float | None = None) -> None:
-        """`networks` must not be empty; the threshold is the first cue's own where none is given."""
+        """`networks` must not be empty; the common threshold is the first cue's own, and the one that denies is
+        `threshold` where it is given."""
         if not networks:
             raise ValueError("PAD needs a network")
-        self._cues: dict[str, list[tuple[Network, PadEntry]]] = {}
-        for network, entry in networks:
-            self._cues.setdefault(entry.cue, []).append((network, entry))
-        self._own = {cue: max(e.threshold for _, e in members) for cue, members in self._cues.items()}
+        self._networks = tuple(networks)
+        self._own: dict[str, float] = {}
+        for _, entry in networks:
+            self._own[entry.cue] = max(self._own.get(entry.cue, 0.0), entry.threshold)
+        cut_out = [entry.cut_out_threshold for _, entry in networks if entry.cut_out_threshold is not None]
         self._common = next(iter(self._own.values()))
         self.measured = self._common
         """The threshold that the manifest states."""
+        if cut_out:
+            self._own[CUT_OUT] = max(cut_out)
         self.threshold = self._common if threshold is None else threshold
 
     def score(self, image: Image, face: Face) -> float:
@@ -74,12 +84,18 @@ class FusedPad:
         return min(self.cues(image, face).values())
 
     def cues(self, image: Image, face: Face) -> dict[str, float]:
-        """Each cue's score, by its name, stretched to the common threshold. Raises ValueError."""
-        found = {}
-        for cue, members in self._cues.items():
-            mean = float(np.mean([_bona_fide(network, entry, image, face) for network, entry in members]))
-            found[cue] = stretched(mean, self._own[cue], self._common)
-        return found
+        """Each cue's score by its name, stretched to the common threshold. Raises ValueError."""
+        found: dict[str, list[float]] = {}
+        for network, entry in self._networks:
+            numbers = _answers(network, entry, image, face)
+            if entry.cut_out_threshold is not None:
+                found.setdefault(CUT_OUT, []).append(float(numbers[-1]))
+                numbers = numbers[:-1]
+            found.setdefault(entry.cue, []).append(_probability(numbers, entry.bona_fide_class))
+        means = {cue: float(np.mean(scores)) for cue, scores in found.items()}
+        if CUT_OUT in means:
+            means[CUT_OUT] = 1 / (1 + math.exp(-min(max(means[CUT_OUT], -50.0), 50.0)))
+        return {cue: stretched(mean, self._own[cue], self._common) for cue, mean in means.items()}
 
 
 def stretched(score: float, own: float, common: float) -> float:
@@ -89,7 +105,8 @@ def stretched(score: float, own: float, common: float) -> float:
     return score / own * common if score < own else common + (score - own) / (1 - own) * (1 - common)
 
 
-def _bona_fide(network: Network, entry: PadEntry, image: Image, face: Face) -> float:
+def _answers(network: Network, entry: PadEntry, image: Image, face: Face) -> NDArray[np.float64]:
+    """What the network says of the face. Raises ValueError where that is not finite."""
     size = entry.input.size or (80, 80)
     if entry.beyond_edge == "mirror":
         crop = mirrored_square(image, face.box, entry.context, size[0])
@@ -97,8 +114,12 @@ def _bona_fide(network: Network, entry: PadEntry, image: Image, face: Face) -> f
         height, width = image.shape[:2]
         left, top, right, bottom = surroundings(face.box, entry.context, width, height)
         crop = picture(cv2.resize(image[top : bottom + 1, left : right + 1], size[::-1]))
-    logits = network.run(crop)[0].astype(np.float64)
-    if not np.isfinite(logits).all():
+    numbers: NDArray[np.float64] = network.run(crop)[0].astype(np.float64)
+    if not np.isfinite(numbers).all():
         raise ValueError("the PAD network's output is not finite")
+    return numbers
+
+
+def _probability(logits: NDArray[np.float64], of: int) -> float:
     exp = np.exp(logits - logits.max())
-    return float(exp[entry.bona_fide_class] / exp.sum())
+    return float(exp[of] / exp.sum())

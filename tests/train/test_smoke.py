@@ -35,6 +35,8 @@ COMMANDS = {
     "seesawfacenet": ("embedder.py", "train", "--smoke", "--net", "seesawfacenet", "--threads", "1"),
     "detector": ("detector.py", "--smoke"),
     "pad": ("pad.py", "--smoke"),
+    "pad-heads": ("pad_heads.py", "--smoke"),
+    "pad-texture": ("pad_texture.py", "--smoke"),
 }
 
 
@@ -105,3 +107,19 @@ def test_pad(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
         assert saved_at(said, name) == [5, 7, 10]
         session = ort.InferenceSession(made / f"{name}.onnx", providers=["CPUExecutionProvider"])
         assert session.get_outputs()[0].name == "logits"
+
+
+def test_pad_heads(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
+    said, made = ended(started["pad-heads"])
+    for name in ("pad-2.7", "pad-4.0"):
+        assert re.search(rf"^{re.escape(name)} at .* of training right", said, re.MULTILINE)
+        session = ort.InferenceSession(made / f"{name}.onnx", providers=["CPUExecutionProvider"])
+        assert session.get_outputs()[0].shape[1] == 4
+
+
+def test_pad_texture(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
+    said, made = ended(started["pad-texture"])
+    followed = re.search(r"correlation (-?\d\.\d+)", said)
+    assert followed
+    assert float(followed[1]) > 0.3, "thinned over a few pictures, it follows its teacher a little"
+    assert (made / "pad-texture.onnx").stat().st_size < 1_200_000
