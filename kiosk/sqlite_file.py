@@ -83,7 +83,8 @@ class Anchor:
         with suppress(OSError):
             size = self._path.stat().st_size
             # Shorter: somebody has vacuumed it, or copied another file over it, to which the -wal does not belong.
-            self._overwritten = self._overwritten or (size < self._size and not _fits_together(self._path))
+            if size < self._size:
+                self._overwritten = self._overwritten or size == 0 or not _fits_together(self._path)
             self._size = size
         return not self._overwritten
 
@@ -111,12 +112,13 @@ def _all(path: Path) -> tuple[Path, Path, Path]:
 
 
 def _fits_together(path: Path) -> bool:
-    """Whether a connection that has nothing in memory yet finds file and -wal whole."""
-    with closing(Look(path, BUSY_SECONDS).connection) as connection:
-        try:
+    """Whether a connection that has nothing in memory yet finds file and -wal whole. True where it cannot tell."""
+    uri = f"{path.as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
-        except sqlite3.DatabaseError as error:
-            return error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _identity(path: Path) -> Files:

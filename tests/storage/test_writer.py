@@ -250,6 +250,20 @@ def test_a_gallery_that_was_deleted_or_replaced_acknowledges_nothing(home: Home,
     assert not writer.alive
 
 
+@pytest.mark.parametrize("content", [b"", b"no database at all, but long " * 99])
+def test_whatever_is_copied_over_the_gallery_in_use_ends_it_in_order(home: Home, content: bytes) -> None:
+    with closing(open_gallery(home)) as gallery:
+        Audit(gallery.store).append([a_decision(f"g{n}") for n in range(500)])
+    writer = _started(home)
+    writer.append([a_decision("h")])
+    (home.folder / "copy").write_bytes(content)
+    subprocess.run(["cp", home.folder / "copy", home.database], check=True)
+    _until(lambda: not writer.alive)
+    assert writer.lost is not None
+    assert "replaced in use" in writer.lost or "damaged" in writer.lost
+    assert (home.folder / "gallery.db-wal").stat().st_size == 0
+
+
 @pytest.mark.parametrize("waiting", [0, 30, 1500])
 def test_an_older_copy_over_the_gallery_in_use_is_whole_afterwards(home: Home, waiting: int) -> None:
     """`cp copy.db gallery.db`: the file stays the same, and the -wal belongs to nothing any more."""
