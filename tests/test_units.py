@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
 import subprocess
 from collections import defaultdict
 from importlib.metadata import entry_points
@@ -225,3 +227,27 @@ def test_networks_are_roots_and_the_kiosk_only_reads_them() -> None:
     (read_only,) = settings(ROOT / "systemd" / "kiosk.service")["ReadOnlyPaths"]
     assert f"-{SYSTEM_FOLDER}" in read_only.split()
     assert f'#folder = "{SYSTEM_FOLDER}"' in DEFAULT.read_text().splitlines()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root makes users, in a folder of the test's own as well")
+def test_the_tools_make_the_groups_and_folders_as_they_are_meant(tmp_path: Path) -> None:
+    tools = [shutil.which(name) for name in ("systemd-sysusers", "systemd-tmpfiles")]
+    if None in tools:
+        pytest.skip("systemd-sysusers or systemd-tmpfiles is not installed (Debian package systemd)")
+    (tmp_path / "etc").mkdir()
+    deploy = ROOT / "deploy"
+    for command in ([tools[0], deploy / "sysusers.conf"], [tools[1], "--create", deploy / "tmpfiles.conf"]):
+        made = subprocess.run([command[0], f"--root={tmp_path}", *command[1:]], capture_output=True, check=False)
+        assert made.returncode == 0, made.stderr
+    groups = [line.split(":") for line in (tmp_path / "etc/group").read_text().splitlines()]
+    users = [line.split(":") for line in (tmp_path / "etc/passwd").read_text().splitlines()]
+    number = {name: int(gid) for name, _, gid, _ in groups}
+    uid = {name: int(uid) for name, _, uid, *_ in users}
+    primary = {name: int(gid) for name, _, _, gid, *_ in users}
+    assert primary == {"kiosk": number["kiosk"], "kiosk-door": number["kiosk"], "kiosk-notify": number["kiosk-notify"]}
+    (listening,) = [members for name, _, _, members in groups if name == "kiosk-listen"]
+    assert set(listening.split(",")) == {"kiosk", "kiosk-door", "kiosk-notify"}
+    for folder, owner in (("kiosk-door-events", "kiosk-door"), ("kiosk-events", "kiosk")):
+        status = (tmp_path / "run" / folder).stat()
+        assert (status.st_uid, status.st_gid) == (uid[owner], number["kiosk-listen"])
+        assert stat.S_IMODE(status.st_mode) == 0o2750
