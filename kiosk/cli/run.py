@@ -19,6 +19,7 @@ from kiosk.gui.app import display_available
 from kiosk.owner import become_owner
 from kiosk.service import systemd
 from kiosk.service.names import Names
+from kiosk.service.station import unfailing
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
@@ -67,7 +68,7 @@ def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json
     score = demonstration.Score(camera.visit_at)
     # Before there is a folder with a key in it: a window may fail to start.
     front = Front(seen, screenshot, full_screen, as_json, words.banner(True, True), score.remark)
-    front.listeners.append(score.take)
+    front.listeners.append(unfailing(score.take))
     with demonstration.stage() as (settings, home):
         front.run(settings, home, camera)
     return seen or score.good
@@ -103,9 +104,10 @@ class Front:
         self._window = (
             Window(self._names, banner, offscreen=not seen, picture=screenshot) if seen or screenshot else None
         )
-        self.listeners: list[Callable[[Event], None]] = [self._console.publish]
+        # Each by itself: one that fails keeps nothing from the next.
+        self.listeners: list[Callable[[Event], None]] = [unfailing(self._console.publish)]
         if self._window is not None:
-            self.listeners.append(self._window.bridge.publish)
+            self.listeners.append(unfailing(self._window.bridge.publish))
 
     def run(self, settings: config.Config, home: Home, camera: Camera) -> bool:
         """False when it died. Raises KioskError when the kiosk cannot start."""
