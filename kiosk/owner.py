@@ -43,6 +43,16 @@ def owner_of(path: Path) -> Account | None:
     return None if found is None else _account(found)
 
 
+def refuse_root(path: Path) -> None:
+    """The second line, for a program that does not act for the owner of what it works in. Raises HomeError where root
+    would work in a folder of somebody else's, and make files there that are not theirs."""
+    account = owner_of(path) if os.geteuid() == 0 else None
+    if account is not None:
+        raise HomeError(
+            f"{path}: belongs to {account.name}: root works there as its owner only: sudo -u {account.name}"
+        )
+
+
 def become_owner(path: Path) -> None:
     """As root: this process is the path's owner from now on, and root never again. As anybody else, and where the path
     is root's own: nothing. Raises HomeError."""

@@ -21,8 +21,9 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from kiosk.domain.door_events import ALARMS, DoorEvent, DoorNews
-from kiosk.domain.errors import DoorError
+from kiosk.domain.errors import DoorError, HomeError
 from kiosk.domain.ids import new_id
+from kiosk.owner import refuse_root
 from kiosk.service.door_events import DoorEventMessage, decode_event
 from kiosk.service.door_protocol import encode
 from kiosk.service.systemd import log
@@ -52,11 +53,14 @@ class Spool:
         self._next = 1
         self._lines = 0
         try:
+            refuse_root(folder)
             folder.mkdir(mode=0o700, exist_ok=True)
             self._load()
             self._writer = _Writer(self._path)
         except OSError as error:
             raise DoorError(f"{folder}: the door's state cannot be kept here: {error.strerror or error}") from error
+        except HomeError as error:
+            raise DoorError(f"the door's state cannot be kept: {error}") from error
         self._rewrite()
 
     def fileno(self) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kiosk import sqlite_file
 from kiosk.domain.errors import KioskError
+from kiosk.owner import refuse_root
 from kiosk.service.systemd import log
 
 BUSY_SECONDS = 5.0
@@ -52,8 +53,9 @@ class OutboxLostError(OutboxError):
 def claimed(path: Path) -> Iterator[None]:
     """Keeps a second kiosk-notify off this outbox, and puts a damaged one aside.
 
-    Raises OutboxError when there is another or the place is of no use.
+    Raises OutboxError when there is another or the place is of no use, HomeError as root in somebody else's.
     """
+    refuse_root(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         claim = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.domain.errors import HomeError
-from kiosk.owner import owner_of
+from kiosk.owner import refuse_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,7 @@ class Home:
 
     def prepare(self) -> None:
         """Makes the folder, 0700, when it is not there. Raises HomeError when it cannot be used for writing."""
-        if os.geteuid() == 0 and owner_of(self.folder) is not None:
-            raise HomeError(f"{self.folder}: is not root's: root works in it as its owner only (kiosk.owner)")
+        refuse_root(self.folder)
         try:
             _make(self.folder)
             mode = self.folder.stat().st_mode

@@ -191,3 +191,23 @@ def test_root_runs_no_network_that_the_kiosk_could_change(run: Run, home: Path, 
     done = run("models", "verify", "--folder", folder)
     assert done.returncode == 2
     assert "may change which networks run" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["door_start", "notify_daemon"])
+def test_the_services_do_not_run_as_root_in_their_users_folders(
+    python: list[str], home: Path, place: Path, roots: Path, module: str
+) -> None:
+    """By hand, say: what they made there would be root's, wherever their user's links lead."""
+    for name in ("events.jsonl", "outbox.db", "outbox.db.lock"):
+        (home / name).symlink_to(roots / name)
+    config = place / "kiosk.toml"
+    config.write_text(
+        f'[lock]\nkind = "simulated"\n[door]\nsocket = "{place}/door.sock"\nstate = "{home}"\n'
+        f'[notify]\noutbox = "{home}/outbox.db"\nsocket = "{place}/notify.sock"\n[notifiers.lamp]\nkind = "led"\n'
+    )
+    before = state(roots)
+    command = [*python, "-m", f"kiosk.service.{module}", "--config", str(config)]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode != 0
+    assert f"belongs to uid {UID}: root works there as its owner only" in done.stderr
+    assert state(roots) == before
