@@ -7,6 +7,7 @@ changes, the machine's next deadline or the next period of reading; and it never
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import time
@@ -167,8 +168,8 @@ class DoorServer:
             fields["error"] = self._machine.fault
         level = "warning" if news.kind in ALARMS else "info"
         said = {key: value for key, value in fields.items() if value}
-        if news.kind is DoorEventKind.RELEASED and news.uid is not None:
-            self.limits.seldom.log(level, news.kind.value, news.uid, **said)
+        if news.kind in {DoorEventKind.RELEASED, DoorEventKind.SECURED}:  # a client can have as many as it likes
+            self.limits.seldom.log(level, news.kind.value, os.getuid() if news.uid is None else news.uid, **said)
         else:
             log(level, news.kind.value, **said)
 
