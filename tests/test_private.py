@@ -119,6 +119,7 @@ def test_enrolling_somebody(run: Callable[..., Seen], portrait: Path) -> None:
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(1200)
 def test_every_command_of_an_admin(run: Callable[..., Seen], portrait: Path) -> None:
     assert run("enrol", "--name", "Ada", portrait).status == 0
     for line in (
@@ -143,6 +144,7 @@ def test_every_command_of_an_admin(run: Callable[..., Seen], portrait: Path) -> 
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(1200)
 def test_the_whole_demonstration_with_its_window(run: Callable[..., Seen], tmp_path: Path) -> None:
     picture = tmp_path / "given" / "picture.png"
     # 1: under strace on a busy machine a visitor may be gone before the attempt is over.
@@ -151,6 +153,7 @@ def test_the_whole_demonstration_with_its_window(run: Callable[..., Seen], tmp_p
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("module", ["door_start", "notify_daemon"])
 def test_the_other_two_processes(module: str, run: Callable[..., Seen], tmp_path: Path) -> None:
     given = tmp_path / "given"
@@ -164,6 +167,7 @@ def test_the_other_two_processes(module: str, run: Callable[..., Seen], tmp_path
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(1200)
 def test_drawing_a_plot(run: Callable[..., Seen], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra plots")
     line = (

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 
 from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.vision import network
 from kiosk.vision.models import load
-from kiosk.vision.network import make_exact, whole_products
+from kiosk.vision.network import make_exact, ort, whole_products
 
 
 @pytest.mark.parametrize(
