@@ -10,6 +10,8 @@ teacher's own mapping from the teacher's own input to it, all blocks in the same
 teacher's scores where it is not wrong, the labels of the attack sets, and every block's output still towards the
 teacher's. It goes on from its last checkpoint when it is started again.
 
+What is exported answers once; pad_heads.py adds the second answer.
+
 Needs torch onnx onnxruntime opencv-python-headless numpy tqdm pydantic.
 """
 

@@ -12,6 +12,7 @@ from detector_net import session
 from pad_crops import CONTEXTS, LEFT_OUT, Finder, clip_frames, cut, left_out
 from runtime import ort
 
+CLASSES = 3
 MOST_BPCER = 0.03  # the upper end of its interval: the cue can only deny, so it must seldom deny the bona fide
 Scores = dict[str, np.ndarray]  # by network or mean: the bona fide probability of each crop
 
@@ -53,6 +54,7 @@ def bona_fide(run: ort.InferenceSession, crops: list[np.ndarray]) -> np.ndarray:
     x = np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32)
     name = run.get_inputs()[0].name
     logits = np.concatenate([run.run(None, {name: x[i : i + 16]})[0] for i in range(0, len(x), 16)])
+    logits = logits[:, :CLASSES]  # a fourth number is the second answer (pad_heads.py)
     exp = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(exp[:, 1] / exp.sum(1))
 

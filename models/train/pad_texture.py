@@ -6,7 +6,7 @@ of descent.
     python pad_texture.py --work FOLDER export FOLDER2
     python pad_texture.py --work FOLDER --smoke
 
-The student begins as a thinned teacher (pad_texture_net.py): it follows it closely and takes 28% of its time. Its last
+The student begins as a thinned teacher (pad_texture_net.py): it follows it closely in a quarter of its time. Its last
 layer is then fitted by logistic regression over the frames of training (pad_frames.py), as the context networks'
 second answer is (pad_heads.py). Not shipped: the model card says why.
 
