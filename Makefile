@@ -13,6 +13,7 @@ VENV := .venv
 QT68 := .venv-qt68
 BIN := $(VENV)/bin
 RUN_ARGS ?=
+JOBS ?= 2
 KILLS ?= 1000
 ROUNDS ?= 1000
 
@@ -25,7 +26,7 @@ run: $(VENV)/.installed
 
 # The recipes' tests load networks in a way that a process with the kiosk's own cannot: they run by themselves.
 test: $(VENV)/.tests-installed check
-	$(BIN)/pytest -m 'not train and not prove'
+	$(BIN)/pytest -m 'not train and not prove' -n $(JOBS) --dist loadfile
 
 prove: $(VENV)/.tests-installed
 	PROVE_ROUNDS=$(ROUNDS) $(BIN)/pytest -m prove --timeout 3600
