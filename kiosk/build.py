@@ -44,7 +44,7 @@ from kiosk.storage.database import open_database
 from kiosk.storage.gallery import Gallery, empty_gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
-from kiosk.vision.quality import Bounds, Gate
+from kiosk.vision.quality import ROOM, Bounds, Gate
 
 log = structlog.get_logger("kiosk")
 
@@ -59,10 +59,12 @@ def camera(section: CameraConfig) -> Camera:
 
 
 def gate(config: QualityConfig, models: Models, guide: float | None = None) -> Gate:
-    """The quality gate of a configuration; `guide` for another share of the picture."""
+    """The quality gate of a configuration, at the door; with a `guide`, of a photograph: no PAD looks at its
+    surroundings."""
     bounds = Bounds(
         min_face=config.min_face,
         guide=config.guide if guide is None else guide,
+        room=ROOM if guide is None else 0.0,
         min_sharpness=config.min_sharpness,
     )
     return Gate(bounds, models.detector.upright)
@@ -131,7 +133,7 @@ def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipelin
     a = config.attempt
     return Pipeline(
         stages(config, models, matcher(models, gallery)),
-        Rules(a.needed, a.window, a.seconds, pause=0.0, rest=0.0),
+        Rules(a.needed, a.window, a.seconds, pause=0.0, rest=0.0, again=True),
         config.quality.min_face,
         door_ready=lambda: True,
         largest_badge=largest_badge(config),
@@ -207,6 +209,7 @@ def running(
             client.ready,
             largest_badge(config),
             clock=keeper.trouble,
+            alike=models.surely_alike(),
         )
         publish = stack.enter_context(announcing(config, found, publish))
         access = Access(writer, client, config.policy.grant_seconds, boottime)

@@ -7,9 +7,9 @@ ends in exactly one verdict, or in none when a passer-by left no usable sample.
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from kiosk.domain.types import Comparison, Evidence, Flaw, Frame, Quality, Reason
+from kiosk.domain.types import Comparison, Evidence, Flaw, Frame, Quality, Reason, Template
 
 PASSING_BY = frozenset({Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE})
 """Flaws of a face that is not presenting itself: it opens no attempt."""
@@ -18,13 +18,24 @@ PASSING_BY = frozenset({Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE})
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`needed` of the last `window` usable frames, within `seconds`; `pause` seconds after a refusal until the next
-    attempt; `rest` seconds after a grant, unless the face has gone before."""
+    attempt; `rest` seconds after a grant, unless the face has gone before.
+
+    `budget`: comparisons of one attempt at most, whatever starts it again. `denial_voids`: one frame that PAD denies
+    voids those before it; where not, it only has no vote. `fresh_frames` and `fresh_seconds`: so long a face must have
+    been followed, each frame of it new, before its next frame is compared: more frames than a driver has buffers (8),
+    which it could show in turns. `again`: whether somebody may be let in again without having gone; for recordings.
+    """
 
     needed: int = 3
     window: int = 5
     seconds: float = 3.0
     pause: float = 1.5
     rest: float = 5.0
+    budget: int = 15
+    denial_voids: bool = True
+    fresh_frames: int = 6
+    fresh_seconds: float = 0.35
+    again: bool = False
 
     def pause_after(self, refusals: int) -> float:
         """Seconds until the next attempt may open: doubled from the fourth refusal in a row on, 30 s at most."""
@@ -41,6 +52,8 @@ class Sample:
     pad: float
     bona_fide: bool
     comparison: Comparison
+    probe: Template | None = field(default=None, repr=False, compare=False)
+    """In memory for as long as the attempt: whoever is refused is known by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +72,17 @@ class Attempt:
         self.rules = rules
         self.track = track
         self.started_at = frame.captured_at
+        self.compared = 0
+        """Comparisons so far. Nothing sets it back."""
         self._samples: deque[Sample] = deque(maxlen=rules.window)
+        self._last: Sample | None = None
+        self._denials = 0
         self._hindrance = Reason.POOR_QUALITY
+
+    @property
+    def probe(self) -> Template | None:
+        """The template compared last; None where nothing was."""
+        return self._last.probe if self._last else None
 
     @property
     def progress(self) -> float:
@@ -69,7 +91,8 @@ class Attempt:
         return min(1.0, votes[0][1] / self.rules.needed) if votes else 0.0
 
     def restart(self, track: int, because: Reason) -> None:
-        """Forgets all samples: another track, a second face, a frozen picture. The time spent still counts."""
+        """Forgets all samples: another track, a second face, a frozen picture. The time and the comparisons spent still
+        count."""
         self.track = track
         self._samples.clear()
         self._hindrance = because
@@ -80,16 +103,27 @@ class Attempt:
 
     def add(self, sample: Sample, frame: Frame) -> Verdict | None:
         """Takes a usable sample; a verdict when it settles the attempt."""
-        self._samples.append(sample)
-        self._hindrance = Reason.INCOMPLETE
+        self.compared += 1
+        self._last = sample
+        if not sample.bona_fide:
+            self._denials += 1
+        if sample.bona_fide or not self.rules.denial_voids:
+            self._samples.append(sample)
+            self._hindrance = Reason.INCOMPLETE
+        else:
+            self.restart(self.track, Reason.PRESENTATION_ATTACK)
+        return self._settled(frame)
+
+    def _settled(self, frame: Frame) -> Verdict | None:
         votes = self._votes()
         if len(votes) == 1:
             subject_id, count = votes.most_common(1)[0]
             if count >= self.rules.needed:
                 return self._verdict(Reason.MATCHED, frame, subject_id)
-        if len(self._samples) < self.rules.window:
-            return None
-        return self._verdict(self._refusal(votes), frame)
+        full = len(self._samples) == self.rules.window
+        if full or self._attacked or self.compared >= self.rules.budget:
+            return self._verdict(self._refusal(votes), frame)
+        return None
 
     def expire(self, frame: Frame) -> Verdict | None:
         """A refusal once the time is over."""
@@ -98,12 +132,15 @@ class Attempt:
         return self._verdict(self._hindrance, frame)
 
     def abandon(self, frame: Frame) -> Verdict | None:
-        """The face has gone: a refusal if it had been looked at, nothing for a passer-by."""
-        return self._verdict(Reason.INCOMPLETE, frame) if self._samples else None
+        """The face has gone: a refusal if it had been compared, nothing for a passer-by."""
+        if not self.compared:
+            return None
+        attack = self._hindrance is Reason.PRESENTATION_ATTACK
+        return self._verdict(Reason.PRESENTATION_ATTACK if attack else Reason.INCOMPLETE, frame)
 
     def evidence(self, frame: Frame) -> Evidence:
         """What is known so far, resting on `frame`."""
-        last = self._samples[-1] if self._samples else None
+        last = self._last
         return Evidence(
             frame_number=frame.number,
             captured_at=frame.captured_at,
@@ -111,8 +148,13 @@ class Attempt:
             frames=len(self._samples),
             comparison=last.comparison if last else None,
             quality=last.quality if last else None,
-            pad=min(s.pad for s in self._samples) if self._samples else None,
+            pad=min((s.pad for s in self._samples), default=last.pad if last else None),
         )
+
+    @property
+    def _attacked(self) -> bool:
+        """Whether so many frames were denied that a window could not hold as many that were not."""
+        return self._denials > self.rules.window - self.rules.needed
 
     def _votes(self) -> Counter[str]:
         """Samples by subject. A sample that PAD denies votes for nobody."""
@@ -123,12 +165,13 @@ class Attempt:
         )
 
     def _refusal(self, votes: Counter[str]) -> Reason:
-        attacks = sum(not s.bona_fide for s in self._samples)
-        if attacks > self.rules.window - self.rules.needed:
+        if self._attacked:
             return Reason.PRESENTATION_ATTACK
         if len(votes) > 1:
             return Reason.AMBIGUOUS
-        return Reason.NOT_ENROLLED
+        if len(self._samples) == self.rules.window:
+            return Reason.NOT_ENROLLED
+        return self._hindrance
 
     def _verdict(self, reason: Reason, frame: Frame, subject_id: str | None = None) -> Verdict:
         return Verdict(reason, subject_id, self.evidence(frame))

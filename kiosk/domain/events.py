@@ -25,6 +25,10 @@ class Observed:
     faces: tuple[Face, ...]
     quality: Quality | None
     progress: float
+    let_in: bool = False
+    """Whether the face may be of somebody who was let in and has not gone: nothing is decided about them again."""
+    waits: bool = False
+    """Whether the face was refused before and must wait."""
 
 
 @dataclass(frozen=True, slots=True)

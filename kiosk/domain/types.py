@@ -78,19 +78,19 @@ class Face:
 
 
 class Flaw(StrEnum):
-    """Why a sample is not good enough to be compared."""
+    """Why a sample is no evidence. TURNED_OVER: it does not stand upright, by the picture or the camera; UNNATURAL: a
+    negative, few levels, half a face: where the embedder puts no natural face; TOO_NEAR: too little around it for PAD."""
 
     TOO_SMALL = "too_small"
     OUTSIDE_GUIDE = "outside_guide"
+    TOO_NEAR = "too_near"
     CLIPPED = "clipped"
     TURNED_OVER = "turned_over"
-    """Upside down, or on its side: the picture, or the camera."""
     TURNED = "turned"
     BLURRED = "blurred"
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
     UNNATURAL = "unnatural"
-    """Where the embedder puts no natural face: a negative, a few grey levels, half a face..."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from kiosk.vision.pixels import picture
 
 WIDTH, HEIGHT, RATE = 640, 480, 30.0
 REFERENCES = 1000
-STAGES = ("detect", "quality", "pad", "embed", "search")
+STAGES = ("repeats", "detect", "quality", "pad", "embed", "search")
 WARM_UP = 10
 """Frames, and comparisons of two embedders, that are not counted."""
 PATIENCE = 1000
@@ -113,7 +113,7 @@ def pipeline(config: Config, models: Models, gate: QualityGate) -> Pipeline:
     gallery = RandomGallery(entry.model_id, entry.dimension, models.thresholds, cohort=models.cohort)
     return Pipeline(
         Stages(models.detector, gate, models.pad, models.embedder, gallery),
-        Rules(attempt.needed, attempt.window, attempt.seconds, pause=0.0, rest=0.0),
+        Rules(attempt.needed, attempt.window, attempt.seconds, pause=0.0, rest=0.0, again=True),
         config.quality.min_face,
         door_ready=lambda: True,
     )
@@ -129,11 +129,13 @@ def scene() -> Iterator[Image]:
 
 
 def frames(images: Iterable[Image]) -> Iterator[Frame]:
-    """Pictures as 640 x 480 frames of a camera."""
+    """Pictures as 640 x 480 frames of a camera, each with noise of its own: what comes again is no evidence."""
     begin = datetime.now(UTC)
+    grain = np.random.default_rng(0).integers(0, 4, (HEIGHT, WIDTH, 3), np.uint8)
     for number, image in enumerate(images):
         fit = image.shape[:2] == (HEIGHT, WIDTH)
         sized = image if fit else picture(cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
+        sized = picture(cv2.add(sized, np.roll(grain, 7 * number)))
         yield Frame(sized, number, number / RATE, begin + timedelta(seconds=number / RATE))
 
 

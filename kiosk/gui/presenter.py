@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Recovered, Waiting
-from kiosk.domain.types import Box, Decision, DoorResult, DoorState, Quality, Reason
+from kiosk.domain.types import Box, Decision, DoorResult, DoorState, Reason
 from kiosk.gui import words
 from kiosk.gui.words import Icon, Words
 
@@ -166,7 +166,7 @@ class Presenter:
 
     def _observe(self, event: Observed, at: float) -> None:
         self._observed, self._observed_at = event, at
-        mode, said = _hint(len(event.faces), event.quality)
+        mode, said = _hint(event)
         held = self._hint
         fresh = held is not None and at - held.at < HINT_SECONDS and held.mode is not Mode.IDLE
         if held is None or not fresh or held.words == said:
@@ -238,11 +238,14 @@ class Presenter:
         )
 
 
-def _hint(faces: int, quality: Quality | None) -> tuple[Mode, Words]:
+def _hint(event: Observed) -> tuple[Mode, Words]:
+    faces, quality = len(event.faces), event.quality
     if faces == 0:
         return Mode.IDLE, words.IDLE
     if faces > 1:
         return Mode.GUIDING, words.SEVERAL
+    if event.let_in or event.waits:
+        return Mode.GUIDING, words.LET_IN if event.let_in else words.WAIT
     if quality is not None and quality.flaw is not None:
         return Mode.GUIDING, words.FLAWS[quality.flaw]
     return Mode.CHECKING, words.CHECKING

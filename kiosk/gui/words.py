@@ -44,6 +44,10 @@ CHECKING = Words(Icon.STILL, "Hold still", "This takes a second.")
 ASKING_THE_DOOR = Words(Icon.WAIT, "One moment")
 PRESENTED = Words(Icon.WAIT, "Recognised", "Please wait for the door.")
 """The door is somebody else's: nothing is known of it here."""
+LET_IN = Words(Icon.WAIT, "You have been let in", "To be let in again, step away for a moment.")
+"""For somebody who stays: nobody is let in twice by standing there."""
+WAIT = Words(Icon.WAIT, "Please wait a moment", "Or use the other way in.")
+"""For somebody who was refused, and tries again too soon or too often."""
 SEVERAL = Words(Icon.PEOPLE, "One person at a time", "Please step up alone.")
 DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "The door stayed closed", "Please try again.")
 OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.")
@@ -63,6 +67,7 @@ _MONTHS = (
 FLAWS: dict[Flaw, Words] = {
     Flaw.TOO_SMALL: Words(Icon.CLOSER, "Come closer"),
     Flaw.OUTSIDE_GUIDE: Words(Icon.CENTRE, "Move into the oval"),
+    Flaw.TOO_NEAR: Words(Icon.CENTRE, "A little further back"),
     Flaw.CLIPPED: Words(Icon.CENTRE, "Show your whole face", "Step back a little."),
     Flaw.TURNED_OVER: Words(Icon.FACE, "Hold your head upright"),
     Flaw.TURNED: Words(Icon.FACE, "Look straight at the camera"),

@@ -22,6 +22,7 @@ SECOND_FACE = 0.5
 ADVICE = {
     Flaw.TOO_SMALL: "the face is too small: take the picture from nearer",
     Flaw.OUTSIDE_GUIDE: "the face is at the edge: put it in the middle",
+    Flaw.TOO_NEAR: "the face is too near: take the picture from further away",
     Flaw.CLIPPED: "the face is cut off: show the whole face",
     Flaw.TURNED_OVER: "the picture is turned: set it upright",
     Flaw.TURNED: "the face is turned away: look straight at the camera",

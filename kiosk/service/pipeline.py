@@ -8,22 +8,23 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
 from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
+from kiosk.domain.patience import Patience
 from kiosk.domain.policy import decide
 from kiosk.domain.ports import Detector, Embedder, Matcher, PresentationAttackDetector, QualityGate
-from kiosk.domain.types import Decision, Evidence, Face, Flaw, Frame, Outcome, Quality, Reason
+from kiosk.domain.presence import Presence
+from kiosk.domain.types import Decision, Evidence, Face, Flaw, Frame, Outcome, Quality, Reason, Template
 from kiosk.service.stages import StageFault, Stopwatch
 from kiosk.service.standing_faults import StandingFaults
-from kiosk.vision.tracking import FrozenPicture, Tracker
+from kiosk.vision.frozen import Memory, Seen
+from kiosk.vision.tracking import Tracker
 
 WHOLE_FRAME = frozenset({Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME, Reason.INTERNAL_FAULT})
 """Faults that a fresh frame which went through has ended."""
-QUIET_SECONDS = 60.0
-"""So long after the last pause, refusals no longer count as in a row: the morning does not pay for the night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,10 @@ class Pipeline:
         largest_badge: int | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         clock: Callable[[Evidence], Reason | None] = lambda _: None,
+        alike: Callable[[Template, Template], bool] = lambda *_: False,
     ) -> None:
-        """`clock` tells why the time of an evidence is not known (Timekeeper.trouble)."""
+        """`clock` tells why the time of an evidence is not known (Timekeeper.trouble); `alike` whether two templates
+        are surely of one face: whoever was refused is known by it."""
         self._stages = stages
         self._rules = rules
         self._min_face = min_face
@@ -60,10 +63,11 @@ class Pipeline:
         self._new_id = new_id
         self._clock = clock
         self._tracker = Tracker()
-        self._frozen = FrozenPicture()
+        self._memory = Memory()
+        self._presence = Presence()
         self._attempt: Attempt | None = None
         self._resume_at = 0.0
-        self._refusals = 0
+        self._patience = Patience(rules, alike)
         self._faults = StandingFaults()
         self.stopwatch = Stopwatch()
 
@@ -102,7 +106,7 @@ class Pipeline:
             started_at=attempt.started_at if attempt else None,
             detail=message[:200],
         )
-        self._settle(decision, at)
+        self._resume_at = self._patience.after_fault(at)
         return [Decided(decision)] if known else [Faulted(reason, message), Decided(decision)]
 
     def _recovered(self, at: float) -> list[Event]:
@@ -111,25 +115,34 @@ class Pipeline:
 
     def _step(self, frame: Frame) -> list[Event]:
         stages, watch = self._stages, self.stopwatch
-        if self._frozen.check(frame):
-            return self._hindered(frame, (), None, Reason.CAMERA_UNAVAILABLE)
+        with watch.stage("repeats", Reason.INTERNAL_FAULT):
+            seen = self._memory.take(frame)
+        if self._memory.frozen:
+            raise StageFault(Reason.CAMERA_UNAVAILABLE, RuntimeError("the camera shows what it has shown before"))
         with watch.stage("detect", Reason.DETECTOR_FAULT):
             faces = tuple(stages.detector.detect(frame.image))
+        near = [f for f in faces if f.box.width >= self._min_face]
+        self._presence.look(frame.captured_at, bool(near))
         if not faces:
             return self._nobody(frame)
-        near = [f for f in faces if f.box.width >= self._min_face]
         if len(near) > 1:
             return self._hindered(frame, faces, None, Reason.SEVERAL_FACES)
+        with watch.stage("repeats", Reason.INTERNAL_FAULT):
+            seen = self._memory.face(faces[0].box) if seen is Seen.NEW else seen
+        track = self._tracker.follow(faces[0], frame.captured_at, seen)
+        if seen is Seen.FROZEN:
+            return self._hindered(frame, faces, None, Reason.CAMERA_UNAVAILABLE)
         with watch.stage("quality", Reason.QUALITY_FAULT):
             quality = stages.quality.assess(frame.image, faces[0])
-        track = self._tracker.follow(faces[0], frame.captured_at)
-        return self._present(frame, faces, quality, track)
+        return self._present(frame, faces, quality, track, seen)
 
-    def _present(self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int) -> list[Event]:
+    def _present(self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int, seen: Seen) -> list[Event]:
         """One face, judged and tracked."""
         if self._attempt is None:
-            if quality.flaw in PASSING_BY or frame.captured_at < self._resume_at:
-                return [Observed(frame.number, faces, quality, 0.0)]
+            waits = self._patience.waits(track, faces[0].box, frame.captured_at)
+            if waits or quality.flaw in PASSING_BY or frame.captured_at < self._resume_at:
+                let_in = self._presence.here and not self._rules.again
+                return [Observed(frame.number, faces, quality, 0.0, let_in, waits)]
             self._attempt = Attempt(self._rules, track, frame)
         attempt = self._attempt
         if attempt.track != track:
@@ -137,27 +150,43 @@ class Pipeline:
         if quality.flaw is not None:
             attempt.hinder(Reason.POOR_QUALITY)
             return self._conclude(frame, faces, quality, attempt.expire(frame))
-        sample = self._sample(frame, faces[0], quality)
-        if sample is None:
+        if seen is not Seen.NEW or not self._followed(frame.captured_at):
+            attempt.hinder(Reason.INCOMPLETE if seen is Seen.NEW else Reason.CAMERA_UNAVAILABLE)
+            return self._conclude(frame, faces, quality, attempt.expire(frame))
+        pad, probe = self._look(frame, faces[0])
+        if probe is None:
             attempt.hinder(Reason.POOR_QUALITY)
             return self._conclude(frame, faces, Quality(0.0, Flaw.UNNATURAL), attempt.expire(frame))
+        if self._patience.had_enough(probe, track, frame.captured_at):
+            return self._turn_away(frame, faces, quality)
+        with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
+            comparison = self._stages.matcher.search(probe)
+        bona_fide = pad >= self._stages.pad.threshold
+        sample = Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison, probe)
         verdict = attempt.add(sample, frame) or attempt.expire(frame)
         return self._conclude(frame, faces, quality, verdict)
 
-    def _sample(self, frame: Frame, face: Face, quality: Quality) -> Sample | None:
-        """PAD, template and search of one face: all of the same detection in the same frame. None for what is no
-        natural face."""
-        stages, watch = self._stages, self.stopwatch
-        with watch.stage("pad", Reason.PAD_FAULT):
-            pad = stages.pad.score(frame.image, face)
-            bona_fide = pad >= stages.pad.threshold
-        with watch.stage("embed", Reason.EMBEDDER_FAULT):
-            probe = stages.embedder.embed(frame.image, face)
-        if probe is None:
-            return None
-        with watch.stage("search", Reason.GALLERY_FAULT):
-            comparison = stages.matcher.search(probe)
-        return Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison)
+    def _turn_away(self, frame: Frame, faces: tuple[Face, ...], quality: Quality) -> list[Event]:
+        """The face had its attempts: it is not compared. What was compared before it came is a refusal."""
+        verdict = self._attempt.abandon(frame) if self._attempt else None
+        if verdict is not None:
+            return self._conclude(frame, faces, quality, verdict)
+        self._attempt = None
+        return [Observed(frame.number, faces, quality, 0.0, waits=True)]
+
+    def _followed(self, at: float) -> bool:
+        """Whether the face has been followed for so long that a driver which shows its buffers in turns would have been
+        noticed."""
+        tracker, rules = self._tracker, self._rules
+        return tracker.frames > rules.fresh_frames and at - tracker.since >= rules.fresh_seconds
+
+    def _look(self, frame: Frame, face: Face) -> tuple[float, Template | None]:
+        """(PAD, template) of one face, of the same detection in the same frame. No template for what is no natural
+        face."""
+        with self.stopwatch.stage("pad", Reason.PAD_FAULT):
+            pad = self._stages.pad.score(frame.image, face)
+        with self.stopwatch.stage("embed", Reason.EMBEDDER_FAULT):
+            return pad, self._stages.embedder.embed(frame.image, face)
 
     def _conclude(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, verdict: Verdict | None
@@ -166,7 +195,25 @@ class Pipeline:
         observed = Observed(frame.number, faces, quality, progress)
         if verdict is None:
             return [observed]
+        if self._stays(verdict, frame.captured_at):
+            return [replace(observed, let_in=True)]
         return [observed, Decided(self._decision(verdict, frame))]
+
+    def _stays(self, verdict: Verdict, at: float) -> bool:
+        """Whether the face is of somebody who was let in and has not gone. Nothing is decided about them then."""
+        if verdict.reason is not Reason.MATCHED or verdict.subject_id is None:
+            return False
+        self._presence.recognised(verdict.subject_id)
+        if self._rules.again or verdict.subject_id not in self._presence:
+            return False
+        self._attempt = None
+        self._resume_at = at + self._rules.rest
+        return True
+
+    def stayed_closed(self, decision: Decision) -> None:
+        """The door did not act on this grant: whoever it was for may try again without going away first."""
+        if decision.subject_id is not None:
+            self._presence.forget(decision.subject_id)
 
     def _hindered(self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason) -> list[Event]:
         """This frame can be no evidence, and what was gathered before it no longer is."""
@@ -177,7 +224,7 @@ class Pipeline:
 
     def _nobody(self, frame: Frame) -> list[Event]:
         lost = self._tracker.lost(frame.captured_at)
-        if lost and self._refusals == 0:
+        if lost:
             self._resume_at = frame.captured_at
         if self._attempt is None:
             return [Waiting(frame.number)]
@@ -209,12 +256,19 @@ class Pipeline:
             started_at=attempt.started_at if attempt else None,
             badge=subject.badge if subject is not None and self._largest_badge is not None else None,
         )
-        self._settle(decision, frame.captured_at)
+        self._settle(decision, verdict, attempt, frame.captured_at)
         return decision
 
-    def _settle(self, decision: Decision, at: float) -> None:
-        """No attempt opens for a while; after a grant it may as soon as whoever was let in has gone."""
-        if at - self._resume_at > QUIET_SECONDS:
-            self._refusals = 0
-        self._refusals = 0 if decision.granted else self._refusals + 1
-        self._resume_at = at + (self._rules.rest if decision.granted else self._rules.pause_after(self._refusals))
+    def _settle(self, decision: Decision, verdict: Verdict, attempt: Attempt | None, at: float) -> None:
+        """Whoever was refused waits; after a grant no attempt opens until the face has gone, or for a while."""
+        probe = attempt.probe if attempt else None
+        if decision.granted and decision.subject_id is not None:
+            self._presence.somebody_else()
+            self._presence.let_in(decision.subject_id)
+            self._resume_at = at + self._rules.rest
+            if probe is not None:
+                self._patience.granted(probe, at)
+        elif attempt is not None:
+            # Whoever was recognised, and may not pass now, has not guessed.
+            matched = verdict.reason is Reason.MATCHED
+            self._patience.refused(None if matched else probe, attempt.track, self._tracker.box, at)

@@ -11,9 +11,9 @@ from typing import TypeVar
 import structlog
 
 from kiosk.domain.errors import CameraError
-from kiosk.domain.events import Decided, Event, Faulted, Recovered
+from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Recovered
 from kiosk.domain.ports import Camera
-from kiosk.domain.types import AuditRecord, Frame, Reason
+from kiosk.domain.types import AuditRecord, DoorResult, Frame, Reason
 from kiosk.service.access import Access
 from kiosk.service.attention import Attention
 from kiosk.service.health import Health
@@ -169,6 +169,8 @@ class Station:
     def _tell(self, event: Event) -> None:
         """Settles decisions; logs and publishes the rest as it is."""
         events = self._access.settle(event.decision) if isinstance(event, Decided) else [event]
+        if isinstance(event, Decided) and event.decision.granted and not any(map(_acted, events)):
+            self._pipeline.stayed_closed(event.decision)
         for e in events:
             if isinstance(e, Faulted):
                 log.error("fault", reason=e.reason.value, message=e.message)
@@ -176,3 +178,8 @@ class Station:
             elif isinstance(e, Recovered):
                 log.info("recovered", reason=e.reason.value)
             self._publish(e)
+
+
+def _acted(event: Event) -> bool:
+    """Whether the door, or the panel, took a grant."""
+    return isinstance(event, DoorAnswered) and event.reply.result in {DoorResult.RELEASED, DoorResult.PRESENTED}

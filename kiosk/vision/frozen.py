@@ -88,7 +88,7 @@ class Memory:
         self._wholes[self._at] = (mixed * np.arange(1, len(mixed) + 1, dtype=np.uint64)).sum()
         self._lattices[self._count % ALIKE_FRAMES] = lattice
         seen = self._when(self._wholes == self._wholes[self._at])
-        dark = self._lively.mean() < LIVELY_SHARE
+        dark = self._lively.sum() <= LIVELY_SHARE * len(self._lively)
         if dark or (seen is Seen.NEW and self._before(self._lively) is Seen.NEW):
             self._moved_at = self._now
         return seen

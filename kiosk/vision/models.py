@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,16 @@ from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.domain.errors import ModelError
 from kiosk.domain.matching import Cohort
 from kiosk.domain.thresholds import Thresholds
+from kiosk.domain.types import Template
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry, default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad
 from kiosk.vision.ruins import Ruins
+
+SURE = 1000
+"""Subjects of the gallery whose threshold tells two refused faces apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,12 @@ class Models:
     def thresholds(self) -> Thresholds:
         """By the gallery's size. Raises ModelError when none has been measured with this embedder."""
         return thresholds(self.embedder_entry, self.policy)
+
+    def surely_alike(self) -> Callable[[Template, Template], bool]:
+        """Whether two templates are of one face, so that somebody who was refused is known again and hardly anybody
+        else is taken for them: at the score that a gallery of SURE subjects asks for."""
+        score = self.thresholds.for_gallery({1: SURE}).score
+        return lambda a, b: self.cohort.score(a, b) >= score
 
 
 def load(config: ModelsConfig, policy: PolicyConfig) -> Models:

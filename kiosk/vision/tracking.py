@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from kiosk.domain.types import Box, Face, Frame, Image
+from kiosk.domain.types import Box, Face
+from kiosk.vision.frozen import Seen
 
 MIN_OVERLAP = 0.3
 """Intersection over union of a face's boxes in two frames; less is a jump: another track."""
@@ -18,15 +17,25 @@ class Tracker:
     def __init__(self) -> None:
         self.track: int | None = None
         self._last = 0
-        self._box = Box(0, 0, 0, 0)
+        self.frames = 0
+        """Frames of the track that showed something new, since one last showed what was there before."""
+        self.since = 0.0
+        """When the first of them was taken."""
+        self.box = Box(0, 0, 0, 0)
+        """Where the face was last."""
         self._seen_at = 0.0
 
-    def follow(self, face: Face, at: float) -> int:
-        """The track of this face; another number than before when it is not where it was."""
-        if self.track is None or face.box.iou(self._box) < MIN_OVERLAP or at - self._seen_at > LOST_AFTER:
+    def follow(self, face: Face, at: float, seen: Seen = Seen.NEW) -> int:
+        """The track of this face; another number than before when it is not where it was. `seen`: what is known of the
+        frame."""
+        if self.track is None or face.box.iou(self.box) < MIN_OVERLAP or at - self._seen_at > LOST_AFTER:
             self._last += 1
             self.track = self._last
-        self._box, self._seen_at = face.box, at
+            self.frames = 0
+        if self.frames == 0 or seen is Seen.FROZEN:
+            self.frames, self.since = 0, at
+        self.frames += seen is Seen.NEW
+        self.box, self._seen_at = face.box, at
         return self.track
 
     def lost(self, at: float) -> bool:
@@ -38,16 +47,3 @@ class Tracker:
     def drop(self) -> None:
         """Ends the track now."""
         self.track = None
-
-
-class FrozenPicture:
-    """Notices a camera that delivers the same picture again: sensor noise never repeats."""
-
-    def __init__(self) -> None:
-        self._before: Image | None = None
-
-    def check(self, frame: Frame) -> bool:
-        """True when the picture is byte for byte the one before."""
-        same = self._before is not None and np.array_equal(frame.image, self._before)
-        self._before = frame.image
-        return same

@@ -30,6 +30,7 @@ def sample(kind: str, number: int = 0) -> Sample:
 
 
 def run(kinds: list[str], rules: Rules = RULES) -> list[Verdict]:
+    """The verdict that these frames come to; none is needed where they are too few."""
     attempt = Attempt(rules, 1, frame(0))
     verdicts = []
     for number, kind in enumerate(kinds):
@@ -45,14 +46,16 @@ def run(kinds: list[str], rules: Rules = RULES) -> list[Verdict]:
     [
         (["a", "a", "a"], Reason.MATCHED, "a"),
         (["a", "?", "a", "?", "a"], Reason.MATCHED, "a"),
-        (["!a", "a", "a", "!a", "a"], Reason.MATCHED, "a"),
+        (["!a", "a", "a", "!a", "a", "a", "a"], Reason.MATCHED, "a"),
+        (["a", "a", "!a", "a", "a", "!a", "a", "a", "!a"], Reason.PRESENTATION_ATTACK, None),
         (["?", "?", "?", "?", "?"], Reason.NOT_ENROLLED, None),
         (["a", "a", "?", "?", "?"], Reason.NOT_ENROLLED, None),
         (["a", "b", "a", "b", "a"], Reason.AMBIGUOUS, None),
         (["a", "b", "a", "a", "a"], Reason.AMBIGUOUS, None),
         (["!a", "!a", "!a", "!a", "!a"], Reason.PRESENTATION_ATTACK, None),
-        (["!a", "!a", "!a", "a", "a"], Reason.PRESENTATION_ATTACK, None),
-        (["!?", "!?", "!?", "?", "?"], Reason.PRESENTATION_ATTACK, None),
+        (["!a", "!a", "!a"], Reason.PRESENTATION_ATTACK, None),
+        (["!?", "!?", "!?"], Reason.PRESENTATION_ATTACK, None),
+        (["?", "a", "a", "?", "!a", "?", "?", "?", "?", "?"], Reason.NOT_ENROLLED, None),
     ],
 )
 def test_what_the_frames_say(kinds: list[str], reason: Reason, subject: str | None) -> None:
@@ -60,16 +63,61 @@ def test_what_the_frames_say(kinds: list[str], reason: Reason, subject: str | No
     assert (verdict.reason, verdict.subject_id) == (reason, subject)
 
 
-@given(st.lists(st.sampled_from(["a", "b", "?", "!a", "!b", "!?"]), min_size=5, max_size=5))
+@given(st.lists(st.sampled_from(["a", "b", "?", "!a", "!b", "!?"]), min_size=15, max_size=15))
 def test_a_match_always_rests_on_enough_bona_fide_mated_frames_of_one_subject(kinds: list[str]) -> None:
     (verdict,) = run(kinds)
     seen = kinds[: verdict.evidence.frame_number + 1]
     if verdict.reason is Reason.MATCHED:
+        window = seen[-RULES.window :]
+        since = max((i for i, kind in enumerate(window) if kind.startswith("!")), default=-1)
         assert verdict.subject_id in {"a", "b"}
-        assert seen.count(str(verdict.subject_id)) >= RULES.needed
-        assert not {"a", "b"} <= set(seen)
+        assert window[since + 1 :].count(str(verdict.subject_id)) >= RULES.needed, "no denied frame is outvoted"
+        assert not {"a", "b"} <= set(window[since + 1 :])
     else:
         assert verdict.subject_id is None
+
+
+WHAT = st.sampled_from(["a", "b", "?", "!a", "second face", "jump", "frozen", "poor"])
+
+
+@given(st.lists(WHAT, min_size=1, max_size=120))
+def test_whatever_starts_an_attempt_again_it_never_compares_more_than_its_budget(story: list[str]) -> None:
+    attempt = Attempt(RULES, 1, frame(0))
+    for number, what in enumerate(story):
+        if what in {"second face", "jump", "frozen"}:
+            attempt.restart(attempt.track + (what == "jump"), Reason.SEVERAL_FACES)
+            verdict = None
+        elif what == "poor":
+            attempt.hinder(Reason.POOR_QUALITY)
+            verdict = None
+        else:
+            verdict = attempt.add(sample(what, number), frame(number))
+        assert attempt.compared <= RULES.budget
+        if verdict is not None:
+            return
+    assert attempt.compared < RULES.budget, "the last comparison settles it"
+
+
+def test_the_budget_ends_an_attempt_that_is_started_again_and_again() -> None:
+    attempt = Attempt(RULES, 1, frame(0))
+    verdict = None
+    for number in range(1, 16):
+        assert verdict is None
+        verdict = attempt.add(sample("?"), frame(number))
+        if number % 4 == 0:
+            attempt.restart(1, Reason.SEVERAL_FACES)
+    assert verdict is not None
+    assert verdict.subject_id is None
+    assert attempt.compared == 15
+
+
+def test_who_leaves_after_a_second_face_has_made_it_start_again_is_recorded() -> None:
+    attempt = Attempt(RULES, 1, frame(0))
+    attempt.add(sample("a"), frame(1))
+    attempt.restart(1, Reason.SEVERAL_FACES)
+    verdict = attempt.abandon(frame(2))
+    assert verdict is not None, "or the next attempt would have a budget of its own"
+    assert verdict.reason is Reason.INCOMPLETE
 
 
 @given(st.integers(1, 6), st.integers(0, 6), st.lists(st.sampled_from("ab?"), min_size=12, max_size=12))

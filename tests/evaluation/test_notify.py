@@ -37,7 +37,12 @@ class Everything:
 def test_notifiers_that_reach_nobody_lose_nothing_that_they_must_not() -> None:
     stage = Everything()
     gallery = RandomGallery("m", 128, Thresholds([OperatingPoint(1e-3, 0.5)], 1e-3))
-    way = Pipeline(Stages(stage, stage, stage, stage, gallery), Rules(pause=0, rest=0), 80, door_ready=lambda: True)
+    way = Pipeline(
+        Stages(stage, stage, stage, stage, gallery),
+        Rules(pause=0, rest=0, fresh_frames=0, fresh_seconds=0, again=True),
+        80,
+        door_ready=lambda: True,
+    )
     pictures = cycle([np.full((480, 640, 3), level, np.uint8) for level in (10, 20)])
     taken = measure(way, frames(pictures), 4 * BLOCK)
     assert taken.good, taken

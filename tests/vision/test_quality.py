@@ -12,7 +12,7 @@ from kiosk.vision.alignment import TEMPLATE
 from kiosk.vision.quality import Bounds, Gate, turned
 
 RNG = np.random.default_rng(0)
-BOUNDS = Bounds(min_face=80, guide=0.8)
+BOUNDS = Bounds(min_face=80, guide=0.8, room=1.35)
 
 
 def face(x: float = 260.0, y: float = 160.0, scale: float = 1.2, nose: float = 0.0) -> Face:
@@ -39,6 +39,8 @@ def in_two_tones() -> np.ndarray:
         (face(scale=0.6), picture(), Flaw.TOO_SMALL),
         (face(x=-60), picture(), Flaw.OUTSIDE_GUIDE),
         (face(y=420, scale=0.9), picture(), Flaw.OUTSIDE_GUIDE),
+        (face(x=80, y=20, scale=3.4), picture(), Flaw.TOO_NEAR),
+        (face(x=120, y=50, scale=2.9), picture(), None),
         (face(y=290, scale=2.2), picture(), Flaw.CLIPPED),
         (face(nose=14), picture(), Flaw.TURNED),
         (face(), picture(level=15, grain=8), Flaw.TOO_DARK),

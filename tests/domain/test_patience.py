@@ -1,0 +1,107 @@
+"""Whoever was refused waits, and nobody else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.domain.attempt import Rules
+from kiosk.domain.patience import ATTEMPTS_AN_HOUR, HOUR, MOST_FACES, Patience
+from kiosk.domain.types import Box, Template
+
+HERE, THERE = Box(200, 100, 100, 120), Box(450, 100, 100, 120)
+
+
+def face(name: int) -> Template:
+    return np.full(4, name, np.int8)
+
+
+def patience(rules: Rules | None = None) -> Patience:
+    return Patience(rules or Rules(), lambda a, b: bool((a == b).all()))
+
+
+def test_after_a_refusal_its_track_and_its_place_wait_for_the_plain_pause() -> None:
+    p = patience()
+    p.refused(face(1), 7, HERE, at=100.0)
+    assert p.waits(7, THERE, 101.4)
+    assert p.waits(8, HERE, 101.4)
+    assert not p.waits(8, THERE, 100.1)
+    assert not p.waits(7, HERE, 101.6)
+
+
+def test_somebody_behind_a_stranger_who_was_refused_often_waits_no_longer_than_that() -> None:
+    p, at = patience(), 100.0
+    for track in range(8):
+        p.refused(face(1), track, HERE, at)
+        at += 31
+    at -= 31
+    assert p.had_enough(face(1), 9, at + 20), "the stranger waits 30 s"
+    assert not p.waits(10, HERE, at + 1.6)
+    assert not p.had_enough(face(2), 10, at + 1.6)
+
+
+def test_who_steps_aside_and_comes_back_is_known_by_the_face() -> None:
+    p = patience()
+    for track in range(4):
+        p.refused(face(1), track, HERE, at=100.0 + 2 * track)
+    assert not p.waits(5, THERE, 106.1)
+    assert p.had_enough(face(1), 5, 107.7)
+    assert p.waits(5, THERE, 107.8), "its track is not looked at again at once"
+    assert not p.had_enough(face(1), 5, 109.1)
+
+
+def test_the_same_face_has_ten_attempts_an_hour() -> None:
+    p, at = patience(), 1000.0
+    for track in range(ATTEMPTS_AN_HOUR):
+        assert not p.had_enough(face(1), track, at)
+        p.refused(face(1), track, HERE, at)
+        at += 100
+    for _ in range(20):
+        assert p.had_enough(face(1), 99, at)
+        assert not p.had_enough(face(2), 98, at)
+        at += 100
+    assert not p.had_enough(face(1), 99, 1000.0 + HOUR), "the first of them is an hour ago"
+
+
+def test_who_is_let_in_begins_anew() -> None:
+    p = patience()
+    for track in range(ATTEMPTS_AN_HOUR):
+        p.refused(face(1), track, HERE, at=100.0 + track)
+    p.granted(face(1), 120.0)
+    assert not p.had_enough(face(1), 50, 121.0)
+
+
+def test_a_refusal_without_a_comparison_slows_its_track_alone() -> None:
+    p = patience()
+    for _ in range(6):
+        p.refused(None, 3, HERE, 100.0)
+    assert p.waits(3, HERE, 111.0)
+    assert not p.waits(4, HERE, 101.6)
+    assert not p.had_enough(face(1), 4, 101.6)
+
+
+def test_faces_are_forgotten_after_an_hour_and_no_more_are_kept_than_there_is_room_for() -> None:
+    p = patience()
+    for name in range(MOST_FACES + 20):
+        p.refused(face(name % 100), name, HERE, 100.0 + name)
+    assert len(p._faces) <= MOST_FACES
+    assert not p.had_enough(face(1), 999, 100.0 + 2 * HOUR)
+    assert p._faces == []
+
+
+@pytest.mark.parametrize("pause", [0.0, 1.5])
+@given(st.lists(st.tuples(st.integers(1, 3), st.floats(0, 400)), min_size=1, max_size=80))
+def test_whoever_takes_turns_no_face_is_compared_in_more_than_ten_attempts_an_hour(
+    pause: float, story: list[tuple[int, float]]
+) -> None:
+    p, at = patience(Rules(pause=pause)), 0.0
+    attempts: dict[int, list[float]] = {1: [], 2: [], 3: []}
+    for track, (name, later) in enumerate(story):
+        at += later
+        if p.waits(track, HERE, at) or p.had_enough(face(name), track, at):
+            continue
+        attempts[name].append(at)
+        assert sum(at - t < HOUR for t in attempts[name]) <= ATTEMPTS_AN_HOUR
+        p.refused(face(name), track, HERE, at)
