@@ -23,7 +23,8 @@ class Rules:
     `budget`: comparisons of one attempt at most, whatever starts it again. `denial_voids`: one frame that PAD denies
     voids those before it; where not, it only has no vote. `fresh_frames` and `fresh_seconds`: so long a face must have
     been followed, each frame of it new, before its next frame is compared: more frames than a driver has buffers (8),
-    which it could show in turns. `again`: whether somebody may be let in again without having gone; for recordings.
+    which it could show in turns. `fresh_at_most` seconds are enough where frames come slowly. `again`: whether somebody
+    may be let in again without having gone; for recordings.
     """
 
     needed: int = 3
@@ -35,6 +36,7 @@ class Rules:
     denial_voids: bool = True
     fresh_frames: int = 6
     fresh_seconds: float = 0.35
+    fresh_at_most: float = 0.7
     again: bool = False
 
     def pause_after(self, refusals: int) -> float:

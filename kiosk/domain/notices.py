@@ -45,6 +45,8 @@ class KioskEventKind(StrEnum):
     """A part does not work, nobody is let in: with its reason."""
     RECOVERED = "recovered"
     UNEXPLAINED = UNEXPLAINED
+    MANY_REFUSALS = "many_refusals"
+    """60 people were refused within an hour: somebody may be trying. Once an hour at most."""
 
 
 KINDS = (
@@ -121,7 +123,13 @@ def of_kiosk(event: KioskEvent) -> Notice:
         f"kiosk.{event.kind}",
         event.door,
         event.wall_at,
-        urgent=event.kind in {KioskEventKind.FAULT, KioskEventKind.RECOVERED, KioskEventKind.UNEXPLAINED},
+        urgent=event.kind
+        in {
+            KioskEventKind.FAULT,
+            KioskEventKind.RECOVERED,
+            KioskEventKind.UNEXPLAINED,
+            KioskEventKind.MANY_REFUSALS,
+        },
         grant_id=event.grant_id,
         subject_id=event.subject_id,
         name=event.name,

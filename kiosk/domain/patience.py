@@ -7,12 +7,13 @@ Templates are in memory only, and for an hour at most.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kiosk.domain.attempt import Rules
-from kiosk.domain.types import Box, Template
+from kiosk.domain.types import Box, Reason, Template
 
 HOUR = 3600.0
 ATTEMPTS_AN_HOUR = 10
@@ -25,6 +26,32 @@ LOOK_AGAIN = 1.0
 """Seconds at least until a track whose face had enough is looked at again."""
 SAME_PLACE = 0.3
 """Overlap (IoU) of two faces' boxes from which on they are in one place."""
+
+UNUSUAL = 60
+"""Refusals of people within an hour that others are told of."""
+ABOUT_PEOPLE = frozenset(
+    {Reason.NOT_ENROLLED, Reason.AMBIGUOUS, Reason.PRESENTATION_ATTACK, Reason.INCOMPLETE, Reason.SEVERAL_FACES}
+)
+"""Refusals that say something of who stands there, and nothing of the kiosk or the light."""
+
+
+class Unusual:
+    """Notices an unusual number of refusals. Times in seconds of one clock."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=UNUSUAL)
+        self._told_at = -math.inf
+
+    def refused(self, reason: Reason, at: float) -> bool:
+        """Whether this refusal makes them unusual: told once an hour at most."""
+        if reason not in ABOUT_PEOPLE:
+            return False
+        self._times.append(at)
+        many = len(self._times) == UNUSUAL and at - self._times[0] < HOUR
+        if not many or at - self._told_at < HOUR:
+            return False
+        self._told_at = at
+        return True
 
 
 @dataclass(slots=True)

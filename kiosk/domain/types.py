@@ -78,8 +78,8 @@ class Face:
 
 
 class Flaw(StrEnum):
-    """Why a sample is no evidence. TURNED_OVER: it does not stand upright, by the picture or the camera; UNNATURAL: a
-    negative, few levels, half a face: where the embedder puts no natural face; TOO_NEAR: too little around it for PAD."""
+    """Why a sample is no evidence. TOO_NEAR: there is too little around it for PAD; UNNATURAL: where the embedder puts
+    no natural face (a negative, few levels, half a face)."""
 
     TOO_SMALL = "too_small"
     OUTSIDE_GUIDE = "outside_guide"

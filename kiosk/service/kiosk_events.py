@@ -29,6 +29,7 @@ from kiosk.domain.errors import DoorError
 from kiosk.domain.events import Decided, Event, Faulted, Recovered, Unexplained
 from kiosk.domain.ids import SUBJECT_ID_PATTERN, is_subject_id, new_id
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain_name
+from kiosk.domain.patience import Unusual
 from kiosk.domain.types import Reason
 from kiosk.service.door_limits import Seldom
 from kiosk.service.door_protocol import MAX_PACKET, Id, Message, decode, encode
@@ -117,6 +118,7 @@ class Announcer:
         self._name_of = name_of
         self._seldom = Seldom()
         self._run = new_id()
+        self._unusual = Unusual()
         self._sequence = 0
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=backlog)
         """Ids and packets."""
@@ -157,6 +159,9 @@ class Announcer:
             case Decided(decision):
                 kind = KioskEventKind.GRANTED if decision.granted else KioskEventKind.REFUSED
                 self._put(kind, decision.reason.value, decision.id, decision.subject_id, decision.evidence.wall_at)
+                if not decision.granted and self._unusual.refused(decision.reason, decision.evidence.captured_at):
+                    log("warning", KioskEventKind.MANY_REFUSALS.value)
+                    self._put(KioskEventKind.MANY_REFUSALS, wall_at=decision.evidence.wall_at)
             case Faulted(reason, _):
                 self._put(KioskEventKind.FAULT, reason.value)
             case Recovered(reason):

@@ -177,8 +177,9 @@ class Pipeline:
     def _followed(self, at: float) -> bool:
         """Whether the face has been followed for so long that a driver which shows its buffers in turns would have been
         noticed."""
-        tracker, rules = self._tracker, self._rules
-        return tracker.frames > rules.fresh_frames and at - tracker.since >= rules.fresh_seconds
+        rules, seconds = self._rules, at - self._tracker.since
+        enough = self._tracker.frames > rules.fresh_frames and seconds >= rules.fresh_seconds
+        return enough or (self._tracker.frames > 0 and seconds >= rules.fresh_at_most)
 
     def _look(self, frame: Frame, face: Face) -> tuple[float, Template | None]:
         """(PAD, template) of one face, of the same detection in the same frame. No template for what is no natural

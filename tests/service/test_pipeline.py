@@ -322,6 +322,15 @@ def test_a_face_is_compared_once_it_has_been_followed_longer_than_buffers_last()
     assert from_buffers(9, 8, Rules()) == []
 
 
+def test_on_a_slow_machine_a_face_need_not_be_followed_for_as_many_frames() -> None:
+    scene = Scene(Script(), Rules())
+    granted = []
+    for number in range(9):  # three a second
+        scene.at += 1 / 3 - 1 / FPS
+        granted += [number for d in scene.decisions(1) if d.granted]
+    assert granted == [5]
+
+
 def test_a_frozen_camera_before_an_empty_room_is_a_fault_and_its_end_is_told() -> None:
     scene = Scene(Script(faces=[]))
     events: list[Event] = []
