@@ -211,9 +211,17 @@ def test_what_was_not_acknowledged_comes_again(announce: Callable[..., Announcer
 def test_nobody_listens_and_the_oldest_go(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
     announcer = announce(backlog=10)
     for _ in range(100):
-        announcer.publish(REFUSED)
+        announcer.publish(GRANTED)
     events = taken(stream, 10)
     assert [e.sequence for e in events] == list(range(92, 102)), "a gap tells how many were lost"
+
+
+def test_an_unusual_number_of_refusals_is_told(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
+    announcer = announce()
+    for _ in range(70):
+        announcer.publish(REFUSED)
+    kinds = [e.kind.value for e in taken(stream, 72)]
+    assert kinds == ["started", *["refused"] * 60, "many_refusals", *["refused"] * 10]
 
 
 def test_a_subscriber_that_is_stuck_delays_nobody(announce: Callable[..., Announcer], tmp_path: Path) -> None:
