@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from kiosk import config, plugins
 from kiosk.domain.errors import LockError
 from kiosk.domain.ports import Turn
+from kiosk.panels import osdp
 from kiosk.panels.osdp import OsdpPanel, read_key
 from tests.control_panel import DEFAULT_KEY, KEY, Attended, ControlPanel, wait_until
 
@@ -108,3 +111,23 @@ def test_the_units_drop_in_gives_serial_lines_alone() -> None:
         for line in given - {"SupplementaryGroups=dialout"}
     )
     assert "SupplementaryGroups=dialout" in given
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_the_key_that_root_keeps_belongs_to_whom_the_folder_belongs() -> None:
+    """`sudo kiosk door pair`: kiosk-door reads the key; and a link that its user has put there leads root nowhere."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o755)
+        folder, roots = place / "kiosk-door", place / "roots"
+        for made in (folder, roots):
+            made.mkdir(mode=0o700)
+        os.chown(folder, 12345, 12345)
+        (folder / "link.key").symlink_to(roots / "key")
+        kept: list[bytes] = []
+        assert osdp._keep(folder / "panel.key", bytes(range(16)), kept)
+        assert kept == [bytes(range(16))]
+        status = (folder / "panel.key").stat()
+        assert (status.st_uid, status.st_mode & 0o777) == (12345, 0o600)
+        assert not osdp._keep(folder / "link.key", bytes(range(16)), kept)
+        assert list(roots.iterdir()) == []
