@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
+from kiosk.domain.errors import CameraError
 from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
 from kiosk.domain.patience import Patience
 from kiosk.domain.policy import decide
@@ -118,7 +119,7 @@ class Pipeline:
         with watch.stage("repeats", Reason.INTERNAL_FAULT):
             seen = self._memory.take(frame)
         if self._memory.frozen:
-            raise StageFault(Reason.CAMERA_UNAVAILABLE, RuntimeError("the camera shows what it has shown before"))
+            raise StageFault(Reason.CAMERA_UNAVAILABLE, CameraError("the camera shows what it has shown before"))
         with watch.stage("detect", Reason.DETECTOR_FAULT):
             faces = tuple(stages.detector.detect(frame.image))
         near = [f for f in faces if f.box.width >= self._min_face]
