@@ -91,6 +91,9 @@ class ErrorRate(_Strict):
     extrapolated: bool | None = None
     """Whether there are fewer than RELIABLE false matches; where it is not stated, they are counted."""
     squared_l2: float | None = None
+    growth: tuple[float, ...] = ()
+    """How many times as many strangers reach the score with the best of 1, 2, 3... references of one subject, where
+    that was measured (domain.thresholds)."""
 
     @property
     def thin(self) -> bool:
@@ -148,7 +151,7 @@ class EmbedderEntry(Entry):
         """The table that the threshold of a gallery is taken from; the single threshold where there is no table; empty
         where nothing has been measured."""
         if self.thresholds:
-            return [OperatingPoint(t.fmr, t.score, t.thin) for t in self.thresholds]
+            return [OperatingPoint(t.fmr, t.score, t.thin, t.growth) for t in self.thresholds]
         if self.threshold is None or self.threshold_fmr is None:
             return []
         return [OperatingPoint(self.threshold_fmr, self.threshold)]

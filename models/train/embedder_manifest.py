@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 
 from embedder_cohort import Centres
-from embedder_measure import TEMPLATE_SCALE, Fmr, Measured, cohort_file, worst
+from embedder_evidence import Fmr
+from embedder_measure import TEMPLATE_SCALE, Measured, cohort_file
 
 DEFAULT_FMR = 1e-4
 LICENCE = (
@@ -24,7 +25,7 @@ TEACHER = "InsightFace MobileFaceNet y1 (fp32, 128-d), whose weights it began wi
 
 def fragment(model: Path, model_id: str, found: Measured, data: str = DATA, name: str = "mobilefacenet") -> str:
     """TOML; each score is that of the held-out source that needs the highest one."""
-    table = worst(found.rows)
+    table = found.rows
     default = next(r for r in table if r.fmr == DEFAULT_FMR)
     lines = [threshold_line(r) for r in table]
     return "\n".join(
@@ -64,9 +65,10 @@ def cohort_line(path: Path, centres: Centres) -> str:
 
 def threshold_line(r: Fmr) -> str:
     """A row of the table of thresholds. The interval is rounded outwards."""
+    grown = f", growth = {list(r.growth)}" if r.growth else ""
     low, high = math.floor(r.low * 1e4) / 1e4, math.ceil(r.high * 1e4) / 1e4
     return (
         f"  {{ fmr = {r.fmr:g}, score = {r.score:.4f}, squared_l2 = {r.squared_l2:.4f}, "
         f"interval = [{low:.4f}, {high:.4f}], pairs = {r.pairs}, false_matches = {r.false_matches}, "
-        f'extrapolated = {str(r.extrapolated).lower()}, source = "{r.source}" }},'
+        f'extrapolated = {str(r.extrapolated).lower()}, source = "{r.source}"{grown} }},'
     )

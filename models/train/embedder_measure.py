@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import random
 import sys
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,17 @@ import numpy as np
 import torch
 from covers import COVERS, covered
 from embedder_cohort import Centres, centres_of
-from faces import pictures, read_faces, read_heldout, training_faces
+from embedder_evidence import (
+    FMRS,
+    LOOKED_AT,
+    Fmr,
+    beside_thresholds,
+    one_person,
+    source_thresholds,
+    with_growth,
+    worst,
+)
+from faces import Face, pictures, read_faces, read_heldout, training_faces
 from numpy.typing import NDArray
 from runtime import ort
 from tqdm import tqdm
@@ -21,15 +33,13 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from kiosk.domain.matching import Cohort, above_strangers
-from kiosk.evaluation.resampling import NonMated, score_intervals
+from kiosk.vision.network import make_exact
 
 # A template is 128 signed bytes: the unit vector times this scale, rounded and clipped. A component of a unit vector of
 # 128 has a standard deviation of 0.088; 0.4 is 4.5 of them, so that next to nothing is clipped.
 TEMPLATE_SCALE = 127 / 0.4
-FMRS = (1e-3, 1e-4, 1e-5, 1e-6)
 GROWN = 5  # years; the figures of UTKFace without younger children are printed as well, and enter no table
-RELIABLE = 10  # false matches; a score with fewer is the empirical quantile all the same, and marked extrapolated
-SAME_PERSON = 0.5  # two held-out pictures that the teacher puts above this are taken for one person, and left out
+MORE = 2600  # training people of aaf, drawn once, whom the held-out ones are compared with besides
 # InsightFace's template for 112 x 112: eyes, nose, corners of the mouth; the person's right is the picture's left.
 ARCFACE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
@@ -43,10 +53,13 @@ def session(path: Path, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    make_exact(options)
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def embed(net: ort.InferenceSession, bgr: NDArray[np.uint8], raw: bool = False) -> NDArray[np.float32]:
+def embed(
+    net: ort.InferenceSession, bgr: NDArray[np.uint8], raw: bool = False, scale: float = 128.0
+) -> NDArray[np.float32]:
     """N x 112 x 112 x 3 BGR faces -> N x 128 unit vectors, of each face and its mirror image together.
 
     `raw`: of the face alone, by a network that takes 0..255 (the teacher).
@@ -54,7 +67,7 @@ def embed(net: ort.InferenceSession, bgr: NDArray[np.uint8], raw: bool = False) 
     name, out = net.get_inputs()[0].name, []
     for k in range(0, len(bgr), 16):
         x = bgr[k : k + 16, :, :, ::-1].astype(np.float32).transpose(0, 3, 1, 2)
-        x = x if raw else (x - 127.5) / 128
+        x = x if raw else (x - 127.5) / scale
         sides = [x] if raw else [x, x[:, :, :, ::-1]]
         out.append(sum(net.run(None, {name: np.ascontiguousarray(s)})[0].reshape(len(x), -1) for s in sides))
     e = np.concatenate(out)
@@ -181,67 +194,94 @@ def lfw_at(threshold: float, score: NDArray[np.float32], names: list[str]) -> tu
 
 
 @dataclass(frozen=True)
-class Fmr:
-    """At `score` and above, `false_matches` of `pairs` non-mated pairs match: a share of at most `fmr`.
+class Teachers:
+    """Both, to tell who is one person: y1 takes 0..255, w600k -1..1, of a face and its mirror image."""
 
-    `low` and `high`: the score's 95% interval by bootstrap over people. It ends at the highest score there is, so with
-    few false matches it is too narrow at the top.
-    """
+    y1: ort.InferenceSession
+    w600k: ort.InferenceSession
+    work: Path
 
-    source: str
-    fmr: float
-    score: float
-    pairs: int
-    false_matches: int
-    low: float
-    high: float
+    def embeddings(self, name: str, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Unit vectors of each, made once in the work folder."""
+        path = self.work / f"teachers-{name}.npz"
+        if not path.exists():
+            np.savez(path, y1=embed(self.y1, crops, raw=True), w600k=embed(self.w600k, crops, scale=127.5))
+        kept = np.load(path)
+        return [kept["y1"], kept["w600k"]]
 
-    @property
-    def extrapolated(self) -> bool:
-        """Whether there are too few false matches to rely on the score."""
-        return self.false_matches < RELIABLE
 
-    @property
-    def squared_l2(self) -> float:
-        """The same threshold for the squared distance of two unit vectors."""
-        return 2 - 2 * self.score
+def same_person(
+    scores: NDArray[np.float32], rows: list[NDArray[np.float32]], columns: list[NDArray[np.float32]]
+) -> NDArray[np.bool_]:
+    """N x M scores and both teachers' vectors of the N and of the M pictures -> which pairs to leave out."""
+    first, second = (a @ b.T for a, b in zip(rows, columns, strict=True))
+    return one_person(first, second) & (scores >= LOOKED_AT)
+
+
+def more_of(faces: Sequence[Face], source: str) -> list[Face]:
+    """MORE of a source's people who were trained with: one more stranger each to those held out."""
+    known = [f for f in training_faces(faces) if f.source == source]
+    random.Random(0).shuffle(known)
+    return sorted(known[:MORE], key=lambda f: f.index)
 
 
 def heldout_thresholds(
-    net: ort.InferenceSession, teacher: ort.InferenceSession, cohort: Cohort, shared: Path, work: Path
-) -> tuple[list[Fmr], dict[str, int]]:
-    """Score by FMR and source over all pairs of different held-out people, and the pairs removed by source."""
+    net: ort.InferenceSession, teachers: Teachers, cohort: Cohort, shared: Path
+) -> tuple[list[Fmr], dict[str, int], list[list[NDArray[np.float32]]]]:
+    """Score by FMR and source over all pairs of different held-out people; the pairs left out by source; and the scores
+    of each labelled person's pictures with the strangers of each source, for the growth."""
     faces = read_faces(shared)
-    x, held = pictures(shared, work, faces), read_heldout(faces)
-    rows, removed = [], {}
+    x, held = pictures(shared, teachers.work, faces), read_heldout(faces)
+    rows, removed, found = [], {}, {}
     for source in ("aaf", "utkface", "celeba"):
         group = [f for f in held if f.source == source or (source == "celeba" and f.source == "celeb20")]
         crops = np.stack([x[f.index, 8:120, 8:120] for f in group])
         people = np.unique([f.identity or str(f.index) for f in group], return_inverse=True)[1]
-        cache = work / f"heldout-y1-{source}.npy"
-        if not cache.exists():
-            np.save(cache, embed(teacher, crops, raw=True))
-        t = np.load(cache)
         e = embed(net, crops)
-        print(f"  {source}: {len(group)} faces, mean cosine to the teacher {(e * t).sum(1).mean():.3f}")
-        # Where people are labelled, nothing is removed.
-        same = None if source == "celeba" else t @ t.T > SAME_PERSON
+        found[source] = templates(e)
         scores = scores_of(cohort, templates(e))
-        found, gone = source_thresholds(source, scores, people, same)
-        rows += found
+        if source == "celeba":  # labelled: nothing is left out
+            new, gone = source_thresholds(source, scores, people, None)
+            tell_of_celeba(net, cohort, crops, templates(e), people)
+        else:
+            known = teachers.embeddings(source, crops)
+            print(f"  {source}: {len(group)} faces, mean cosine to the teacher {(e * known[0]).sum(1).mean():.3f}")
+            same = same_person(scores, known, known)
+            if source == "aaf":  # the worst source, and so the one that ends the table
+                others = np.stack([x[f.index, 8:120, 8:120] for f in more_of(faces, source)])
+                beside = scores_of(cohort, templates(e), templates(embed(net, others)))
+                same_beside = same_person(beside, known, teachers.embeddings(f"{source}-more", others))
+                new, gone = beside_thresholds(source, scores, beside, (same, same_beside))
+            else:
+                new, gone = source_thresholds(source, scores, people, same)
+                # For the card: infants look alike to a network, and few of them stand before a door.
+                grown = np.flatnonzero(ages(shared)[[f.index for f in group]] >= GROWN)
+                both = np.ix_(grown, grown)
+                report(source_thresholds(f"utkface, {GROWN}+", scores[both], np.arange(len(grown)), same[both])[0])
+        rows += new
         removed[source] = gone
-        if source == "celeba":  # what one training may be compared with another by, LFW being for the last word
-            print(f"  all pairs of its {people.max() + 1} people: {told(tar_by_far(scores, people))}")
-            print(f"  the same without the cohort: {told(tar_by_far(cosines(templates(e)), people))}")
-            for kind in COVERS:
-                behind = scores_of(cohort, templates(e), templates(embed(net, covered_faces(crops, kind))))
-                print(f"  the second picture behind a drawn {kind}: {told(tar_by_far(behind, people))}")
-        if source == "utkface" and same is not None:
-            # For the card: infants look alike to a network, and few of them stand before a door.
-            grown = np.flatnonzero(ages(shared)[[f.index for f in group]] >= GROWN)
-            both = np.ix_(grown, grown)
-            report(source_thresholds(f"utkface, {GROWN}+", scores[both], np.arange(len(grown)), same[both])[0])
-    return rows, removed
+    own = [found["celeba"][people == p] for p in range(people.max() + 1)]
+    strangers = [
+        [found["celeba"][people != p] for p in range(len(own))],
+        *([found[s]] * len(own) for s in ("utkface", "aaf")),
+    ]
+    groups = [[scores_of(cohort, t, s) for t, s in zip(own, each, strict=True)] for each in strangers]
+    return rows, removed, groups
+
+
+def tell_of_celeba(
+    net: ort.InferenceSession,
+    cohort: Cohort,
+    crops: NDArray[np.uint8],
+    rows: NDArray[np.int8],
+    people: NDArray[np.int64],
+) -> None:
+    """What one training may be compared with another by, LFW being for the last word."""
+    print(f"  all pairs of its {people.max() + 1} people: {told(tar_by_far(scores_of(cohort, rows), people))}")
+    print(f"  the same without the cohort: {told(tar_by_far(cosines(rows), people))}")
+    for kind in COVERS:
+        behind = scores_of(cohort, rows, templates(embed(net, covered_faces(crops, kind))))
+        print(f"  the second picture behind a drawn {kind}: {told(tar_by_far(behind, people))}")
 
 
 def ages(shared: Path) -> NDArray[np.int64]:
@@ -255,47 +295,6 @@ def report(rows: list[Fmr]) -> None:
         few = ", too few to rely on" if r.extrapolated else ""
         span = f"[{r.low:.4f}, {r.high:.4f}]"
         print(f"  {r.source:11} FMR {r.fmr:g}: score {r.score:.4f} {span}, {r.false_matches} of {r.pairs} pairs{few}")
-
-
-def source_thresholds(
-    source: str, scores: NDArray[np.float32], people: NDArray[np.int64], same: NDArray[np.bool_] | None
-) -> tuple[list[Fmr], int]:
-    """N x N scores, the person of each picture, N x N pairs to leave out -> a row for each of FMRS with at least one
-    pair, and how many pairs were left out."""
-    i, j = np.triu_indices(len(people), 1)
-    different = people[i] != people[j]
-    out = different & same[i, j] if same is not None else np.zeros_like(different)
-    kept = different & ~out
-    score, first, second = scores[i, j][kept].astype(np.float64), people[i][kept], people[j][kept]
-    gone = np.stack([people[i][out], people[j][out]], axis=1)
-    best = NonMated.best(score, first, second, np.bincount(people), max(FMRS), gone)
-    rows = []
-    for fmr, interval in zip(FMRS, score_intervals(best, FMRS), strict=True):
-        at = rounded_up(float(best.scores[int(fmr * score.size)]))
-        matches = int((best.scores >= at).sum())
-        low, high = min(interval.low, at), max(interval.high, at)
-        rows.append(Fmr(source, fmr, at, score.size, matches, low, high))
-    return rows, len(gone)
-
-
-def rounded_up(score: float) -> float:
-    """The next fourth decimal above a score."""
-    return float(np.ceil((score + 1e-6) * 1e4) / 1e4)
-
-
-def worst(rows: list[Fmr]) -> list[Fmr]:
-    """The highest score at each FMR, of the sources with pairs enough for one false match.
-
-    A row that would be lower than the one before it, because the source that needed most has too few pairs, is left
-    out: the table ends where the evidence does.
-    """
-    table: list[Fmr] = []
-    for fmr in FMRS:
-        able = [r for r in rows if r.fmr == fmr and r.fmr * r.pairs >= 1]
-        row = max(able, key=lambda r: r.score, default=None)
-        if row is not None and (not table or row.score >= table[-1].score):
-            table.append(row)
-    return table
 
 
 def cohort_file(model: Path) -> Path:
@@ -314,7 +313,7 @@ def make_cohort(net: ort.InferenceSession, shared: Path, work: Path) -> Centres:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the manifest states: the rows of the threshold table, and the cohort that they hold with."""
+    """What the manifest states: the threshold table, and the cohort that it holds with."""
 
     rows: list[Fmr]
     centres: Centres
@@ -339,12 +338,13 @@ def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) 
     cohort = centres.cohort()
     got = lfw(scores_of(cohort, templates(unit)), names, pairs)
     print(f"LFW View 1, with the cohort: accuracy {got.accuracy:.3f}, all pairs {told(got.tar)}", flush=True)
-    rows, removed = heldout_thresholds(
-        net, session(shared / "weights/mobilefacenet_y1.onnx", threads), cohort, shared, work
-    )
-    print(f"held-out people: pairs removed because the teacher takes them for one person: {removed}")
+    names_of = ("mobilefacenet_y1.onnx", "w600k_mbf_int8_dynamic.onnx")
+    teachers = Teachers(*(session(shared / "weights" / n, threads) for n in names_of), work)
+    rows, removed, groups = heldout_thresholds(net, teachers, cohort, shared)
+    print(f"held-out people: pairs left out because the teachers take them for one person: {removed}")
     report(rows)
-    for r in worst(rows):
+    table = with_growth(worst(rows), groups)
+    for r in table:
         tar_at, far_at = lfw_at(r.score, cosines(templates(unit)), names)
         print(f"at {r.score:.4f} (FMR {r.fmr:g}, worst source), all pairs of LFW: TAR {tar_at:.3f} FAR {far_at:.1e}")
-    return Measured(rows, centres)
+    return Measured(table, centres)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra train")
 
 from embedder_cohort import centres_of
+from embedder_evidence import FMRS, Fmr, source_thresholds, worst
 from embedder_manifest import fragment, threshold_line
-from embedder_measure import FMRS, Fmr, Measured, cohort_file, source_thresholds, worst
+from embedder_measure import Measured, cohort_file
 
 from kiosk.vision.manifest import EmbedderEntry
 
@@ -57,24 +59,30 @@ def test_pairs_of_one_person_are_not_counted() -> None:
 
 
 def test_the_table_is_of_the_worst_source_and_never_falls() -> None:
-    rows = [row("aaf", f, s) for f, s in zip(FMRS, (0.4, 0.5, 0.6, 0.7), strict=True)]
-    rows += [row("celeba", f, s, 900_000) for f, s in zip(FMRS, (0.3, 0.55, 0.75, 0.9), strict=True)]
+    rates = (1e-3, 1e-4, 1e-5, 1e-6)
+    rows = [row("aaf", f, s) for f, s in zip(rates, (0.4, 0.5, 0.6, 0.7), strict=True)]
+    rows += [row("celeba", f, s, 2_000_000) for f, s in zip(rates, (0.3, 0.55, 0.75, 0.9), strict=True)]
     table = worst(rows)
-    # Celeba has too few pairs for 1e-6, and what is left there is lower than its 1e-5: the table ends.
-    assert [(r.source, r.score) for r in table] == [("aaf", 0.4), ("celeba", 0.55), ("celeba", 0.75)]
+    # Nobody has pairs enough for 1e-6 to rely on; what is left there is the highest.
+    assert [(r.source, r.score) for r in table] == [("aaf", 0.4), ("celeba", 0.55), ("celeba", 0.75), ("celeba", 0.9)]
+    rows[3] = row("aaf", 1e-6, 0.7, 20_000_000)
+    # The one that can be relied on is lower than what 1e-5 asks for: the table ends.
+    assert [(r.source, r.score) for r in worst(rows)] == [("aaf", 0.4), ("celeba", 0.55), ("celeba", 0.75)]
 
 
 def test_the_manifest_reads_what_is_written(tmp_path: Path) -> None:
     model = tmp_path / "network.onnx"
     model.write_bytes(b"weights")
-    rows = [row("aaf", f, s) for f, s in zip(FMRS, (0.41234, 0.5, 0.6, 0.7), strict=True)]
+    rows = [row("aaf", f, 0.41234 + n / 20) for n, f in enumerate(FMRS)]
+    rows[0] = replace(rows[0], growth=(1.0, 1.9))
     centres = centres_of(np.random.default_rng(1).integers(-90, 91, (60, 128), np.int8), count=20)
     centres.write(cohort_file(model))
     (entry,) = tomllib.loads(fragment(model, "kiosk-test-1", Measured(rows, centres)))["model"]
     read = EmbedderEntry.model_validate(entry)
-    assert [t.source for t in read.thresholds] == ["aaf"] * 4
-    assert [t.extrapolated for t in read.thresholds] == [False, False, False, True]
+    assert [t.source for t in read.thresholds] == ["aaf"] * len(FMRS)
+    assert [t.extrapolated for t in read.thresholds] == [False] * 5 + [True] * 2
     assert all(t.interval and t.squared_l2 for t in read.thresholds)
+    assert [t.growth for t in read.thresholds][:2] == [(1.0, 1.9), ()]
     assert read.mirrored
     assert read.cohort is not None
     content = (tmp_path / read.cohort.file).read_bytes()
