@@ -3,8 +3,8 @@
 Most pictures of the shared folder bear no name, and several are of one person: of aaf and utkface hundreds of pairs. A
 network that knows these for one person is right, so they must not be counted, and whoever decides that decides the
 table's end. Until now one teacher did (y1 above 0.5), and took pairs out that show two people: of the 40 pairs nearest
-to that line, looked at by eye, some 25. Now both teachers decide together, by the mean of their cosines. Of 100 pairs of
-aaf and utkface around that line about as many are wrong on either side.
+to that line, looked at by eye, some 25. Now both teachers decide together, by the mean of their cosines. Of 100 pairs
+of aaf and utkface around that line about as many are wrong on either side.
 
 No torch is needed here: tests hold it.
 """
