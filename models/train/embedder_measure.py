@@ -1,4 +1,4 @@
-"""Figures of an embedder: LFW View 1, byte templates, the threshold on the held-out people."""
+"""Figures of an embedder: LFW View 1, byte templates, thresholds."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ from kiosk.vision.network import make_exact
 # A template is 128 signed bytes: the unit vector times this scale, rounded and clipped. A component of a unit vector of
 # 128 has a standard deviation of 0.088; 0.4 is 4.5 of them, so that next to nothing is clipped.
 TEMPLATE_SCALE = 127 / 0.4
+TEACHERS = ("mobilefacenet_y1.onnx", "w600k_mbf_int8_dynamic.onnx")
+BESIDE = "aaf, and people of the training"
 GROWN = 5  # years; the figures of UTKFace without younger children are printed as well, and enter no table
 MORE = 2600  # training people of aaf, drawn once, whom the held-out ones are compared with besides
 # InsightFace's template for 112 x 112: eyes, nose, corners of the mouth; the person's right is the picture's left.
@@ -251,7 +253,8 @@ def heldout_thresholds(
                 others = np.stack([x[f.index, 8:120, 8:120] for f in more_of(faces, source)])
                 beside = scores_of(cohort, templates(e), templates(embed(net, others)))
                 same_beside = same_person(beside, known, teachers.embeddings(f"{source}-more", others))
-                new, gone = beside_thresholds(source, scores, beside, (same, same_beside))
+                new, gone = beside_thresholds(BESIDE, scores, beside, (same, same_beside))
+                new += source_thresholds(source, scores, people, same)[0]
             else:
                 new, gone = source_thresholds(source, scores, people, same)
                 # For the card: infants look alike to a network, and few of them stand before a door.
@@ -338,8 +341,7 @@ def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) 
     cohort = centres.cohort()
     got = lfw(scores_of(cohort, templates(unit)), names, pairs)
     print(f"LFW View 1, with the cohort: accuracy {got.accuracy:.3f}, all pairs {told(got.tar)}", flush=True)
-    names_of = ("mobilefacenet_y1.onnx", "w600k_mbf_int8_dynamic.onnx")
-    teachers = Teachers(*(session(shared / "weights" / n, threads) for n in names_of), work)
+    teachers = Teachers(*(session(shared / "weights" / n, threads) for n in TEACHERS), work)
     rows, removed, groups = heldout_thresholds(net, teachers, cohort, shared)
     print(f"held-out people: pairs left out because the teachers take them for one person: {removed}")
     report(rows)

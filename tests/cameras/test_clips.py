@@ -42,7 +42,6 @@ def peak_of(path: Path) -> tuple[str, int]:
     return done.stderr, int(peak) // 1024
 
 
-
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """A clip of COUNT grey frames that get lighter."""

@@ -37,7 +37,6 @@ def peak_of(path: Path) -> tuple[str, int]:
     return done.stderr, int(peak) // 1024
 
 
-
 def png_of(width: int, height: int) -> bytes:
     """A black PNG of one bit a pixel: a few kB, whatever its size."""
 

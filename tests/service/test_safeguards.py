@@ -31,6 +31,15 @@ def configured(text: str, shipped: Models) -> tuple[Config, Models]:
     return settings, replace(shipped, policy=settings.policy, pad=pad)  # type: ignore[arg-type]
 
 
+def test_the_defaults_are_safe_for_an_office(shipped: Models) -> None:
+    """200 people, 5 references each."""
+    settings, models = configured("", shipped)
+    refuse_unsafe(settings, models, {5: 200})
+    assert settings.drives_a_real_lock
+    assert models.thresholds.capacity(5) >= 200
+    assert not models.thresholds.for_gallery({5: 200}).unsafe
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
