@@ -14,8 +14,9 @@ from kiosk.cameras.sources import is_clip, stills
 from kiosk.cli import moments
 from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
 from kiosk.cli.subjects import check_badge
-from kiosk.domain.errors import SampleError
+from kiosk.domain.errors import GalleryError, SampleError
 from kiosk.domain.matching import ReferenceMatrix, enrol_again
+from kiosk.domain.naming import cleaned
 from kiosk.gui import probe
 from kiosk.service.enrolment import Enroller, EnrolmentSample, with_another
 from kiosk.storage.gallery import NewReference, open_gallery
@@ -59,6 +60,7 @@ def enrol(
     if again is not None and (valid_from, valid_until, badge) != (None, None, None):
         raise click.UsageError("--again leaves validity and badge as they are: see `kiosk subjects --help`")
     begin, end = moments.begin(valid_from), moments.end(valid_until)
+    check_name(name)
     config = settings(config_file)
     if badge is not None:
         check_badge(badge, config)
@@ -107,6 +109,14 @@ def enrol(
         else:
             who = called(subject.name, subject.id)
             say(f"enrolled {who}{' again' if again else ''} with {len(samples)} reference(s)")
+
+
+def check_name(name: str | None) -> None:
+    """Before the pictures are looked at. Raises GalleryError for what is no name."""
+    try:
+        cleaned(name if name is not None else "nobody new")
+    except ValueError as error:
+        raise GalleryError(str(error)) from error
 
 
 def gather(enroller: Enroller, source: Path) -> list[EnrolmentSample]:

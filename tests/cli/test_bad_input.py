@@ -235,3 +235,9 @@ def test_a_read_only_home(enrolled: Command, home: Path, portraits: dict[str, Pa
     home.chmod(0o500)
     refused(enrolled("enrol", "--name", "Ben", portraits["ben"]), "home")
     home.chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["\udcff", "\u3164", "", "Ada\u202e"])
+def test_what_is_no_name_is_said_before_the_pictures_are_looked_at(kiosk: Command, home: Path, name: str) -> None:
+    refused(kiosk("enrol", "--name", name, "gone.png"), "a name is 1 to 100 printable characters")
+    assert not home.exists()
