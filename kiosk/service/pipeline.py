@@ -203,10 +203,13 @@ class Pipeline:
 
     def _stays(self, verdict: Verdict, at: float) -> bool:
         """Whether the face is of somebody who was let in and has not gone. Nothing is decided about them then."""
-        if verdict.reason is not Reason.MATCHED or verdict.subject_id is None:
+        last = verdict.evidence.comparison
+        left = verdict.reason is Reason.INCOMPLETE and last is not None and last.mated
+        subject_id = last.subject_id if left and last is not None else verdict.subject_id
+        if subject_id is None or not (left or verdict.reason is Reason.MATCHED):
             return False
-        self._presence.recognised(verdict.subject_id)
-        if self._rules.again or verdict.subject_id not in self._presence:
+        self._presence.recognised(subject_id)
+        if self._rules.again or subject_id not in self._presence:
             return False
         self._attempt = None
         self._resume_at = at + self._rules.rest
@@ -233,7 +236,7 @@ class Pipeline:
         if not lost:
             return self._conclude(frame, (), None, self._attempt.expire(frame))
         verdict = self._attempt.abandon(frame)
-        if verdict is None:
+        if verdict is None or self._stays(verdict, frame.captured_at):
             self._attempt = None
             return [Waiting(frame.number)]
         return [Decided(self._decision(verdict, frame)), Waiting(frame.number)]

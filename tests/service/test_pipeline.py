@@ -262,6 +262,15 @@ def test_who_stays_after_a_grant_is_not_let_in_again_whatever_the_detector_misse
         assert scene.decisions(int(0.6 * FPS)) == [], "its track ends, and it has not gone"
 
 
+def test_who_was_let_in_and_walks_away_while_looked_at_again_is_not_refused() -> None:
+    script = Script()
+    scene = Scene(script)
+    assert len(scene.decisions(3)) == 1
+    assert scene.decisions(int(5 * FPS)) == [], "its rest is over, and it is looked at again"
+    script.faces = []
+    assert scene.decisions(15) == []
+
+
 def test_who_has_gone_for_some_seconds_is_let_in_again() -> None:
     script = Script()
     scene = Scene(script)
