@@ -176,7 +176,7 @@ def test_fairness_end_to_end(labelled: Path, kiosk: Command) -> None:
     last = json.loads(out[-1])
     assert last == json.loads(report.read_text())
     assert (last["people"], last["pairs"], last["removed"], last["no_face"]) == (4, 6, 0, 0)
-    assert len(last["thresholds"]) == 2
+    assert len(last["thresholds"]) == 3  # those of the manifest down to FMR 1e-4
     for at in last["thresholds"]:
         assert {g["attribute"] for g in at["groups"]} == {"age", "gender", "race"}
         assert {g["within"]["fmr"] for g in at["groups"]} == {None}

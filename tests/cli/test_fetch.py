@@ -20,8 +20,8 @@ from cryptography.x509.oid import NameOID
 
 from kiosk.cli.models import fetch
 from kiosk.evaluation import trial
-from kiosk.vision import install, upstream
-from kiosk.vision.manifest import Manifest
+from kiosk.vision import upstream
+from kiosk.vision.manifest import LARGEST, Manifest
 from kiosk.vision.upstream import Upstream
 from tests.cli.own_network import ABOUT, refused
 from tests.fakes import onnx_file
@@ -228,5 +228,5 @@ def test_a_known_network_by_its_name(
     assert any("No threshold has been measured" in line for line in out)
     assert any("0.363" in line and "too low for a door" in line for line in out)
     assert kiosk("models", "install", server + "/own.onnx", "--threshold", "0.5", "--fmr", "1e-4").status == 0
-    assert sface.size < install.LARGEST
+    assert sface.size < LARGEST
     assert any("0.500" in line for line in kiosk("models", "list", "--folder", home / "models").out)

@@ -387,7 +387,7 @@ def test_a_network_that_gives_no_numbers_grants_nothing(
     stage = getattr(bench.models, network)
     if network == "detector":
         stage = stage._finder
-    part = next(iter(stage._cues.values()))[0][0] if network == "pad" else stage._network
+    part = stage._networks[0][0] if network == "pad" else stage._network
     real = part.run_batch
     monkeypatch.setattr(part, "run_batch", lambda batch: np.full_like(real(batch), np.nan))
     with run(bench):

@@ -241,14 +241,10 @@ def test_a_subscriber_that_does_not_read_hinders_nobody(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
 def test_whoever_subscribes_may_not_command(
-    tmp_path_factory: pytest.TempPathFactory, doors: Doors, patience: float
+    doors: Doors, open_to_all: Callable[[RunningDoor], None], patience: float
 ) -> None:
     door = doors.start(subscribers=["65534"])
-    for folder in [door.socket.parent, *door.socket.parent.parents]:
-        if folder.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            folder.chmod(0o755)
-    for path in (door.socket, door.settings.events):
-        path.chmod(0o666)
+    open_to_all(door)
     os.seteuid(65534)
     try:
         stream = DoorEventStream(door.settings.events, "notify")

@@ -144,9 +144,9 @@ class Supervisor:
     def end(self) -> int | None:
         """SIGTERM, and its exit status."""
         self._stop.set()
-        with self._guard:
-            self.program.terminate()
+        # First, so that one thread alone asks for the status: it can be read once, and is 255 for whoever comes later.
+        self._thread.join()
+        self.program.terminate()
         status = self.program.wait()
         self.program.kill()
-        self._thread.join()
         return status
