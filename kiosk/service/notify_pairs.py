@@ -50,6 +50,8 @@ class Pairs:
 
     def door(self, event: DoorEvent) -> None:
         """The door tells this."""
+        if event.kind is DoorEventKind.STARTED:
+            self._forget_other_boots(event.at)
         if event.kind not in RELEASES or event.grant_id is None or event.uid not in self._clients:
             return
         with self._guard:
@@ -88,9 +90,16 @@ class Pairs:
                     if verdict:
                         yield waiting.event
 
+    def _forget_other_boots(self, started_at: float) -> None:
+        """kiosk-door tells its start after what was before it: what is later by its own time is of another boot."""
+        with self._guard:
+            self._waiting = {g: w for g, w in self._waiting.items() if w.event.at <= started_at}
+
     def _verdict(self, waiting: _Waiting, now: float) -> bool | None:
         """True: nobody granted it. False: somebody did, or that cannot be known. None: not yet."""
         grant_id, at = waiting.event.grant_id, waiting.event.at
+        if at > waiting.heard_at:
+            return False  # the clock of an earlier boot: which kiosk was there then is not known
         if grant_id in self._granted:
             return False
         due = waiting.heard_at + WAIT_SECONDS

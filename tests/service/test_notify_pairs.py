@@ -40,11 +40,17 @@ class World:
             self.pairs.look(self.there, self.idle)
             self.told += [event.grant_id for event in self.pairs.unexplained()]
 
-    def door(self, name: str, uid: int | None = KIOSK, kind: DoorEventKind = DoorEventKind.RELEASED) -> None:
+    def door(
+        self,
+        name: str,
+        uid: int | None = KIOSK,
+        kind: DoorEventKind = DoorEventKind.RELEASED,
+        at: float | None = None,
+    ) -> None:
+        """`at` is now, unless the event is told late."""
         self.doors += 1
-        self.pairs.door(
-            DoorEvent(self.doors, id_of(f"e{self.doors}"), kind, "main", WALL, self.now, id_of(name), "", uid)
-        )
+        when = self.now if at is None else at
+        self.pairs.door(DoorEvent(self.doors, id_of(f"e{self.doors}"), kind, "main", WALL, when, id_of(name), "", uid))
 
     def kiosk(self, kind: KioskEventKind, name: str | None = None) -> None:
         self.sequence += 1
@@ -108,6 +114,28 @@ def test_what_the_kiosk_could_not_tell_any_more_is_no_alarm() -> None:
     world.door("just after it had died, told late by the door")
     world.wait(10 * WAIT_SECONDS)
     assert world.told == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("at", [500_000.0, 1050.0])
+def test_a_release_before_the_machine_started_anew_is_no_alarm(at: float, there: bool) -> None:
+    """The door tells it late, with the time of a clock that has begun anew since."""
+    world = World(there=there)
+    world.wait(100)
+    world.door("g", at=at)
+    world.door("", None, DoorEventKind.STARTED, at=1040.0)
+    world.wait(10 * WAIT_SECONDS)
+    assert world.told == []
+
+
+def test_a_release_before_the_door_started_anew_is_told() -> None:
+    world = World()
+    world.wait(100)
+    world.door("g")
+    world.wait(1)
+    world.door("", None, DoorEventKind.STARTED)
+    world.wait(10 * WAIT_SECONDS)
+    assert world.told == [id_of("g")]
 
 
 def test_events_that_are_missing_are_no_alarm_and_later_ones_are() -> None:
