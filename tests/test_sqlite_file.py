@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import kiosk
 from kiosk import sqlite_file
 from kiosk.domain.errors import GalleryError
 from kiosk.service.notify_outbox import Outbox
@@ -297,3 +298,12 @@ def test_a_mode_that_cannot_be_tightened_is_told_of(tmp_path: Path) -> None:
     path.touch(0o644)
     with pytest.raises(OSError, match="chmod 600"):
         sqlite_file.make(path)
+
+
+def test_the_running_kiosk_never_looks_without_locks() -> None:
+    """The end of such a look takes the locks of all connections of its process away."""
+    for module in ("cli/run.py", "cli/front.py", "build.py"):
+        text = (Path(kiosk.__file__).parent / module).read_text(encoding="utf-8")
+        inside = [line for line in text.splitlines() if "read_only=True" in line and "def searchable" not in line]
+        allowed = ["    return open_gallery(Home(folder), read_only=True)"] if module == "build.py" else []
+        assert inside == allowed, module

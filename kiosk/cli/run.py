@@ -116,8 +116,9 @@ class Front:
             if self._window is not None:
                 stack.callback(self._window.close)
             kiosk = stack.enter_context(build.running(settings, home, self._publish, self._show, camera))
-            # Without the key: names are all that is wanted here.
-            directory = open_gallery(home, read_only=True, with_key=False, check=False)
+            # Without the key: names are all that is wanted here. Not to look only: where a look cannot share the file
+            # it reads it without locks, and its end would take those of this process's other connections away.
+            directory = open_gallery(home, with_key=False, check=False)
             self._names.open(stack.enter_context(closing(directory)))
             stack.callback(self._names.close)
             systemd.notify("READY=1")
