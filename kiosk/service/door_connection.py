@@ -19,7 +19,10 @@ class Connection:
     def __init__(self, path: Path) -> None:
         """Waits for CONNECT_SECONDS at most, and only where the socket's queue is full: the kernel then lets everybody
         in by turns. A door that is not there is known at once."""
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise DoorError(f"kiosk-door cannot be reached at {path}: {error}") from error
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(CONNECT_SECONDS))
             self._socket.connect(str(path))

@@ -208,15 +208,19 @@ class Announcer:
             return None
 
     def _serve(self, listener: socket.socket, closing: ExitStack) -> None:
-        try:
-            with closing:
-                listener.settimeout(TURN_SECONDS)
-                while not self._stopping:
+        with closing:
+            listener.settimeout(TURN_SECONDS)
+            while not self._stopping:
+                try:
                     self._serve_one(listener)
-        except (DoorError, OSError) as error:
-            log("error", "events_unavailable", error=str(error))
+                except OSError as error:
+                    # Often it passes: all descriptors are in use, or who called has hung up.
+                    self._seldom.log("warning", "accept_failed", os.getuid(), error=str(error))
+                    with self._changed:
+                        self._changed.wait_for(lambda: self._stopping, TURN_SECONDS)
 
     def _serve_one(self, listener: socket.socket) -> None:
+        """Raises OSError when nobody could be taken."""
         try:
             connection, _ = listener.accept()
         except TimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import socket
 import threading
@@ -16,6 +17,7 @@ from kiosk.domain.errors import DoorError
 from kiosk.domain.types import DoorReply, DoorResult, DoorState, DoorStatus, Grant
 from kiosk.service.door_client import DoorClient, DoorWatcher
 from kiosk.service.door_protocol import MAX_PACKET, EventMessage, ReplyMessage, StatusMessage, encode
+from kiosk.service.kiosk_events import KioskEventStream
 from tests.ids import id_of
 
 Script = Callable[[list[list[bytes]]], Path]
@@ -171,3 +173,18 @@ def test_a_watcher_without_a_door_says_so_once(tmp_path: Path) -> None:
     watcher = DoorWatcher(tmp_path / "none")
     assert watcher.wait(10) is DoorState.UNKNOWN
     assert watcher.wait(0.05) is None
+
+
+def test_without_a_descriptor_left_nothing_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("kiosk.service.door_connection.socket.socket", none_left)
+    grant = Grant(id_of("g"), boottime(), boottime() + 1.0)
+    with DoorClient(tmp_path / "s") as client:
+        assert client.release(grant).result is DoorResult.UNAVAILABLE
+        assert not client.ready()
+        with pytest.raises(DoorError, match="Too many open files"):
+            client.status()
+    assert DoorWatcher(tmp_path / "s").wait(0.0) is DoorState.UNKNOWN
+    assert KioskEventStream(tmp_path / "s").next(0.0) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -18,6 +19,7 @@ from kiosk.domain.errors import DoorError, GalleryError
 from kiosk.domain.events import Decided, DoorChanged, Event, Faulted, Recovered, Unexplained, Waiting
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind
 from kiosk.domain.types import Comparison, Decision, DoorState, Evidence, Outcome, Quality, Reason, Subject
+from kiosk.service import kiosk_events
 from kiosk.service.door_protocol import MAX_PACKET, decode
 from kiosk.service.kiosk_events import _EVENTS, Announcer, KioskEventStream
 from tests.ids import id_of
@@ -255,6 +257,25 @@ def test_other_users_are_turned_away(announce: Callable[..., Announcer], tmp_pat
         stranger.settimeout(PATIENCE)
         stranger.connect(str(tmp_path / "kiosk.sock"))
         assert stranger.recv(MAX_PACKET) == b""
+
+
+def test_who_could_not_be_taken_comes_again(
+    announce: Callable[..., Announcer], stream: KioskEventStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One moment in which all descriptors are in use ends nothing."""
+    failures = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.ENOTCONN, "not connected")]
+    ask = kiosk_events.peer_uid
+
+    def failing(connection: socket.socket) -> int:
+        if failures:
+            raise failures.pop()
+        return ask(connection)
+
+    monkeypatch.setattr(kiosk_events, "peer_uid", failing)
+    monkeypatch.setattr(kiosk_events, "TURN_SECONDS", 0.05)
+    announce().publish(GRANTED)
+    assert [e.kind for e in taken(stream, 2)] == [KioskEventKind.STARTED, KioskEventKind.GRANTED]
+    assert failures == []
 
 
 def test_stopping_tells_who_listens(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
