@@ -115,7 +115,7 @@ def enrol_visitors(config: Config, home: Home, models: Models) -> None:
 def _door(config: Config) -> Iterator[None]:
     """kiosk-door with a simulated lock; it ends with this process, however that ends."""
     socket = config.door.socket
-    command = [sys.executable, "-m", "kiosk.service.door_start", "--socket", str(socket), "--lock", "simulated"]
+    command = [sys.executable, "-P", "-m", "kiosk.service.door_start", "--socket", str(socket), "--lock", "simulated"]
     command += ["--release-seconds", str(RELEASE_SECONDS), "--until-stdin-ends"]
     # The kernel closes the pipe when this process ends, in whatever way; the door ends with it.
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as door:  # noqa: S603 - our own

@@ -94,7 +94,7 @@ def measure(grants: int) -> DoorTiming:
             f'[lock]\nkind = "simulated"\nrecord = "{record}"\nrecorder = "{folder}/wire"\n'
             f'[door]\nsocket = "{path}"\nstate = "{folder}/state"\n'
         )
-        command = [sys.executable, "-m", "kiosk.service.door_start", "--config", str(config)]
+        command = [sys.executable, "-P", "-m", "kiosk.service.door_start", "--config", str(config)]
         with closing(Wire(folder / "wire")) as wire:
             begun = boottime()
             with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process, DoorClient(path) as client:  # noqa: S603 - our own

@@ -86,7 +86,7 @@ def _config(folder: Path, models: ModelsConfig) -> Path:
 def _running(module: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A program of ours, until the block ends."""
     quiet = subprocess.DEVNULL
-    with subprocess.Popen([sys.executable, "-m", *module], stdout=quiet, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own
+    with subprocess.Popen([sys.executable, "-P", "-m", *module], stdout=quiet, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own
         try:
             yield process
         finally:

@@ -180,6 +180,7 @@ def _kiosk_notify(folder: Path, settings: Config) -> Iterator[subprocess.Popen[b
         "-n",
         NICE,
         sys.executable,
+        "-P",
         "-m",
         "kiosk.service.notify_daemon",
         "--config",

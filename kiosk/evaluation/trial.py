@@ -64,7 +64,7 @@ def check(manifest: Manifest, entry: AnyEntry, threads: int = 1) -> None:
 
 def check_apart(folder: Path, name: str) -> None:
     """The same in a process of its own, which may do nothing else. Raises ModelError."""
-    command = [sys.executable, "-m", "kiosk.evaluation.confined", str(folder), name]
+    command = [sys.executable, "-P", "-m", "kiosk.evaluation.confined", str(folder), name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603 - our own
     except subprocess.TimeoutExpired as error:

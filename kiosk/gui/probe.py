@@ -60,7 +60,7 @@ def _ask(question: str, words: str, platform: str) -> tuple[str | None, str]:
     environ = {**os.environ, "QT_QPA_PLATFORM": platform, "PYTHONIOENCODING": "utf-8"}
     try:
         done = subprocess.run(  # noqa: S603 - our own
-            [sys.executable, "-m", "kiosk.gui.probe", question],
+            [sys.executable, "-P", "-m", "kiosk.gui.probe", question],
             input=words,
             capture_output=True,
             timeout=PATIENCE,

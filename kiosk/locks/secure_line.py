@@ -1,6 +1,6 @@
 """The lock's line, or its USB relay, at its secured level, with nothing but gpiod and the standard library.
 
-    python -m kiosk.locks.secure_line /etc/kiosk/kiosk.toml
+    python -P -m kiosk.locks.secure_line /etc/kiosk/kiosk.toml
 
 For the unit's ExecStopPost: whatever kiosk-door died of, this does not share it. While kiosk-door runs it owns the
 line, and this fails. Exit status 0: done, or there is no such line. 2: one line says why not.
