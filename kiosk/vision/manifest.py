@@ -32,8 +32,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-FileName = Annotated[str, Field(pattern=r"^[^/\x00]{1,200}$")]
-"""Of a file in the manifest's own folder."""
+FileName = Annotated[str, Field(pattern=r"^[^./\x00][^/\x00]{0,199}$")]
+"""Of a file in the manifest's own folder: no path, not "." or "..", not hidden."""
 
 
 class Input(_Strict):
@@ -124,7 +124,7 @@ class RuinsFile(_Strict):
     the mean of their unit feature vectors. A face's feature vector is no evidence when it is shorter than `min_length`
     or its cosine to the centre is above `max_cosine`."""
 
-    file: str
+    file: FileName
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     min_length: Annotated[float, Field(ge=0)]
     max_cosine: Annotated[float, Field(gt=-1, lt=1)]

@@ -116,6 +116,19 @@ def test_a_cohort_that_is_missing_or_altered_stops_the_kiosk(folder: Path) -> No
         load(ModelsConfig(folder=folder), PolicyConfig())
 
 
+@pytest.mark.parametrize("name", [".", "..", "../ruins.npy", "/etc/passwd", "", ".npy", "a" * 201])
+@pytest.mark.parametrize("key", ["cohort", "evidence", "sha256"])
+def test_files_outside_of_the_manifests_folder_are_refused(tmp_path: Path, key: str, name: str) -> None:
+    """`sha256` is the line after that of the network's own file."""
+    text = (default_folder() / "manifest.toml").read_text()
+    line = rf'(?m)^(file = ")[^"]*("\n{key})' if key == "sha256" else rf'(?m)^({key} = {{ file = ")[^"]*(")'
+    changed, count = re.subn(line, rf"\g<1>{name}\g<2>", text, count=1)
+    assert count == 1
+    (tmp_path / "manifest.toml").write_text(changed)
+    with pytest.raises(ModelError, match=r"manifest\.toml: .*file"):
+        Manifest(tmp_path)
+
+
 def with_ruins(folder: Path, content: bytes) -> None:
     """The manifest's first embedder with this file for the centre of its ruined pictures."""
     (folder / "ruins.npy").write_bytes(content)
