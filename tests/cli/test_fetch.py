@@ -230,3 +230,20 @@ def test_a_known_network_by_its_name(
     assert kiosk("models", "install", server + "/own.onnx", "--threshold", "0.5", "--fmr", "1e-4").status == 0
     assert sface.size < LARGEST
     assert any("0.500" in line for line in kiosk("models", "list", "--folder", home / "models").out)
+
+
+def test_a_known_name_is_never_a_file_of_the_current_folder(
+    kiosk: Command, server: str, about: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sface = next(u for u in upstream.known() if u.name == "sface")
+    known = (sface.model_copy(update={"address": server + "/own.onnx", "sha256": SHA256}),)
+    monkeypatch.setattr(upstream, "known", lambda: known)
+    monkeypatch.chdir(tmp_path)
+    for name in ("sface", "own"):
+        Path(name).write_bytes(b"of whoever owns this folder")
+        Path(f"{name}.toml").write_text(ABOUT)
+    assert kiosk("models", "install", "sface").status == 0
+    installed = next((home / "models").glob("sface-*.onnx"))
+    assert hashlib.sha256(installed.read_bytes()).hexdigest() == SHA256
+    refused(kiosk("models", "install", "own"), "own: not one of", "./own")
+    assert kiosk("models", "install", "./own").status == 0

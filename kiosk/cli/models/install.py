@@ -54,7 +54,7 @@ def install(
 
     \b
     NAME  one of `kiosk models upstream`: fetched from its public address
-    FILE  a network, known by its hash or described by a TOML file
+    FILE  a network, known by its hash or described by a TOML file; with a slash or a suffix (./own), else it is a NAME
     URL   the same, over https; the TOML file must name its sha256
 
     The TOML file has the keys of a [[model]] in models/manifest.toml, without file and model_id: name, role (embedder,
@@ -68,8 +68,10 @@ def install(
     """
     own = places.SYSTEM_FOLDER if os.geteuid() == 0 else home / "models"
     place = (folder or settings(config_file).models.folder or own).absolute()
-    wanted = None if Path(source).exists() else upstream.called(source)
+    wanted = upstream.called(source)
     address = wanted.address if wanted else source if "://" in source else None
+    if not wanted and "/" not in source and not Path(source).suffix:
+        raise ModelError(f"{source}: not one of `kiosk models upstream`; a file of that name: ./{source}")
     if address and not wanted and not about:
         raise ModelError(f"{source}: not one of `kiosk models upstream`: say what it is with --about FILE.toml")
     said = described.read(about) if about else None
