@@ -93,15 +93,15 @@ def judge(now: datetime, floor: Floor, trust: str, told: bool) -> Reason | None:
     return Reason.CLOCK_UNSYNCHRONISED if trust == "ntp" and not told else None
 
 
-def findings(config: Config, home: Home) -> Iterator[tuple[str, str]]:
-    """For `kiosk doctor`: level and message."""
+def findings(config: Config, home: Home, told: bool) -> Iterator[tuple[str, str]]:
+    """For `kiosk doctor`: level and message. `told`: whether somebody says that the clock is right."""
     try:
         floor = _floor(home)
     except KioskError as error:
         yield "bad", f"cannot be judged: {error}"
         return
     now, trust = datetime.now(UTC), config.clock.trust
-    trouble = judge(now, floor, trust, trust == "ntp" and synchronised())
+    trouble = judge(now, floor, trust, told)
     if trouble is not None:
         yield "bad", f"{_shown(now)}: {MESSAGES[trouble]}"
         return

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -21,12 +22,14 @@ from kiosk.domain.matching import enrol_again
 from kiosk.owner import acting_for
 from kiosk.service.enrolment import MAX_REFERENCES
 from kiosk.service.safeguards import weaknesses
+from kiosk.service.time_sync import synchronised
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 from kiosk.vision.models import load, thresholds
 
 SWAPS = Path("/proc/swaps")
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +89,29 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
 def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterator[Finding]:
     """What is in the home. Bad where nobody can say which home the kiosk has."""
     home = Home(home_of(named, found))
-    yield from _sure("gallery", lambda: _as_owner(home, lambda: _in_home(settings, home, found is not None)))
+    told = settings.clock.trust == "ntp" and synchronised()
+    inside = list(_sure("gallery", lambda: _as_owner(home, lambda: _in_home(settings, home, found is not None, told))))
+    yield from inside
+    if not any(finding.check == "gallery" and finding.level == "bad" for finding in inside):
+        yield from _sure("fonts", lambda: _remarks("fonts", doctor_window.fonts(_as_owner(home, lambda: _names(home)))))
 
 
-def _as_owner(home: Home, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def _as_owner(home: Home, look: Callable[[], Iterable[Seen]]) -> list[Seen]:
+    """What is seen with the rights of the home's owner. `look` starts no process: root would stay its real user, and Qt
+    for one does not run like that."""
     with acting_for(home.folder):
         return list(look())
 
 
-def _in_home(settings: Config, home: Home, configured: bool) -> Iterator[Finding]:
+def _in_home(settings: Config, home: Home, configured: bool, told: bool) -> Iterator[Finding]:
     gallery = list(_sure("gallery", lambda: _gallery(home, configured)))
     yield from gallery
     if any(finding.level == "bad" for finding in gallery):
         return
     yield _threshold(settings, home)
-    yield from _sure("clock", lambda: _remarks("clock", clock.findings(settings, home)))
+    yield from _sure("clock", lambda: _remarks("clock", clock.findings(settings, home, told)))
     yield from _other_models(settings, home)
     yield from _badges(settings, home)
-    yield from _sure("fonts", lambda: _remarks("fonts", doctor_window.fonts(_names(home))))
 
 
 def _check(name: str, look: Callable[[], str]) -> Finding:

@@ -79,7 +79,8 @@ def test_accepting_is_for_root_alone(ahead: Path, kiosk: Command, monkeypatch: p
 
 
 def test_ntp_that_has_not_spoken_is_bad(kiosk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.cli.clock.synchronised", lambda: False)
+    for module in ("clock", "doctor"):
+        monkeypatch.setattr(f"kiosk.cli.{module}.synchronised", lambda: False)
     file = tmp_path / "kiosk.toml"
     file.write_text('[clock]\ntrust = "ntp"\n')
     row = kiosk("clock", "status", "--config", file, "--json").rows[0]

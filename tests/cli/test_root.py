@@ -3,6 +3,7 @@ root's are as they were; and what is made belongs to the kiosk."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import site
@@ -11,15 +12,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from kiosk.cameras.simulated import SimulatedCamera
 from kiosk.cameras.story import VISITORS
+from kiosk.gui import probe
 from kiosk.owner import acting_for
-from kiosk.storage.gallery import open_gallery
+from kiosk.service.time_sync import TIMESYNCD
+from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 from tests.cli.own_network import ABOUT
@@ -215,3 +220,28 @@ def test_the_services_do_not_run_as_root_in_their_users_folders(
     assert done.returncode != 0
     assert f"belongs to uid {UID}: root works there as its owner only" in done.stderr
     assert state(roots) == before
+
+
+@pytest.mark.qt
+def test_doctor_starts_nothing_with_half_of_roots_rights(
+    run: Run, home: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Qt ends a process whose real user is another one, and the fonts were never looked at."""
+    if not (name := probe.undrawable(["\u5c71\U00013000\U00016f00\U00018b00\U0001e900"])[:1]):
+        pytest.skip("fonts for everything")
+    with acting_for(home), closing(open_gallery(Home(home))) as gallery:
+        gallery.add_subject(name, [NewReference(np.ones(128, np.int8), "a-network", 0.9)])
+    asked, program = place / "asked", place / "bin" / "timedatectl"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ngrep ^Uid: /proc/self/status > {asked}\necho yes\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with (place / "kiosk.toml").open("a") as config:
+        config.write('[clock]\ntrust = "ntp"\n')
+    done = run("doctor", "--config", place / "kiosk.toml", "--json")
+    found = {row["check"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert found["fonts"]["level"] == "note"
+    assert "no font here draws 1 of the names" in found["fonts"]["message"]
+    assert found["clock"]["level"] == "ok"
+    if not TIMESYNCD.exists():
+        assert asked.read_text().split()[1:] == ["0", "0", "0", "0"]
