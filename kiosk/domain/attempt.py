@@ -7,6 +7,7 @@ ends in exactly one verdict, or in none when a passer-by left no usable sample.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kiosk.domain.types import Comparison, Evidence, Flaw, Frame, Quality, Reason, Template
@@ -76,6 +77,7 @@ class Attempt:
         self.started_at = frame.captured_at
         self.compared = 0
         """Comparisons so far. Nothing sets it back."""
+        self._all: list[Sample] = []
         self._samples: deque[Sample] = deque(maxlen=rules.window)
         self._last: Sample | None = None
         self._denials = 0
@@ -85,6 +87,22 @@ class Attempt:
     def probe(self) -> Template | None:
         """The template compared last; None where nothing was."""
         return self._last.probe if self._last else None
+
+    def charged(self, reason: Reason) -> list[Template]:
+        """The templates whose faces this verdict counts against, of everything that was compared: all but clear matches
+        (mated, and PAD passed them), which are no guesses. Beside a match, what it rests on is not counted; where the
+        frames match several subjects, all are."""
+        window = {id(s) for s in self._samples} if reason is Reason.MATCHED else set()
+        every = reason is Reason.AMBIGUOUS
+        return [
+            s.probe
+            for s in self._all
+            if s.probe is not None and id(s) not in window and (every or not (s.bona_fide and s.comparison.mated))
+        ]
+
+    def unlike(self, template: Template, alike: Callable[[Template, Template], bool]) -> bool:
+        """Whether nothing that was compared is mated, or like this template."""
+        return not any(s.comparison.mated or s.probe is None or alike(s.probe, template) for s in self._all)
 
     @property
     def progress(self) -> float:
@@ -107,6 +125,7 @@ class Attempt:
         """Takes a usable sample; a verdict when it settles the attempt."""
         self.compared += 1
         self._last = sample
+        self._all.append(sample)
         if not sample.bona_fide:
             self._denials += 1
         if sample.bona_fide or not self.rules.denial_voids:

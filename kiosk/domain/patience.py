@@ -1,7 +1,8 @@
 """Whoever was refused waits; nobody else does. Pure: times come with the calls, seconds of the frames' clock.
 
-A refusal without a comparison (a poor picture, a second face) belongs to its track and place. A face that was compared
-is recognised by its template, so that who comes next need not wait for it, and it cannot begin anew by stepping aside.
+A refusal that counts against no face (a poor picture, a second face, somebody recognised) belongs to its track and its
+place. A face that was compared and not recognised is known by its template, so that who comes next need not wait for
+it, and it cannot begin anew by stepping aside or by letting somebody else step in.
 Templates are in memory only, and for an hour at most.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kiosk.domain.attempt import Rules
@@ -55,13 +56,26 @@ class Unusual:
 
 
 @dataclass(slots=True)
+class _Row:
+    """Refusals in a row, and the end of the pause after the last."""
+
+    count: int = 0
+    until: float = 0.0
+
+    def refused(self, rules: Rules, at: float) -> float:
+        """One more: the end of its pause."""
+        self.count = 1 if at - self.until > QUIET_SECONDS else self.count + 1
+        self.until = at + rules.pause_after(self.count)
+        return self.until
+
+
+@dataclass(slots=True)
 class _Refused:
-    """A face: its last template, when it was refused within the last hour, refusals in a row, end of its pause."""
+    """A face: its last template, when it was refused within the last hour, its row."""
 
     template: Template
     times: deque[float] = field(default_factory=deque)
-    row: int = 0
-    until: float = 0.0
+    row: _Row = field(default_factory=_Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +95,8 @@ class Patience:
         self._alike = alike
         self._faces: list[_Refused] = []
         self._pauses: list[_Pause] = []
-        self._row, self._until = 0, 0.0
+        self._tracks: dict[int, _Row] = {}
+        self._faults = _Row()
 
     def waits(self, track: int, box: Box, at: float) -> bool:
         """Whether no attempt may open yet: for the face of this track, or for any face in this place."""
@@ -95,37 +110,44 @@ class Patience:
         if face is None:
             return False
         spent = len(face.times) >= ATTEMPTS_AN_HOUR
-        if at >= face.until and not spent:
+        if at >= face.row.until and not spent:
             return False
         self._pause(track, None, at + max(self._rules.pause, LOOK_AGAIN))
         return True
 
-    def refused(self, template: Template | None, track: int, box: Box, at: float) -> None:
-        """An attempt was refused. `template`: of the face, where it was compared."""
+    def refused(self, templates: Sequence[Template], track: int, box: Box, at: float) -> None:
+        """An attempt was refused. `templates`: those it counts against; where there are none, its track waits for
+        longer each time."""
         self._pause(track, box, at + self._rules.pause)
-        if template is None:
-            self._pause(track, None, self.after_fault(at))
+        if templates:
+            self.charge(templates, at)
             return
-        face = self._known(template, at)
-        if face is None:
-            face = _Refused(template)
-            self._faces = [*self._faces, face][-MOST_FACES:]
-        face.template = template
-        face.row = 1 if at - face.until > QUIET_SECONDS else face.row + 1
-        face.times.append(at)
-        face.until = at + self._rules.pause_after(face.row)
+        self._tracks = {t: row for t, row in self._tracks.items() if at - row.until <= QUIET_SECONDS}
+        self._pause(track, None, self._tracks.setdefault(track, _Row()).refused(self._rules, at))
+
+    def charge(self, templates: Sequence[Template], at: float) -> None:
+        """Counts one attempt against each face that these templates show."""
+        charged: list[_Refused] = []
+        for template in templates:
+            face = self._known(template, at)
+            if face is None:
+                face = _Refused(template)
+                self._faces = [*self._faces, face][-MOST_FACES:]
+            face.template = template
+            if not any(face is other for other in charged):
+                charged.append(face)
+                face.times.append(at)
+                face.row.refused(self._rules, at)
 
     def after_fault(self, at: float) -> float:
-        """When whoever was refused without a comparison may try again: a fault of the kiosk, or a poor picture."""
-        self._row = 1 if at - self._until > QUIET_SECONDS else self._row + 1
-        self._until = at + self._rules.pause_after(self._row)
-        return self._until
+        """When anybody may try again after a fault of the kiosk."""
+        return self._faults.refused(self._rules, at)
 
     def granted(self, template: Template, at: float) -> None:
         """The face of this template was let in: what it was refused before is forgotten."""
         known = self._known(template, at)
         self._faces = [f for f in self._faces if f is not known]
-        self._row = 0
+        self._faults = _Row()
 
     def _pause(self, track: int, place: Box | None, until: float) -> None:
         self._pauses = [*self._pauses, _Pause(track, place, until)][-MOST_FACES:]

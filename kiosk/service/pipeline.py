@@ -211,6 +211,8 @@ class Pipeline:
         self._presence.recognised(subject_id)
         if self._rules.again or subject_id not in self._presence:
             return False
+        if self._attempt is not None:
+            self._patience.charge(self._attempt.charged(verdict.reason), at)
         self._attempt = None
         self._resume_at = at + self._rules.rest
         return True
@@ -271,9 +273,9 @@ class Pipeline:
             self._presence.somebody_else()
             self._presence.let_in(decision.subject_id)
             self._resume_at = at + self._rules.rest
+            if attempt is not None:
+                self._patience.charge(attempt.charged(verdict.reason), at)
             if probe is not None:
                 self._patience.granted(probe, at)
         elif attempt is not None:
-            # Whoever was recognised, and may not pass now, has not guessed.
-            matched = verdict.reason is Reason.MATCHED
-            self._patience.refused(None if matched else probe, attempt.track, self._tracker.box, at)
+            self._patience.refused(attempt.charged(verdict.reason), attempt.track, self._tracker.box, at)

@@ -396,6 +396,94 @@ def test_the_pause_and_the_ten_attempts_belong_to_whoever_was_refused() -> None:
     assert refused == 10
 
 
+def by_face(script: Faces) -> Scene:
+    return Scene(script, alike=lambda a, b: bool((a == b).all()))
+
+
+def step_in(scene: Scene, script: Faces) -> list[Decision]:
+    """eve is compared four times, ada steps in beside her, is compared once, and both go."""
+    script.who, script.faces = "eve", [face()]
+    decisions = scene.decisions(4)
+    script.who, script.faces = "ada", [face(20.0)]
+    decisions += scene.decisions(1)
+    script.faces = []
+    return decisions + scene.decisions(int(3 * FPS))
+
+
+def test_a_refusal_counts_against_whoever_was_compared_and_not_against_who_stepped_in() -> None:
+    script = Faces()
+    scene = by_face(script)
+    for _ in range(10):
+        assert [d.reason for d in step_in(scene, script)] == [Reason.INCOMPLETE]
+        scene.at += 100
+    script.who, script.faces = "eve", [face()]
+    assert all(d.evidence.comparison is None for d in scene.decisions(int(6 * FPS))), "eve had her attempts"
+    script.faces = []
+    scene.frames(int(3 * FPS))
+    script.who, script.faces = "ada", [face()]
+    assert [d.granted for d in scene.decisions(int(2 * FPS))] == [True]
+
+
+def test_a_grant_to_who_stepped_in_still_counts_against_who_was_there_before() -> None:
+    script = Faces()
+    scene = by_face(script)
+    for _ in range(10):
+        script.who, script.faces = "eve", [face()]
+        assert scene.decisions(4) == []
+        script.who, script.faces = "ada", [face(20.0)]
+        assert [d.granted for d in scene.decisions(3)] == [True]
+        script.faces = []
+        scene.frames(int(3 * FPS))
+        scene.at += 100
+    script.who, script.faces = "eve", [face()]
+    assert all(d.evidence.comparison is None for d in scene.decisions(int(6 * FPS)))
+
+
+def test_who_was_let_in_and_steps_in_again_does_not_hide_who_was_there_before() -> None:
+    script = Faces()
+    scene = by_face(script)
+    assert [d.granted for d in scene.decisions(3)] == [True]
+    for _ in range(10):
+        script.faces = []
+        scene.frames(int(0.7 * FPS))
+        script.who, script.faces = "eve", [face()]
+        scene.frames(4)
+        script.who, script.faces = "ada", [face(20.0)]
+        scene.frames(3)
+        scene.at += 100
+    script.faces = []
+    scene.frames(int(0.7 * FPS))
+    script.who, script.faces = "eve", [face()]
+    assert all(d.evidence.comparison is None for d in scene.decisions(int(6 * FPS)))
+
+
+def test_an_enrolled_person_who_glances_often_is_not_locked_out() -> None:
+    script = Faces()
+    scene = by_face(script)
+    for _ in range(12):
+        script.faces = [face()]
+        assert scene.decisions(2) == []
+        script.faces = []
+        assert [d.reason for d in scene.decisions(15)] == [Reason.INCOMPLETE]
+        scene.at += 240
+    script.faces = [face()]
+    assert [d.granted for d in scene.decisions(3)] == [True]
+
+
+def test_the_refusals_of_others_for_their_pictures_slow_nobody() -> None:
+    script = Script()
+    scene = Scene(script)
+    for _ in range(12):
+        script.faces, script.quality = [face()], Quality(0.1, Flaw.TOO_DARK)
+        assert [d.reason for d in scene.decisions(int(3.2 * FPS))] == [Reason.POOR_QUALITY]
+        script.faces = []
+        scene.frames(int(2 * FPS))
+    script.faces = [face()]
+    assert len(scene.decisions(int(3.2 * FPS))) == 1
+    script.quality = Quality(0.9)
+    assert [d.granted for d in scene.decisions(int(2 * FPS))] == [True]
+
+
 def test_refusals_long_ago_no_longer_slow_it_down() -> None:
     scene = Scene(Script(mated=False))
     for _ in range(6):
