@@ -4,14 +4,15 @@ No clock and no I/O: readings and `now` (CLOCK_BOOTTIME, seconds) are passed in.
 
 An opening is expected while the lock is released, for GRACE_SECONDS after that, and for `rex_seconds` after the exit
 button was pressed. Any other one is forced. The exit button is believed at once and the contact only after
-`debounce_seconds`, so that whoever leaves by the button is never a burglar.
+`debounce_seconds`, so that whoever leaves by the button is never a burglar. A button that chatters is not believed: it
+would excuse every opening. The door can be left all the same, for the button's way is hardware.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kiosk.domain.door_events import DoorEventKind, DoorNews
@@ -21,7 +22,8 @@ GRACE_SECONDS = 1.0
 """A leaf that has left its lock takes so long until the contact tells."""
 CHATTER_CHANGES = 20
 CHATTER_SECONDS = 10.0
-"""A contact that changes more often than that in so long is not one. The fault ends after as long a quiet."""
+"""A contact or a button that changes more often than that in so long is not one. The fault ends after as long a
+quiet."""
 REX_STUCK_SECONDS = 60.0
 """A button that is pressed for longer is stuck, or somebody has seen to it."""
 BEEP_SECONDS, BEEP_PERIOD = 0.2, 1.0
@@ -33,6 +35,7 @@ class Implausible(StrEnum):
     CHATTER = "contact_chatter"
     STILL = "contact_still"
     """Nobody has opened the door over many releases: does the contact work?"""
+    REX_CHATTER = "rex_chatter"
     REX_STUCK = "rex_stuck"
     INPUTS = "inputs"
     """The inputs cannot be read."""
@@ -79,6 +82,24 @@ class Debounced:
         return True
 
 
+@dataclass(slots=True)
+class Flips:
+    """How often an input changes."""
+
+    _raw: bool | None = None
+    _times: deque[float] = field(default_factory=lambda: deque(maxlen=CHATTER_CHANGES + 1))
+
+    def read(self, level: bool, now: float) -> bool | None:
+        """Takes a reading. True: it chatters. False: it is quiet. None: neither, so what was said last holds."""
+        if self._raw is not None and level != self._raw:
+            self._times.append(now)
+        self._raw = level
+        if len(self._times) > CHATTER_CHANGES and now - self._times[0] <= CHATTER_SECONDS:
+            return True
+        quiet = not self._times or now - self._times[-1] >= CHATTER_SECONDS
+        return False if quiet else None
+
+
 class Passage:
     """One door leaf. `news` is where it tells what has happened."""
 
@@ -89,8 +110,7 @@ class Passage:
         self._tamper = Debounced(rules.debounce_seconds)
         self._rex: bool | None = None
         self._rex_since = 0.0
-        self._flips: deque[float] = deque(maxlen=CHATTER_CHANGES + 1)
-        self._raw: bool | None = None
+        self._contact_flips, self._rex_flips = Flips(), Flips()
         self._released = False
         self._holding = False
         self._expected_until = -math.inf
@@ -198,10 +218,13 @@ class Passage:
                 self._raise(Alarm.HELD_OPEN_SOON, DoorEventKind.HELD_OPEN_SOON, now)
 
     def _observe_rex(self, pressed: bool, now: float) -> None:
-        if pressed:
+        self._look_for_chatter(Implausible.REX_CHATTER, self._rex_flips.read(pressed, now), now)
+        begins = pressed and not self._rex
+        if begins:
+            self._rex_since = now
+        if pressed and Implausible.REX_CHATTER not in self._faults:
             self._expected_until = max(self._expected_until, now + self._rules.rex_seconds)
-            if not self._rex:
-                self._rex_since = now
+            if begins:
                 self._tell(DoorEventKind.REX_PRESSED, now)
                 if self._contact.level:
                     self._arm(now)
@@ -214,13 +237,7 @@ class Passage:
             self._tell(DoorEventKind.TAMPER if tampered else DoorEventKind.TAMPER_ENDED, now)
 
     def _observe_contact(self, is_open: bool, now: float) -> bool:
-        if self._raw is not None and is_open != self._raw:
-            self._flips.append(now)
-        self._raw = is_open
-        many = len(self._flips) > CHATTER_CHANGES and now - self._flips[0] <= CHATTER_SECONDS
-        quiet = not self._flips or now - self._flips[-1] >= CHATTER_SECONDS
-        if many or quiet:
-            self._fault(Implausible.CHATTER, many, now)
+        self._look_for_chatter(Implausible.CHATTER, self._contact_flips.read(is_open, now), now)
         first = self._contact.level is None
         if not self._contact.read(is_open, now):
             return False
@@ -269,6 +286,10 @@ class Passage:
         self._untaken += 1
         if self._untaken >= self._rules.still_after:
             self._fault(Implausible.STILL, True, now)
+
+    def _look_for_chatter(self, what: Implausible, chatters: bool | None, now: float) -> None:
+        if chatters is not None:
+            self._fault(what, chatters, now)
 
     def _raise(self, alarm: Alarm, kind: DoorEventKind, now: float) -> None:
         self._alarm, self._changed_at = alarm, now

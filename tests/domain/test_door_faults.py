@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 
 import pytest
@@ -227,6 +227,13 @@ def chatter(w: World) -> None:
         w.wait(0.01)
 
 
+def rex_chatter(w: World) -> None:
+    for _ in range(CHATTER_CHANGES + 2):
+        w.readings = replace(w.readings, rex=not w.readings.rex)
+        w.sense()
+        w.wait(0.01)
+
+
 def rex_and_out(w: World) -> None:
     w.move(rex=True)
     w.move(rex=False, open=True)
@@ -278,6 +285,10 @@ FAULTS: dict[str, tuple[str, Callable[[World], None]]] = {
     "the contact's wire is cut": ("By its wiring it reads open.", contact_cut),
     "the contact chatters": (f"{CHATTER_CHANGES + 2} changes in a fraction of a second.", chatter),
     "somebody leaves by the exit button": ("The button itself releases in hardware.", rex_and_out),
+    "the exit button chatters": (
+        f"{CHATTER_CHANGES + 2} changes in a fraction of a second. Then it excuses nothing; the way out is hardware.",
+        rex_chatter,
+    ),
     "the exit button is stuck": (f"For {REX_STUCK_SECONDS:g} s and more.", rex_stuck),
     "the housing is opened": ("", tamper),
     "a grant is repeated": ("", repeated),
@@ -355,6 +366,12 @@ def matrix() -> dict[str, dict[str, Cell]]:
     return cells()
 
 
+def counted(told: tuple[str, ...]) -> str:
+    """Each once, with how often it was told in a row."""
+    runs = [(what, len(list(run))) for what, run in groupby(told)]
+    return ", ".join(what if times == 1 else f"{what} ({times} times)" for what, times in runs)
+
+
 def text(matrix: dict[str, dict[str, Cell]]) -> str:
     """The file."""
     lines = [
@@ -373,7 +390,7 @@ def text(matrix: dict[str, dict[str, Cell]]) -> str:
         lines += [remark, ""] if remark else []
         lines += ["| state | lock | told | next grant |", "| --- | --- | --- | --- |"]
         for state, cell in row.items():
-            lines.append(f"| {state} | {cell.lock} | {', '.join(cell.told) or '-'} | {cell.next_grant} |")
+            lines.append(f"| {state} | {cell.lock} | {counted(cell.told) or '-'} | {cell.next_grant} |")
     return "\n".join(lines) + "\n"
 
 

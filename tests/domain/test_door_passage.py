@@ -372,6 +372,42 @@ def test_a_contact_that_chatters(world: World) -> None:
     assert Kind.FAULT_ENDED in world.kinds()
 
 
+def test_a_button_that_chatters_is_told_and_excuses_nothing(world: World) -> None:
+    def flutter(changes: int) -> None:
+        for i in range(changes):
+            world.set(rex=i % 2 == 0)
+            world.wait(0.1)
+
+    flutter(CHATTER_CHANGES + 2)
+    assert world.door.status().faults == (Implausible.REX_CHATTER,)
+    flutter(int(10 * REX_STUCK_SECONDS))
+    told = world.kinds()
+    assert told.count(Kind.FAULT) == 1
+    assert told.count(Kind.REX_PRESSED) <= CHATTER_CHANGES
+    world.move(True)
+    assert Kind.FORCED_OPEN in world.kinds()
+    world.move(False)
+    world.wait(CHATTER_SECONDS)
+    assert world.door.status().faults == ()
+    world.set(rex=True)
+    world.move(True)
+    assert world.kinds()[-2:] == [Kind.REX_PRESSED, Kind.OPENED]
+
+
+def test_a_button_that_is_pressed_often_is_believed(world: World) -> None:
+    """A class leaves: each of them presses it."""
+    for _ in range(60):
+        world.set(rex=True)
+        world.wait(0.5)
+        world.set(rex=False)
+        world.wait(0.6)
+    world.move(True)
+    told = world.kinds()
+    assert told.count(Kind.REX_PRESSED) == 60
+    assert Kind.FAULT not in told
+    assert Kind.FORCED_OPEN not in told
+
+
 def test_a_contact_that_never_moves(world: World) -> None:
     for _ in range(PASSAGE.still_after):
         world.grant()
