@@ -167,7 +167,9 @@ def _unread() -> int:
     return write
 
 
-@pytest.mark.parametrize("console", [_closed, _full, _unread])
+@pytest.mark.parametrize(
+    "console", [_closed, pytest.param(_full, marks=pytest.mark.prove), pytest.param(_unread, marks=pytest.mark.prove)]
+)
 def test_a_console_that_cannot_be_written_changes_nothing_about_the_door(
     site: Site, console: Callable[[], int]
 ) -> None:
@@ -205,7 +207,7 @@ def test_a_stop_signal_ends_it_in_order(site: Site) -> None:
     again.line(decision)
 
 
-@pytest.mark.parametrize("how", ["moved", "replaced"])
+@pytest.mark.parametrize("how", ["moved", pytest.param("replaced", marks=pytest.mark.prove)])
 def test_a_gallery_that_is_moved_or_replaced_ends_it_and_the_next_start_heals_it(site: Site, how: str) -> None:
     """A process that goes on would refuse everybody for ever."""
     site.door()

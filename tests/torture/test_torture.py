@@ -13,7 +13,7 @@ KILLS = 12
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("on_owner_death", ["revert", "keep"])
+@pytest.mark.parametrize("on_owner_death", ["revert", pytest.param("keep", marks=pytest.mark.prove)])
 def test_whatever_is_killed_and_whenever(on_owner_death: str) -> None:
     script = Path(__file__).with_name("torture.py")
     command = [sys.executable, str(script), "--kills", str(KILLS), "--seed", "1", "--on-owner-death", on_owner_death]
