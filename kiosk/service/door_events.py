@@ -8,7 +8,8 @@ A socket of its own, `door.events` of the configuration, on which nothing can be
     door -> subscriber    event         at most WINDOW of them unacknowledged
 
 Delivery is at least once and in order: events wait in a bounded spool on disk until each known subscriber has
-acknowledged them, over restarts of either side and power loss. A name is known from its first subscription on.
+acknowledged them, over restarts of either side and power loss. A name is known from its first subscription on;
+the audit log's always is.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The door's events on disk, until every subscriber has acknowledged them. Bounded, and never waited for.
 
 One file of JSON lines, in the words of the events' protocol: events, acknowledgements ("acknowledge" with the
-subscriber's name), and after a rewrite the number that comes next. A thread of its own writes and syncs it, so that a
-slow disk does not delay the lock; an event is offered to subscribers once it is on disk. A last line that power loss
-cut short is passed over.
+subscriber's name), and after a rewrite the number that comes next. The audit log is a subscriber from the first event
+on, whether it has come yet or not: what others have acknowledged before that waits for it. A thread of its own writes
+and syncs it, so that a slow disk does not delay the lock; an event is offered to subscribers once it is on disk. A last
+line that power loss cut short is passed over.
 
 A disk that cannot be written keeps nothing back: events are then offered from memory, and what is kept there is written
 when the disk works again.
@@ -21,6 +22,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from kiosk.domain.door_events import ALARMS, DoorEvent, DoorNews
+from kiosk.domain.door_roles import AUDIT
 from kiosk.domain.errors import DoorError, HomeError
 from kiosk.domain.ids import new_id
 from kiosk.owner import refuse_root
@@ -47,7 +49,7 @@ class Spool:
         self._door = door
         self._wall = wall
         self._events: dict[int, DoorEvent] = {}
-        self._acknowledged: dict[str, int] = {}
+        self._acknowledged: dict[str, int] = {AUDIT: 0}
         self._owners: dict[str, int] = {}
         """Whose a subscriber's name is, where it does not belong to a role."""
         self._next = 1

@@ -52,15 +52,15 @@ OPENED, CLOSED, FORCED = DoorEventKind.OPENED, DoorEventKind.CLOSED, DoorEventKi
 
 def test_what_was_not_acknowledged_is_there_again(opened: Open) -> None:
     spool = opened()
-    assert spool.subscribe("notify", None) == 0
+    assert spool.subscribe("audit", None) == 0
     put(spool, OPENED, CLOSED, FORCED)
     before = list(spool.after(0))
-    spool.acknowledge("notify", 1)
+    spool.acknowledge("audit", 1)
     assert kinds(spool) == [(2, "closed"), (3, "forced_open")]
     spool = opened()
     put(spool, CLOSED)
     assert list(spool.after(0))[:2] == before[1:]
-    assert spool.subscribe("notify", None) == 1
+    assert spool.subscribe("audit", None) == 1
     assert kinds(spool, 1) == [(2, "closed"), (3, "forced_open"), (4, "closed")]
 
 
@@ -73,6 +73,18 @@ def test_an_event_goes_once_all_have_it(opened: Open) -> None:
     assert len(kinds(spool)) == 2
     spool.acknowledge("notify", 1)
     assert kinds(spool) == [(2, "closed")]
+
+
+def test_what_happens_before_the_audit_log_has_ever_come_waits_for_it(opened: Open) -> None:
+    spool = opened()
+    spool.subscribe("notify", None)
+    put(spool, OPENED, FORCED)
+    spool.acknowledge("notify", 2)
+    spool = opened()
+    put(spool, CLOSED)
+    assert spool.subscribe("notify", None) == 2
+    assert spool.subscribe("audit", None) == 0
+    assert kinds(spool) == [(1, "opened"), (2, "forced_open"), (3, "closed")]
 
 
 def test_an_acknowledgement_does_not_go_back_nor_ahead(opened: Open) -> None:
@@ -88,9 +100,9 @@ def test_an_acknowledgement_does_not_go_back_nor_ahead(opened: Open) -> None:
 
 def test_numbers_go_on_when_all_was_acknowledged(opened: Open) -> None:
     spool = opened()
-    spool.subscribe("notify", None)
+    spool.subscribe("audit", None)
     put(spool, OPENED)
-    spool.acknowledge("notify", 1)
+    spool.acknowledge("audit", 1)
     spool = opened()
     put(spool, CLOSED)
     assert kinds(spool) == [(2, "closed")]
@@ -119,10 +131,10 @@ def test_alarms_are_kept_longest(opened: Open, monkeypatch: pytest.MonkeyPatch) 
 def test_the_file_stays_small(opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(door_spool, "LINES_BEFORE_REWRITE", 10)
     spool = opened()
-    spool.subscribe("notify", None)
+    spool.subscribe("audit", None)
     for i in range(30):
         put(spool, OPENED)
-        spool.acknowledge("notify", i + 1)
+        spool.acknowledge("audit", i + 1)
     spool.close()
     assert (tmp_path / "state" / FILE).read_text().count("\n") <= 12
 
@@ -200,10 +212,10 @@ def test_names_of_users_that_may_not_listen_any_more_hold_nothing_back(opened: O
 def test_an_acknowledgement_that_says_nothing_new_is_not_written(opened: Open, tmp_path: Path) -> None:
     """Somebody who sends it over and over does not wear the disk out."""
     spool = opened()
-    spool.subscribe("notify", None)
+    spool.subscribe("audit", None)
     put(spool, OPENED, CLOSED)
     for _ in range(100):
-        spool.acknowledge("notify", 1)
+        spool.acknowledge("audit", 1)
     put(spool, FORCED)
     assert (tmp_path / "state" / FILE).read_text().count('"acknowledge"') == 2
 
