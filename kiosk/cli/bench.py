@@ -12,6 +12,7 @@ import click
 from kiosk import build
 from kiosk.cameras.sources import stills
 from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
+from kiosk.cli.numbers import Finite
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
 from kiosk.domain.types import Image
@@ -41,7 +42,7 @@ from kiosk.vision.models import load
 @click.option(
     "--idle", is_flag=True, help="What the kiosk takes of a core before an empty room, headless and with its window."
 )
-@click.option("--seconds", type=click.FloatRange(1, 3600), default=20, show_default=True, help="Of --idle, each.")
+@click.option("--seconds", type=Finite(1, 3600), default=20, show_default=True, help="Of --idle, each.")
 @config_option
 @json_option
 @click.pass_context

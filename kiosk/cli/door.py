@@ -15,6 +15,7 @@ from kiosk import config
 from kiosk.cli.console import Row, complain, config_option, emit, json_option, name_home, say, told_or_not
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
+from kiosk.cli.numbers import Finite
 from kiosk.clock import boottime
 from kiosk.config import DoorConfig
 from kiosk.domain.door import MAX_GRANT_SECONDS
@@ -113,7 +114,7 @@ def release(home: Path, extended: bool, config_file: Path | None, as_json: bool)
 
 
 @door.command("hold-open")
-@click.option("--seconds", type=click.FloatRange(min=1), help="For so long; without it until interrupted.")
+@click.option("--seconds", type=Finite(min=1), help="For so long; without it until interrupted.")
 @config_option
 @json_option
 @name_home

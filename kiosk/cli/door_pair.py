@@ -9,11 +9,12 @@ import click
 from kiosk import config, plugins
 from kiosk.cli.console import complain, config_option, name_home, say, told_or_not
 from kiosk.cli.door_log import log_of, record
+from kiosk.cli.numbers import Finite
 from kiosk.domain.errors import ConfigError
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(1, 600), default=120.0, show_default=True, help="How long to wait.")
+@click.option("--seconds", type=Finite(1, 600), default=120.0, show_default=True, help="How long to wait.")
 @config_option
 @name_home
 def pair(home: Path, seconds: float, config_file: Path | None) -> None:

@@ -12,6 +12,7 @@ import click
 
 from kiosk import config
 from kiosk.cli.console import config_option, emit, json_option, say
+from kiosk.cli.numbers import Finite
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, HomeError
 from kiosk.domain.ids import new_id
@@ -48,7 +49,7 @@ def status(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
 
 
 @notify.command()
-@click.option("--timeout", type=click.FloatRange(1, 600), default=30, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=Finite(1, 600), default=30, show_default=True, help="Seconds to wait.")
 @config_option
 @json_option
 @click.pass_context

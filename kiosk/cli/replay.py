@@ -14,6 +14,7 @@ from kiosk import build
 from kiosk.cameras.sources import stills
 from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, say, settings
 from kiosk.cli.decisions import decision_line, decision_row
+from kiosk.cli.numbers import Finite
 from kiosk.domain.events import Decided, Observed
 from kiosk.domain.types import Decision, Frame
 from kiosk.vision.models import load
@@ -58,8 +59,8 @@ class Tally:
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--from", "begin", type=click.FloatRange(0), default=0.0, help="Seconds of the recording to skip.")
-@click.option("--until", "end", type=click.FloatRange(0), help="Second of the recording to stop at.")
+@click.option("--from", "begin", type=Finite(0), default=0.0, help="Seconds of the recording to skip.")
+@click.option("--until", "end", type=Finite(0), help="Second of the recording to stop at.")
 @config_option
 @json_option
 @pass_home

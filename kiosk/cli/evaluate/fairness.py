@@ -17,6 +17,7 @@ from kiosk.cli.evaluate.common import (
     root_argument,
     write_report,
 )
+from kiosk.cli.numbers import Finite
 from kiosk.config import PolicyConfig
 from kiosk.domain.errors import KioskError, ModelError
 from kiosk.evaluation import fairness as protocol
@@ -58,7 +59,7 @@ INPUTS = {"bytes": (0.0, 1.0), "signed": (127.5, 127.5)}
     "--threshold",
     "chosen",
     multiple=True,
-    type=click.FloatRange(-1, 1),
+    type=Finite(-1, 1),
     help="A score; may be given several times.  [default: the manifest's at FMR 1e-3 and 1e-4, and a fixed one]",
 )
 @plot_option
