@@ -89,9 +89,9 @@ class Throttle:
         self._due: dict[int, float] = {}
 
     @property
-    def deadline(self) -> float | None:
-        """When resume() is due (the clock); None when nobody waits."""
-        return min(self._due.values(), default=None)
+    def due_in(self) -> float | None:
+        """Seconds until resume() is due; None when nobody waits."""
+        return max(0.0, min(self._due.values()) - self._clock()) if self._due else None
 
     def spend(self, uid: int, seconds: float) -> float:
         """Takes note of what a packet cost. How long (seconds) this user is not to be read from."""

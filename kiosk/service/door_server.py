@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import selectors
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -183,8 +182,8 @@ class DoorServer:
             waits.append(READ_SECONDS)
         if due is not None:
             waits.append(max(0.0, min(due - boottime(), READ_SECONDS)))  # what is waited for does not count a suspend
-        if (resume := self.limits.throttle.deadline) is not None:
-            waits.append(max(0.0, resume - time.monotonic()))
+        if (resume := self.limits.throttle.due_in) is not None:
+            waits.append(resume)
         return min(waits, default=None)
 
     def _turn(self) -> None:
