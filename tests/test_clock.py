@@ -16,8 +16,8 @@ from kiosk.clock import DriverStamps, boottime
 PACKAGE = Path(kiosk.__file__).parent
 STAMPS = {"clock.py", "cameras/usb.py"}
 THROTTLES = {"service/door_limits.py"}
-"""What kiosk-door allows its users: no time of another process or of the lock, and the select that waits for it does not
-count a suspend either."""
+"""What kiosk-door allows its users: no time of another process or of the lock, and the select that waits for it does
+not count a suspend either."""
 SHARED = ("cameras/", "cli/door", "gui/", "locks/simulated", "service/access", "service/door_", "service/station")
 """Where times are compared that come from another process, or from a camera."""
 

@@ -64,9 +64,10 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 @clock.command()
 @name_home
 def accept(home: Path) -> None:
-    """The clock is right, and the newest records are of a time that has not come: they no longer count.
+    """The clock is right: what is known of a time that has not come no longer counts.
 
-    For root alone, after the clock was set: `kiosk clock status` shows both. It is recorded.
+    For root alone, after the clock was set: `kiosk clock status` shows both. It is recorded, and a kiosk that runs
+    hears of it: it may have seen the clock ahead for a moment that no record tells of.
     """
     if os.geteuid() != 0:
         raise HomeError("only root may say that the clock is right: sudo kiosk clock accept")
@@ -77,13 +78,15 @@ def accept(home: Path) -> None:
 def _accept(home: Home) -> None:
     floor = _floor(home)
     now = datetime.now(UTC)
-    if floor.at is None or not is_behind(now, floor):
-        say("the clock is not behind the newest record: nothing was changed")
+    if floor.at is None:
+        say("the log is empty: nothing was changed")
         return
     detail: dict[str, str | int | float | bool | None] = {"floor_was": floor.at.isoformat(), "floor": now.isoformat()}
     with closing(Audit(open_database(home.database))) as audit:
         audit.append([AuditRecord(CLOCK, now, outcome=ACCEPTED, detail=detail)])
     say(f"the floor was {_shown(floor.at)}, from now on it is {_shown(now)}")
+    if not is_behind(now, floor):
+        say("the clock was not behind the newest record; a kiosk that runs and took it for behind believes it again")
 
 
 def judge(now: datetime, floor: Floor, trust: str, told: bool) -> Reason | None:

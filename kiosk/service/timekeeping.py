@@ -35,8 +35,8 @@ ASK_SECONDS = 5.0
 """Pause between two questions whether the clock has been set."""
 
 MESSAGES = {
-    Reason.CLOCK_BEHIND: "the clock is behind the newest record of this gallery: set it; if it is right, `kiosk clock "
-    "accept` as root. Until then nobody with a validity is let in",
+    Reason.CLOCK_BEHIND: "the clock is behind the newest record of this gallery, or was set back while the kiosk ran: "
+    "set it; if it is right, `kiosk clock accept` as root. Until then nobody with a validity is let in",
     Reason.CLOCK_UNSYNCHRONISED: "[clock] trust is ntp, and nobody has told this machine the time since it started: "
     "see to its network and time service. Until then nobody with a validity is let in",
 }
@@ -68,7 +68,9 @@ class Timekeeper:
         self._ask_at = -math.inf
         self._reported: Reason | None = None
         floor = read_floor()
-        self._accepted = floor.accepted
+        self._accepted: int | None = floor.accepted
+        """The last acceptance that was known when the clock came to be behind; None while it is not: one of before
+        would let the clock go back to any time since."""
         self._least = self._distance_of(floor)
         self.turn()
         self._reported = None  # whoever starts it has not heard of it yet
@@ -83,10 +85,12 @@ class Timekeeper:
         if not self._set and self._boot() >= self._ask_at:
             self._ask_at = self._boot() + ASK_SECONDS
             self._set = self._told()
-        if self._set and self._judge(distance) is None:
-            self._least = max(self._least, distance)
-        elif self._judge(distance) is Reason.CLOCK_BEHIND:
+        if self._judge(distance) is Reason.CLOCK_BEHIND:
             self._hear_of_acceptance()
+        else:
+            self._accepted = None
+            if self._set:
+                self._least = max(self._least, distance)
         trouble, before = self._judge(distance), self._reported
         self._reported = trouble
         if trouble is before:
@@ -104,8 +108,9 @@ class Timekeeper:
             floor = self._read_floor()
         except GalleryError:
             return  # what was known stays known
-        if floor.accepted != self._accepted:
-            self._accepted, self._least = floor.accepted, self._distance_of(floor)
+        if self._accepted is not None and floor.accepted != self._accepted:
+            self._least = self._distance_of(floor)
+        self._accepted = floor.accepted
 
     def _distance_of(self, floor: Floor) -> float:
         return -math.inf if floor.at is None else _distance(floor.at, self._boot())

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.domain.events import Faulted, Recovered
 from kiosk.domain.types import AuditRecord
+from kiosk.service.timekeeping import Timekeeper
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
@@ -63,11 +65,22 @@ def test_a_clock_behind_the_log_is_bad_until_root_accepts_it(ahead: Path, kiosk:
     assert record["detail"] == {"floor_was": NEVER.isoformat(), "floor": str(row["floor"])}
 
 
-def test_accepting_a_clock_that_is_not_behind_records_nothing(kiosk: Command, home: Path) -> None:
+def test_accepting_a_clock_that_the_log_does_not_show_behind_is_recorded(kiosk: Command, home: Path) -> None:
+    """A running kiosk may have seen it ahead with no record of that time."""
+    assert kiosk("clock", "accept").out == ["the log is empty: nothing was changed"]
+    started = datetime.now(UTC) - timedelta(days=3)
     with closing(open_gallery(Home(home))) as gallery:
-        Audit(gallery.store).append([AuditRecord("start", datetime.now(UTC) - timedelta(days=3))])
-    assert kiosk("clock", "accept").out == ["the clock is not behind the newest record: nothing was changed"]
-    assert kiosk("audit", "show", "--kind", "clock").out == []
+        Audit(gallery.store).append([AuditRecord("start", started)])
+        wrong_year = [True]
+        wall = lambda: NEVER if wrong_year else datetime.now(UTC)  # noqa: E731
+        keeper = Timekeeper("rtc", Audit(gallery.store).floor, wall=wall)
+        keeper.turn()
+        wrong_year.clear()
+        assert [type(event) for event in keeper.turn()] == [Faulted]
+        assert "was not behind" in kiosk("clock", "accept").out[1]
+        assert [type(event) for event in keeper.turn()] == [Recovered]
+    (record,) = kiosk("audit", "show", "--kind", "clock", "--json").rows
+    assert (record["outcome"], record["detail"]["floor_was"]) == ("accepted", started.isoformat())
 
 
 def test_accepting_is_for_root_alone(ahead: Path, kiosk: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,31 @@ def test_what_a_person_accepts_counts_without_a_restart() -> None:
     assert keeper.trouble(machine.evidence) is Reason.CLOCK_BEHIND, "and from there on it counts as before"
 
 
+def test_a_jump_ahead_that_no_record_tells_of_is_forgotten_when_somebody_accepts() -> None:
+    machine = Machine()
+    keeper = machine.keeper()
+    machine.wall += 365 * DAY
+    keeper.turn()
+    machine.wall -= 365 * DAY
+    assert told(keeper.turn()) == [("Faulted", Reason.CLOCK_BEHIND)]
+    machine.floor = Floor(machine.wall, accepted=8)
+    assert told(keeper.turn()) == [("Recovered", Reason.CLOCK_BEHIND)]
+    assert keeper.trouble(machine.evidence) is None
+
+
+def test_what_was_accepted_before_the_clock_was_set_back_does_not_count() -> None:
+    machine = Machine()
+    keeper = machine.keeper()
+    keeper.turn()
+    machine.floor = Floor(machine.wall, accepted=8)
+    machine.passes(DAY.total_seconds())
+    keeper.turn()
+    machine.wall -= DAY / 2
+    assert told(keeper.turn()) == [("Faulted", Reason.CLOCK_BEHIND)]
+    assert keeper.turn() == []
+    assert keeper.trouble(machine.evidence) is Reason.CLOCK_BEHIND
+
+
 def test_nothing_runs_on_a_floor_that_cannot_be_read() -> None:
     machine = Machine()
     machine.broken = True
