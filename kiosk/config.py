@@ -14,7 +14,7 @@ from kiosk.domain.badge import CardFormat
 from kiosk.domain.door import Relock
 from kiosk.domain.door_events import DOOR_NAME_PATTERN
 from kiosk.domain.errors import ConfigError, os_trouble
-from kiosk.environment import file_text, overridden, overriding, tables
+from kiosk.environment import file_text, overridden, overriding, refuse_nul, tables
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
 DOOR_SOCKET = Path("/run/kiosk/door.sock")
@@ -276,9 +276,10 @@ def explain(error: ValidationError) -> str:
 
 def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> Config:
     """Raises ConfigError naming `source`, the key and what is wrong with it."""
-    data = tables(text, source)
+    merged = overridden(tables(text, source), os.environ if environ is None else environ)
+    refuse_nul(merged, source)
     try:
-        config = Config.model_validate(overridden(data, os.environ if environ is None else environ))
+        config = Config.model_validate(merged)
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(error)}") from error
     config._sha256 = hashlib.sha256(text.encode()).hexdigest() if text else ""

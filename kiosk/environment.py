@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kiosk.domain.errors import ConfigError, os_trouble
+from kiosk.domain.plain_text import one_line
 
 PREFIX = "KIOSK_"
 LARGEST = 128 * 1024
@@ -66,12 +67,27 @@ def overridden(data: Mapping[str, object], environ: Mapping[str, str]) -> dict[s
             continue
         if not f"{name}{text}".isprintable():
             raise ConfigError(f"{name}: this variable of the environment is not printable text in UTF-8")
-        section, key = name.removeprefix(PREFIX).lower().split("__", 1)
+        section, _, key = name.removeprefix(PREFIX).lower().partition("__")
+        if not section or not key:
+            raise ConfigError(f"{name}: no section and key in this variable of the environment: KIOSK_SECTION__KEY")
         part = merged.setdefault(section, {})
         if not isinstance(part, dict):
             raise ConfigError(f"{name}: [{section}] is not a section of the configuration")
         part[key] = _value(text)
     return merged
+
+
+def refuse_nul(data: Mapping[str, object], source: str) -> None:
+    """Raises ConfigError naming a key that has a NUL in it or in its text: no path and no name may have one."""
+    left: list[tuple[str, object]] = [("", data)]
+    while left:  # a dotted key may be nested deeper than functions can be
+        where, value = left.pop()
+        if "\0" in where or (isinstance(value, str) and "\0" in value):
+            raise ConfigError(f"{source}: {one_line(where)}: has a NUL character (\\u0000) in it: take it out")
+        if isinstance(value, Mapping):
+            left += [(f"{where}.{key}" if where else key, part) for key, part in value.items()]
+        elif isinstance(value, list):
+            left += [(where, part) for part in value]
 
 
 def overriding(environ: Mapping[str, str], sections: Collection[str]) -> list[str]:

@@ -32,6 +32,10 @@ from kiosk.locks import secure_line
         (b"[door]\nrelease_seconds = 1" + b"0" * 4050, "release_seconds"),
         (b"[door]\nrelease_seconds = nan\n", "release_seconds"),
         (b"[door]\nname = 'a\x00b'\n", "not valid TOML"),
+        (b'[kiosk]\nhome = "/a\\u0000b"', r"kiosk\.home: has a NUL"),
+        (b'[models]\npad = ["pad-2.7", "a\\u0000b"]', r"models\.pad: has a NUL"),
+        (b'[notifiers.a.b]\nkind = "x\\u0000"', r"notifiers\.a\.b\.kind: has a NUL"),
+        (b'[door]\n"a\\u0000b" = 1', "has a NUL"),
         (b"[models]\nthreads = 99999999999999999999\n", "threads"),
     ],
 )
@@ -64,6 +68,17 @@ def test_values_of_the_environment_are_refused_or_plain_text(value: str) -> None
     with pytest.raises(ConfigError) as error:
         config.parse("", "the defaults", {"KIOSK_DOOR__NAME": value})
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize("name", ["KIOSK__FOO", "KIOSK___FOO", "KIOSK__", "KIOSK_DOOR__"])
+def test_a_variable_without_a_section_and_a_key_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: no section and key"):
+        config.parse("", "the defaults", {name: "1"})
+
+
+def test_a_nul_comes_by_the_environment_neither() -> None:
+    with pytest.raises(ConfigError, match=r"kiosk\.home: has a NUL"):
+        config.parse("", "the defaults", {"KIOSK_KIOSK__HOME": r'"/a\u0000b"'})
 
 
 @given(st.binary(max_size=200))
