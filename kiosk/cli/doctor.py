@@ -150,6 +150,8 @@ def _models(settings: Config) -> str:
     models = load(settings.models, settings.policy)
     if models.pad.threshold < models.pad.measured and settings.drives_a_real_lock:
         raise ConfigError(f"[policy] pad_threshold is below {models.pad.measured:g}, the manifest's: remove it")
+    if models.left_out and settings.drives_a_real_lock:
+        raise ConfigError(f"[models] pad is without {', '.join(models.left_out)}, which it was measured with: add them")
     return f"{models.embedder.model_id}, PAD threshold {models.pad.threshold:g}"
 
 

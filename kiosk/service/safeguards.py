@@ -18,28 +18,45 @@ LARGEST_FPIR = 0.001
 FEWEST_FRAMES = 3
 LARGEST_WINDOW = 5
 """Three of five: with fewer, or of more, one lucky frame weighs more than what was measured (domain.attempt)."""
+SHORTEST_PAUSE = 1.0
+"""Seconds after a refusal. The later pauses are multiples of it: with none, refusals slow nobody down."""
+SMALLEST_FACE = 64.0
+LEAST_SHARPNESS = 15.0
+"""The defaults of [quality]: of smaller and more blurred faces nothing was measured."""
 
 Detail = dict[str, str | int | float | bool | None]
 
 
 def weaknesses(config: Config) -> Iterator[str]:
     """A line for each setting that is known to let strangers in, as far as the file alone tells."""
-    policy, attempt = config.policy, config.attempt
+    policy, attempt, quality = config.policy, config.attempt, config.quality
     if policy.fpir > LARGEST_FPIR:
         yield f"[policy] fpir {policy.fpir:g} is above {LARGEST_FPIR:g}: set it to {LARGEST_FPIR:g} or less"
     if attempt.needed < FEWEST_FRAMES:
         yield f"[attempt] needed {attempt.needed} is below {FEWEST_FRAMES}: set it to {FEWEST_FRAMES} or more"
     if attempt.window > LARGEST_WINDOW:
         yield f"[attempt] window {attempt.window} is above {LARGEST_WINDOW}: set it to {LARGEST_WINDOW} or less"
+    if attempt.pause < SHORTEST_PAUSE:
+        yield f"[attempt] pause {attempt.pause:g} is below {SHORTEST_PAUSE:g}: set it to {SHORTEST_PAUSE:g} or more"
+    if quality.min_face < SMALLEST_FACE:
+        yield f"[quality] min_face {quality.min_face:g} is below {SMALLEST_FACE:g}: set it to {SMALLEST_FACE:g} or more"
+    if quality.min_sharpness < LEAST_SHARPNESS:
+        yield (
+            f"[quality] min_sharpness {quality.min_sharpness:g} is below {LEAST_SHARPNESS:g}: set it to "
+            f"{LEAST_SHARPNESS:g} or more"
+        )
 
 
 def weak_thresholds(models: Models, sizes: Sizes) -> Iterator[str]:
-    """A line for each threshold that is below what was measured; the fixed one at this gallery's size."""
+    """A line for each threshold that is below what was measured, or was measured with a network that does not run; the
+    fixed one at this gallery's size."""
     if models.pad.threshold < models.pad.measured:
         yield (
             f"[policy] pad_threshold {models.pad.threshold:g} is below {models.pad.measured:g}, the manifest's: remove "
             "it from the configuration"
         )
+    if models.left_out:
+        yield f"[models] pad is without {', '.join(models.left_out)}: it was measured together with these: add them"
     chosen = models.thresholds.for_gallery(sizes)
     if models.policy.threshold is not None and chosen.unsafe:
         yield chosen.caution

@@ -36,6 +36,8 @@ class Models:
     policy: PolicyConfig
     entries: tuple[Entry, ...]
     """Of all networks that run."""
+    left_out: tuple[str, ...] = ()
+    """PAD networks that do not run although the threshold of one that does was measured with them."""
 
     @property
     def thresholds(self) -> Thresholds:
@@ -64,7 +66,20 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
         cohort=load_cohort(manifest, embedding),
         policy=policy,
         entries=(found, embedding, *attacks),
+        left_out=left_out(manifest.entries, attacks),
     )
+
+
+def left_out(entries: Sequence[Entry], running: Sequence[PadEntry]) -> tuple[str, ...]:
+    """Names of the PAD networks that were measured together with one that is running, and are not: entries of one cue
+    that state the same figures state those of their mean."""
+    names, measured = {e.name for e in running}, {_measurement(e) for e in running}
+    others = [e for e in entries if isinstance(e, PadEntry) and e.name not in names]
+    return tuple(e.name for e in others if _measurement(e) in measured)
+
+
+def _measurement(entry: PadEntry) -> tuple[str, float, float, float]:
+    return entry.cue, entry.threshold, entry.threshold_apcer, entry.threshold_bpcer
 
 
 def load_embedder(manifest: Manifest, entry: EmbedderEntry, threads: int) -> FaceEmbedder:

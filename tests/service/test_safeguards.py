@@ -14,7 +14,8 @@ from kiosk import config
 from kiosk.config import Config, ModelsConfig, PolicyConfig
 from kiosk.domain.errors import ConfigError
 from kiosk.service.safeguards import effective, refuse_unsafe, weaknesses
-from kiosk.vision.models import Models, load
+from kiosk.vision.manifest import Manifest, PadEntry, default_folder
+from kiosk.vision.models import Models, left_out, load
 
 REAL = '[lock]\nkind = "gpio"\n'
 
@@ -49,6 +50,10 @@ def test_the_defaults_are_safe_for_an_office(shipped: Models) -> None:
         ("[policy]\npad_threshold = 1e-9", ["pad_threshold 1e-09 is below 0.4898"]),
         ("[attempt]\nneeded = 2", ["needed 2 is below 3"]),
         ("[attempt]\nwindow = 6", ["window 6 is above 5"]),
+        ("[attempt]\npause = 0", ["pause 0 is below 1: set it to 1 or more"]),
+        ("[attempt]\npause = 0.99", ["pause 0.99 is below 1"]),
+        ("[quality]\nmin_face = 63", ["min_face 63 is below 64"]),
+        ("[quality]\nmin_sharpness = 0", ["min_sharpness 0 is below 15: set it to 15 or more"]),
         (
             "[policy]\nthreshold = 0.001\npad_threshold = 1e-9\n[attempt]\nneeded = 1\nwindow = 60",
             ["threshold 0.001", "pad_threshold", "needed 1", "window 60"],
@@ -63,9 +68,30 @@ def test_what_is_known_to_be_unsafe_is_refused_and_named(text: str, words: list[
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(("pad", "missing"), [(("pad-2.7",), "pad-4.0"), (("pad-4.0", "pad-4.0"), "pad-2.7")])
+def test_a_network_that_was_measured_with_another_does_not_stand_alone(pad: tuple[str, ...], missing: str) -> None:
+    settings = config.parse(REAL, "kiosk.toml", {})
+    models = load(ModelsConfig(pad=pad), settings.policy)
+    with pytest.raises(ConfigError, match=rf"\[models\] pad is without {missing}: .*add"):
+        refuse_unsafe(settings, models, {5: 200})
+
+
+def test_a_network_that_was_measured_alone_may() -> None:
+    shipped = [e for e in Manifest(default_folder()).entries if isinstance(e, PadEntry)]
+    mine = shipped[0].model_copy(update={"name": "mine", "threshold": 0.7, "threshold_apcer": 0.01})
+    assert left_out([*shipped, mine], [mine]) == ()
+    assert left_out([*shipped, mine], [mine, shipped[0]]) == (shipped[1].name,)
+    assert left_out([*shipped, mine], shipped) == ()
+
+
 @pytest.mark.parametrize(
     "text",
-    ["[policy]\nfpir = 0.0001", "[policy]\nthreshold = 0.9\npad_threshold = 0.6", "[attempt]\nneeded = 5\nwindow = 5"],
+    [
+        "[policy]\nfpir = 0.0001",
+        "[policy]\nthreshold = 0.9\npad_threshold = 0.6",
+        "[attempt]\nneeded = 5\nwindow = 5\npause = 1",
+        "[quality]\nmin_face = 80\nmin_sharpness = 20",
+    ],
 )
 def test_what_is_stricter_is_allowed(text: str, shipped: Models) -> None:
     refuse_unsafe(*configured(text, shipped), {1: 10})
