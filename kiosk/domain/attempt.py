@@ -159,6 +159,10 @@ class Attempt:
         attack = self._hindrance is Reason.PRESENTATION_ATTACK
         return self._verdict(Reason.PRESENTATION_ATTACK if attack else Reason.INCOMPLETE, frame)
 
+    def turned_away(self, frame: Frame) -> Verdict:
+        """The face had its attempts before; it was not compared."""
+        return self._verdict(Reason.TOO_MANY_ATTEMPTS, frame)
+
     def evidence(self, frame: Frame) -> Evidence:
         """What is known so far, resting on `frame`."""
         last = self._last

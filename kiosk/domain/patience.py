@@ -25,13 +25,22 @@ MOST_FACES = 64
 """Faces remembered at most; the one refused longest ago is forgotten first."""
 LOOK_AGAIN = 1.0
 """Seconds at least until a track whose face had enough is looked at again."""
+TOLD_AGAIN = 60.0
+"""Seconds at least until it is told again that a face had its attempts."""
 SAME_PLACE = 0.3
 """Overlap (IoU) of two faces' boxes from which on they are in one place."""
 
 UNUSUAL = 60
 """Refusals of people within an hour that others are told of."""
 ABOUT_PEOPLE = frozenset(
-    {Reason.NOT_ENROLLED, Reason.AMBIGUOUS, Reason.PRESENTATION_ATTACK, Reason.INCOMPLETE, Reason.SEVERAL_FACES}
+    {
+        Reason.NOT_ENROLLED,
+        Reason.AMBIGUOUS,
+        Reason.PRESENTATION_ATTACK,
+        Reason.INCOMPLETE,
+        Reason.SEVERAL_FACES,
+        Reason.TOO_MANY_ATTEMPTS,
+    }
 )
 """Refusals that say something of who stands there, and nothing of the kiosk or the light."""
 
@@ -76,6 +85,7 @@ class _Refused:
     template: Template
     times: deque[float] = field(default_factory=deque)
     row: _Row = field(default_factory=_Row)
+    told_at: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,14 @@ class Patience:
         if at >= face.row.until and not spent:
             return False
         self._pause(track, None, at + max(self._rules.pause, LOOK_AGAIN))
+        return True
+
+    def to_tell(self, template: Template, at: float) -> bool:
+        """Whether this face has had its attempts, and is there again: told once in a while."""
+        face = self._known(template, at)
+        if face is None or len(face.times) < ATTEMPTS_AN_HOUR or at - face.told_at < TOLD_AGAIN:
+            return False
+        face.told_at = at
         return True
 
     def refused(self, templates: Sequence[Template], track: int, box: Box, at: float) -> None:

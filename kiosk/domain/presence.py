@@ -45,9 +45,11 @@ class Presence:
         self._here = {subject_id}
 
     def recognised(self, subject_id: str) -> None:
-        """The face that is there now is this subject's: it has not gone."""
+        """The face that is there now is this subject's: it has not gone, and everybody else is away."""
         if subject_id in self._away:
             self.let_in(subject_id)
+        else:
+            self.somebody_else()
 
     def somebody_else(self) -> None:
         """The face that is there now is of none of them: from now on their time away counts."""

@@ -163,6 +163,8 @@ class Reason(StrEnum):
     POOR_QUALITY = "poor_quality"
     SEVERAL_FACES = "several_faces"
     INCOMPLETE = "incomplete"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    """This face was refused so often within the hour that it is not compared."""
     SUBJECT_DISABLED = "subject_disabled"
     VALIDITY_NOT_BEGUN = "validity_not_begun"
     VALIDITY_ENDED = "validity_ended"

@@ -54,6 +54,7 @@ OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.
 ENROL_AGAIN = Words(Icon.WARNING, "Out of order", "Everybody must be enrolled again.\nPlease use the other way in.")
 CAMERA_ABSENT = Words(Icon.CAMERA_OFF, "The camera is not working", "Please use the other way in.")
 TRY_AGAIN = Words(Icon.AGAIN, "Please try again", "Look at the camera and hold still.")
+UNKNOWN = Words(Icon.CROSS, "I do not know you", "Please see reception.")
 NOT_ACCEPTED = Words(Icon.CROSS, "Not accepted", "Please see reception.")
 
 PRIVACY = "No pictures are stored."
@@ -79,7 +80,9 @@ FLAWS: dict[Flaw, Words] = {
 """Guidance while an attempt is open."""
 
 REFUSALS: dict[Reason, Words] = {
-    Reason.NOT_ENROLLED: Words(Icon.CROSS, "I do not know you", "Please see reception."),
+    Reason.NOT_ENROLLED: UNKNOWN,
+    # It tells nobody how often they may try.
+    Reason.TOO_MANY_ATTEMPTS: UNKNOWN,
     Reason.AMBIGUOUS: TRY_AGAIN,
     # Neutral on purpose: it accuses nobody, and teaches nothing to somebody who tries.
     Reason.PRESENTATION_ATTACK: NOT_ACCEPTED,

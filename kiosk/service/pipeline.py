@@ -5,6 +5,7 @@ Tests, `kiosk replay`, `kiosk bench` and the running kiosk all go through `Pipel
 
 from __future__ import annotations
 
+import contextlib
 import math
 import uuid
 from collections.abc import Callable
@@ -66,8 +67,11 @@ class Pipeline:
         self._tracker = Tracker()
         self._memory = Memory()
         self._presence = Presence()
+        self._let_in: tuple[int, Template] | None = None
         self._attempt: Attempt | None = None
         self._resume_at = 0.0
+        self._fault_until = 0.0
+        self._alike = alike
         self._patience = Patience(rules, alike)
         self._faults = StandingFaults()
         self.stopwatch = Stopwatch()
@@ -93,6 +97,10 @@ class Pipeline:
         recorded once, until it has gone and come again."""
         known = not self._faults.see(reason, at)
         attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            # The fault may be in the comparison of the templates: it is refused and recorded all the same.
+            with contextlib.suppress(Exception):
+                self._patience.charge(attempt.charged(reason), at)
         self._tracker.drop()
         if known and attempt is None:
             return []
@@ -107,7 +115,7 @@ class Pipeline:
             started_at=attempt.started_at if attempt else None,
             detail=message[:200],
         )
-        self._resume_at = self._patience.after_fault(at)
+        self._fault_until = self._patience.after_fault(at)
         return [Decided(decision)] if known else [Faulted(reason, message), Decided(decision)]
 
     def _recovered(self, at: float) -> list[Event]:
@@ -141,7 +149,7 @@ class Pipeline:
         """One face, judged and tracked."""
         if self._attempt is None:
             waits = self._patience.waits(track, faces[0].box, frame.captured_at)
-            if waits or quality.flaw in PASSING_BY or frame.captured_at < self._resume_at:
+            if waits or quality.flaw in PASSING_BY or frame.captured_at < max(self._resume_at, self._fault_until):
                 let_in = self._presence.here and not self._rules.again
                 return [Observed(frame.number, faces, quality, 0.0, let_in, waits)]
             self._attempt = Attempt(self._rules, track, frame)
@@ -159,7 +167,7 @@ class Pipeline:
             attempt.hinder(Reason.POOR_QUALITY)
             return self._conclude(frame, faces, Quality(0.0, Flaw.UNNATURAL), attempt.expire(frame))
         if self._patience.had_enough(probe, track, frame.captured_at):
-            return self._turn_away(frame, faces, quality)
+            return self._turn_away(frame, faces, quality, attempt, probe)
         with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
             comparison = self._stages.matcher.search(probe)
         bona_fide = pad >= self._stages.pad.threshold
@@ -167,9 +175,13 @@ class Pipeline:
         verdict = attempt.add(sample, frame) or attempt.expire(frame)
         return self._conclude(frame, faces, quality, verdict)
 
-    def _turn_away(self, frame: Frame, faces: tuple[Face, ...], quality: Quality) -> list[Event]:
-        """The face had its attempts: it is not compared. What was compared before it came is a refusal."""
-        verdict = self._attempt.abandon(frame) if self._attempt else None
+    def _turn_away(
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality, attempt: Attempt, probe: Template
+    ) -> list[Event]:
+        """The face had its attempts or must wait: it is not compared. What was compared before it came is a refusal."""
+        verdict = attempt.abandon(frame)
+        if verdict is None and self._patience.to_tell(probe, frame.captured_at):
+            verdict = attempt.turned_away(frame)
         if verdict is not None:
             return self._conclude(frame, faces, quality, verdict)
         self._attempt = None
@@ -208,14 +220,28 @@ class Pipeline:
         subject_id = last.subject_id if left and last is not None else verdict.subject_id
         if subject_id is None or not (left or verdict.reason is Reason.MATCHED):
             return False
-        self._presence.recognised(subject_id)
+        if not left or subject_id in self._presence:
+            self._presence.recognised(subject_id)
         if self._rules.again or subject_id not in self._presence:
             return False
         if self._attempt is not None:
+            self._remember(self._attempt)
             self._patience.charge(self._attempt.charged(verdict.reason), at)
         self._attempt = None
         self._resume_at = at + self._rules.rest
         return True
+
+    def _remember(self, attempt: Attempt) -> None:
+        """The face of this attempt was let in, or was before."""
+        if attempt.probe is not None:
+            self._let_in = attempt.track, attempt.probe
+
+    def _is_another(self, attempt: Attempt) -> bool:
+        """Whether whoever this attempt refused is not who was let in last: on another track, and nothing like them."""
+        if self._let_in is None:
+            return False
+        track, template = self._let_in
+        return attempt.track != track and attempt.unlike(template, self._alike)
 
     def stayed_closed(self, decision: Decision) -> None:
         """The door did not act on this grant: whoever it was for may try again without going away first."""
@@ -274,8 +300,11 @@ class Pipeline:
             self._presence.let_in(decision.subject_id)
             self._resume_at = at + self._rules.rest
             if attempt is not None:
+                self._remember(attempt)
                 self._patience.charge(attempt.charged(verdict.reason), at)
             if probe is not None:
                 self._patience.granted(probe, at)
         elif attempt is not None:
+            if verdict.reason is Reason.NOT_ENROLLED and self._is_another(attempt):
+                self._presence.somebody_else()
             self._patience.refused(attempt.charged(verdict.reason), attempt.track, self._tracker.box, at)

@@ -79,6 +79,14 @@ def test_behind_somebody_else_one_is_away() -> None:
     assert "ada" not in door.presence
 
 
+def test_behind_somebody_who_was_recognised_and_not_let_in_one_is_away() -> None:
+    door = Door()
+    door.presence.let_in("ada")
+    door.presence.recognised("ben")
+    door.look(2.5, somebody=True)
+    assert "ada" not in door.presence
+
+
 def test_a_door_that_stayed_closed_is_no_entry() -> None:
     door = Door()
     door.presence.let_in("ada")

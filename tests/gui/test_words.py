@@ -41,6 +41,10 @@ def test_a_presentation_attack_is_told_what_a_disabled_subject_is_told() -> None
     assert words.REFUSALS[Reason.PRESENTATION_ATTACK] == words.REFUSALS[Reason.SUBJECT_DISABLED]
 
 
+def test_who_tried_too_often_is_told_what_a_stranger_is_told() -> None:
+    assert words.REFUSALS[Reason.TOO_MANY_ATTEMPTS] == words.REFUSALS[Reason.NOT_ENROLLED]
+
+
 @pytest.mark.parametrize("reason", [r for r in REFUSING if r.value.endswith(("_fault", "_unavailable"))])
 def test_a_broken_kiosk_names_the_other_way_in(reason: Reason) -> None:
     assert words.REFUSALS[reason].detail == "Please use the other way in."

@@ -367,10 +367,11 @@ def test_after_a_refusal_nobody_is_tried_for_a_while() -> None:
     assert [d.granted for d in scene.decisions(6)] == [True]
 
 
+@dataclass
 class Faces(Script):
     """Each person has a template of their own; only ada is enrolled."""
 
-    who = "ada"
+    who: str = "ada"
 
     def embed(self, image: np.ndarray, face: Face) -> np.ndarray:
         self.mated = self.who == "ada"
@@ -383,7 +384,7 @@ def test_the_pause_and_the_ten_attempts_belong_to_whoever_was_refused() -> None:
     refused = granted = 0
     for _ in range(30):  # twenty minutes: eve tries, ada comes behind her, both go
         script.who, script.faces = "eve", [face()]
-        refused += len(scene.decisions(int(4 * FPS)))
+        refused += len([d for d in scene.decisions(int(4 * FPS)) if d.reason is Reason.NOT_ENROLLED])
         script.faces = []
         scene.frames(int(0.6 * FPS))
         script.who, script.faces = "ada", [face()]
@@ -393,7 +394,7 @@ def test_the_pause_and_the_ten_attempts_belong_to_whoever_was_refused() -> None:
         scene.frames(int(3 * FPS))
         scene.at += 30
     assert granted == 30, "nobody waits for eve's refusals"
-    assert refused == 10
+    assert refused == 10, "and is compared no more"
 
 
 def by_face(script: Faces) -> Scene:
@@ -417,7 +418,7 @@ def test_a_refusal_counts_against_whoever_was_compared_and_not_against_who_stepp
         assert [d.reason for d in step_in(scene, script)] == [Reason.INCOMPLETE]
         scene.at += 100
     script.who, script.faces = "eve", [face()]
-    assert all(d.evidence.comparison is None for d in scene.decisions(int(6 * FPS))), "eve had her attempts"
+    assert [d.reason for d in scene.decisions(int(6 * FPS))] == [Reason.TOO_MANY_ATTEMPTS], "eve had her attempts"
     script.faces = []
     scene.frames(int(3 * FPS))
     script.who, script.faces = "ada", [face()]
@@ -482,6 +483,93 @@ def test_the_refusals_of_others_for_their_pictures_slow_nobody() -> None:
     assert len(scene.decisions(int(3.2 * FPS))) == 1
     script.quality = Quality(0.9)
     assert [d.granted for d in scene.decisions(int(2 * FPS))] == [True]
+
+
+def test_who_has_had_the_attempts_and_stands_there_is_recorded_once_a_minute() -> None:
+    script = Faces(pad=0.1)
+    scene = by_face(script)
+    for _ in range(10):
+        assert [d.reason for d in scene.decisions(3)] == [Reason.PRESENTATION_ATTACK]
+        scene.at += 100
+    decisions = scene.decisions(int(170 * FPS))
+    assert [d.reason for d in decisions] == [Reason.TOO_MANY_ATTEMPTS] * 3
+    assert all(d.evidence.comparison is None for d in decisions)
+
+
+def test_who_was_let_in_and_left_to_a_stranger_is_let_in_again() -> None:
+    script = Faces()
+    scene = by_face(script)
+    assert [d.granted for d in scene.decisions(3)] == [True]
+    script.faces = []
+    scene.frames(int(0.8 * FPS))
+    script.who, script.faces = "eve", [face(20.0)]
+    assert {d.reason for d in scene.decisions(int(20 * FPS))} == {Reason.NOT_ENROLLED}
+    script.faces = []
+    scene.frames(int(0.8 * FPS))
+    script.who, script.faces = "ada", [face()]
+    assert [d.granted for d in scene.decisions(int(4 * FPS))] == [True]
+
+
+def test_who_was_let_in_and_is_not_recognised_for_a_while_has_not_gone() -> None:
+    script = Script()
+    scene = Scene(script, alike=lambda *_: True)
+    assert [d.granted for d in scene.decisions(3)] == [True]
+    for _ in range(3):
+        script.faces = []
+        scene.frames(int(0.8 * FPS))
+        script.faces, script.mated = [face()], False
+        scene.frames(int(4 * FPS))
+    script.mated = True
+    assert not [d for d in scene.decisions(int(10 * FPS)) if d.granted]
+
+
+def test_who_was_let_in_and_left_to_somebody_disabled_is_let_in_again() -> None:
+    ada, ben = Subject("ada", "Ada", NOON), Subject("ben", "Ben", NOON, disabled=True)
+    script = Script(subjects={"ada": ada, "ben": ben})
+    scene = Scene(script)
+    assert [d.granted for d in scene.decisions(3)] == [True]
+    script.faces = []
+    scene.frames(int(0.8 * FPS))
+    script.subject_id, script.faces = "ben", [face(20.0)]
+    assert {d.reason for d in scene.decisions(int(10 * FPS))} == {Reason.SUBJECT_DISABLED}
+    script.faces = []
+    scene.frames(int(0.8 * FPS))
+    script.subject_id, script.faces = "ada", [face()]
+    assert [d.granted for d in scene.decisions(int(4 * FPS))] == [True]
+
+
+def test_a_fault_in_the_middle_gives_no_attempts_back() -> None:
+    script = Faces(who="eve")
+    scene = by_face(script)
+    for _ in range(10):
+        assert scene.decisions(4) == []
+        script.broken = "pad"
+        assert [d.reason for d in scene.decisions(1)] == [Reason.PAD_FAULT]
+        script.broken = ""
+        scene.at += 100
+    assert [d.reason for d in scene.decisions(int(6 * FPS))] == [Reason.TOO_MANY_ATTEMPTS]
+
+
+def test_a_frame_without_a_face_does_not_end_the_pause_after_a_fault() -> None:
+    script = Script(broken="pad")
+    scene = Scene(script)
+    assert len(scene.decisions(1)) == 1
+    script.broken, script.faces = "", []
+    scene.frames(1)
+    script.faces = [face()]
+    assert scene.decisions(int(1.3 * FPS)) == []
+    assert [d.granted for d in scene.decisions(int(1 * FPS))] == [True]
+
+
+def test_templates_that_cannot_be_compared_are_a_denial() -> None:
+    script = Faces(who="eve")
+    scene = Scene(script, alike=lambda *_: bool(1 / 0))
+    assert [d.reason for d in scene.decisions(5)] == [Reason.INTERNAL_FAULT]
+    assert not any(d.granted for d in scene.decisions(int(20 * FPS)))
+    scene = Scene(script, alike=lambda *_: bool(1 / 0))
+    assert scene.decisions(4) == []
+    script.broken = "pad"
+    assert [d.reason for d in scene.decisions(1)] == [Reason.PAD_FAULT], "in the middle of an attempt, too"
 
 
 def test_refusals_long_ago_no_longer_slow_it_down() -> None:
