@@ -71,6 +71,7 @@ def test_maps_of_covered_faces_are_no_target(monkeypatch: pytest.MonkeyPatch) ->
     assert max(covered[2:]) < 1e-5  # the maps of the one without are its own
 
 
+@pytest.mark.timeout(900)  # a processor without bfloat16 of its own takes minutes
 def test_in_bfloat16_it_learns_nearly_the_same() -> None:
     found = []
     for plan, kind in ((PLAN, torch.float32), (replace(PLAN, bf16=True), torch.bfloat16)):
