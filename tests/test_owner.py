@@ -111,7 +111,7 @@ def test_becoming_somebody_is_for_good(theirs: Path) -> None:
     line = f"""
 import os, pathlib
 from kiosk.owner import become_owner
-os.environ["XDG_CACHE_HOME"] = "/root/.cache"
+os.environ["XDG_CACHE_HOME"] = "/home/admin/.cache"
 become_owner(pathlib.Path({str(theirs)!r}))
 assert os.getresuid() == os.getresgid() == ({UID},) * 3 and os.getgroups() == [{UID}], os.getgroups()
 assert os.environ["HOME"] == "/nonexistent" and "XDG_CACHE_HOME" not in os.environ

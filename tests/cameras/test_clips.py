@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 from kiosk.cameras import clips
 from kiosk.cameras.clips import frames, is_cut
 from kiosk.domain.errors import SampleError
+from tests.cameras.memory import peak_of
 
 COUNT = 30
 RATE = 15.0
@@ -22,24 +21,6 @@ UNKNOWN = b"\x01" + b"\xff" * 7
 """The length of a Matroska segment that was streamed."""
 
 Make = Callable[..., Path]
-
-PEAK = """
-import sys
-from pathlib import Path
-from kiosk.cameras.sources import stills
-try:
-    next(stills(Path(sys.argv[1])))
-except Exception as error:
-    sys.stderr.write(str(error))
-sys.stdout.write(Path("/proc/self/status").read_text())
-"""
-
-
-def peak_of(path: Path) -> tuple[str, int]:
-    """What is said of a picture or clip by a process of its own, and MiB of its memory at most."""
-    done = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
-    (peak,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("VmHWM:")]
-    return done.stderr, int(peak) // 1024
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -15,26 +13,9 @@ import pytest
 
 from kiosk.cameras.sources import LARGEST, decode, read_picture, stills
 from kiosk.domain.errors import SampleError
+from tests.cameras.memory import peak_of
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
-
-PEAK = """
-import sys
-from pathlib import Path
-from kiosk.cameras.sources import stills
-try:
-    next(stills(Path(sys.argv[1])))
-except Exception as error:
-    sys.stderr.write(str(error))
-sys.stdout.write(Path("/proc/self/status").read_text())
-"""
-
-
-def peak_of(path: Path) -> tuple[str, int]:
-    """What is said of a picture or clip by a process of its own, and MiB of its memory at most."""
-    done = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
-    (peak,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("VmHWM:")]
-    return done.stderr, int(peak) // 1024
 
 
 def png_of(width: int, height: int) -> bytes:
