@@ -60,6 +60,8 @@ class SimulatedCamera:
         self._room: list[Image] = []
         self._begin: float | None = None
         self._last = -1
+        self._drawn = 0
+        """Pictures so far, over every opening: no two have the same noise, as with a real sensor."""
 
     @property
     def seconds(self) -> float:
@@ -103,7 +105,9 @@ class SimulatedCamera:
         if self._options.empty:
             return Frame(self._room[number % EMPTY_PICTURES], number, captured_at, wall_at)
         visit, t = self._moment(number)
-        return Frame(self._scene.render(visit if t >= 0 else None, t, number), number, captured_at, wall_at)
+        image = self._scene.render(visit if t >= 0 else None, t, self._drawn)
+        self._drawn += 1
+        return Frame(image, number, captured_at, wall_at)
 
     def close(self) -> None:
         """Never raises."""
