@@ -31,7 +31,8 @@ test: $(VENV)/.tests-installed check
 prove: $(VENV)/.tests-installed
 	PROVE_ROUNDS=$(ROUNDS) $(BIN)/pytest -m prove --timeout 3600
 
-# The oldest PySide6 that is allowed, in a virtual environment of its own that borrows all else from the other.
+# The oldest PySide6 that is allowed, in a virtual environment of its own that borrows all else from the other: by
+# addsitedir, which follows the other's .pth files too, so that a child started with -P finds the kiosk itself.
 qt68-test: $(QT68)/.installed
 	$(QT68)/bin/python -m pytest tests/gui
 
@@ -64,7 +65,7 @@ $(VENV)/.tests-installed: $(VENV)/.installed
 $(QT68)/.installed: pyproject.toml $(VENV)/.tests-installed
 	test -x $(QT68)/bin/python || $(BIN)/python -m venv $(QT68)
 	$(QT68)/bin/python -m pip install --disable-pip-version-check --progress-bar on 'PySide6-Essentials==6.8.0.2'
-	$(QT68)/bin/python -c 'import pathlib, sysconfig; place = pathlib.Path(sysconfig.get_path("purelib")); (place / "zz-kiosk.pth").write_text(str(pathlib.Path("$(VENV)").resolve() / place.relative_to(pathlib.Path("$(QT68)").resolve())) + "\n")'
+	$(QT68)/bin/python -c 'import pathlib, sysconfig; place = pathlib.Path(sysconfig.get_path("purelib")); (place / "zz-kiosk.pth").write_text("import site; site.addsitedir(%r)\n" % str(pathlib.Path("$(VENV)").resolve() / place.relative_to(pathlib.Path("$(QT68)").resolve())))'
 	touch $@
 
 $(VENV)/.train-installed: $(VENV)/.tests-installed
