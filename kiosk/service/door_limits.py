@@ -112,12 +112,16 @@ class Throttle:
         return self._paused.pop(file, None) is not None
 
     def resume(self) -> None:
-        """Reads again where it is due."""
+        """Reads again where it is due; later, where the kernel has no room for that now."""
         now = self._clock()
         for file in [file for file, due in self._due.items() if now >= due]:
-            key = self._paused.pop(file)
-            del self._due[file]
-            self._selector.register(key.fileobj, key.events, key.data)
+            key = self._paused[file]
+            try:
+                self._selector.register(key.fileobj, key.events, key.data)
+            except OSError:
+                self._due[file] = now + LONGEST_PAUSE
+                continue
+            del self._paused[file], self._due[file]
 
 
 class Limits:

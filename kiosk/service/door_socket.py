@@ -103,9 +103,14 @@ class Clients:
             except OSError as error:
                 self._limits.seldom.log("warning", "accept_failed", os.getuid(), error=str(error))
                 return
-            self._take(connection)
+            try:
+                self._take(connection)
+            except OSError as error:  # it is gone already, or the kernel has no room for one more: the door goes on
+                self._limits.seldom.log("warning", "client_not_taken", os.getuid(), error=str(error))
+                connection.close()
 
     def _take(self, connection: socket.socket) -> None:
+        """Raises OSError where nothing can be known of it, or it cannot be waited for."""
         uid = peer_uid(connection)
         mine = sum(client.uid == uid for client in self._clients.values())
         if uid not in self._users or mine >= self._each:
@@ -116,8 +121,8 @@ class Clients:
         connection.setblocking(False)
         self._accepted += 1
         client = Client(self._accepted, connection, uid)
-        self._clients[client.number] = client
         self._selector.register(connection, selectors.EVENT_READ, partial(self._read, client))
+        self._clients[client.number] = client
 
     def _read(self, client: Client) -> None:
         """One packet: clients take turns."""

@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 import selectors
 import socket
+from typing import Any
 
 import pytest
 
-from kiosk.service.door_limits import LINE_SECONDS, LINES_AT_ONCE, MAX_KINDS, SAVED_SECONDS, SHARE, Seldom, Throttle
+from kiosk.service.door_limits import (
+    LINE_SECONDS,
+    LINES_AT_ONCE,
+    LONGEST_PAUSE,
+    MAX_KINDS,
+    SAVED_SECONDS,
+    SHARE,
+    Seldom,
+    Throttle,
+)
 
 
 class Clock:
@@ -79,3 +89,29 @@ def test_who_takes_more_than_a_share_is_not_read_from_until_that_is_made_up_for(
         throttle.pause(quiet.fileno(), 10)
         assert throttle.forget(quiet.fileno())
         assert not throttle.forget(busy.fileno())
+
+
+def test_who_cannot_be_read_from_again_yet_is_tried_later() -> None:
+    clock = Clock()
+    room = True
+
+    class Selector(selectors.DefaultSelector):
+        def register(self, *arguments: Any) -> selectors.SelectorKey:
+            if not room:
+                raise OSError("no room")
+            return super().register(*arguments)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Selector() as selector:
+        throttle = Throttle(selector, clock)
+        selector.register(ours, selectors.EVENT_READ, "data")
+        throttle.pause(ours.fileno(), 0.1)
+        clock.now += 0.1
+        room = False
+        throttle.resume()
+        assert throttle.due_in == pytest.approx(LONGEST_PAUSE)
+        clock.now += LONGEST_PAUSE
+        room = True
+        throttle.resume()
+        assert throttle.due_in is None
+        assert selector.get_key(ours).data == "data"
