@@ -16,7 +16,7 @@ import structlog
 
 from kiosk import plugins
 from kiosk.cameras.turned import TurnedCamera
-from kiosk.clock import boottime
+from kiosk.clock import boot_name, boottime
 from kiosk.config import CameraConfig, Config, QualityConfig
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import ConfigError, GalleryError
@@ -35,6 +35,7 @@ from kiosk.service.health import MAX_SILENCE, Health
 from kiosk.service.kiosk_events import Announcer, users_of
 from kiosk.service.matcher import GalleryMatcher
 from kiosk.service.pipeline import Pipeline, Stages
+from kiosk.service.refusal_limit import RefusalLimit, keep_limit
 from kiosk.service.safeguards import effective, refuse_unsafe
 from kiosk.service.station import Station, unfailing
 from kiosk.service.timekeeping import Timekeeper, keep_time
@@ -202,6 +203,7 @@ def running(
         stack.callback(writer.stop)
         health = Health(time.monotonic)
         found = matcher(models, gallery, log_threshold, not status.simulated)
+        limit = stack.enter_context(refusal_limit(config, home))
         pipeline = Pipeline(
             stages(config, models, found),
             rules(config),
@@ -210,9 +212,10 @@ def running(
             largest_badge(config),
             clock=keeper.trouble,
             alike=models.surely_alike(),
+            limit=limit,
         )
         publish = stack.enter_context(announcing(config, found, publish))
-        access = Access(writer, client, config.policy.grant_seconds, boottime)
+        access = Access(writer, client, config.policy.grant_seconds, boottime, boot_name())
         station = Station(
             eye,
             pipeline,
@@ -236,7 +239,20 @@ def running(
         stack.enter_context(_looping("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
         station.start()
         stack.callback(station.stop)
+        if limit is not None:  # told after the start
+            stack.enter_context(_looping("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
         yield Kiosk(station, gallery, health, writer)
+
+
+@contextmanager
+def refusal_limit(config: Config, home: Home) -> Iterator[RefusalLimit | None]:
+    """What turns face alone off, where that is wanted. Raises GalleryError."""
+    number = config.policy.refusals_an_hour
+    if number is None:
+        yield None
+        return
+    with closing(Audit(open_database(home.database, check=False))) as audit:
+        yield RefusalLimit(number, audit)
 
 
 @contextmanager

@@ -9,8 +9,11 @@ grant.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 CLOCKS_APART = 0.01
 """Seconds by which the two clocks' distance must grow to be a suspend; less is the time that reading them takes."""
 
@@ -18,6 +21,16 @@ CLOCKS_APART = 0.01
 def boottime() -> float:
     """Seconds of CLOCK_BOOTTIME: one clock for all processes of a machine."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def boot_name() -> str:
+    """What tells this start of the machine from all others, and so whether a time of CLOCK_BOOTTIME is of this one: the
+    first 8 hexadecimal digits of the kernel's boot id. Where the kernel does not tell, another one with each call: what
+    was before counts as of an earlier start."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii")[:8]
+    except (OSError, UnicodeError):
+        return uuid.uuid4().hex[:8]
 
 
 class DriverStamps:

@@ -196,6 +196,8 @@ class PolicyConfig(Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """A fixed comparison score, whatever the gallery's size; None follows `fpir`."""
     pad_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    refusals_an_hour: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    """So many refusals of people within an hour turn face alone off for an hour (domain.refusals); None: none do."""
     grant_seconds: Annotated[float, Field(gt=0, le=1.5)] = 1.5
     """A grant that has not reached the door this long after its frame was taken is void."""
 

@@ -189,7 +189,7 @@ def test_what_is_commented_out_is_the_default_and_complete() -> None:
     }
     optional = {
         "models": {"folder"},
-        "policy": {"threshold", "pad_threshold"},
+        "policy": {"threshold", "pad_threshold", "refusals_an_hour"},
         "door": {"clients", "subscribers"},
         "notify": {"subscribers"},
     }

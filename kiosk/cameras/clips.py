@@ -25,8 +25,24 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 CLIPS = frozenset(
     {
-        ".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".h264",
-        ".264", ".h265", ".hevc", ".ogv", ".flv",
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".3gp",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".ts",
+        ".mts",
+        ".m2ts",
+        ".mpg",
+        ".mpeg",
+        ".h264",
+        ".264",
+        ".h265",
+        ".hevc",
+        ".ogv",
+        ".flv",
     }
 )
 USUAL_RATE = 25.0

@@ -19,13 +19,39 @@ from kiosk.domain.types import Image
 
 PICTURES = frozenset(
     {
-        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
-        ".gif", ".avif", ".jp2",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".gif",
+        ".avif",
+        ".jp2",
     }
 )
 UNREADABLE = frozenset(
     {
-        ".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".psd",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".jxl",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".raf",
+        ".orf",
+        ".rw2",
+        ".psd",
     }
 )
 """Pictures that OpenCV cannot read. One in a folder is named, not passed over: it was meant to be used."""

@@ -11,6 +11,7 @@ import click
 from kiosk import __version__
 
 COMMANDS = {
+    "attempts": "kiosk.cli.attempts:attempts",
     "audit": "kiosk.cli.audit:audit",
     "bench": "kiosk.cli.bench:bench",
     "clock": "kiosk.cli.clock:clock",

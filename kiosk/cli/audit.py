@@ -28,7 +28,9 @@ def audit() -> None:
 @click.option("--limit", type=click.IntRange(1, LARGEST), default=50, show_default=True, help="The newest so many.")
 @click.option("--since", type=click.DateTime(), help="Records from this time on (local time).")
 @click.option("--grant", "grant_id", help="One story: a decision and what the door did.")
-@click.option("--kind", help="decision, outcome, door, command, clock, fault, enrolment, subject, start or stop.")
+@click.option(
+    "--kind", help="decision, outcome, door, command, clock, attempts, fault, enrolment, subject, start or stop."
+)
 @json_option
 @pass_home
 def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:

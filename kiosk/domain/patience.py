@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kiosk.domain.attempt import Rules
-from kiosk.domain.types import Box, Reason, Template
+from kiosk.domain.refusals import HOUR
+from kiosk.domain.types import Box, Template
 
-HOUR = 3600.0
 ATTEMPTS_AN_HOUR = 10
 """Refused attempts of one face within an hour; after these it is not compared."""
 QUIET_SECONDS = 60.0
@@ -29,39 +29,6 @@ TOLD_AGAIN = 60.0
 """Seconds at least until it is told again that a face had its attempts."""
 SAME_PLACE = 0.3
 """Overlap (IoU) of two faces' boxes from which on they are in one place."""
-
-UNUSUAL = 60
-"""Refusals of people within an hour that others are told of."""
-ABOUT_PEOPLE = frozenset(
-    {
-        Reason.NOT_ENROLLED,
-        Reason.AMBIGUOUS,
-        Reason.PRESENTATION_ATTACK,
-        Reason.INCOMPLETE,
-        Reason.SEVERAL_FACES,
-        Reason.TOO_MANY_ATTEMPTS,
-    }
-)
-"""Refusals that say something of who stands there, and nothing of the kiosk or the light."""
-
-
-class Unusual:
-    """Notices an unusual number of refusals. Times in seconds of one clock."""
-
-    def __init__(self) -> None:
-        self._times: deque[float] = deque(maxlen=UNUSUAL)
-        self._told_at = -math.inf
-
-    def refused(self, reason: Reason, at: float) -> bool:
-        """Whether this refusal makes them unusual: told once an hour at most."""
-        if reason not in ABOUT_PEOPLE:
-            return False
-        self._times.append(at)
-        many = len(self._times) == UNUSUAL and at - self._times[0] < HOUR
-        if not many or at - self._told_at < HOUR:
-            return False
-        self._told_at = at
-        return True
 
 
 @dataclass(slots=True)

@@ -31,12 +31,15 @@ def decide(
     door_ready: bool,
     largest_badge: int | None = None,
     clock: Reason | None = None,
+    face_off: bool = False,
 ) -> tuple[Outcome, Reason]:
     """The outcome of an attempt. Granted only for a matched, entitled subject before a door that answers. Where a panel
     owns the lock, `largest_badge` is the largest number that it can be told, and the subject needs one. `clock` as for
-    `entitlement`."""
+    `entitlement`; `face_off`: nobody is let in by their face now."""
     if verdict.reason is not Reason.MATCHED:
         return Outcome.REFUSED, verdict.reason
+    if face_off:
+        return Outcome.REFUSED, Reason.FACE_OFF
     if subject is not None and subject.id != verdict.subject_id:
         return Outcome.REFUSED, Reason.INTERNAL_FAULT
     reason = entitlement(subject, verdict.evidence.wall_at, clock)

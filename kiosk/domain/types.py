@@ -183,6 +183,8 @@ class Reason(StrEnum):
     EMBEDDER_FAULT = "embedder_fault"
     GALLERY_FAULT = "gallery_fault"
     REFERENCES_OF_ANOTHER_MODEL = "references_of_another_model"
+    FACE_OFF = "face_off"
+    """So many people were refused within the hour that no face is compared ([policy] refusals_an_hour)."""
     UNSAFE_POLICY = "unsafe_policy"
     """The threshold does not keep the rate of mistakes that was asked for, and the lock is real."""
     AUDIT_UNAVAILABLE = "audit_unavailable"
@@ -345,8 +347,8 @@ class DoorStatus:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One line of the audit log. `kind` is decision, outcome, door, command, clock, fault, enrolment, subject, start or
-    stop. `id` is its place in the log; by `record_id` a record that is appended twice is there once."""
+    """One line of the audit log. `kind` is decision, outcome, door, command, clock, attempts, fault, enrolment,
+    subject, start or stop. `id` is its place in the log; by `record_id` one that is appended twice is there once."""
 
     kind: str
     wall_at: datetime

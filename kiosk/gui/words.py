@@ -52,6 +52,7 @@ SEVERAL = Words(Icon.PEOPLE, "One person at a time", "Please step up alone.")
 DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "The door stayed closed", "Please try again.")
 OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.")
 ENROL_AGAIN = Words(Icon.WARNING, "Out of order", "Everybody must be enrolled again.\nPlease use the other way in.")
+FACE_OFF = Words(Icon.WAIT, "Not by face for now", "Please use the other way in,\nor see reception.")
 CAMERA_ABSENT = Words(Icon.CAMERA_OFF, "The camera is not working", "Please use the other way in.")
 TRY_AGAIN = Words(Icon.AGAIN, "Please try again", "Look at the camera and hold still.")
 UNKNOWN = Words(Icon.CROSS, "I do not know you", "Please see reception.")
@@ -104,6 +105,7 @@ REFUSALS: dict[Reason, Words] = {
     Reason.EMBEDDER_FAULT: OUT_OF_ORDER,
     Reason.GALLERY_FAULT: OUT_OF_ORDER,
     Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
+    Reason.FACE_OFF: FACE_OFF,
     Reason.UNSAFE_POLICY: OUT_OF_ORDER,
     Reason.AUDIT_UNAVAILABLE: OUT_OF_ORDER,
     Reason.DOOR_UNAVAILABLE: OUT_OF_ORDER,
@@ -114,6 +116,7 @@ REFUSALS: dict[Reason, Words] = {
 FAULTS: dict[Reason, Words] = {
     Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
     Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
+    Reason.FACE_OFF: FACE_OFF,
 }
 """While a fault lasts; OUT_OF_ORDER for all others."""
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Self
 
 from kiosk.domain.notices import Notice
+from kiosk.domain.types import Reason
 
 
 class Condition(StrEnum):
@@ -25,6 +26,8 @@ class Condition(StrEnum):
     FAULT = "fault"
     LOCKDOWN = "lockdown"
     KIOSK_FAULT = "kiosk_fault"
+    FACE_OFF = "face_off"
+    """Nobody is let in by their face alone: too many were refused."""
     DOOR_LOST = "door_lost"
     KIOSK_LOST = "kiosk_lost"
 
@@ -55,7 +58,7 @@ _CHANGES: dict[str, Change] = {
     "door.lockdown_ended": {Condition.LOCKDOWN: False},
     # Until the door process has read the contact again, nobody knows.
     "door.stopped": {Condition.OPEN: None, Condition.RELEASED: None},
-    "kiosk.started": {Condition.KIOSK_FAULT: False},
+    "kiosk.started": {Condition.KIOSK_FAULT: False, Condition.FACE_OFF: False},
     "notify.door_lost": {Condition.DOOR_LOST: True},
     "notify.door_reached": {Condition.DOOR_LOST: False},
     "notify.kiosk_lost": {Condition.KIOSK_LOST: True},
@@ -112,6 +115,8 @@ class Conditions:
     def _change(self, notice: Notice) -> Change:
         if notice.kind in _FAULTS:
             condition, begins = _FAULTS[notice.kind]
+            if (condition, notice.reason) == (Condition.KIOSK_FAULT, Reason.FACE_OFF):
+                return {Condition.FACE_OFF: begins}
             (self._faults.add if begins else self._faults.discard)((condition, notice.reason))
             return {condition: any(other is condition for other, _ in self._faults)}
         if notice.kind in {"door.started", "kiosk.started"}:

@@ -25,6 +25,7 @@ _CLASSES: dict[Condition, tuple[str, str | None]] = {
     Condition.FAULT: ("Door fault", "problem"),
     Condition.LOCKDOWN: ("Lockdown", None),
     Condition.KIOSK_FAULT: ("Kiosk fault", "problem"),
+    Condition.FACE_OFF: ("Face alone off", "problem"),
     Condition.DOOR_LOST: ("Door process lost", "problem"),
     Condition.KIOSK_LOST: ("Kiosk process lost", "problem"),
 }

@@ -16,9 +16,9 @@ BACKLOG = 1000
 appended again until they are known to be on disk; the log holds each once (AuditRecord.record_id)."""
 
 
-def decision_record(decision: Decision) -> AuditRecord:
+def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
     """A decision as one line of the audit log: subject id, never a name or a vector. The decision's id is the record's,
-    too: however often it is appended, it is one line."""
+    too: however often it is appended, it is one line. `boot` names the start of the machine that its times are of."""
     e = decision.evidence
     c = e.comparison
     return AuditRecord(
@@ -32,6 +32,7 @@ def decision_record(decision: Decision) -> AuditRecord:
             "frame": e.frame_number,
             "frames": e.frames,
             "captured_at": round(e.captured_at, 4),
+            "boot": boot,
             "track": decision.track,
             "score": round(c.score, 4) if c else None,
             "threshold": c.threshold if c else None,
@@ -60,12 +61,21 @@ def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> Au
 class Access:
     """Settles decisions, one after another, in the pipeline's thread."""
 
-    def __init__(self, audit: AuditTrail, door: Door, grant_seconds: float, clock: Callable[[], float]) -> None:
-        """`grant_seconds` from the frame's capture is the grant's deadline; `clock` is CLOCK_BOOTTIME."""
+    def __init__(
+        self,
+        audit: AuditTrail,
+        door: Door,
+        grant_seconds: float,
+        clock: Callable[[], float],
+        boot: str | None = None,
+    ) -> None:
+        """`grant_seconds` from the frame's capture is the grant's deadline; `clock` is CLOCK_BOOTTIME, of the start of
+        the machine that `boot` names."""
         self._audit = audit
         self._door = door
         self._grant_seconds = grant_seconds
         self._clock = clock
+        self._boot = boot
         self._backlog: deque[AuditRecord] = deque(maxlen=BACKLOG)
         self._dropped = 0
         self._broken = False
@@ -77,12 +87,12 @@ class Access:
         deadline = decision.evidence.captured_at + self._grant_seconds
         if decision.granted and self._clock() >= deadline:
             decision = refused(decision, Reason.STALE_FRAME)
-        trouble = self._record(decision_record(decision))
+        trouble = self._record(decision_record(decision, self._boot))
         if trouble is not None and decision.granted:
             # The backlog holds the grant, whose record is in doubt: what stands is the refusal, under the same
             # record_id. Where the grant is on disk after all, the log makes the refusal its outcome.
             decision = refused(decision, Reason.AUDIT_UNAVAILABLE)
-            record = decision_record(decision)
+            record = decision_record(decision, self._boot)
             others = [kept for kept in self._backlog if kept.record_id != record.record_id]
             self._backlog = deque([*others, record], maxlen=BACKLOG)
         health = self._health(trouble)

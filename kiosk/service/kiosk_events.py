@@ -29,7 +29,7 @@ from kiosk.domain.errors import DoorError
 from kiosk.domain.events import Decided, Event, Faulted, Recovered, Unexplained
 from kiosk.domain.ids import SUBJECT_ID_PATTERN, is_subject_id, new_id
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain_name
-from kiosk.domain.patience import Unusual
+from kiosk.domain.refusals import Unusual
 from kiosk.domain.types import Reason
 from kiosk.service.door_limits import Seldom
 from kiosk.service.door_protocol import MAX_PACKET, Id, Message, decode, encode

@@ -19,6 +19,7 @@ from kiosk.domain.patience import Patience
 from kiosk.domain.policy import decide
 from kiosk.domain.ports import Detector, Embedder, Matcher, PresentationAttackDetector, QualityGate
 from kiosk.domain.presence import Presence
+from kiosk.domain.refusals import FaceAlone, FaceLimit
 from kiosk.domain.types import Decision, Evidence, Face, Flaw, Frame, Outcome, Quality, Reason, Template
 from kiosk.service.stages import StageFault, Stopwatch
 from kiosk.service.standing_faults import StandingFaults
@@ -54,9 +55,10 @@ class Pipeline:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         clock: Callable[[Evidence], Reason | None] = lambda _: None,
         alike: Callable[[Template, Template], bool] = lambda *_: False,
+        limit: FaceLimit | None = None,
     ) -> None:
         """`clock` tells why the time of an evidence is not known (Timekeeper.trouble); `alike` whether two templates
-        are surely of one face: whoever was refused is known by it."""
+        are surely of one face: whoever was refused is known by it; `limit` whether a face alone may open now."""
         self._stages = stages
         self._rules = rules
         self._min_face = min_face
@@ -64,6 +66,7 @@ class Pipeline:
         self._largest_badge = largest_badge
         self._new_id = new_id
         self._clock = clock
+        self._limit = limit or FaceAlone(None)
         self._tracker = Tracker()
         self._memory = Memory()
         self._presence = Presence()
@@ -148,7 +151,7 @@ class Pipeline:
     def _present(self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int, seen: Seen) -> list[Event]:
         """One face, judged and tracked."""
         if self._attempt is None:
-            waits = self._patience.waits(track, faces[0].box, frame.captured_at)
+            waits = self._limit.off(frame.captured_at) or self._patience.waits(track, faces[0].box, frame.captured_at)
             if waits or quality.flaw in PASSING_BY or frame.captured_at < max(self._resume_at, self._fault_until):
                 let_in = self._presence.here and not self._rules.again
                 return [Observed(frame.number, faces, quality, 0.0, let_in, waits)]
@@ -276,8 +279,8 @@ class Pipeline:
             subject = self._stages.matcher.subject(verdict.subject_id) if matched and verdict.subject_id else None
         with self.stopwatch.stage("door", Reason.DOOR_UNAVAILABLE):
             ready = matched and self._door_ready()
-        clock = self._clock(verdict.evidence)
-        outcome, reason = decide(verdict, subject, ready, self._largest_badge, clock)
+        clock, off = self._clock(verdict.evidence), self._limit.off(frame.captured_at)
+        outcome, reason = decide(verdict, subject, ready, self._largest_badge, clock, off)
         attempt, self._attempt = self._attempt, None
         decision = Decision(
             id=self._new_id(),
@@ -289,6 +292,7 @@ class Pipeline:
             started_at=attempt.started_at if attempt else None,
             badge=subject.badge if subject is not None and self._largest_badge is not None else None,
         )
+        self._limit.refused(reason, frame.captured_at)
         self._settle(decision, verdict, attempt, frame.captured_at)
         return decision
 

@@ -85,6 +85,7 @@ def effective(config: Config, models: Models, threshold: Threshold) -> Detail:
         "window": config.attempt.window,
         "seconds": config.attempt.seconds,
         "grant_seconds": config.policy.grant_seconds,
+        "refusals_an_hour": config.policy.refusals_an_hour,
         "clock_trust": config.clock.trust,
     }
     for entry in models.entries:

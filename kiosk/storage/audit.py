@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,16 @@ from kiosk.storage.database import Store, to_text, to_time
 OUTCOME = "outcome"
 CLOCK = "clock"
 """The kind of record that a person's word on the clock is."""
+ATTEMPTS = "attempts"
+"""The kind of record that tells when face alone was turned off and on, and that it was reset."""
+RESET = "reset"
+"""Its reason where a person says that no refusal before counts any more."""
 UNKNOWN = "unknown"
 """What became of a grant that no outcome was recorded for."""
 RESTARTED = "kiosk_restarted"
+
+LARGEST_ID = 2**63 - 1
+"""Of SQLite."""
 
 # Not INSERT OR IGNORE, which would also swallow a record that the table refuses.
 _INSERT = (
@@ -117,6 +124,28 @@ class Audit:
         sql = "SELECT max(wall_at) AS newest FROM audit WHERE id >= ?"
         newest = self._store.rows(sql, [accepted])[0]["newest"]
         return Floor(None if newest is None else to_time(newest), accepted)
+
+    def newest_first(self, kinds: Sequence[str], page: int = 500) -> Iterator[AuditRecord]:
+        """All records of these kinds from the newest back, read as they are taken. Raises GalleryError."""
+        before = LARGEST_ID
+        marks = ", ".join("?" for _ in kinds)
+        sql = f"SELECT * FROM audit WHERE id < ? AND kind IN ({marks}) ORDER BY id DESC LIMIT ?"  # noqa: S608 - marks
+        while rows := self._store.rows(sql, [before, *kinds, page]):
+            yield from map(_record, rows)
+            before = rows[-1]["id"]
+
+    def reset_since(self, seen: int) -> tuple[int, bool]:
+        """The id of the newest record, and whether there is a reset of attempts after the record `seen`. Only what has
+        come since is looked at. Raises GalleryError."""
+        found = self._store.rows(
+            "SELECT max(id) AS id, max(kind = ? AND reason = ?) AS reset FROM audit WHERE id > ?",
+            [ATTEMPTS, RESET, seen],
+        )[0]
+        return found["id"] or seen, bool(found["reset"])
+
+    def last_id(self) -> int:
+        """Of the newest record; 0 for an empty log. Raises GalleryError."""
+        return int(self._store.rows("SELECT coalesce(max(id), 0) AS id FROM audit")[0]["id"])
 
     def pending_grants(self) -> list[AuditRecord]:
         """Granted decisions without an outcome: the kiosk died before the door's answer was recorded."""

@@ -48,6 +48,7 @@ class Gallery:
         self._store = store
         self._vault = vault
         self._now = now
+
     @property
     def store(self) -> Store:
         """The open file, for an Audit of the same connection."""

@@ -130,7 +130,9 @@ def test_what_root_makes_in_the_kiosks_home_is_the_kiosks(run: Run, home: Path, 
     # Where the door's socket wants root, its record is the kiosk's all the same.
     assert run("clock", "accept").returncode == 0
     assert run("door", "release", "--config", place / "kiosk.toml").returncode == 2
+    assert run("attempts", "reset", "--config", place / "kiosk.toml").returncode == 0
     assert {p.stat().st_uid for p in home.iterdir()} == {UID}
+    assert '"uid": 0' in run("audit", "show", "--json", "--kind", "attempts").stdout, "who did it was root"
     assert '"uid": 0' in run("audit", "show", "--json", "--kind", "command").stdout
 
 

@@ -22,6 +22,7 @@ import pytest
 
 from kiosk import demonstration
 from kiosk.config import Config
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
@@ -232,3 +233,53 @@ def test_a_gallery_that_is_moved_or_replaced_ends_it_and_the_next_start_heals_it
     last.kill()
     with closing(sqlite3.connect(gallery)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def attempts(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kiosk", "--home", site.home, "attempts", *arguments, "--config", site.config]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
+ABOUT_FACES = ("not_enrolled", "face_off", "face_on", "reset", "start")
+
+
+def about_faces(row: dict[str, Any]) -> bool:
+    """Not of the frames that come too late on a busy machine."""
+    return row.get("reason") in {"not_enrolled", "face_off"}
+
+
+def reasons(site: Site) -> list[str]:
+    """Of the audit log's records, as far as they are ABOUT_FACES, in order."""
+    with closing(sqlite3.connect(site.home / "gallery.db")) as db:
+        every = [reason for (reason,) in db.execute("SELECT coalesce(reason, kind) FROM audit ORDER BY id")]
+    return [reason for reason in every if reason in ABOUT_FACES]
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.prove)])
+def test_face_alone_stays_off_over_a_kill_and_is_on_again_when_that_is_reset(site: Site, whole: bool) -> None:
+    """Nobody is enrolled, so that everybody is refused. `whole`: the story of the second start runs to its end."""
+    with closing(open_gallery(Home(site.home))) as gallery:
+        for subject in gallery.subjects():
+            gallery.remove(subject.id)
+    with site.config.open("a") as config:
+        config.write("[policy]\nrefusals_an_hour = 2\n")
+    site.door()
+    first = site.kiosk()
+    assert [first.line(about_faces)["reason"] for _ in range(3)] == ["not_enrolled", "not_enrolled", "face_off"]
+    first.kill()
+    assert attempts(site, "status").returncode == 1
+    again = site.kiosk()
+    assert again.line(about_faces)["reason"] == "face_off"
+    if whole:
+        assert again.popen.wait(2 * PATIENCE) == 0
+        again = site.kiosk()
+        assert again.line(about_faces)["reason"] == "face_off"
+    done = attempts(site, "reset")
+    assert done.returncode == 0, done.stderr
+    on = again.line(about_faces)
+    assert (on["event"], on["reason"]) == ("recovered", "face_off")
+    assert again.line(about_faces)["event"] == "decision"
+    again.kill()
+    off, restarts = ["not_enrolled", "not_enrolled", "face_off"], ["start", "face_off"] * (1 + whole)
+    expected = ["start", *off, *restarts, "reset", "face_on", "not_enrolled"]
+    assert reasons(site)[: len(expected)] == expected

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.attempt import Rules
-from kiosk.domain.patience import ATTEMPTS_AN_HOUR, HOUR, MOST_FACES, UNUSUAL, Patience, Unusual
-from kiosk.domain.types import Box, Reason, Template
+from kiosk.domain.patience import ATTEMPTS_AN_HOUR, MOST_FACES, Patience
+from kiosk.domain.refusals import HOUR
+from kiosk.domain.types import Box, Template
 
 HERE, THERE = Box(200, 100, 100, 120), Box(450, 100, 100, 120)
 
@@ -132,15 +133,3 @@ def test_whoever_takes_turns_no_face_is_compared_in_more_than_ten_attempts_an_ho
         attempts[name].append(at)
         assert sum(at - t < HOUR for t in attempts[name]) <= ATTEMPTS_AN_HOUR
         p.refused([face(name)], track, HERE, at)
-
-
-def test_an_unusual_number_of_refusals_is_told_once_an_hour() -> None:
-    unusual = Unusual()
-    told = [n for n in range(300) if unusual.refused(Reason.NOT_ENROLLED, 30.0 * n)]
-    assert told == [UNUSUAL - 1, UNUSUAL - 1 + 120, UNUSUAL - 1 + 240]
-
-
-def test_few_refusals_and_those_of_the_kiosk_itself_are_usual() -> None:
-    unusual = Unusual()
-    assert not any(unusual.refused(Reason.NOT_ENROLLED, 61.1 * n) for n in range(300))
-    assert not any(unusual.refused(Reason.DOOR_UNAVAILABLE, 20000.0 + n) for n in range(300))

@@ -64,6 +64,12 @@ def test_a_door_that_does_not_answer_refuses_everybody() -> None:
     assert decide(verdict(), subject(), door_ready=False) == (Outcome.REFUSED, Reason.DOOR_UNAVAILABLE)
 
 
+def test_while_face_alone_is_off_nobody_is_let_in_by_it() -> None:
+    assert decide(verdict(), subject(), door_ready=True, face_off=True) == (Outcome.REFUSED, Reason.FACE_OFF)
+    stranger = verdict(Reason.NOT_ENROLLED, None)
+    assert decide(stranger, None, True, face_off=True) == (Outcome.REFUSED, Reason.NOT_ENROLLED)
+
+
 def test_another_subject_than_the_matched_one_is_never_granted() -> None:
     assert decide(verdict(subject_id="s2"), subject(), door_ready=True) == (Outcome.REFUSED, Reason.INTERNAL_FAULT)
 

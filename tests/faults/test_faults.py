@@ -23,14 +23,15 @@ import pytest
 
 from kiosk import build, demonstration
 from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
-from kiosk.clock import boottime
+from kiosk.clock import boot_name, boottime
 from kiosk.config import Config
 from kiosk.domain.errors import CameraError, ConfigError
 from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Observed, Recovered, Unexplained
 from kiosk.domain.ids import new_id
-from kiosk.domain.types import AuditRecord, Decision, DoorResult, DoorStatus, Frame, Grant, Reason
+from kiosk.domain.types import AuditRecord, Decision, DoorResult, DoorStatus, Evidence, Frame, Grant, Outcome, Reason
+from kiosk.service.access import decision_record
 from kiosk.service.door_client import DoorClient
-from kiosk.storage.audit import Audit
+from kiosk.storage.audit import ATTEMPTS, RESET, Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
@@ -380,6 +381,36 @@ def test_without_a_validity_a_wrong_clock_keeps_nobody_out(bench: Bench) -> None
     bench.camera.set_back = timedelta(hours=1)
     with run(bench):
         assert bench.decision().granted
+
+
+@pytest.mark.parametrize("set_back", [timedelta(), timedelta(hours=5), timedelta(hours=-5)])
+def test_after_too_many_refusals_nobody_is_compared_until_that_is_reset(bench: Bench, set_back: timedelta) -> None:
+    """Refused by a kiosk that was killed then. What the wall clock says changes nothing."""
+    stranger = Decision(
+        new_id(), Outcome.REFUSED, Reason.NOT_ENROLLED, None, Evidence(1, boottime(), datetime.now(UTC))
+    )
+    with closing(Audit(open_database(bench.home.database, check=False))) as audit:
+        for _ in range(3):
+            audit.append([decision_record(replace(stranger, id=new_id()), boot_name())])
+    policy = bench.config.policy.model_copy(update={"refusals_an_hour": 3})
+    bench.config = bench.config.model_copy(update={"policy": policy})
+    bench.camera.set_back = set_back
+    with run(bench):
+        told = bench.next(Faulted)
+        seen = [bench.events.get(timeout=PATIENCE) for _ in range(150)]
+        with closing(Audit(open_database(bench.home.database, check=False))) as audit:
+            audit.append([AuditRecord(ATTEMPTS, datetime.now(UTC), reason=RESET)])
+        while seen[-1] != Recovered(Reason.FACE_OFF):
+            seen.append(bench.events.get(timeout=PATIENCE))
+        decision = bench.decision()
+        while not decision.granted:
+            decision = bench.decision()
+    assert isinstance(told, Faulted)
+    assert told.reason is Reason.FACE_OFF
+    assert sum(isinstance(e, Observed) and len(e.faces) == 1 for e in seen) > 30, "somebody stood there"
+    assert not any(isinstance(e, Decided) for e in seen)
+    with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
+        assert [r.reason for r in audit.records(kinds=(ATTEMPTS,))] == ["face_off", "reset", "face_on"]
 
 
 @pytest.mark.parametrize("network", ["detector", "pad", "embedder"])

@@ -252,6 +252,16 @@ def test_a_gallery_of_another_network_says_what_is_to_be_done() -> None:
     assert "other way in" in screen.detail
 
 
+def test_while_face_alone_is_off_the_other_way_in_is_named_and_nobody_is_looked_at() -> None:
+    made = after((0, Waiting(1)), (1, refused()), (1.3, Faulted(Reason.FACE_OFF, "")))
+    screen = made.screen(1.5)
+    assert (screen.mode, screen.code, screen.preview) == (Mode.FAULT, "face_off", False)
+    assert "other way in" in screen.detail
+    assert "reception" in screen.detail
+    made.handle(Recovered(Reason.FACE_OFF), 3600)
+    assert made.screen(3600).mode is Mode.IDLE
+
+
 @pytest.mark.parametrize("reason", [Reason.CLOCK_BEHIND, Reason.CLOCK_UNSYNCHRONISED])
 def test_a_clock_that_is_wrong_is_told_to_staff_and_stops_nobody_else(reason: Reason) -> None:
     made = after((0, Waiting(1)), (1, Faulted(reason, "")))

@@ -288,8 +288,22 @@ def test_a_fault_ends_with_the_last_of_its_reasons() -> None:
     assert conditions.take(notice("kiosk.fault", "camera_unavailable")) == {Condition.KIOSK_FAULT: True}
     assert conditions.take(notice("door.fault_ended", "chatter")) == {Condition.FAULT: False}
     assert conditions.alarmed
-    assert conditions.take(notice("kiosk.started")) == {Condition.KIOSK_FAULT: False}
+    assert conditions.take(notice("kiosk.started"))[Condition.KIOSK_FAULT] is False
     assert not conditions.alarmed
+
+
+def test_face_alone_being_off_is_a_condition_of_its_own_and_told_again_by_a_kiosk_that_was_started_again() -> None:
+    conditions = Conditions()
+    conditions.take(notice("kiosk.fault", "camera_unavailable"))
+    assert conditions.take(notice("kiosk.fault", "face_off")) == {Condition.FACE_OFF: True}
+    assert conditions.take(notice("kiosk.recovered", "camera_unavailable")) == {Condition.KIOSK_FAULT: False}
+    assert conditions.alarmed
+    again = Conditions.load(conditions.dump())
+    assert again.now()[Condition.FACE_OFF] is True
+    assert again.take(notice("kiosk.started"))[Condition.FACE_OFF] is False
+    again.take(notice("kiosk.fault", "face_off"))
+    assert again.take(notice("kiosk.recovered", "face_off")) == {Condition.FACE_OFF: False}
+    assert not again.alarmed
 
 
 def test_conditions_are_the_same_after_they_were_kept() -> None:

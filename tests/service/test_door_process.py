@@ -318,9 +318,7 @@ def test_a_log_that_nobody_reads_does_not_stop_the_door(doors: Doors, client_of:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
-def test_other_users_are_turned_away(
-    doors: Doors, open_to_all: Callable[[RunningDoor], None], patience: float
-) -> None:
+def test_other_users_are_turned_away(doors: Doors, open_to_all: Callable[[RunningDoor], None], patience: float) -> None:
     door = doors.start()
     open_to_all(door)
     os.seteuid(65534)  # what SO_PEERCRED tells

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import OutdatedError
 from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
+from kiosk.domain.refusals import HOUR, FaceAlone
 from kiosk.domain.types import Box, Comparison, Decision, Face, Flaw, Frame, Quality, Reason, Subject
 from kiosk.service.pipeline import Pipeline, Stages
 
@@ -91,6 +92,7 @@ class Scene:
         rules: Rules = DEFAULT,
         largest_badge: int | None = None,
         alike: Callable[[np.ndarray, np.ndarray], bool] = lambda *_: False,
+        limit: int | None = None,
     ) -> None:
         self.script = script
         self.pipeline = Pipeline(
@@ -100,6 +102,7 @@ class Scene:
             door_ready=script.ready,
             largest_badge=largest_badge,
             alike=alike,
+            limit=FaceAlone(limit),
         )
         self.number = 0
         self.at = 100.0
@@ -736,3 +739,34 @@ def test_a_fault_that_was_told_at_start_is_not_told_again_but_its_end_is() -> No
     assert "enrol again" in decision.detail
     scene.script.broken = ""
     assert Recovered(Reason.REFERENCES_OF_ANOTHER_MODEL) in scene.frames(60)
+
+
+def test_after_so_many_refusals_no_face_is_compared_for_an_hour() -> None:
+    scene = Scene(Script(mated=False), limit=2)
+    refused = scene.decisions(200)
+    assert [d.reason for d in refused] == [Reason.NOT_ENROLLED] * 2
+    scene.script.mated = True
+    scene.script.broken = "embed"
+    events = scene.frames(100)
+    assert all(isinstance(e, Observed) and e.waits for e in events), "no face is even embedded"
+    scene.script.broken = ""
+    scene.at = refused[-1].evidence.captured_at + HOUR - 5
+    assert scene.decisions(60) == []
+    scene.at += 5
+    (granted,) = scene.decisions(60)
+    assert granted.granted
+
+
+def test_faults_of_the_kiosk_and_grants_turn_face_alone_off_never() -> None:
+    scene = Scene(Script(broken="pad"), limit=1)
+    assert not scene.decisions(200)[-1].granted
+    scene.script.broken = ""
+    scene.at += 60
+    assert any(d.granted for d in scene.decisions(60))
+    scene.script.quality = Quality(0.1, Flaw.TURNED)
+    scene.at += 60
+    assert {d.reason for d in scene.decisions(200)} == {Reason.POOR_QUALITY}
+    scene.script.faces, scene.script.quality = [], Quality(0.9)
+    scene.frames(60)
+    scene.script.faces = [face()]
+    assert any(d.granted for d in scene.decisions(60))

@@ -72,5 +72,5 @@ def test_files_that_are_opened_never_become_standard_error() -> None:
         "from kiosk.service.systemd import occupy_standard_files; occupy_standard_files();"
         "import os; file = os.open('/dev/zero', os.O_RDONLY); os._exit(0 if file > 2 else file)"
     )
-    closed = f"exec {sys.executable} -c \"{script}\" <&- >&- 2>&-"
+    closed = f'exec {sys.executable} -c "{script}" <&- >&- 2>&-'
     assert subprocess.run(["/bin/sh", "-c", closed], check=False).returncode == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.types import AuditRecord
-from kiosk.storage.audit import Audit, Floor, encode
+from kiosk.storage.audit import ATTEMPTS, RESET, Audit, Floor, encode
 from kiosk.storage.gallery import Gallery
 from tests.storage.conftest import NOON, a_decision, an_outcome
 
@@ -39,6 +39,23 @@ def test_they_are_chosen_by_time_kind_grant_subject_and_number(audit: Audit) -> 
     assert [r.id for r in audit.records(limit=2)] == [2, 3]
     assert [r.id for r in audit.records(limit=1, kinds=["decision"], grant_id="g1")] == [1]
     assert audit.records(limit=0) == []
+
+
+def test_they_are_read_from_the_newest_back_however_many_there_are(audit: Audit) -> None:
+    audit.append([AuditRecord("start" if n % 3 else "stop", NOON) for n in range(50)])
+    found = [r.id for r in audit.newest_first(("stop", "fault"), page=5)]
+    assert found == [n + 1 for n in reversed(range(0, 50, 3))]
+    assert [r.id for r in audit.newest_first(("stop",), page=17)] == found
+    assert list(audit.newest_first(("fault",))) == []
+
+
+def test_a_reset_of_attempts_is_found_once(audit: Audit) -> None:
+    assert (audit.last_id(), audit.reset_since(0)) == (0, (0, False))
+    audit.append([AuditRecord("start", NOON, reason=RESET), AuditRecord(ATTEMPTS, NOON, reason="face_off")])
+    assert (audit.last_id(), audit.reset_since(0)) == (2, (2, False))
+    audit.append([AuditRecord(ATTEMPTS, NOON, reason=RESET), AuditRecord("stop", NOON)])
+    assert audit.reset_since(2) == (4, True)
+    assert audit.reset_since(4) == (4, False)
 
 
 def test_a_record_that_is_appended_again_is_there_once(audit: Audit) -> None:
