@@ -10,7 +10,7 @@ import click
 from kiosk.cli import cli
 from kiosk.cli.console import OutputError, complain, finish_output
 from kiosk.domain.errors import KioskError, os_trouble
-from kiosk.service.systemd import occupy_standard_files
+from kiosk.system.systemd import occupy_standard_files
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from kiosk.domain.badge import CardFormat
-from kiosk.domain.door import Relock
-from kiosk.domain.door_events import DOOR_NAME_PATTERN
+from kiosk.domain.door.events import DOOR_NAME_PATTERN
+from kiosk.domain.door.machine import Relock
 from kiosk.domain.errors import ConfigError, os_trouble
 from kiosk.environment import file_text, overridden, overriding, refuse_nul, tables
 
@@ -203,7 +203,7 @@ class PolicyConfig(Section):
 
 
 class ClockConfig(Section):
-    """[clock]: when the wall clock is believed, by which rights begin and end (service.timekeeping)."""
+    """[clock]: when the wall clock is believed, by which rights begin and end (station.timekeeping)."""
 
     trust: Literal["rtc", "ntp"] = "rtc"
     """"rtc": at once, for a board with a clock that runs without power. "ntp": once systemd-timesyncd or chrony has set

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 import kiosk  # noqa: F401 - before any test imports OpenCV or onnxruntime: it sets what they read then
 
-pytest_plugins = ["tests.far_side"]
+pytest_plugins = ["tests.far_side", "tests.doors"]
 
 # No test is timed: the machines are shared. `kiosk bench` is where speed is checked.
 settings.register_profile("untimed", deadline=None)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import build
 from kiosk.cameras.sources import Still, stills
 from kiosk.config import Config
+from kiosk.domain.decision import Decision
 from kiosk.domain.errors import SampleError
 from kiosk.domain.events import Decided
-from kiosk.domain.types import Decision, Frame
-from kiosk.service.enrolment import EnrolmentSample
+from kiosk.domain.face import Frame
+from kiosk.station import assembly
+from kiosk.station.enrolment import EnrolmentSample
 from kiosk.storage.gallery import Gallery, NewReference, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
@@ -50,7 +51,7 @@ def gallery(tmp_path: Path) -> Iterator[Gallery]:
 
 
 def enrol(models: Models, gallery: Gallery, pictures: Iterable[Still]) -> str:
-    enroller = build.enroller(CONFIG, models)
+    enroller = assembly.enroller(CONFIG, models)
     samples: list[EnrolmentSample] = []
     for still in pictures:
         try:
@@ -62,7 +63,7 @@ def enrol(models: Models, gallery: Gallery, pictures: Iterable[Still]) -> str:
 
 
 def replay(models: Models, gallery: Gallery, pictures: Iterable[Still]) -> list[Decision]:
-    pipeline = build.replay_pipeline(CONFIG, models, gallery)
+    pipeline = assembly.replay_pipeline(CONFIG, models, gallery)
     events = (pipeline.step(Frame(s.image, s.number, s.at, NOON + timedelta(seconds=s.at))) for s in pictures)
     return [e.decision for step in events for e in step if isinstance(e, Decided)]
 

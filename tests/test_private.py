@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import VISITORS
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import VISITORS
 from tests.watched import Seen, watched
 
 cv2 = pytest.importorskip("cv2")
@@ -154,7 +154,7 @@ def test_the_whole_demonstration_with_its_window(run: Callable[..., Seen], tmp_p
 
 @pytest.mark.prove
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("module", ["door_start", "notify_daemon"])
+@pytest.mark.parametrize("module", ["door", "notify"])
 def test_the_other_two_processes(module: str, run: Callable[..., Seen], tmp_path: Path) -> None:
     given = tmp_path / "given"
     config = given / "kiosk.toml"
@@ -162,7 +162,7 @@ def test_the_other_two_processes(module: str, run: Callable[..., Seen], tmp_path
         f'[lock]\nkind = "simulated"\n[door]\nsocket = "{given}/door.sock"\nstate = "{given}"\n'
         f'[notify]\nsocket = "{given}/notify.sock"\noutbox = "{given}/outbox.db"\n'
     )
-    seen = run("5", sys.executable, "-m", f"kiosk.service.{module}", "--config", config, program=("timeout",))
+    seen = run("5", sys.executable, "-m", f"kiosk.{module}", "--config", config, program=("timeout",))
     assert seen.status in (0, 124), seen.output
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kiosk import build, demonstration
+from kiosk.demonstration import stage
+from kiosk.domain.decision import Reason
 from kiosk.domain.events import Decided, Event
-from kiosk.domain.types import Reason
 from kiosk.gui import words
 from kiosk.gui.app import create_application, screenshot
 from kiosk.gui.presenter import Mode
-from kiosk.service.names import Names
+from kiosk.station import assembly
+from kiosk.station.names import Names
 from kiosk.storage.gallery import open_gallery
 
 HERE = Path(__file__).resolve().parent
@@ -52,10 +53,10 @@ def main() -> None:
         if taken >= set(WANTED) or kiosk.finished.is_set():
             application.quit()
 
-    with demonstration.stage() as (config, home):
+    with stage.stage() as (config, home):
         names.open(open_gallery(home, read_only=True, with_key=False))
-        camera = demonstration.camera(loop=True)
-        with build.running(config, home, publish, bridge.show_frame, camera) as kiosk:
+        camera = stage.camera(loop=True)
+        with assembly.running(config, home, publish, bridge.show_frame, camera) as kiosk:
             window = KioskWindow(bridge, names, banner=words.banner(True, True))
             window.show()
             window._timer.timeout.connect(beat)

@@ -16,7 +16,7 @@ import numpy as np
 
 from kiosk.cameras.files import MAX_PIXELS, opened, too_many_pixels
 from kiosk.domain.errors import SampleError
-from kiosk.domain.types import Image
+from kiosk.domain.face import Image
 
 # FFmpeg and OpenCV would write lines of their own on standard error for a damaged clip, where one line of ours says
 # what to do. -8 is AV_LOG_QUIET.

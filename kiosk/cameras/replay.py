@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from kiosk.cameras.files import looked_at
 from kiosk.cameras.sources import Still, stills
-from kiosk.clock import boottime
 from kiosk.domain.errors import CameraError, SampleError
-from kiosk.domain.types import Frame
+from kiosk.domain.face import Frame
+from kiosk.system.clock import boottime
 
 LONGEST_WAIT = 1.0
 """Seconds between two frames: a recording may have left out what did not change, and a camera may not."""

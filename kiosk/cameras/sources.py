@@ -15,7 +15,7 @@ from kiosk.cameras import clips
 from kiosk.cameras.clips import CLIPS
 from kiosk.cameras.files import looked_at, opened, too_many_pixels
 from kiosk.domain.errors import SampleError, os_trouble
-from kiosk.domain.types import Image
+from kiosk.domain.face import Image
 
 PICTURES = frozenset(
     {

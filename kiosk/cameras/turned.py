@@ -7,8 +7,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from kiosk.domain.ports import Camera
-from kiosk.domain.types import Frame, Image
+from kiosk.domain.face import Frame, Image
+from kiosk.domain.ports.camera import Camera
 
 CLOCKWISE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 

@@ -16,9 +16,9 @@ import cv2.typing
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from kiosk.clock import DriverStamps, boottime
 from kiosk.domain.errors import CameraError
-from kiosk.domain.types import Frame, Image
+from kiosk.domain.face import Frame, Image
+from kiosk.system.clock import DriverStamps, boottime
 
 MAX_QUEUE = 8
 """Frames that a driver may have queued; one more in a row that is old means that the camera lags for good."""

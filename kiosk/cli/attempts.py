@@ -12,14 +12,14 @@ import click
 
 from kiosk.cli import door_log
 from kiosk.cli.console import config_option, emit, json_option, name_home, pass_home, say, settings, told_or_not
-from kiosk.clock import boottime
 from kiosk.config import Config
 from kiosk.domain.errors import GalleryError
-from kiosk.owner import acting_for
-from kiosk.service.refusal_limit import message, read_limit
+from kiosk.station.refusal_limit import message, read_limit
 from kiosk.storage.audit import ATTEMPTS, RESET, Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
+from kiosk.system.clock import boottime
+from kiosk.system.owner import acting_for
 
 NO_LIMIT = "no number of refusals turns face alone off ([policy] refusals_an_hour is not set)"
 

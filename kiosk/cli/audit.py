@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from kiosk.cli.console import Row, emit, json_option, pass_home, say
+from kiosk.domain.audit import AuditRecord
 from kiosk.domain.ids import is_id
-from kiosk.domain.types import AuditRecord
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home

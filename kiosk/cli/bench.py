@@ -9,19 +9,19 @@ from pathlib import Path
 
 import click
 
-from kiosk import build
 from kiosk.cameras.sources import stills
 from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.numbers import Finite
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
-from kiosk.domain.types import Image
-from kiosk.evaluation import bench as timing
-from kiosk.evaluation import door as door_timing
-from kiosk.evaluation import idle as idle_timing
-from kiosk.evaluation import notify as notify_timing
-from kiosk.evaluation.bench import Contest, Times, Timing
-from kiosk.service.pipeline import Pipeline
+from kiosk.domain.face import Image
+from kiosk.evaluation.benchmarks import door as door_timing
+from kiosk.evaluation.benchmarks import frame as timing
+from kiosk.evaluation.benchmarks import idle as idle_timing
+from kiosk.evaluation.benchmarks import notify as notify_timing
+from kiosk.evaluation.benchmarks.frame import Contest, Times, Timing
+from kiosk.station import assembly
+from kiosk.station.pipeline import Pipeline
 from kiosk.vision.models import load
 
 
@@ -73,7 +73,7 @@ def bench(
     if against and not against.is_file():
         raise ModelError(f"{against}: there is no such file")
     models = load(config.models, config.policy)
-    way = timing.pipeline(config, models, build.gate(config.quality, models))
+    way = timing.pipeline(config, models, assembly.gate(config.quality, models))
     if notify:
         ctx.exit(0 if _notify(way, _images(source), wanted, as_json) else 1)
     taken = timing.measure(way, timing.frames(_images(source)), wanted)

@@ -12,14 +12,15 @@ import click
 
 from kiosk.cli.console import config_option, emit, json_option, name_home, pass_home, say, settings
 from kiosk.config import Config
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Reason
 from kiosk.domain.errors import HomeError, KioskError
-from kiosk.domain.types import AuditRecord, Reason
-from kiosk.owner import acting_for
-from kiosk.service.time_sync import has_rtc, synchronised
-from kiosk.service.timekeeping import MESSAGES, is_behind
+from kiosk.station.timekeeping import MESSAGES, is_behind
 from kiosk.storage.audit import CLOCK, Audit, Floor
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
+from kiosk.system.owner import acting_for
+from kiosk.system.time_sync import has_rtc, synchronised
 
 ACCEPTED = "accepted"
 

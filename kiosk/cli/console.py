@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TextIO, TypeVar
 import click
 import structlog
 
-from kiosk import config, owner
+from kiosk import config
 from kiosk.cli.outlet import Outlet
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.plain_text import escaped, one_line
+from kiosk.system import owner
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kiosk.cli.console import Row
-from kiosk.domain.types import Decision, DoorReply
+from kiosk.domain.decision import Decision
+from kiosk.domain.door.grants import DoorReply
 
 
 def decision_row(decision: Decision) -> dict[str, str | float | int | None]:

@@ -13,18 +13,19 @@ from typing import TypeVar
 
 import click
 
-from kiosk import build, config
+from kiosk import config
 from kiosk.cli import attempts, clock, doctor_camera, doctor_door, doctor_window, notify
 from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError, HomeError, KioskError, os_trouble
 from kiosk.domain.matching import enrol_again
-from kiosk.owner import acting_for
-from kiosk.service.enrolment import MAX_REFERENCES
-from kiosk.service.safeguards import weaknesses
-from kiosk.service.time_sync import synchronised
+from kiosk.station import assembly
+from kiosk.station.enrolment import MAX_REFERENCES
+from kiosk.station.safeguards import weaknesses
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.system.owner import acting_for
+from kiosk.system.time_sync import synchronised
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 from kiosk.vision.models import load, thresholds
 
@@ -234,7 +235,7 @@ def _other_models(settings: Config, home: Home) -> Iterator[Finding]:
 
 def _badges(settings: Config, home: Home) -> Iterator[Finding]:
     """Whom a panel would never hear of."""
-    largest = build.largest_badge(settings)
+    largest = assembly.largest_badge(settings)
     if largest is None or not home.database.exists():
         return
     try:

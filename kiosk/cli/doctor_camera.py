@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kiosk import build
 from kiosk.cameras.turned import turned
 from kiosk.config import Config
 from kiosk.domain.errors import KioskError
-from kiosk.domain.types import Image
+from kiosk.domain.face import Image
+from kiosk.station import assembly
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.models import load
 
@@ -53,7 +53,7 @@ def way_up(images: list[Image], detector: FaceDetector) -> int | None:
 
 def _images(settings: Config) -> list[Image]:
     """The first pictures of the camera. Raises KioskError."""
-    camera = build.camera(settings.camera)
+    camera = assembly.camera(settings.camera)
     images: list[Image] = []
     try:
         camera.open()

@@ -18,9 +18,9 @@ from typing import Any
 
 from kiosk import plugins
 from kiosk.config import NAMELESS, Config, DoorConfig, LockConfig, PanelConfig
-from kiosk.domain.types import DoorMode
+from kiosk.domain.door.state import DoorMode
 from kiosk.locks import usb_board
-from kiosk.service.door_client import WELL, DoorClient
+from kiosk.station.door_client import WELL, DoorClient
 
 ROOT = Path("/")
 PERSIST = ("pinctrl_bcm2835", "pinctrl_rp1")

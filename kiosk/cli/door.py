@@ -16,15 +16,16 @@ from kiosk.cli.console import Row, complain, config_option, emit, json_option, n
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.cli.numbers import Finite
-from kiosk.clock import boottime
 from kiosk.config import DoorConfig
-from kiosk.domain.door import MAX_GRANT_SECONDS
-from kiosk.domain.door_events import DoorEvent
+from kiosk.domain.door.events import DoorEvent
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
+from kiosk.domain.door.machine import MAX_GRANT_SECONDS
+from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError
 from kiosk.domain.ids import new_id
-from kiosk.domain.types import DoorMode, DoorReply, DoorResult, DoorState, DoorStatus, Grant, Hand, Span
-from kiosk.service.door_client import DoorClient
-from kiosk.service.door_events import DoorEventStream
+from kiosk.ipc.door_event_messages import DoorEventStream
+from kiosk.station.door_client import DoorClient
+from kiosk.system.clock import boottime
 
 PATIENCE = 2.0
 """Seconds that the door may take to answer."""

@@ -8,12 +8,12 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from kiosk.domain.audit import AuditRecord
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.types import AuditRecord
-from kiosk.owner import acting_for
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
+from kiosk.system.owner import acting_for
 
 LOOKED = timedelta(hours=1)
 """Whoever looks at the door again within this time is not recorded again: a script may ask every second."""

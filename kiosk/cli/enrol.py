@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from kiosk import build
 from kiosk.cameras.sources import is_clip, stills
 from kiosk.cli import moments
 from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
@@ -18,7 +17,8 @@ from kiosk.domain.errors import GalleryError, SampleError
 from kiosk.domain.matching import ReferenceMatrix, enrol_again
 from kiosk.domain.naming import cleaned
 from kiosk.gui import probe
-from kiosk.service.enrolment import Enroller, EnrolmentSample, with_another
+from kiosk.station import assembly
+from kiosk.station.enrolment import Enroller, EnrolmentSample, with_another
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
@@ -65,7 +65,7 @@ def enrol(
     if badge is not None:
         check_badge(badge, config)
     models = load(config.models, config.policy)
-    enroller = build.enroller(config, models)
+    enroller = assembly.enroller(config, models)
     samples = enroller.best([s for source in sources for s in gather(enroller, source)])
     entry = models.embedder_entry
     new = [NewReference(s.template, entry.model_id, s.quality) for s in samples]

@@ -12,11 +12,11 @@ from types import FrameType
 
 import structlog
 
-from kiosk import build
 from kiosk.cli.console import Row, as_json_line, names_wanted, output_outlet
 from kiosk.cli.decisions import decision_line, decision_row, door_row
 from kiosk.domain.errors import KioskError
 from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Recovered, Unexplained
+from kiosk.station import assembly
 
 log = structlog.get_logger("kiosk")
 NameOf = Callable[[str], str | None]
@@ -38,14 +38,14 @@ class Stop:
     def _take(self, _number: int, _frame: FrameType | None) -> None:
         self.flag.set()
 
-    def due(self, kiosk: build.Kiosk) -> bool:
+    def due(self, kiosk: assembly.Kiosk) -> bool:
         """Whether the kiosk is to stop: told to, at its end, or dead. Feeds the watchdog on the way.
 
         What only a restart heals ends it at once: the unit starts it again, and nobody is refused for ever."""
         if kiosk.lost is not None:
             log.error("restart_needed", message=kiosk.lost)
             return True
-        silent = build.feed_watchdog(kiosk)
+        silent = assembly.feed_watchdog(kiosk)
         if silent != self._silent:
             self._silent = silent
             log.warning("silent_threads", names=silent)
@@ -101,7 +101,7 @@ class Console:
                 return {"event": "recovered", "reason": reason.value}, f"works again: {reason.value}"
         return None
 
-    def wait(self, kiosk: build.Kiosk, stop: Stop) -> None:
+    def wait(self, kiosk: assembly.Kiosk, stop: Stop) -> None:
         """Until the end of the story, or a signal."""
         while not stop.due(kiosk):
             kiosk.finished.wait(TURN_SECONDS)
@@ -127,7 +127,7 @@ class Window:
         self.bridge = Bridge()
         self._window = KioskWindow(self.bridge, name_of, banner=banner, beat=self._beat)
 
-    def wait(self, kiosk: build.Kiosk, stop: Stop, full_screen: bool) -> None:
+    def wait(self, kiosk: assembly.Kiosk, stop: Stop, full_screen: bool) -> None:
         """Qt's loop until the end of the story, a signal, or the window is closed."""
 
         def turn() -> None:

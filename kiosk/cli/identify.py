@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from kiosk import build
 from kiosk.cameras.sources import read_picture
 from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, say, settings
 from kiosk.domain.errors import SampleError
-from kiosk.domain.types import Flaw
-from kiosk.service.pipeline import Stages
+from kiosk.domain.face import Flaw
+from kiosk.station import assembly
+from kiosk.station.pipeline import Stages
 from kiosk.vision.models import load
 
 
@@ -26,13 +26,13 @@ def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_js
     """Compares the largest face of each picture with everybody enrolled. Opens no door and records nothing."""
     config = settings(config_file)
     models = load(config.models, config.policy)
-    with closing(build.searchable(home)) as gallery:
+    with closing(assembly.searchable(home)) as gallery:
         stages = Stages(
             models.detector,
-            build.gate(config.quality, models, build.ANY_PLACE),
+            assembly.gate(config.quality, models, assembly.ANY_PLACE),
             models.pad,
             models.embedder,
-            build.matcher(models, gallery),
+            assembly.matcher(models, gallery),
         )
         for image in images:
             found = look(stages, image)

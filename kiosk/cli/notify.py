@@ -17,9 +17,9 @@ from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, HomeError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import TEST, Notice
-from kiosk.owner import acting_for
-from kiosk.service.notify_file import OutboxError, in_use
-from kiosk.service.notify_outbox import Outbox, Standing, standing_of
+from kiosk.notify.file import OutboxError, in_use
+from kiosk.notify.outbox import Outbox, Standing, standing_of
+from kiosk.system.owner import acting_for
 
 LOOK_SECONDS = 0.2
 NOT_RUNNING = "kiosk-notify does not run: sudo systemctl start kiosk-notify"

@@ -10,13 +10,14 @@ from statistics import median
 
 import click
 
-from kiosk import build
 from kiosk.cameras.sources import stills
 from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, say, settings
 from kiosk.cli.decisions import decision_line, decision_row
 from kiosk.cli.numbers import Finite
+from kiosk.domain.decision import Decision
 from kiosk.domain.events import Decided, Observed
-from kiosk.domain.types import Decision, Frame
+from kiosk.domain.face import Frame
+from kiosk.station import assembly
 from kiosk.vision.models import load
 
 
@@ -73,8 +74,8 @@ def replay(home: Path, source: Path, begin: float, end: float | None, config_fil
     models = load(config.models, config.policy)
     tally = Tally()
     started = datetime.now(UTC)
-    with closing(build.rehearsed(home)) as gallery:
-        pipeline = build.replay_pipeline(config, models, gallery)
+    with closing(assembly.rehearsed(home)) as gallery:
+        pipeline = assembly.replay_pipeline(config, models, gallery)
         for still in stills(source):
             if still.at < begin:
                 continue

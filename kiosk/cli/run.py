@@ -8,20 +8,21 @@ from pathlib import Path
 
 import click
 
-from kiosk import build, config
+from kiosk import config
 from kiosk.cli.console import complain, config_option, home_of, json_option, log_to_stderr
 from kiosk.cli.front import Console, Stop, Window
 from kiosk.domain.events import Event
-from kiosk.domain.ports import Camera
-from kiosk.domain.types import Frame
+from kiosk.domain.face import Frame
+from kiosk.domain.ports.camera import Camera
 from kiosk.gui import words
 from kiosk.gui.app import display_available
-from kiosk.owner import become_owner
-from kiosk.service import systemd
-from kiosk.service.names import Names
-from kiosk.service.station import unfailing
+from kiosk.station import assembly
+from kiosk.station.loop import unfailing
+from kiosk.station.names import Names
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.system import systemd
+from kiosk.system.owner import become_owner
 
 
 @click.command()
@@ -61,15 +62,15 @@ def run(
 
 def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json: bool) -> bool:
     """The story; over and over where it is seen. True when it went as it should, or was ended by who looked at it."""
-    from kiosk import demonstration  # noqa: PLC0415 - a real kiosk never loads it
+    from kiosk.demonstration import stage  # noqa: PLC0415 - a real kiosk never loads it
 
-    complain(demonstration.NOTICE)
-    camera = demonstration.camera(loop=seen)
-    score = demonstration.Score(camera.visit_at)
+    complain(stage.NOTICE)
+    camera = stage.camera(loop=seen)
+    score = stage.Score(camera.visit_at)
     # Before there is a folder with a key in it: a window may fail to start.
     front = Front(seen, screenshot, full_screen, as_json, words.banner(True, True), score.remark)
     front.listeners.append(unfailing(score.take))
-    with demonstration.stage() as (settings, home):
+    with stage.stage() as (settings, home):
         front.run(settings, home, camera)
     return seen or score.good
 
@@ -78,7 +79,7 @@ def _serve(
     settings: config.Config, home: Home, seen: bool, screenshot: Path | None, full_screen: bool, as_json: bool
 ) -> bool:
     """A configured kiosk, until it is told to stop or its recording ends. False when it died."""
-    camera = build.camera(settings.camera)
+    camera = assembly.camera(settings.camera)
     pretended = settings.lock is not None and settings.lock.kind == "simulated"
     front = Front(seen, screenshot, full_screen, as_json, words.banner(not camera.live, pretended), lambda _: "")
     return front.run(settings, home, camera)
@@ -115,7 +116,7 @@ class Front:
             stack.callback(self._console.close)
             if self._window is not None:
                 stack.callback(self._window.close)
-            kiosk = stack.enter_context(build.running(settings, home, self._publish, self._show, camera))
+            kiosk = stack.enter_context(assembly.running(settings, home, self._publish, self._show, camera))
             # Without the key: names are all that is wanted here. Not to look only: where a look cannot share the file
             # it reads it without locks, and its end would take those of this process's other connections away.
             directory = open_gallery(home, with_key=False, check=False)

@@ -10,7 +10,9 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kiosk.domain.types import Comparison, Evidence, Flaw, Frame, Quality, Reason, Template
+from kiosk.domain.decision import Comparison, Evidence, Reason
+from kiosk.domain.face import Flaw, Frame, Quality
+from kiosk.domain.people import Template
 
 PASSING_BY = frozenset({Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE})
 """Flaws of a face that is not presenting itself: it opens no attempt."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk.domain.types import Decision, DoorReply, DoorState, Face, Quality, Reason
+from kiosk.domain.decision import Decision, Reason
+from kiosk.domain.door.grants import DoorReply
+from kiosk.domain.door.state import DoorState
+from kiosk.domain.face import Face, Quality
 
 
 @dataclass(frozen=True, slots=True)

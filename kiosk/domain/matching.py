@@ -14,7 +14,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain.types import Comparison, Reference, Template, Vector
+from kiosk.domain.decision import Comparison
+from kiosk.domain.face import Vector
+from kiosk.domain.people import Reference, Template
 
 Real = TypeVar("Real", np.float32, np.float64)
 

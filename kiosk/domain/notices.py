@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from kiosk.domain.door_events import ALARMS, DoorEvent, DoorEventKind
+from kiosk.domain.door.events import ALARMS, DoorEvent, DoorEventKind
 from kiosk.domain.errors import KioskError
 
 DROPPED = "notify.dropped"

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kiosk.domain.attempt import Rules
+from kiosk.domain.face import Box
+from kiosk.domain.people import Template
 from kiosk.domain.refusals import HOUR
-from kiosk.domain.types import Box, Template
 
 ATTEMPTS_AN_HOUR = 10
 """Refused attempts of one face within an hour; after these it is not compared."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from kiosk.domain.attempt import Verdict
-from kiosk.domain.types import Outcome, Reason, Subject
+from kiosk.domain.decision import Outcome, Reason
+from kiosk.domain.people import Subject
 
 
 def entitlement(subject: Subject | None, wall_at: datetime, clock: Reason | None = None) -> Reason:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from kiosk.domain.types import Reason
+from kiosk.domain.decision import Reason
 
 HOUR = 3600.0
 UNUSUAL = 60

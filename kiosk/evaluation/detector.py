@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
-from kiosk.domain.ports import Detector
-from kiosk.domain.types import Box, Face, Image
+from kiosk.domain.face import Box, Face, Image
+from kiosk.domain.ports.recognition import Detector
 from kiosk.evaluation.figures import Rate, clopper_pearson
 from kiosk.evaluation.truth import Pictures, TrueFace, TruePicture
 from kiosk.vision.detector import DecodedGraph, FaceDetector, Finder

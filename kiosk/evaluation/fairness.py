@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
+from kiosk.domain.face import Image
 from kiosk.domain.matching import above_strangers, quantize
-from kiosk.domain.types import Image, Template
+from kiosk.domain.people import Template
 from kiosk.evaluation.lfw import central
 from kiosk.evaluation.resampling import Interval, People, draws
 from kiosk.evaluation.samples import Samples, open_samples, read_image

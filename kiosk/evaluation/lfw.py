@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
+from kiosk.domain.face import Face, Image
 from kiosk.domain.matching import Cohort, above_strangers
-from kiosk.domain.ports import Detector, Embedder
-from kiosk.domain.types import Face, Image, Template
+from kiosk.domain.people import Template
+from kiosk.domain.ports.recognition import Detector, Embedder
 from kiosk.evaluation import figures
 from kiosk.evaluation.figures import CrossValidation, Fold, Tar
 from kiosk.evaluation.samples import Samples, pictures, read_image

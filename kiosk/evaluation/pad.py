@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.ports import Detector, PresentationAttackDetector
-from kiosk.domain.types import Face, Image
+from kiosk.domain.face import Face, Image
+from kiosk.domain.ports.recognition import Detector, PresentationAttackDetector
 from kiosk.evaluation import figures
 from kiosk.evaluation.figures import Rate
 from kiosk.evaluation.samples import FolderSamples, Samples, open_samples, pictures, read_image

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kiosk.cameras.scene import HOLD_BEGINS, Scene
 from kiosk.cameras.sources import is_clip, stills
-from kiosk.cameras.story import STORY, Kind, Visit
+from kiosk.demonstration.scene import HOLD_BEGINS, Scene
+from kiosk.demonstration.story import STORY, Kind, Visit
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import SampleError
-from kiosk.domain.ports import Detector, PresentationAttackDetector
-from kiosk.domain.types import Box, Image
+from kiosk.domain.face import Box, Image
+from kiosk.domain.ports.recognition import Detector, PresentationAttackDetector
 from kiosk.evaluation.figures import Rate, clopper_pearson
 from kiosk.evaluation.pad import Presentation
 from kiosk.evaluation.species import Distance, Species, draw, held

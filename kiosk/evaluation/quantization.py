@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import ModelError
+from kiosk.domain.face import Image, Vector
 from kiosk.domain.matching import quantize
-from kiosk.domain.ports import Detector
-from kiosk.domain.types import Image, Vector
+from kiosk.domain.ports.recognition import Detector
 from kiosk.evaluation import figures
 from kiosk.evaluation.figures import CrossValidation, Fold, Tar
 from kiosk.evaluation.lfw import Pair, PairList, central, person

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kiosk.domain.types import Image
+from kiosk.domain.face import Image
 from kiosk.vision.pixels import picture
 
 Change = Callable[[Image], Image]

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.domain.face import Flaw, Image
 from kiosk.domain.matching import Cohort, above_strangers
-from kiosk.domain.ports import Detector, Embedder, QualityGate
-from kiosk.domain.types import Flaw, Image, Template
+from kiosk.domain.people import Template
+from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
 from kiosk.evaluation import lfw
 from kiosk.evaluation.figures import Rate, clopper_pearson
 from kiosk.evaluation.ruin_kinds import Ruin

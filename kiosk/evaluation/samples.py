@@ -10,7 +10,7 @@ from typing import Protocol
 
 from kiosk.cameras.sources import PICTURES, decode
 from kiosk.domain.errors import SampleError
-from kiosk.domain.types import Image
+from kiosk.domain.face import Image
 
 
 class Samples(Protocol):

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain.types import Box, Image
+from kiosk.domain.face import Box, Image
 from kiosk.vision.pixels import picture
 
 HEIGHT, WIDTH = 480, 640

@@ -19,7 +19,7 @@ from typing import Self
 
 from kiosk.cameras.sources import Still, is_clip, read_picture, stills
 from kiosk.domain.errors import SampleError
-from kiosk.domain.types import Box, Image
+from kiosk.domain.face import Box, Image
 from kiosk.evaluation.samples import Samples, open_samples, pictures, read_image
 
 BOX = ("x", "y", "width", "height")
@@ -31,7 +31,7 @@ COLUMNS = ("picture", "source", "ignore", *BOX, *LANDMARKS)
 
 @dataclass(frozen=True, slots=True)
 class TrueFace:
-    """A face of known place. `landmarks` as in domain.types.Face, empty where one is hidden. An ignored one is neither
+    """A face of known place. `landmarks` as in domain.face.Face, empty where one is hidden. An ignored one is neither
     a miss nor a false detection."""
 
     box: Box

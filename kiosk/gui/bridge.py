@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from kiosk.clock import boottime
 from kiosk.domain.events import Event, Observed, Waiting
-from kiosk.domain.types import Frame
+from kiosk.domain.face import Frame
+from kiosk.system.clock import boottime
 
 _EVENTS_AT_MOST = 1000
 """A window that hangs must not eat the memory; the oldest events go first."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
+from kiosk.domain.door.state import DoorStatus, Hand, Leaf
 from kiosk.domain.errors import KioskError
-from kiosk.domain.types import DoorStatus, Hand, Leaf
 
 LOOK_MILLISECONDS = 300
 

@@ -11,8 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from kiosk.domain.decision import Decision, Reason
+from kiosk.domain.door.grants import DoorResult
+from kiosk.domain.door.state import DoorState
 from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Recovered, Waiting
-from kiosk.domain.types import Box, Decision, DoorResult, DoorState, Reason
+from kiosk.domain.face import Box
 from kiosk.gui import words
 from kiosk.gui.words import Icon, Words
 

@@ -21,14 +21,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from kiosk.domain.types import Box
+from kiosk.domain.face import Box
 from kiosk.gui import icons, theme
 from kiosk.gui.presenter import Mode, Screen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kiosk.domain.types import Image
+    from kiosk.domain.face import Image
 
 _OVAL_HEIGHT = 0.78
 """Of the preview's shorter side, or of its height where it is wider than high."""

@@ -9,14 +9,14 @@ from PySide6.QtCore import QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from kiosk.clock import boottime
 from kiosk.domain.events import Event
-from kiosk.domain.types import Frame
+from kiosk.domain.face import Frame
 from kiosk.gui import theme, words
 from kiosk.gui.bridge import Bridge
 from kiosk.gui.layout import Rect, arrange
 from kiosk.gui.presenter import Mode, Presenter, Screen
 from kiosk.gui.widgets import Line, Message, Preview, ground
+from kiosk.system.clock import boottime
 
 TICK_MS = 100
 

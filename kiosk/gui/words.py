@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from kiosk.domain.decision import Reason
+from kiosk.domain.face import Flaw
 from kiosk.domain.plain_text import JOINERS
-from kiosk.domain.types import Flaw, Reason
 
 
 class Icon(StrEnum):

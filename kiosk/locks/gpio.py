@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kiosk.domain.door.state import Readings
 from kiosk.domain.errors import LockError
-from kiosk.domain.types import Readings
 from kiosk.locks.secure_line import KIOSK_DOOR, GpioLine
 
 if TYPE_CHECKING:

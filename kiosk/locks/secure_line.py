@@ -5,7 +5,7 @@
 For the unit's ExecStopPost: whatever kiosk-door died of, this does not share it. While kiosk-door runs it owns the
 line, and this fails. Exit status 0: done, or there is no such line. 2: one line says why not.
 
-kiosk-door itself begins with the same, before it imports anything else (service.door_start): it holds the line until
+kiosk-door itself begins with the same, before it imports anything else (door.__main__): it holds the line until
 its lock has been made and takes it over.
 """
 

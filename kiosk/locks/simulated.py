@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from kiosk.clock import boottime
+from kiosk.domain.door.state import Hand, Readings
 from kiosk.domain.errors import LockError
-from kiosk.domain.types import Hand, Readings
 from kiosk.locks.secure_line import RecorderLine, say
+from kiosk.system.clock import boottime
 
 if TYPE_CHECKING:
     import socket

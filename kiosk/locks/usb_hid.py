@@ -19,8 +19,8 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kiosk.domain.door.state import Readings
 from kiosk.domain.errors import LockError, LockLostError
-from kiosk.domain.types import Readings
 from kiosk.locks import secure_line
 from kiosk.locks.usb_board import RELAYS, SERIAL, Board, UsbRelay, level
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Self
 
+from kiosk.domain.decision import Reason
 from kiosk.domain.notices import Notice
-from kiosk.domain.types import Reason
 
 
 class Condition(StrEnum):

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from kiosk.domain.badge import Card
+from kiosk.domain.door.state import Readings
 from kiosk.domain.errors import HomeError, LockError
-from kiosk.domain.ports import Turn
-from kiosk.domain.types import Readings
-from kiosk.owner import acting_for
+from kiosk.domain.ports.panel import Turn
 from kiosk.panels.line import Line
+from kiosk.system.owner import acting_for
 
 if TYPE_CHECKING:
     from types import ModuleType

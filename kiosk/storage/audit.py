@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Outcome
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.types import AuditRecord, Outcome
 from kiosk.storage.database import Store, to_text, to_time
 
 OUTCOME = "outcome"

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 import sqlite_utils
 
-from kiosk import sqlite_file
 from kiosk.domain.errors import GalleryError, GalleryLostError
-from kiosk.sqlite_file import Anchor, Look
 from kiosk.storage.home import sync_folder
 from kiosk.storage.migrations import APPLICATION_ID, KNOWN, MIGRATIONS, UNSEEN
+from kiosk.system import sqlite_file
+from kiosk.system.sqlite_file import Anchor, Look
 
 BUSY_SECONDS = 5.0
 """How long a command waits for another process's transaction."""

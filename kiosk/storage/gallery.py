@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from kiosk.domain.audit import AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError
 from kiosk.domain.naming import cleaned
-from kiosk.domain.types import AuditRecord, Reference, Subject
+from kiosk.domain.people import Reference, Subject
 from kiosk.storage.audit import encode, insert
 from kiosk.storage.database import Store, damaged, in_memory, open_database, to_text, to_time
 from kiosk.storage.home import Home
 from kiosk.storage.vault import KEY_BYTES, Vault, belongs, claim, unlock
 
 if TYPE_CHECKING:
-    from kiosk.domain.types import Template
+    from kiosk.domain.people import Template
 
 ENROLMENT = "enrolment"
 SUBJECT = "subject"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.domain.errors import HomeError
-from kiosk.owner import refuse_root
+from kiosk.system.owner import refuse_root
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from kiosk.storage.database import Store
 from kiosk.storage.home import sync_folder
 
 if TYPE_CHECKING:
-    from kiosk.domain.types import Template
+    from kiosk.domain.people import Template
 
 KEY_BYTES = 32
 TEMPLATE_BYTES = 128

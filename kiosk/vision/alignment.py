@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain.types import Face, Image
+from kiosk.domain.face import Face, Image
 from kiosk.vision.pixels import warped
 
 SIZE = 112
 TEMPLATE = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)], np.float64
 )
-"""Five landmarks in a 112 x 112 picture, in the order of domain.types.Face."""
+"""Five landmarks in a 112 x 112 picture, in the order of domain.face.Face."""
 
 
 def similarity(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

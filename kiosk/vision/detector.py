@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain.types import Box, Face, Image
+from kiosk.domain.face import Box, Face, Image
 from kiosk.vision.alignment import similarity
 from kiosk.vision.manifest import DetectorEntry, Manifest
 from kiosk.vision.network import Network

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import cv2
 
+from kiosk.domain.face import Face, Image, Vector
 from kiosk.domain.matching import quantize
-from kiosk.domain.types import Face, Image, Template, Vector
+from kiosk.domain.people import Template
 from kiosk.vision.alignment import align
 from kiosk.vision.manifest import EmbedderEntry
 from kiosk.vision.network import Network

@@ -8,13 +8,13 @@ averages have no noise.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain.types import Box, Frame
+from kiosk.domain.face import Box, Frame
+from kiosk.domain.tracking import Seen
 
 Kind = TypeVar("Kind", np.uint8, np.bool_)
 
@@ -46,16 +46,6 @@ FROZEN_AFTER = 3.0
 """Seconds of nothing new until the camera is told to be frozen."""
 LIVELY_SHARE = 0.1
 """Of a picture's tiles, at least, before a picture without a face can be called frozen."""
-
-
-class Seen(Enum):
-    """What is known of a picture, or of the face in it."""
-
-    NEW = "new"
-    AGAIN = "again"
-    """The very picture before it: a driver gives one twice at times, and so does a recording."""
-    FROZEN = "frozen"
-    """It was there earlier."""
 
 
 class Memory:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kiosk.config import explain
 from kiosk.domain.errors import HomeError, ModelError
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
-from kiosk.owner import owner_of
+from kiosk.system.owner import owner_of
 
 PACKAGED = Path(__file__).resolve().parent.parent / "_models"
 CHECKOUT = Path(__file__).resolve().parent.parent.parent / "models"

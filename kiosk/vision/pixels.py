@@ -7,7 +7,7 @@ import cv2.typing
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain.types import Image
+from kiosk.domain.face import Image
 
 
 def picture(mat: cv2.typing.MatLike) -> Image:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kiosk.domain.types import Face, Flaw, Image, Quality
+from kiosk.domain.face import Face, Flaw, Image, Quality
 from kiosk.vision.alignment import align
 from kiosk.vision.pixels import picture
 

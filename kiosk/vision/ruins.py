@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain.types import Vector
+from kiosk.domain.face import Vector
 
 
 class Ruins:

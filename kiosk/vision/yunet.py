@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import ModelError
-from kiosk.domain.types import Image
+from kiosk.domain.face import Image
 from kiosk.vision import onnx_bytes
 from kiosk.vision.manifest import DetectorEntry
 

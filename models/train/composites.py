@@ -1,6 +1,6 @@
 """Makes the demonstration's visitors: composites of several people each, so that they are nobody.
 
-    python models/train/composites.py --shared ../shared --work build/composites kiosk/cameras/visitors
+    python models/train/composites.py --shared ../shared --work build/composites kiosk/demonstration/visitors
 
 A composite is the average of a person and those nearest to them by the teacher's embedding who are different people
 (cosine between any two members below `SAME`), warped onto the members' mean shape. It is kept only when it is close

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from kiosk.domain.types import Box
+from kiosk.domain.face import Box
 from kiosk.vision.pad import surroundings
 
 SIZE = 80  # pixels, both sides

@@ -20,7 +20,7 @@ from detector_scenes import Image, members
 from pad_crops import CONTEXTS, SIZE, Finder, cut, jittered, left_out_name
 from tqdm import tqdm
 
-from kiosk.domain.types import Box
+from kiosk.domain.face import Box
 from kiosk.evaluation.species import HEIGHT, WIDTH, Cut, busy, cut_out, edgeless, plain
 from kiosk.vision.pad import mirrored_square
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from kiosk.domain.ports import Detector
+from kiosk.domain.ports.recognition import Detector
 from kiosk.vision.alignment import TEMPLATE, similarity
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.manifest import DetectorEntry, Manifest

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from kiosk import build, config
+from kiosk import config
 from kiosk.cameras.turned import TurnedCamera, turned
 from kiosk.domain.errors import CameraError, ConfigError
-from kiosk.domain.types import Frame, Image
+from kiosk.domain.face import Frame, Image
+from kiosk.station import assembly
 
 PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -60,7 +61,7 @@ def test_four_quarters_are_no_turn() -> None:
 
 def test_the_configuration_turns_a_camera_of_any_kind() -> None:
     read = config.parse('[camera]\nkind = "replay"\nsource = "clip.avi"\nrotate = 270', "kiosk.toml", {})
-    camera = build.camera(read.camera)
+    camera = assembly.camera(read.camera)
     assert isinstance(camera, TurnedCamera)
     assert not camera.live, "a recording stays one"
     with pytest.raises(ConfigError, match="rotate"):

@@ -13,9 +13,9 @@ import cv2
 import pytest
 
 from kiosk.__main__ import main
-from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 from kiosk.cameras.sources import stills
-from kiosk.cameras.story import VISITORS
+from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
+from kiosk.demonstration.story import VISITORS
 from kiosk.vision import install
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.clock import boot_name, boottime
+from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.ids import new_id
-from kiosk.domain.types import Decision, Evidence, Outcome, Reason
-from kiosk.service.access import decision_record
+from kiosk.station.access import decision_record
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.system.clock import boot_name, boottime
 from tests.cli.conftest import Command
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.domain.types import AuditRecord
+from kiosk.domain.audit import AuditRecord
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home

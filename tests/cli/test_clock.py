@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.domain.audit import AuditRecord
 from kiosk.domain.events import Faulted, Recovered
-from kiosk.domain.types import AuditRecord
-from kiosk.service.timekeeping import Timekeeper
+from kiosk.station.timekeeping import Timekeeper
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home

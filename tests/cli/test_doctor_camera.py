@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import VISITORS
 from kiosk.cameras.turned import turned
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import VISITORS
 
 Command = Callable[..., Any]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiosk import demonstration
+from kiosk.demonstration import stage
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
@@ -52,10 +52,10 @@ def site(tmp_path: Path, kiosk: Command) -> Iterator[Site]:
         "release_seconds = 1.0\nextended_seconds = 1.5\nlease_seconds = 1.0\n"
     )
     open_gallery(Home(home)).close()
-    command = [sys.executable, "-m", "kiosk.service.door_start", "--config", str(config)]
+    command = [sys.executable, "-m", "kiosk.door", "--config", str(config)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            demonstration._await_door(socket)
+            stage._await_door(socket)
             yield Site(config, home, kiosk)
         finally:
             process.kill()

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import VISITORS
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import VISITORS
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 
 Command = Callable[..., tuple[int, list[str], list[str]]]

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import VISITORS
 from kiosk.config import ModelsConfig
-from kiosk.domain.types import Face, Image
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import VISITORS
+from kiosk.domain.face import Face, Image
 from kiosk.evaluation.detector import load
 from kiosk.evaluation.truth import COLUMNS
 from kiosk.vision.manifest import default_folder

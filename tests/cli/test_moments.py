@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kiosk.cli import moments
 from kiosk.cli.subjects import line, row
-from kiosk.domain.types import Subject
+from kiosk.domain.people import Subject
 
 Command = Callable[..., Any]
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati", "Australia/Lord_Howe", "UTC"]

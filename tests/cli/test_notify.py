@@ -10,10 +10,10 @@ import pytest
 from stamina import instrumentation
 
 from kiosk.domain.notices import Notice, NoticeRefusedError, NotifierError
-from kiosk.service import notify_workers
-from kiosk.service.notify_file import claimed
-from kiosk.service.notify_outbox import Outbox
-from kiosk.service.notify_workers import Worker
+from kiosk.notify import workers as notify_workers
+from kiosk.notify.file import claimed
+from kiosk.notify.outbox import Outbox
+from kiosk.notify.workers import Worker
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command

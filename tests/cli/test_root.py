@@ -19,13 +19,13 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import VISITORS
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import VISITORS
 from kiosk.gui import probe
-from kiosk.owner import acting_for
-from kiosk.service.time_sync import TIMESYNCD
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
+from kiosk.system.owner import acting_for
+from kiosk.system.time_sync import TIMESYNCD
 from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 from tests.cli.own_network import ABOUT
 from tests.fakes import onnx_file
@@ -47,7 +47,7 @@ def python() -> list[str]:
         if program is None:
             continue
         command = ["env", f"PYTHONPATH={packages}", program]
-        probe = [*command, "-c", f"import os; os.setuid({UID}); import sqlite3, kiosk.build"]
+        probe = [*command, "-c", f"import os; os.setuid({UID}); import sqlite3, kiosk.station.assembly"]
         if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
             return command
     pytest.skip("no interpreter with these packages that everybody may run")
@@ -204,7 +204,7 @@ def test_root_runs_no_network_that_the_kiosk_could_change(run: Run, home: Path, 
     assert "may change which networks run" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["door_start", "notify_daemon"])
+@pytest.mark.parametrize("module", ["door", "notify"])
 def test_the_services_do_not_run_as_root_in_their_users_folders(
     python: list[str], home: Path, place: Path, roots: Path, module: str
 ) -> None:
@@ -217,7 +217,7 @@ def test_the_services_do_not_run_as_root_in_their_users_folders(
         f'[notify]\noutbox = "{home}/outbox.db"\nsocket = "{place}/notify.sock"\n[notifiers.lamp]\nkind = "led"\n'
     )
     before = state(roots)
-    command = [*python, "-m", f"kiosk.service.{module}", "--config", str(config)]
+    command = [*python, "-m", f"kiosk.{module}", "--config", str(config)]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode != 0
     assert f"belongs to uid {UID}: root works there as its owner only" in done.stderr

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from kiosk import demonstration
 from kiosk.config import Config
+from kiosk.demonstration import stage
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
@@ -84,9 +84,9 @@ class Site:
 
     def door(self) -> Process:
         """Starts kiosk-door and waits until it answers."""
-        door = Process("kiosk.service.door_start", "--config", self.config)
+        door = Process("kiosk.door.__main__", "--config", self.config)
         self.stack.callback(door.close)
-        demonstration._await_door(self.socket)
+        stage._await_door(self.socket)
         return door
 
     def kiosk(self) -> Process:
@@ -127,8 +127,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
         release_seconds = {RELEASE}
         """
     )
-    settings: Config = demonstration.settings(socket)
-    demonstration.enrol_visitors(settings, Home(tmp_path / "home"), load(settings.models, settings.policy))
+    settings: Config = stage.settings(socket)
+    stage.enrol_visitors(settings, Home(tmp_path / "home"), load(settings.models, settings.policy))
     with ExitStack() as stack:
         yield Site(config, tmp_path / "home", record, socket, stack)
 

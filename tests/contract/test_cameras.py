@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from kiosk.cameras.replay import ReplayCamera, ReplayOptions
-from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
 from kiosk.cameras.usb import UsbCamera, UsbOptions
+from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.domain.errors import CameraError
-from kiosk.domain.ports import Camera
+from kiosk.domain.ports.camera import Camera
 
 NAMES = sorted(p.name for p in entry_points(group="kiosk.cameras"))
 

@@ -23,9 +23,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from kiosk import plugins
+from kiosk.domain.door.state import Hand, Readings
 from kiosk.domain.errors import LockError
-from kiosk.domain.ports import Lock
-from kiosk.domain.types import Hand, Readings
+from kiosk.domain.ports.lock import Lock
 from tests.fakes.hidraw import Bus
 
 NAMES = sorted({point.name for point in entry_points(group="kiosk.locks")})

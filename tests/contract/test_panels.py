@@ -17,14 +17,15 @@ import pytest
 from pydantic import ValidationError
 
 from kiosk import plugins
-from kiosk.clock import boottime
 from kiosk.domain.badge import Card, CardFormat
-from kiosk.domain.door import MAX_GRANT_SECONDS, DoorRules, Refusal
-from kiosk.domain.door_events import DoorEventKind
+from kiosk.domain.door.events import DoorEventKind
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
+from kiosk.domain.door.machine import MAX_GRANT_SECONDS, DoorRules, Refusal
+from kiosk.domain.door.panel import ONLINE_SECONDS, PanelMachine
+from kiosk.domain.door.state import DoorState, Readings
 from kiosk.domain.errors import LockError
-from kiosk.domain.panel import ONLINE_SECONDS, PanelMachine
-from kiosk.domain.ports import Panel
-from kiosk.domain.types import DoorReply, DoorResult, DoorState, Grant, Readings
+from kiosk.domain.ports.panel import Panel
+from kiosk.system.clock import boottime
 from tests.control_panel import DEFAULT_KEY, KEY, OTHER_KEY, ControlPanel, wait_until
 
 NAMES = sorted({point.name for point in entry_points(group="kiosk.panels")})

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.attempt import Attempt, Rules, Sample, Verdict
-from kiosk.domain.types import Comparison, Frame, Quality, Reason
+from kiosk.domain.decision import Comparison, Reason
+from kiosk.domain.face import Frame, Quality
 
 RULES = Rules(needed=3, window=5, seconds=3.0)
 PICTURE = np.zeros((4, 4, 3), np.uint8)

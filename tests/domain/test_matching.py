@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine, quantize
-from kiosk.domain.types import Reference
+from kiosk.domain.people import Reference
 
 SCALE = 127 / 0.4
 VECTORS = nps.arrays(np.float32, 128, elements=st.floats(-10, 10, width=32)).filter(lambda v: np.linalg.norm(v) > 0.1)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.attempt import Rules
+from kiosk.domain.face import Box
 from kiosk.domain.patience import ATTEMPTS_AN_HOUR, MOST_FACES, Patience
+from kiosk.domain.people import Template
 from kiosk.domain.refusals import HOUR
-from kiosk.domain.types import Box, Template
 
 HERE, THERE = Box(200, 100, 100, 120), Box(450, 100, 100, 120)
 

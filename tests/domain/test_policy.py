@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.attempt import Verdict
+from kiosk.domain.decision import Evidence, Outcome, Reason
+from kiosk.domain.people import Subject
 from kiosk.domain.policy import decide, entitlement
-from kiosk.domain.types import Evidence, Outcome, Reason, Subject
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

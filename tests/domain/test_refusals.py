@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk.domain.decision import Reason
 from kiosk.domain.refusals import ABOUT_PEOPLE, HOUR, UNUSUAL, FaceAlone, Unusual
-from kiosk.domain.types import Reason
 
 
 def test_an_unusual_number_of_refusals_is_told_once_an_hour() -> None:

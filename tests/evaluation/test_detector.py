@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
-from kiosk.domain.types import Box, Face, Image
+from kiosk.domain.face import Box, Face, Image
 from kiosk.evaluation import detector
 from kiosk.evaluation.detector import Result, Seen, face_free, judge, landmark_error, landmark_ratio, recall_difference
 from kiosk.evaluation.truth import Pictures, TrueFace, TruePicture

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from kiosk.domain.errors import SampleError
+from kiosk.domain.face import Box, Face, Image
 from kiosk.domain.matching import Cohort, cosine
-from kiosk.domain.types import Box, Face, Image, Template
+from kiosk.domain.people import Template
 from kiosk.evaluation import lfw
 from kiosk.evaluation.lfw import Pair, all_pairs, central, fold_scores, locate, parse_pairs, template, verify
 

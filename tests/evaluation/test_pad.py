@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.types import Box, Face, Image
+from kiosk.domain.face import Box, Face, Image
 from kiosk.evaluation.pad import Scored, by_source, mean_error, measure, open_set, run, scores, select, threshold_with
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.types import Box, Face, Image
+from kiosk.domain.face import Box, Face, Image
 from kiosk.evaluation import pad_attempts
 from kiosk.evaluation.pad import Presentation
 from kiosk.evaluation.pad_attempts import FRAMES, SPECIES, Cell, Trial, count, granted, refused, run

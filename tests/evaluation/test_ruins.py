@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kiosk.domain.face import Box, Face, Flaw, Image, Quality
 from kiosk.domain.matching import Cohort
-from kiosk.domain.types import Box, Face, Flaw, Image, Quality, Template
+from kiosk.domain.people import Template
 from kiosk.evaluation.ruin_kinds import RUINS, UPRIGHT
 from kiosk.evaluation.ruins import Sight, figures, look, one_a_person, pair_scores, refused_by_walls
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.types import Box
+from kiosk.domain.face import Box
 from kiosk.evaluation.species import HEIGHT, WIDTH, Cut, Distance, Species, cut_out, draw, edgeless, held
 
 FACE = np.array([40, 90, 200], np.uint8)

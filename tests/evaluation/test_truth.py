@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.types import Box, Image
+from kiosk.domain.face import Box, Image
 from kiosk.evaluation.truth import COLUMNS, Pictures, TrueFace, TruePicture, read_truth
 
 FRAMES = Path(__file__).resolve().parents[2] / "models" / "train" / "detector_frames.csv"

@@ -21,20 +21,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiosk import build, demonstration
-from kiosk.cameras.simulated import SimulatedCamera, SimulatedOptions
-from kiosk.clock import boot_name, boottime
 from kiosk.config import Config
+from kiosk.demonstration import stage
+from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.door.grants import DoorResult, Grant
+from kiosk.domain.door.state import DoorStatus
 from kiosk.domain.errors import CameraError, ConfigError
 from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Observed, Recovered, Unexplained
+from kiosk.domain.face import Frame
 from kiosk.domain.ids import new_id
-from kiosk.domain.types import AuditRecord, Decision, DoorResult, DoorStatus, Evidence, Frame, Grant, Outcome, Reason
-from kiosk.service.access import decision_record
-from kiosk.service.door_client import DoorClient
+from kiosk.station import assembly
+from kiosk.station.access import decision_record
+from kiosk.station.door_client import DoorClient
 from kiosk.storage.audit import ATTEMPTS, RESET, Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
+from kiosk.system.clock import boot_name, boottime
 from kiosk.vision.models import Models, load
 
 PATIENCE = 60.0
@@ -101,30 +106,30 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def models() -> Models:
-    config = demonstration.settings(Path("unused"))
+    config = stage.settings(Path("unused"))
     return load(config.models, config.policy)
 
 
 @pytest.fixture
 def bench(models: Models, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     started: list[int] = []
-    popen = demonstration.subprocess.Popen
+    popen = stage.subprocess.Popen
 
     def remember(*args: object, **options: object) -> object:
         process = popen(*args, **options)  # type: ignore[call-overload]
         started.append(process.pid)
         return process
 
-    monkeypatch.setattr(demonstration.subprocess, "Popen", remember)
-    monkeypatch.setattr(demonstration, "load", lambda *_: models)
-    with demonstration.stage() as (config, home):
+    monkeypatch.setattr(stage.subprocess, "Popen", remember)
+    monkeypatch.setattr(stage, "load", lambda *_: models)
+    with stage.stage() as (config, home):
         bench = Bench(config, home, models, started[0])
-        monkeypatch.setattr(build, "load", lambda *_: bench.models)
+        monkeypatch.setattr(assembly, "load", lambda *_: bench.models)
         yield bench
 
 
-def run(bench: Bench) -> AbstractContextManager[build.Kiosk]:
-    return build.running(bench.config, bench.home, bench.publish, lambda _: None, bench.camera)
+def run(bench: Bench) -> AbstractContextManager[assembly.Kiosk]:
+    return assembly.running(bench.config, bench.home, bench.publish, lambda _: None, bench.camera)
 
 
 class Broken:
@@ -228,8 +233,8 @@ def test_unsafe_settings_do_not_start_before_a_lock_that_is_real(
     bench.models = replace(bench.models, policy=bench.config.policy)
     with run(bench):
         pass
-    monkeypatch.setattr(build, "DoorClient", RealDoor)
-    monkeypatch.setattr(build, "refuse_make_believe", lambda *_: None)
+    monkeypatch.setattr(assembly, "DoorClient", RealDoor)
+    monkeypatch.setattr(assembly, "refuse_make_believe", lambda *_: None)
     with pytest.raises(ConfigError, match=words), run(bench):
         pass
     assert not any(r.outcome == "granted" for r in bench.records())
@@ -243,8 +248,8 @@ def test_a_gallery_that_outgrows_its_fixed_threshold_grants_nothing_before_a_loc
     policy = bench.config.policy.model_copy(update={"threshold": score})
     bench.config = bench.config.model_copy(update={"policy": policy})
     bench.models = replace(bench.models, policy=policy)
-    monkeypatch.setattr(build, "DoorClient", RealDoor)
-    monkeypatch.setattr(build, "refuse_make_believe", lambda *_: None)
+    monkeypatch.setattr(assembly, "DoorClient", RealDoor)
+    monkeypatch.setattr(assembly, "refuse_make_believe", lambda *_: None)
 
     def grow() -> None:
         bench.on_progress = lambda: None
@@ -274,7 +279,7 @@ def test_a_real_lock_never_takes_the_place_of_a_simulated_one(bench: Bench, monk
             made.append(only_simulated)
             super().__init__(path, only_simulated=only_simulated)
 
-    monkeypatch.setattr(build, "DoorClient", Watched)
+    monkeypatch.setattr(assembly, "DoorClient", Watched)
     with run(bench):
         assert made[-1] is True
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kiosk.domain.door.state import DoorState, DoorStatus, Hand, Leaf
 from kiosk.domain.errors import DoorError
-from kiosk.domain.types import DoorState, DoorStatus, Hand, Leaf
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication

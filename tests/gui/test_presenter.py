@@ -8,20 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.door.grants import DoorReply, DoorResult
+from kiosk.domain.door.state import DoorState
 from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Recovered, Waiting
-from kiosk.domain.types import (
-    Box,
-    Decision,
-    DoorReply,
-    DoorResult,
-    DoorState,
-    Evidence,
-    Face,
-    Flaw,
-    Outcome,
-    Quality,
-    Reason,
-)
+from kiosk.domain.face import Box, Face, Flaw, Quality
 from kiosk.gui import presenter, words
 from kiosk.gui.presenter import Mode, Presenter, Screen
 

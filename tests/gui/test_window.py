@@ -13,22 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
+from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.door.grants import DoorReply, DoorResult
+from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import KioskError
 from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Waiting
-from kiosk.domain.types import (
-    Box,
-    Decision,
-    DoorReply,
-    DoorResult,
-    DoorState,
-    Evidence,
-    Face,
-    Flaw,
-    Frame,
-    Outcome,
-    Quality,
-    Reason,
-)
+from kiosk.domain.face import Box, Face, Flaw, Frame, Quality
 from kiosk.gui import words
 from kiosk.gui.app import screenshot
 from kiosk.gui.presenter import Mode

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.types import Flaw, Reason
+from kiosk.domain.decision import Reason
+from kiosk.domain.face import Flaw
 from kiosk.gui import words
 
 REFUSING = [reason for reason in Reason if reason is not Reason.MATCHED]

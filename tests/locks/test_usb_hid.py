@@ -14,10 +14,11 @@ import pytest
 from pydantic import ValidationError
 
 from kiosk import config, plugins
-from kiosk.domain.door import RETRY_SECONDS, DoorMachine, DoorRules
-from kiosk.domain.door_events import DoorEventKind
+from kiosk.domain.door.events import DoorEventKind
+from kiosk.domain.door.grants import DoorResult, Grant
+from kiosk.domain.door.machine import RETRY_SECONDS, DoorMachine, DoorRules
+from kiosk.domain.door.state import DoorState, Readings
 from kiosk.domain.errors import LockError, LockLostError
-from kiosk.domain.types import DoorResult, DoorState, Grant, Readings
 from kiosk.locks import secure_line, usb_board
 from kiosk.locks.usb_hid import CHECK_SECONDS, UsbHidLock
 from tests.fakes.hidraw import DEAF, GET, HANG, SET, SHORT, Bus

@@ -14,7 +14,7 @@ import pytest
 
 from kiosk import config, plugins
 from kiosk.domain.errors import LockError
-from kiosk.domain.ports import Turn
+from kiosk.domain.ports.panel import Turn
 from kiosk.panels import osdp
 from kiosk.panels.osdp import OsdpPanel, read_key
 from tests.control_panel import DEFAULT_KEY, KEY, Attended, ControlPanel, wait_until

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from kiosk.domain.types import AuditRecord
+from kiosk.domain.audit import AuditRecord
 from kiosk.storage.gallery import Gallery, NewReference, open_gallery
 from kiosk.storage.home import Home
 
 if TYPE_CHECKING:
-    from kiosk.domain.types import Template
+    from kiosk.domain.people import Template
 
 MODEL = "model-a"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

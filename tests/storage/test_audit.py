@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kiosk.domain.audit import AuditRecord
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.types import AuditRecord
 from kiosk.storage.audit import ATTEMPTS, RESET, Audit, Floor, encode
 from kiosk.storage.gallery import Gallery
 from tests.storage.conftest import NOON, a_decision, an_outcome

@@ -14,13 +14,14 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.domain.door_events import DoorEvent, DoorEventKind
+from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.door.events import DoorEvent, DoorEventKind
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.events import Decided, DoorAnswered
-from kiosk.domain.types import Decision, DoorReply, DoorResult, Evidence, Grant, Outcome, Reason
-from kiosk.service.access import Access
-from kiosk.service.door_audit import record_of
-from kiosk.service.writer import Writer
+from kiosk.station.access import Access
+from kiosk.station.door_audit import record_of
+from kiosk.station.writer import Writer
 from kiosk.storage.audit import Audit, Row
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home

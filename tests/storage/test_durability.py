@@ -30,7 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 import numpy as np
 from kiosk.domain.types import AuditRecord
-from kiosk.service.writer import Writer
+from kiosk.station.writer import Writer
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
 

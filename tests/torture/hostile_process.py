@@ -27,8 +27,8 @@ IMPORTED = [
     "kiosk.cli.notify",
     "kiosk.cli.run",
     "kiosk.cli.subjects",
-    "kiosk.service.door_start",
-    "kiosk.service.notify_daemon",
+    "kiosk.door.__main__",
+    "kiosk.notify.daemon",
 ]
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(IMPORTED)

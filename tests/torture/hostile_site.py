@@ -14,17 +14,17 @@ from pathlib import Path
 import cv2
 from hostile_process import Supervisor
 
-from kiosk import demonstration
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import ADA, VISITORS
+from kiosk.demonstration import stage
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import ADA, VISITORS
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
 SERVICES = {
-    "door": ("kiosk-door", "kiosk.service.door_start:main", []),
+    "door": ("kiosk-door", "kiosk.door.__main__:main", []),
     "kiosk": ("kiosk", "kiosk.__main__:main", ["run", "--headless", "--json"]),
-    "notify": ("kiosk-notify", "kiosk.service.notify_daemon:main", []),
+    "notify": ("kiosk-notify", "kiosk.notify.__main__:main", []),
 }
 
 
@@ -79,8 +79,8 @@ class Site:
             f'[notify]\noutbox = "{f}/outbox/outbox.db"\nsocket = "{f}/kiosk.sock"\n'
             f'[notifiers.nobody]\nkind = "webhook"\nurl = "https://127.0.0.1:{port}/"\nsecret_file = "{secret}"\n'
         )
-        settings = demonstration.settings(f / "unused.sock")
-        demonstration.enrol_visitors(settings, self.home, load(settings.models, settings.policy))
+        settings = stage.settings(f / "unused.sock")
+        stage.enrol_visitors(settings, self.home, load(settings.models, settings.policy))
         self.names: dict[str, str] = {}
         self.learn_names()
         self.ada = next(who for who, name in self.names.items() if name == ADA.name)

@@ -103,7 +103,7 @@ class Site:
         self.spawned += 1
         return {
             "recorder": [str(HERE / "recorder.py"), *wire],
-            "door": ["-m", "kiosk.service.door_start", "--config", str(self.config)],
+            "door": ["-m", "kiosk.door", "--config", str(self.config)],
             "stop-post": [*shlex.split(unit("ExecStopPost"))[1:-1], str(self.config)],
             "kiosk": [
                 str(HERE / "traffic.py"),

@@ -18,17 +18,18 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.clock import boottime
+from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.events import DoorAnswered
-from kiosk.domain.types import Decision, DoorResult, Evidence, Grant, Outcome, Reason
-from kiosk.service.access import Access
-from kiosk.service.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
-from kiosk.service.door_client import DoorClient
-from kiosk.service.door_events import DoorEventStream
-from kiosk.service.writer import Writer
+from kiosk.ipc.door_event_messages import DoorEventStream
+from kiosk.station.access import Access
+from kiosk.station.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
+from kiosk.station.door_client import DoorClient
+from kiosk.station.writer import Writer
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
+from kiosk.system.clock import boottime
 
 GRANT_SECONDS = 1.5
 

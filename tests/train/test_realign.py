@@ -15,8 +15,8 @@ pytest.importorskip("torch", reason="needs the extra train")
 
 from realign import realigned
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import ADA, VISITORS
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import ADA, VISITORS
 from kiosk.vision.alignment import similarity
 from kiosk.vision.pixels import warped
 
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.train
 MARGIN = 8
 FIND = """
 import json
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import ADA, VISITORS
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import ADA, VISITORS
 from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.vision.models import load
 detector = load(ModelsConfig(), PolicyConfig()).detector

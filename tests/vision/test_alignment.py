@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.types import Box, Face
+from kiosk.domain.face import Box, Face
 from kiosk.vision.alignment import TEMPLATE, align, similarity
 
 

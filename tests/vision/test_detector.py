@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kiosk.domain.types import Image
+from kiosk.domain.face import Image
 from kiosk.vision.alignment import TEMPLATE
 from kiosk.vision.detector import REFINE_SIDE, FaceDetector
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import VISITORS
-from kiosk.domain.types import Image
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import VISITORS
+from kiosk.domain.face import Image
 from kiosk.vision.alignment import align
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder

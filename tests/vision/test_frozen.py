@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.cameras.scene import HOLD_BEGINS, Scene
-from kiosk.cameras.story import STORY
-from kiosk.domain.types import Box, Frame, Image
-from kiosk.vision.frozen import REMEMBERED_FRAMES, Memory, Seen
+from kiosk.demonstration.scene import HOLD_BEGINS, Scene
+from kiosk.demonstration.story import STORY
+from kiosk.domain.face import Box, Frame, Image
+from kiosk.domain.tracking import Seen
+from kiosk.vision.frozen import REMEMBERED_FRAMES, Memory
 
 FPS = 15.0
 BOX = Box(256, 130, 128, 160)

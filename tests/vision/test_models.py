@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import ADA, VISITORS, Visitor
 from kiosk.config import ModelsConfig, PolicyConfig
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import ADA, VISITORS, Visitor
 from kiosk.domain.errors import ModelError
 from kiosk.domain.matching import cosine
+from kiosk.domain.tracking import Tracker
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
 from kiosk.vision.models import Models, load, load_cohort
 from kiosk.vision.network import Network
-from kiosk.vision.tracking import Tracker
 
 LIMITS = {"detector": 500_000, "embedder": 2_000_000, "pad": 1_800_000}
 EMBEDDERS = [e.name for e in Manifest(default_folder()).entries if isinstance(e, EmbedderEntry)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.types import Box, Face
+from kiosk.domain.face import Box, Face
 from kiosk.vision.manifest import Input, PadEntry
 from kiosk.vision.network import Network
 from kiosk.vision.pad import CUT_OUT, FusedPad, mirrored_square, stretched, surroundings

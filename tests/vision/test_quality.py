@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kiosk.domain.types import Box, Face, Flaw
+from kiosk.domain.face import Box, Face, Flaw
 from kiosk.vision.alignment import TEMPLATE
 from kiosk.vision.quality import Bounds, Gate, turned
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiosk.cameras.simulated import SimulatedCamera
-from kiosk.cameras.story import VISITORS
+from kiosk.demonstration.camera import SimulatedCamera
+from kiosk.demonstration.story import VISITORS
 from kiosk.domain.errors import ModelError
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.manifest import DetectorEntry, Input, Manifest, default_folder

@@ -9,7 +9,7 @@ from pathlib import Path
 from kiosk.cli.console import Row
 from kiosk.cli.evaluate.common import number, percent, rate_line
 from kiosk.domain.errors import SampleError
-from kiosk.domain.ports import Detector, PresentationAttackDetector
+from kiosk.domain.ports.recognition import Detector, PresentationAttackDetector
 from kiosk.evaluation import pad_attempts
 from kiosk.evaluation.figures import Rate
 from kiosk.evaluation.pad import Presentation

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from kiosk import build
 from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.evaluate.common import (
     check_outputs,
@@ -23,6 +22,7 @@ from kiosk.evaluation.figures import Rate
 from kiosk.evaluation.ruin_kinds import RUINS, UPRIGHT, Ruin
 from kiosk.evaluation.ruins import RuinFigures
 from kiosk.evaluation.samples import open_samples
+from kiosk.station import assembly
 from kiosk.vision.models import load
 
 PEOPLE = 100
@@ -53,7 +53,7 @@ def ruins(
     chosen = _chosen(kinds)
     config = settings(config_file)
     models = load(config.models, config.policy)
-    gate = build.gate(config.quality, models, build.ANY_PLACE)
+    gate = assembly.gate(config.quality, models, assembly.ANY_PLACE)
     threshold = models.thresholds.for_gallery({1: 1}).score
     found: list[RuinFigures] = []
     with open_samples(root) as samples:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import PATIENCE, Doors, client_of, grant, patience
+from tests.doors import PATIENCE, Doors, client_of, grant, patience
 
 __all__ = ["client_of", "grant", "patience"]
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import gpiod
 from gpiod.line import Bias, Direction, Value
 
-from kiosk.domain.types import Alarm, DoorResult, DoorStatus, Grant, Leaf
-from kiosk.service.door_client import DoorClient
-from tests.service.conftest import PATIENCE, RunningDoor
+from kiosk.domain.door.grants import DoorResult, Grant
+from kiosk.domain.door.state import Alarm, DoorStatus, Leaf
+from kiosk.station.door_client import DoorClient
+from tests.doors import PATIENCE, RunningDoor
 from tests.vm.guest.conftest import (
     CHIP,
     CONTACT,

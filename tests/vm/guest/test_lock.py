@@ -12,9 +12,10 @@ import gpiod
 import pytest
 from gpiod.line import Direction, Value
 
-from kiosk.domain.types import DoorResult, DoorState, Grant
-from kiosk.service.door_client import DoorClient
-from tests.service.conftest import PATIENCE, RunningDoor
+from kiosk.domain.door.grants import DoorResult, Grant
+from kiosk.domain.door.state import DoorState
+from kiosk.station.door_client import DoorClient
+from tests.doors import PATIENCE, RunningDoor
 from tests.vm.guest.conftest import CHIP, LINE, STRIKE, STRIKE_LOW, WIRINGS, GpioDoors, Wires, Wiring, owned, until
 
 Connect = Callable[[RunningDoor], DoorClient]

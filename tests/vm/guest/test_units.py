@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.domain.door.grants import DoorResult, Grant
+from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import DoorError
-from kiosk.domain.types import DoorResult, DoorState, Grant
-from kiosk.service.door_client import DoorClient
+from kiosk.station.door_client import DoorClient
 from tests.vm.guest.conftest import LINE, STRIKE, Wires, owned, until
 
 UNIT = "kiosk-door.service"
@@ -96,7 +97,7 @@ def test_it_runs_as_its_own_user_in_its_sandbox() -> None:
 
 def test_the_kiosk_may_speak_to_it_and_nobody_else() -> None:
     code = (
-        "import sys; from pathlib import Path; from kiosk.service.door_client import DoorClient; "
+        "import sys; from pathlib import Path; from kiosk.station.door_client import DoorClient; "
         f"print(DoorClient(Path('{SOCKET}')).status(10).state)"
     )
     command = ["/opt/kiosk/.venv/bin/python", "-c", code]

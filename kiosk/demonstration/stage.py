@@ -1,0 +1,135 @@
+"""The demonstration: simulated visitors before a simulated lock, with real networks between them.
+
+It has a home of its own in a temporary folder and starts kiosk-door itself.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from kiosk.cameras.sources import Still
+from kiosk.config import AttemptConfig, CameraConfig, Config, DoorConfig, LockConfig
+from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
+from kiosk.demonstration.story import STORY, VISITORS, Enrolment, Visit
+from kiosk.domain.decision import Decision
+from kiosk.domain.errors import DoorError
+from kiosk.domain.events import Decided, Event
+from kiosk.station import assembly
+from kiosk.station.door_client import DoorClient
+from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.home import Home
+from kiosk.vision.models import Models, load
+
+NOTICE = "DEMONSTRATION: simulated visitors, simulated lock, no configuration. No real door is opened."
+RELEASE_SECONDS = 2.0
+PAUSE_SECONDS = 4.0
+"""One attempt a visit: the next visitor is there when it is over."""
+DOOR_START_SECONDS = 10.0
+
+
+class Score:
+    """Which decisions the story asked for, and which came."""
+
+    def __init__(self, visit_at: Callable[[int], Visit | None]) -> None:
+        self._visit_at = visit_at
+        self.decisions: list[tuple[Visit | None, Decision]] = []
+
+    def take(self, event: Event) -> None:
+        """Called with every event."""
+        if isinstance(event, Decided):
+            self.decisions.append((self._visit_at(event.decision.evidence.frame_number), event.decision))
+
+    def remark(self, event: Event) -> str:
+        """What the story says of a decision, for its line on the console."""
+        if not isinstance(event, Decided):
+            return ""
+        visit = self._visit_at(event.decision.evidence.frame_number)
+        who = visit.name if visit else "between two visits"
+        return f"   <- {who}: {'as expected' if expected(visit, event.decision) else 'NOT as expected'}"
+
+    @property
+    def good(self) -> bool:
+        """Every visit was decided, and each decision was the expected one."""
+        decided = [visit for visit, _ in self.decisions]
+        return all(v in decided for v in STORY) and all(expected(v, d) for v, d in self.decisions)
+
+
+def expected(visit: Visit | None, decision: Decision) -> bool:
+    """Whether the story asks for this decision at this moment."""
+    return visit is not None and (visit.outcome, visit.reason) == (decision.outcome, decision.reason)
+
+
+@contextmanager
+def stage() -> Iterator[tuple[Config, Home]]:
+    """A temporary home with the story's subjects enrolled, and kiosk-door with a simulated lock beside it.
+
+    Raises KioskError when a part is missing.
+    """
+    with tempfile.TemporaryDirectory(prefix="kiosk-demonstration-") as folder:
+        home = Home(Path(folder) / "home")
+        config = settings(Path(folder) / "door.sock")
+        with _door(config):
+            enrol_visitors(config, home, load(config.models, config.policy))
+            yield config, home
+
+
+def camera(loop: bool) -> SimulatedCamera:
+    """The story's camera: once, or over and over."""
+    return SimulatedCamera(SimulatedOptions(loop=loop))
+
+
+def settings(socket: Path) -> Config:
+    """What the demonstration runs with: the defaults, but for the simulated parts."""
+    return Config(
+        camera=CameraConfig(kind="simulated"),
+        lock=LockConfig(kind="simulated"),
+        door=DoorConfig(socket=socket, release_seconds=RELEASE_SECONDS),
+        attempt=AttemptConfig(pause=PAUSE_SECONDS),
+    )
+
+
+def enrol_visitors(config: Config, home: Home, models: Models) -> None:
+    """The story's subjects, through the same enrolment as anybody. Raises SampleError, GalleryError."""
+    enroller = assembly.enroller(config, models)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with closing(open_gallery(home)) as gallery:
+        gallery.mark_demonstration()
+        for visitor in VISITORS:
+            if visitor.enrolment is Enrolment.NONE:
+                continue
+            picture = SimulatedCamera.enrolment_picture(visitor)
+            sample = enroller.sample(Still(visitor.name, picture, 0, 0.0))
+            reference = NewReference(sample.template, models.embedder.model_id, sample.quality)
+            ended = visitor.enrolment is Enrolment.ENDED
+            gallery.add_subject(visitor.name, [reference], valid_until=yesterday if ended else None)
+
+
+@contextmanager
+def _door(config: Config) -> Iterator[None]:
+    """kiosk-door with a simulated lock; it ends with this process, however that ends."""
+    socket = config.door.socket
+    command = [sys.executable, "-P", "-m", "kiosk.door", "--socket", str(socket), "--lock", "simulated"]
+    command += ["--release-seconds", str(RELEASE_SECONDS), "--until-stdin-ends"]
+    # The kernel closes the pipe when this process ends, in whatever way; the door ends with it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as door:  # noqa: S603 - our own
+        try:
+            _await_door(socket)
+            yield
+        finally:
+            door.terminate()
+
+
+def _await_door(socket: Path) -> None:
+    until = time.monotonic() + DOOR_START_SECONDS
+    with DoorClient(socket) as client:
+        while not client.ready():
+            if time.monotonic() > until:
+                raise DoorError(f"kiosk-door did not start within {DOOR_START_SECONDS:g} s")
+            time.sleep(0.02)

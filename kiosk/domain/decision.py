@@ -1,0 +1,108 @@
+"""What an attempt ends in: the comparison it rests on, the reason, and the decision itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from kiosk.domain.face import Quality
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The best candidate of a search. `score` is that of domain.matching, -1..1.
+
+    `subject_id` is None when the gallery is empty. Below `threshold` the candidate is nobody.
+    """
+
+    subject_id: str | None
+    score: float
+    threshold: float
+    model_id: str
+
+    @property
+    def mated(self) -> bool:
+        """Whether the score reaches the threshold."""
+        return self.subject_id is not None and self.score >= self.threshold
+
+
+class Outcome(StrEnum):
+    """What a decision says."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+
+
+class Reason(StrEnum):
+    """Why a decision was made. Everything but MATCHED is a refusal."""
+
+    MATCHED = "matched"
+    # about the person
+    NOT_ENROLLED = "not_enrolled"
+    AMBIGUOUS = "ambiguous"
+    PRESENTATION_ATTACK = "presentation_attack"
+    POOR_QUALITY = "poor_quality"
+    SEVERAL_FACES = "several_faces"
+    INCOMPLETE = "incomplete"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    """This face was refused so often within the hour that it is not compared."""
+    FACE_OFF = "face_off"
+    """So many people were refused within the hour that no face is compared ([policy] refusals_an_hour)."""
+    SUBJECT_DISABLED = "subject_disabled"
+    VALIDITY_NOT_BEGUN = "validity_not_begun"
+    VALIDITY_ENDED = "validity_ended"
+    CLOCK_BEHIND = "clock_behind"
+    """The right depends on time, and the clock is behind what the kiosk knows to have been."""
+    CLOCK_UNSYNCHRONISED = "clock_unsynchronised"
+    """The right depends on time, and this board has not been told the time since it started."""
+    NO_BADGE = "no_badge"
+    """A panel owns the lock, and there is no number that could be presented to it."""
+    # about the kiosk
+    STALE_FRAME = "stale_frame"
+    CAMERA_UNAVAILABLE = "camera_unavailable"
+    DETECTOR_FAULT = "detector_fault"
+    QUALITY_FAULT = "quality_fault"
+    PAD_FAULT = "pad_fault"
+    EMBEDDER_FAULT = "embedder_fault"
+    GALLERY_FAULT = "gallery_fault"
+    REFERENCES_OF_ANOTHER_MODEL = "references_of_another_model"
+    UNSAFE_POLICY = "unsafe_policy"
+    """The threshold does not keep the rate of mistakes that was asked for, and the lock is real."""
+    AUDIT_UNAVAILABLE = "audit_unavailable"
+    DOOR_UNAVAILABLE = "door_unavailable"
+    INTERNAL_FAULT = "internal_fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an attempt rests on: the last usable frame of it, for the record."""
+
+    frame_number: int
+    captured_at: float
+    wall_at: datetime
+    frames: int = 0
+    comparison: Comparison | None = None
+    quality: Quality | None = None
+    pad: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The end of an attempt. `id` is the grant id when granted; it links the decision to the door's outcome."""
+
+    id: str
+    outcome: Outcome
+    reason: Reason
+    subject_id: str | None
+    evidence: Evidence
+    track: int | None = None
+    started_at: float | None = None
+    detail: str = ""
+    badge: int | None = field(default=None, repr=False)
+    """What is presented on this grant, where a panel owns the lock; in no record and no log."""
+
+    @property
+    def granted(self) -> bool:
+        """Whether the door may be released."""
+        return self.outcome is Outcome.GRANTED

@@ -1,0 +1,232 @@
+"""A door whose lock somebody else's panel owns: when a badge is presented, and when nothing is.
+
+Takes the place of domain.door.machine.DoorMachine, under the same rules of freshness. The panel sits on the protected
+side and decides; what it does with its lock is not known here, so nothing here says "released" or "secured". Of the
+door only a contact of our own tells, where there is one (domain.door.passage).
+
+At most one badge waits, until the panel asks or the grant's deadline has passed, whichever is first. While the panel
+does not ask, nothing is accepted: nobody is presented to it later on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.domain.badge import Card, CardFormat
+from kiosk.domain.door.events import PANEL, DoorEventKind, DoorNews
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
+from kiosk.domain.door.machine import DoorRules, Freshness, Refusal
+from kiosk.domain.door.passage import Passage
+from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Readings
+from kiosk.domain.ports.panel import Panel, Turn
+
+TURN_SECONDS = 0.1
+"""The line is looked at at least so often."""
+ONLINE_SECONDS = 2.0
+"""A panel that has asked within so long is there. Panels ask several times a second."""
+OFFLINE_SECONDS = 10.0
+"""One that has not asked for so long is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A grant whose badge the panel has not asked for yet."""
+
+    grant: Grant
+    card: Card
+    client: int
+    uid: int | None
+
+
+class PanelMachine:
+    """One panel. `release_seconds` of the rules is how long after a presentation the door is expected to be opened."""
+
+    def __init__(
+        self, panel: Panel, cards: CardFormat, started_at: float, rules: DoorRules, *, lockdown: bool = False
+    ) -> None:
+        self._panel = panel
+        self._cards = cards
+        self._started_at = started_at
+        self._rules = rules
+        self._lockdown = lockdown
+        self._fresh = Freshness(started_at)
+        self._news: list[DoorNews] = []
+        self._replies: list[DoorReply] = []
+        self._passage = Passage(rules.passage, self._news)
+        self._waiting: _Waiting | None = None
+        self._turned_at = started_at
+        self._asked_at: float | None = None
+        self._expected_until: float | None = None
+        self._state = DoorState.UNKNOWN
+        self._fault = ""
+
+    @property
+    def state(self) -> DoorState:
+        """PANEL while the panel asks, FAULT when it has not for OFFLINE_SECONDS, UNKNOWN in between."""
+        return self._state
+
+    @property
+    def fault(self) -> str:
+        """What was wrong with the line when it last failed."""
+        return self._fault
+
+    @property
+    def mode(self) -> DoorMode:
+        """Lockdown or not."""
+        return DoorMode.LOCKDOWN if self._lockdown else DoorMode.NORMAL
+
+    @property
+    def deadline(self) -> float | None:
+        """When tick() must be called next."""
+        waits = [self._turned_at + TURN_SECONDS, self._passage.deadline]
+        if self._waiting is not None:
+            waits.append(self._waiting.grant.deadline)
+        return min(due for due in waits if due is not None)
+
+    def status(self) -> DoorStatus:
+        """The state as clients see it."""
+        faults = (PANEL,) if self._state is DoorState.FAULT else ()
+        return DoorStatus(
+            self._state,
+            self._panel.simulated,
+            self._started_at,
+            mode=self.mode,
+            leaf=self._passage.leaf,
+            alarm=self._passage.alarm,
+            tamper=self._passage.tamper,
+            faults=faults + tuple(fault.value for fault in self._passage.faults),
+        )
+
+    def take_news(self) -> list[DoorNews]:
+        """What has happened since this was last called, in order."""
+        news = self._news.copy()
+        self._news.clear()
+        return news
+
+    def take_replies(self) -> list[DoorReply]:
+        """Answers to the grants that grant() has accepted; each is answered once."""
+        replies = self._replies.copy()
+        self._replies.clear()
+        return replies
+
+    def sounds(self, now: float) -> bool:
+        """Whether the local sounder is to be heard now."""
+        return self._passage.sounds(now)
+
+    def start(self, now: float) -> None:
+        """Begins to answer the panel."""
+        self._tell(DoorEventKind.STARTED, now, reason=self.mode if self._lockdown else "")
+        self.tick(now)
+
+    def tick(self, now: float) -> None:
+        """Does what is due: one turn of the line, and what follows from it."""
+        if self._waiting is not None and now > self._waiting.grant.deadline:
+            self._withdraw(DoorResult.UNAVAILABLE, Refusal.PANEL_OFFLINE)
+        self._turn(now)
+        if self._expected_until is not None and now >= self._expected_until:
+            self._expected_until = None
+            self._passage.secured(now)
+        self._passage.tick(now)
+
+    def observe(self, readings: Readings | None, now: float) -> None:
+        """Takes the inputs' levels; None when they could not be read."""
+        self.tick(now)
+        self._passage.observe(readings, now)
+
+    def secure(self, now: float, uid: int | None = None) -> None:
+        """Withdraws what waits. The lock is the panel's: more cannot be done from here."""
+        self._withdraw(DoorResult.REFUSED, Refusal.WITHDRAWN)
+
+    def stop(self, now: float) -> None:
+        """The last word."""
+        self.secure(now)
+        self._tell(DoorEventKind.STOPPED, now)
+
+    def lockdown(self, on: bool, now: float, uid: int | None = None) -> None:
+        """In lockdown nothing is presented. What else opens the panel's door is the panel's."""
+        if on != self._lockdown:
+            self._lockdown = on
+            self._tell(DoorEventKind.LOCKDOWN if on else DoorEventKind.LOCKDOWN_ENDED, now, uid=uid)
+        if on:
+            self._withdraw(DoorResult.REFUSED, Refusal.LOCKDOWN)
+
+    def client_gone(self, client: int, now: float) -> None:
+        """What waits for `client` is withdrawn. What was presented cannot be taken back."""
+        if self._waiting is not None and self._waiting.client == client:
+            self._withdraw(DoorResult.REFUSED, Refusal.WITHDRAWN)
+
+    def grant(self, grant: Grant, client: int, now: float, uid: int | None = None) -> DoorReply | None:
+        """Why the grant is not acted on; None when its badge waits for the panel now. take_replies() has the answer
+        then, at its deadline at the latest."""
+        self.tick(now)
+        refusal = self._fresh.refusal(grant, now, uid) or self._overruled(grant)
+        if refusal is not None:
+            return DoorReply(grant.id, DoorResult.REFUSED, refusal)
+        if self._state is not DoorState.PANEL:
+            return DoorReply(grant.id, DoorResult.UNAVAILABLE, Refusal.PANEL_OFFLINE)
+        assert grant.badge is not None
+        try:
+            self._waiting = _Waiting(grant, self._cards.encode(grant.badge), client, uid)
+        except ValueError:
+            return DoorReply(grant.id, DoorResult.REFUSED, Refusal.INVALID)
+        return None
+
+    def _overruled(self, grant: Grant) -> Refusal | None:
+        if self._lockdown:
+            return Refusal.LOCKDOWN
+        if grant.badge is None or grant.span is not Span.NORMAL:
+            return Refusal.PANEL_OWNS_LOCK
+        return None if self._waiting is None else Refusal.BUSY
+
+    def _turn(self, now: float) -> None:
+        self._turned_at = now
+        waiting = self._waiting
+        try:
+            turn = self._panel.turn(None if waiting is None else waiting.card)
+        except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, nothing is presented until it works
+            self._fault = str(error)
+            self._asked_at = None
+            self._withdraw(DoorResult.UNAVAILABLE, Refusal.FAULT)
+            self._become(DoorState.FAULT, now)
+            return
+        if turn is not Turn.QUIET:
+            self._asked_at = now
+        if turn is Turn.PRESENTED and waiting is not None:
+            self._presented(waiting, now)
+        self._judge(now)
+
+    def _judge(self, now: float) -> None:
+        """Whether the panel is there."""
+        silence = now - (self._started_at if self._asked_at is None else self._asked_at)
+        if self._asked_at is not None and silence <= ONLINE_SECONDS:
+            self._become(DoorState.PANEL, now)
+        elif silence >= OFFLINE_SECONDS:
+            self._fault = self._fault or "the panel does not ask in the secure channel"
+            self._become(DoorState.FAULT, now)
+        elif self._state is not DoorState.FAULT:
+            self._become(DoorState.UNKNOWN, now)
+
+    def _become(self, state: DoorState, now: float) -> None:
+        was, self._state = self._state, state
+        if state is DoorState.FAULT and was is not state:
+            self._tell(DoorEventKind.FAULT, now, reason=PANEL)
+        elif was is DoorState.FAULT and was is not state:
+            self._fault = ""
+            self._tell(DoorEventKind.FAULT_ENDED, now, reason=PANEL)
+
+    def _presented(self, waiting: _Waiting, now: float) -> None:
+        self._waiting = None
+        self._replies.append(DoorReply(waiting.grant.id, DoorResult.PRESENTED))
+        self._tell(DoorEventKind.PRESENTED, now, waiting.grant.id, uid=waiting.uid)
+        self._passage.released(waiting.grant.id, now)
+        self._expected_until = now + self._rules.release_seconds
+
+    def _withdraw(self, result: DoorResult, why: Refusal) -> None:
+        if self._waiting is not None:
+            self._replies.append(DoorReply(self._waiting.grant.id, result, why))
+            self._waiting = None
+
+    def _tell(
+        self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: str = "", uid: int | None = None
+    ) -> None:
+        self._news.append(DoorNews(kind, now, grant_id, str(reason), uid))

@@ -1,0 +1,98 @@
+"""What a camera gives and what is found in it: frame, box, face, and how good a sample it is.
+
+numpy appears in annotations, never at run time. All times named `*_at` without `wall` are seconds of CLOCK_BOOTTIME
+(`kiosk.system.clock.boottime()`): one clock for all processes of a machine, which nobody sets and which counts while
+the machine is suspended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.uint8]
+    """H x W x 3, BGR, 0..255."""
+    Vector = NDArray[np.float32]
+    """A feature vector as the embedder gives it, not necessarily of unit length."""
+else:
+    Image = Vector = object
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a camera. `captured_at` is when the light fell, not when the picture was read."""
+
+    image: Image
+    number: int
+    captured_at: float
+    wall_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Upright rectangle in pixels of the frame; it may reach outside the frame."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) in pixels."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0..1."""
+        w = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        h = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        if w <= 0 or h <= 0:
+            return 0.0
+        overlap = w * h
+        return overlap / (self.width * self.height + other.width * other.height - overlap)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A detected face. Landmarks, (x, y) in pixels, in the order of the picture: the eye at the left of the picture,
+    the eye at its right, nose tip, left corner of the mouth, right corner."""
+
+    box: Box
+    landmarks: tuple[tuple[float, float], ...]
+    score: float
+
+    @property
+    def eye_distance(self) -> float:
+        """Pixels between the eyes."""
+        (ax, ay), (bx, by) = self.landmarks[0], self.landmarks[1]
+        return float(((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5)
+
+
+class Flaw(StrEnum):
+    """Why a sample is no evidence. TOO_NEAR: there is too little around it for PAD; UNNATURAL: where the embedder puts
+    no natural face (a negative, few levels, half a face)."""
+
+    TOO_SMALL = "too_small"
+    OUTSIDE_GUIDE = "outside_guide"
+    TOO_NEAR = "too_near"
+    CLIPPED = "clipped"
+    TURNED_OVER = "turned_over"
+    TURNED = "turned"
+    BLURRED = "blurred"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    UNNATURAL = "unnatural"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Quality of a sample: `score` 0 (useless) to 1 (good); the first flaw found, or None when it may be compared."""
+
+    score: float
+    flaw: Flaw | None = None

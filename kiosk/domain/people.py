@@ -1,0 +1,42 @@
+"""Who is enrolled: subjects and their references, in the words of ISO/IEC 2382-37."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Template = NDArray[np.int8]
+    """128 signed bytes: a quantized unit feature vector (FaceNet's byte vectors)."""
+else:
+    Template = object
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An enrolled person. The id is opaque; only the name is for people."""
+
+    id: str
+    name: str
+    created_at: datetime
+    disabled: bool = False
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    badge: int | None = field(default=None, repr=False)
+    """The number that a panel knows this person by, where a panel owns the lock."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """An enrolled template. Never compared across model_id."""
+
+    id: str
+    subject_id: str
+    model_id: str
+    template: Template
+    quality: float
+    created_at: datetime

@@ -1,0 +1,41 @@
+"""The ports of what looks at a face: detector, quality gate, PAD, embedder."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kiosk.domain.face import Face, Image, Quality
+from kiosk.domain.people import Template
+
+
+class Detector(Protocol):
+    """Finds faces."""
+
+    def detect(self, image: Image) -> list[Face]:
+        """All faces, the largest first."""
+
+
+class QualityGate(Protocol):
+    """Judges a sample before it is compared."""
+
+    def assess(self, image: Image, face: Face) -> Quality:
+        """Judges one face of one frame."""
+
+
+class PresentationAttackDetector(Protocol):
+    """Scores how bona fide a presentation looks; it can only deny."""
+
+    threshold: float
+
+    def score(self, image: Image, face: Face) -> float:
+        """0 (attack) .. 1 (bona fide)."""
+
+
+class Embedder(Protocol):
+    """Turns a face into a template."""
+
+    model_id: str
+
+    def embed(self, image: Image, face: Face) -> Template | None:
+        """Aligns the face, embeds it and quantizes: 128 signed bytes. None: what is there is no natural face, and no
+        evidence of anybody."""

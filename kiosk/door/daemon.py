@@ -1,0 +1,200 @@
+"""kiosk-door: the process that owns the lock. Safe level first, then everything else.
+
+Imports the standard library, pydantic and the configured lock's plug-in only; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from pydantic import ValidationError
+
+from kiosk import config, plugins
+from kiosk.domain.door.machine import DoorMachine, DoorRules
+from kiosk.domain.door.passage import PassageRules
+from kiosk.domain.door.roles import Users
+from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.ports.lock import Lock
+from kiosk.domain.ports.panel import Panel
+from kiosk.door.feed import Feed
+from kiosk.door.server import DoorServer, LockdownFile
+from kiosk.door.spool import Spool
+from kiosk.ipc.server import listening
+from kiosk.system.clock import boottime
+from kiosk.system.systemd import complain, log
+from kiosk.system.users import numbers_of
+
+if TYPE_CHECKING:
+    from kiosk.domain.door.panel import PanelMachine
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STDIN = 0
+
+
+class StopSignals:
+    """Turns SIGTERM, SIGINT and SIGHUP into something that a selector can wait for."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda _number, _frame: None)
+
+    def fileno(self) -> int:
+        """Readable once a signal has come."""
+        return self._reader.fileno()
+
+
+def users_of(door: config.DoorConfig) -> Users:
+    """Who may do what. The door's own user and root are operators. Raises ConfigError."""
+    return Users(
+        operators=numbers_of("door.operators", door.operators) | {os.getuid(), 0},
+        clients=numbers_of("door.clients", door.clients),
+        subscribers=numbers_of("door.subscribers", door.subscribers),
+    )
+
+
+def build_lock(section: config.LockConfig, rules: DoorRules, lockdown: bool) -> tuple[Lock, DoorMachine]:
+    """The configured lock, taken at its secured level, and its machine. Raises ConfigError, LockError."""
+    lock = cast("Lock", plugins.make("locks", section))
+    return lock, DoorMachine(lock, boottime(), rules, lockdown=lockdown)
+
+
+def build_panel(section: config.PanelConfig, rules: DoorRules, lockdown: bool) -> tuple[Panel, PanelMachine]:
+    """The line to the configured panel, and its machine. Raises ConfigError, LockError."""
+    from kiosk.domain.door.panel import PanelMachine  # noqa: PLC0415 - not where there is a lock
+
+    panel = cast("Panel", plugins.make("panels", section))
+    return panel, PanelMachine(panel, section.cards, boottime(), rules, lockdown=lockdown)
+
+
+def rules_of(door: config.DoorConfig) -> DoorRules:
+    """The configured times, as the state machine takes them."""
+    return DoorRules(
+        release_seconds=door.release_seconds,
+        extended_seconds=max(door.extended_seconds, door.release_seconds),
+        max_release_seconds=door.max_release_seconds,
+        lease_seconds=door.lease_seconds,
+        max_hold_seconds=door.max_hold_seconds,
+        relock=door.relock,
+        passage=PassageRules(
+            held_seconds=door.held_seconds,
+            pre_alarm_seconds=door.pre_alarm_seconds,
+            rex_seconds=door.rex_seconds,
+            debounce_seconds=door.debounce_seconds,
+            still_after=door.still_after,
+        ),
+    )
+
+
+def refuse_nameless(settings: config.Config) -> None:
+    """A lock that is real, or a panel, is a door of a site that may have others. Raises ConfigError."""
+    if settings.drives_a_real_lock and not settings.door.named:
+        raise ConfigError(config.NAMELESS)
+
+
+def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
+    """Runs the door until a stop signal. Raises KioskError when it cannot start."""
+    if settings.drives_a_real_lock:
+        config.refuse_overrides()
+    signals = StopSignals()
+    door, rules = settings.door, rules_of(settings.door)
+    lockdown = LockdownFile(door.state)
+    lock: Lock | Panel
+    machine: DoorMachine | PanelMachine
+    if settings.lock is not None:
+        lock, machine = build_lock(settings.lock, rules, lockdown.on)
+    elif settings.panel is not None:
+        lock, machine = build_panel(settings.panel, rules, lockdown.on)
+    else:
+        raise ConfigError("[lock] or [panel] is missing: kiosk-door needs to be told what it drives")
+    with ExitStack() as stack:
+        stack.callback(lock.close)
+        machine.start(boottime())
+        refuse_nameless(settings)  # after the lock is secured, whatever else is wrong
+        users = users_of(door)
+        spool = Spool(door.state, door.name)
+        stack.callback(spool.close)
+        spool.forget_others(users.listening)
+        server = DoorServer(machine, lock, lockdown, stack.enter_context(listening(door.socket)), users, spool.append)
+        feed = Feed(spool, stack.enter_context(listening(door.events)), server.selector, users, server.limits)
+        server.stop_on(signals)
+        if until_stdin_ends:
+            _stop_on_stdin(server)
+        log("info", "started", socket=str(door.socket), lock=type(lock).__name__, simulated=lock.simulated)
+        try:
+            server.run()
+        finally:
+            machine.stop(boottime())
+            server.close()
+            feed.close()
+    log("info", "stopped", state=machine.state)
+
+
+def _stop_on_stdin(server: DoorServer) -> None:
+    try:
+        server.stop_on(STDIN)
+    except OSError as error:
+        raise ConfigError("--until-stdin-ends needs a pipe or a terminal as standard input") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (see kiosk-door --help)")
+
+
+def _settings(arguments: argparse.Namespace) -> config.Config:
+    if arguments.config is not None:
+        return config.read(arguments.config)
+    try:
+        return config.Config(
+            lock=config.LockConfig(kind=arguments.lock),
+            door=config.DoorConfig(
+                socket=arguments.socket,
+                state=arguments.socket.with_suffix(".state"),
+                release_seconds=arguments.release_seconds,
+            ),
+        )
+    except ValidationError as error:
+        raise ConfigError(config.explain(error)) from error
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    # Nothing abbreviated: door_start looks for --config before this parser is there.
+    parser = _Parser(
+        prog="kiosk-door", description="Owns the lock and decides how long it may be released.", allow_abbrev=False
+    )
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--config", type=Path, metavar="FILE", help="the kiosk's configuration")
+    place.add_argument("--socket", type=Path, metavar="PATH", help="the demonstration: no configuration, no real lock")
+    parser.add_argument("--lock", choices=["simulated"], help="with --socket")
+    parser.add_argument("--release-seconds", type=float, metavar="S", help="with --socket; 5 by default")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="stop when whoever started this is gone")
+    arguments = parser.parse_args(argv)
+    if arguments.config is not None and (arguments.lock is not None or arguments.release_seconds is not None):
+        parser.error("--lock and --release-seconds belong to --socket; with --config they come from the file")
+    if arguments.socket is not None and arguments.lock is None:
+        parser.error("--socket needs --lock simulated")
+    if arguments.release_seconds is None:
+        arguments.release_seconds = 5.0
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script: 0 after a stop signal, 2 with one line on stderr when it cannot start."""
+    try:
+        arguments = _arguments(argv)
+        serve(_settings(arguments), until_stdin_ends=arguments.until_stdin_ends)
+    except KioskError as error:
+        complain("kiosk-door", error)
+        return 2
+    return 0

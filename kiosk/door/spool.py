@@ -1,0 +1,272 @@
+"""The door's events on disk, until every subscriber has acknowledged them. Bounded, and never waited for.
+
+One file of JSON lines, in the words of the events' protocol: events, acknowledgements ("acknowledge" with the
+subscriber's name), and after a rewrite the number that comes next. The audit log is a subscriber from the first event
+on, whether it has come yet or not: what others have acknowledged before that waits for it. A thread of its own writes
+and syncs it, so that a slow disk does not delay the lock; an event is offered to subscribers once it is on disk. A last
+line that power loss cut short is passed over.
+
+A disk that cannot be written keeps nothing back: events are then offered from memory, and what is kept there is written
+when the disk works again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+from kiosk.domain.door.events import ALARMS, DoorEvent, DoorNews
+from kiosk.domain.door.roles import AUDIT
+from kiosk.domain.errors import DoorError, HomeError
+from kiosk.domain.ids import new_id
+from kiosk.ipc.door_event_messages import DoorEventMessage, decode_event
+from kiosk.ipc.door_messages import encode
+from kiosk.system.owner import refuse_root
+from kiosk.system.systemd import log
+
+FILE = "events.jsonl"
+CAPACITY = 2000
+"""Events. When there are more, the oldest that is no alarm goes first."""
+MAX_NAMES = 2
+"""Names of subscribers that one user may have, besides those that belong to a role."""
+MAX_WAITING = 100
+"""Writes that wait for the disk."""
+LINES_BEFORE_REWRITE = 4 * CAPACITY
+
+
+class Spool:
+    """For the door's thread; only the writing is another's."""
+
+    def __init__(self, folder: Path, door: str, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Raises DoorError when the folder or what is in it cannot be used."""
+        self._path = folder / FILE
+        self._door = door
+        self._wall = wall
+        self._events: dict[int, DoorEvent] = {}
+        self._acknowledged: dict[str, int] = {AUDIT: 0}
+        self._owners: dict[str, int] = {}
+        """Whose a subscriber's name is, where it does not belong to a role."""
+        self._next = 1
+        self._lines = 0
+        try:
+            refuse_root(folder)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._load()
+            self._writer = _Writer(self._path)
+        except OSError as error:
+            raise DoorError(f"{folder}: the door's state cannot be kept here: {error.strerror or error}") from error
+        except HomeError as error:
+            raise DoorError(f"the door's state cannot be kept: {error}") from error
+        self._rewrite()
+
+    def fileno(self) -> int:
+        """Readable when more events can be offered; then call settle()."""
+        return self._writer.fileno()
+
+    def settle(self) -> None:
+        """Takes note of what the writer has done."""
+        if self._writer.settle():
+            self._rewrite()
+
+    def append(self, news: DoorNews) -> DoorEvent:
+        """Numbers and stamps what has happened, and has it written."""
+        event = DoorEvent(
+            self._next, new_id(), news.kind, self._door, self._wall(), news.at, news.grant_id, news.reason, news.uid
+        )
+        self._next += 1
+        self._events[event.sequence] = event
+        if len(self._events) > CAPACITY:
+            del self._events[self._dispensable()]
+        self._put(encode(DoorEventMessage.of(event)))
+        return event
+
+    def subscribe(self, subscriber: str, uid: int | None) -> int:
+        """The last sequence number that this subscriber has acknowledged. The name belongs to the user `uid` from now
+        on; None: it belongs to a role, which was looked at. Raises DoorError for another user's, and for too many."""
+        if uid is not None:
+            if self._owners.get(subscriber, uid) != uid:
+                raise DoorError(f"the name {subscriber} belongs to another user")
+            if subscriber not in self._owners and list(self._owners.values()).count(uid) >= MAX_NAMES:
+                raise DoorError(f"this user has {MAX_NAMES} names already")
+            self._owners[subscriber] = uid
+        if subscriber not in self._acknowledged:
+            self.acknowledge(subscriber, 0)
+        return self._acknowledged[subscriber]
+
+    def forget_others(self, users: frozenset[int]) -> None:
+        """Names of users who may not listen any more: nothing is kept for them."""
+        for name in [name for name, uid in self._owners.items() if uid not in users]:
+            log("warning", "subscriber_forgotten", name=name, uid=self._owners.pop(name))
+            del self._acknowledged[name]
+        self._rewrite()
+
+    def acknowledge(self, subscriber: str, sequence: int) -> None:
+        """Up to `sequence` nothing is offered to it again. Raises DoorError for events that have not been yet."""
+        if sequence > self._writer.written:
+            raise DoorError("what was not sent cannot be acknowledged")
+        if sequence <= self._acknowledged.get(subscriber, -1):
+            return  # known already: nothing for the disk to do
+        self._acknowledged[subscriber] = sequence
+        everywhere = min(self._acknowledged.values())
+        for old in [number for number in self._events if number <= everywhere]:
+            del self._events[old]
+        self._put(self._acknowledgement(subscriber))
+
+    @property
+    def last(self) -> int:
+        """The sequence number of the last event that can be offered."""
+        return self._writer.written
+
+    def after(self, sequence: int) -> Iterator[DoorEvent]:
+        """What can be offered to somebody who has had everything up to `sequence`, in order."""
+        written = self._writer.written
+        return (event for number, event in self._events.items() if sequence < number <= written)
+
+    def close(self) -> None:
+        """Writes what waits."""
+        self._writer.close()
+
+    def _acknowledgement(self, subscriber: str) -> bytes:
+        row = {"type": "acknowledge", "subscriber": subscriber, "sequence": self._acknowledged[subscriber]}
+        return json.dumps({**row, "uid": self._owners.get(subscriber)}).encode()
+
+    def _dispensable(self) -> int:
+        """The oldest event that is no alarm; the oldest alarm where there are only alarms."""
+        ordinary = (number for number, event in self._events.items() if event.kind not in ALARMS)
+        return next(ordinary, next(iter(self._events)))
+
+    def _put(self, line: bytes) -> None:
+        self._lines += 1
+        if self._lines > LINES_BEFORE_REWRITE or self._writer.failed:
+            self._rewrite()
+        else:
+            self._writer.put(line + b"\n", self._next - 1, anew=False)
+
+    def _rewrite(self) -> None:
+        lines = [json.dumps({"type": "next", "sequence": self._next}).encode()]
+        lines += [self._acknowledgement(name) for name in self._acknowledged]
+        lines += [encode(DoorEventMessage.of(event)) for event in self._events.values()]
+        self._lines = len(lines)
+        self._writer.put(b"\n".join(lines) + b"\n", self._next - 1, anew=True)
+
+    def _load(self) -> None:
+        try:
+            lines = self._path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        bad = 0
+        for line in filter(None, lines):
+            try:
+                self._take(line)
+            except (DoorError, ValueError, KeyError, TypeError):
+                bad += 1
+        if bad:
+            log("warning", "spool_damaged", lines=bad)
+        everywhere = min(self._acknowledged.values(), default=0)
+        self._events = {n: event for n, event in sorted(self._events.items()) if n > everywhere}
+
+    def _take(self, line: bytes) -> None:
+        row = json.loads(line)
+        match row["type"]:
+            case "event":
+                event = decode_event(line)
+                self._events[event.sequence] = event
+                self._next = max(self._next, event.sequence + 1)
+            case "acknowledge":
+                name = str(row["subscriber"])
+                self._acknowledged[name] = int(row["sequence"])
+                if row.get("uid") is not None:
+                    self._owners[name] = int(row["uid"])
+            case "next":
+                self._next = max(self._next, int(row["sequence"]))
+
+
+class _Writer:
+    """The thread. After a failure it writes nothing until it is given the whole file anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._jobs: SimpleQueue[tuple[bytes, int, bool] | None] = SimpleQueue()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._file: int | None = None
+        self._left_out = False
+        self.failed = False
+        """Whether the file is not what it should be."""
+        self.written = 0
+        """Up to this sequence number events may be offered."""
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+        self._thread.start()
+
+    def fileno(self) -> int:
+        return self._bell
+
+    def put(self, content: bytes, upto: int, *, anew: bool) -> None:
+        """A disk that hangs is not waited for, and not piled up for: the whole file is written when it works again."""
+        if self._jobs.qsize() < MAX_WAITING and (anew or not self._left_out):
+            self._jobs.put((content, upto, anew))
+        else:
+            self._left_out = True
+
+    def settle(self) -> bool:
+        """Whether something was left out while the disk hung, and the file must be written anew now."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._bell)
+        due = self._left_out and self._jobs.empty()
+        self._left_out = self._left_out and not due
+        return due
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            content, upto, anew = job
+            try:
+                self._write(content, anew)
+            except OSError as error:
+                if not self.failed:
+                    log("error", "spool_failed", error=str(error))
+                self.failed = True
+            self.written = max(self.written, upto)
+            os.eventfd_write(self._bell, 1)
+
+    def _write(self, content: bytes, anew: bool) -> None:
+        if anew:
+            self._replace(content)
+            self.failed = False
+        elif self._file is not None and not self.failed:
+            while content:
+                content = content[os.write(self._file, content) :]
+            os.fdatasync(self._file)
+
+    def _replace(self, content: bytes) -> None:
+        draft = self._path.with_suffix(".new")
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            while content:
+                content = content[os.write(file, content) :]
+            os.fsync(file)
+            draft.replace(self._path)
+        except OSError:
+            os.close(file)
+            raise
+        if self._file is not None:
+            os.close(self._file)
+        self._file = file
+        sync_folder(self._path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes names that were added to a folder survive power loss. Raises OSError."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,119 @@
+"""What the kiosk takes while nobody stands before it: the real processes, and the share of a core of each thread."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.config import ModelsConfig
+from kiosk.domain.errors import KioskError
+from kiosk.station.attention import NOBODY_SECONDS
+from kiosk.station.door_client import DoorClient
+
+MOST_HEADLESS, MOST_WINDOW = 0.10, 0.15
+"""Shares of a core that are right, at 15 frames of 640 x 480 a second."""
+START_SECONDS = 60.0
+SETTLED_SECONDS = NOBODY_SECONDS + 3.0
+"""After its start, until the room counts as empty and the window stands."""
+PIPELINE = "pipeline"
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Shares of a core by the thread's name; those without a name of their own are one."""
+
+    threads: dict[str, float]
+
+    @property
+    def share(self) -> float:
+        """All threads together."""
+        return sum(self.threads.values())
+
+
+def measure(models: ModelsConfig, window: bool, seconds: float) -> Idle:
+    """The kiosk with these networks before a simulated empty room, over `seconds`; with its window drawn offscreen, or
+    headless. Raises KioskError when it or kiosk-door does not start."""
+    with tempfile.TemporaryDirectory(prefix="kiosk-idle-") as name:
+        folder = Path(name)
+        config = _config(folder, models)
+        kiosk = ["kiosk", "run", "--config", str(config), "--headless"]
+        picture = ["--screenshot", str(folder / "window.png")] if window else []
+        with _running(["kiosk.door", "--config", str(config)]) as door:
+            with DoorClient(folder / "door.sock") as client:
+                _await(client.ready, door)
+            with _running([*kiosk, *picture]) as process:
+                _await(lambda: PIPELINE in _used(process.pid), process)
+                time.sleep(SETTLED_SECONDS)
+                before, begin = _used(process.pid), time.monotonic()
+                time.sleep(seconds)
+                after, took = _used(process.pid), time.monotonic() - begin
+                _await(lambda: True, process)
+    return Idle({thread: (used - before.get(thread, 0.0)) / took for thread, used in after.items()})
+
+
+def _config(folder: Path, models: ModelsConfig) -> Path:
+    """All of it in one folder, with a simulated lock."""
+    of_models = [
+        f"{key} = {json.dumps(value)}" for key, value in models.model_dump(mode="json", exclude_none=True).items()
+    ]
+    path = folder / "kiosk.toml"
+    path.write_text(
+        "\n".join(
+            [
+                f'[kiosk]\nhome = "{folder}/home"',
+                '[camera]\nkind = "simulated"\nempty = true\nfps = 15.0',
+                '[lock]\nkind = "simulated"',
+                f'[door]\nsocket = "{folder}/door.sock"\nstate = "{folder}/state"',
+                "[models]",
+                *of_models,
+            ]
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+@contextmanager
+def _running(module: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program of ours, until the block ends."""
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([sys.executable, "-P", "-m", *module], stdout=quiet, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def _await(there: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Raises KioskError, with its last line, when the program ends or nothing comes of it."""
+    until = time.monotonic() + START_SECONDS
+    while True:
+        if process.poll() is not None:
+            said = process.stderr.read().decode(errors="replace").strip().splitlines() if process.stderr else []
+            raise KioskError(f"what was to be measured has ended: {said[-1] if said else process.returncode}")
+        if there():
+            return
+        if time.monotonic() > until:
+            raise KioskError(f"what was to be measured did not start within {START_SECONDS:g} s")
+        time.sleep(0.05)
+
+
+def _used(pid: int) -> dict[str, float]:
+    """Seconds of processor that each thread has used until now, by its name (proc(5): fields 14 and 15 of stat)."""
+    used: dict[str, float] = defaultdict(float)
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # it has ended
+            name, _, rest = (task / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
+            fields = rest.split()
+            used[name.partition("(")[2]] += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used

@@ -1,0 +1,234 @@
+"""What notifiers that reach nobody cost the kiosk, and what becomes of what they should have told.
+
+The pipeline decides with a real audit log, in turns with and without a real kiosk-notify that listens to it; that one's
+broker and endpoint refuse every connection. It stands still while it is not its turn. Decisions come as fast as this
+machine makes them, far faster than people walk through a door, so that its outbox is soon full.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from kiosk import config
+from kiosk.config import Config
+from kiosk.domain.decision import Reason
+from kiosk.domain.errors import KioskError
+from kiosk.domain.events import Decided, Faulted
+from kiosk.domain.face import Frame
+from kiosk.domain.notices import DROPPED, KioskEventKind, Notice
+from kiosk.notify.file import in_use
+from kiosk.notify.outbox import Outbox
+from kiosk.station.access import Access
+from kiosk.station.announcer import Announcer
+from kiosk.station.door_client import DoorClient
+from kiosk.station.pipeline import Pipeline
+from kiosk.station.writer import Writer
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+from kiosk.system.clock import boottime
+
+BLOCK = 30
+"""Frames in one turn; the first two turns are not counted."""
+CAPACITY = 20
+PATIENCE = 60.0
+NICE = "5"
+"""As the unit of kiosk-notify has it."""
+NOTIFIERS = ("broker", "endpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one notifier's outbox holds at the end."""
+
+    waiting: int
+    dropped: int
+    told: bool
+    """The number dropped is told before all else, and is right."""
+    alarm: bool
+    """A fault, older than all decisions, is still there."""
+    in_order: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyTiming:
+    """Frames a second without and beside kiosk-notify, by the median of the turns; milliseconds of this process's CPU a
+    frame; `decisions` of which `recorded` are in the audit log (-1: not these, or not in order)."""
+
+    without: float
+    beside: float
+    cpu_without: float
+    cpu_beside: float
+    frames: int
+    decisions: int
+    recorded: int
+    capacity: int
+    kept: dict[str, Kept]
+
+    @property
+    def ratio(self) -> float:
+        """Of the two frame rates."""
+        return self.beside / self.without
+
+    @property
+    def good(self) -> bool:
+        """Nothing is missing in the audit log, and each outbox is bounded and kept what it should."""
+        well = all(k.waiting <= self.capacity and k.told and k.alarm and k.in_order for k in self.kept.values())
+        return well and self.recorded == self.decisions
+
+
+def measure(way: Pipeline, source: Iterable[Frame], count: int) -> NotifyTiming:
+    """Over `count` frames without and as many beside kiosk-notify. Raises KioskError when that does not start."""
+    turns = 2 * (1 + -(-count // BLOCK))
+    with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as name, _dead_port() as port:
+        settings = _configure(Path(name), port)
+        home = Home(Path(name) / "home")
+        open_gallery(home).close()
+        announcer = Announcer(settings.notify.socket, settings.door.name, frozenset({os.getuid()}))
+        announcer.start()
+        writer = Writer.at(home.database, time.monotonic)
+        writer.start()
+        access = Access(writer, DoorClient(settings.door.socket), 1.5, boottime)
+        seconds: tuple[list[float], list[float]] = ([], [])
+        cpu: tuple[list[float], list[float]] = ([], [])
+        decided: list[str] = []
+        told: list[str] = []
+        try:
+            with _kiosk_notify(Path(name), settings) as notify:
+                announcer.publish(Faulted(Reason.CAMERA_UNAVAILABLE, "none"))
+                for turn in range(turns):
+                    beside = turn % 2
+                    notify.send_signal(signal.SIGCONT if beside else signal.SIGSTOP)
+                    frames = list(islice(source, BLOCK))
+                    begin, worked = time.perf_counter(), time.process_time()
+                    new = [d for frame in frames for d in _decide(way, frame, access, announcer if beside else None)]
+                    if turn >= 2:
+                        seconds[beside].append((time.perf_counter() - begin) / len(frames))
+                        cpu[beside].append(1e3 * (time.process_time() - worked) / len(frames))
+                    decided += new
+                    told += new if beside else []
+                announcer.stop(PATIENCE)
+        finally:
+            announcer.stop(0.0)
+            writer.stop()
+        with closing(Audit(open_database(home.database, read_only=True))) as audit:
+            recorded = [record.grant_id for record in audit.records(kinds=("decision",))]
+        kept = {name: _kept(settings, name, told) for name in NOTIFIERS}
+    return NotifyTiming(
+        without=1 / median(seconds[0]),
+        beside=1 / median(seconds[1]),
+        cpu_without=median(cpu[0]),
+        cpu_beside=median(cpu[1]),
+        frames=len(seconds[0]) * BLOCK,
+        decisions=len(decided),
+        recorded=len(recorded) if recorded == decided else -1,
+        capacity=CAPACITY,
+        kept=kept,
+    )
+
+
+def _decide(way: Pipeline, frame: Frame, access: Access, announcer: Announcer | None) -> Iterator[str]:
+    """One frame, as the station takes it: the decisions' ids."""
+    for event in way.step(frame):
+        for settled in access.settle(event.decision) if isinstance(event, Decided) else [event]:
+            if announcer is not None:
+                announcer.publish(settled)
+            if isinstance(settled, Decided):
+                yield settled.decision.id
+
+
+@contextmanager
+def _dead_port() -> Iterator[int]:
+    """A port of this machine that nobody listens at, and nobody else can."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
+
+
+def _configure(folder: Path, port: int) -> Config:
+    secret = folder / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("whsec_" + base64.b64encode(bytes(32)).decode())
+    path = folder / "kiosk.toml"
+    path.write_text(
+        f'[door]\nsocket = "{folder}/door.sock"\n'
+        f'[notify]\noutbox = "{folder}/outbox.db"\nsocket = "{folder}/kiosk.sock"\ncapacity = {CAPACITY}\n'
+        f'[notifiers.broker]\nkind = "mqtt"\nhost = "127.0.0.1"\nport = {port}\ntls = false\n'
+        f'[notifiers.endpoint]\nkind = "webhook"\nurl = "http://127.0.0.1:{port}/"\nsecret_file = "{secret}"\n'
+    )
+    return config.read(path)
+
+
+@contextmanager
+def _kiosk_notify(folder: Path, settings: Config) -> Iterator[subprocess.Popen[bytes]]:
+    """One that listens to the kiosk already. Raises KioskError."""
+    command = [
+        "nice",
+        "-n",
+        NICE,
+        sys.executable,
+        "-P",
+        "-m",
+        "kiosk.notify",
+        "--config",
+        str(folder / "kiosk.toml"),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own
+        try:
+            until = time.monotonic() + PATIENCE
+            while not _listens(settings):
+                if process.poll() is not None or time.monotonic() > until:
+                    raise KioskError("kiosk-notify did not start")
+                time.sleep(0.05)
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+
+
+def _listens(settings: Config) -> bool:
+    """Whether the kiosk's first event, its start, has come to all outboxes."""
+    if not in_use(settings.notify.outbox):
+        return False
+    with closing(_outbox(settings)) as outbox:
+        return all(standing.waiting for standing in outbox.standing().values())
+
+
+def _outbox(settings: Config) -> Outbox:
+    takes = {name: section.alarms_only for name, section in settings.notifiers.items()}
+    return Outbox(settings.notify.outbox, settings.door.name, settings.notify.capacity, takes)
+
+
+def _kept(settings: Config, notifier: str, told: list[str]) -> Kept:
+    """Takes everything out, as the notifier would once it gets through again."""
+    with closing(_outbox(settings)) as outbox:
+        dropped = outbox.standing()[notifier].dropped
+        notices: list[Notice] = []
+        while (waiting := outbox.head(notifier)) is not None:
+            notices.append(waiting.notice)
+            outbox.done(waiting)
+    counts = [n.count for n in notices if n.kind == DROPPED]
+    news = [n for n in notices if n.kind != DROPPED]
+    decisions = [n.grant_id for n in news if n.kind == f"kiosk.{KioskEventKind.REFUSED}"]
+    return Kept(
+        waiting=len(news),
+        dropped=dropped,
+        told=sum(counts) == dropped and notices[len(counts) :] == news,
+        alarm=any(n.kind == f"kiosk.{KioskEventKind.FAULT}" for n in news),
+        in_order=bool(decisions) and decisions == told[-len(decisions) :],
+    )

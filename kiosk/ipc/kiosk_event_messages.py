@@ -1,0 +1,92 @@
+"""The kiosk's own events, as they go over its socket to kiosk-notify.
+
+Nothing can be commanded on it, and nothing biometric is told. One JSON object a packet (SOCK_SEQPACKET):
+
+    kiosk -> subscriber    event         one at a time
+    subscriber -> kiosk    acknowledge   this event is on my disk: the next one, please
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
+
+from kiosk.domain.decision import Reason
+from kiosk.domain.door.events import DOOR_NAME_PATTERN
+from kiosk.domain.ids import SUBJECT_ID_PATTERN
+from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain_name
+from kiosk.ipc.door_messages import Id, Message, decode
+from kiosk.ipc.subscription import EventStream
+
+REASONS = frozenset({"", *Reason})
+"""All that an event of the kiosk can give as its reason."""
+
+
+def _known(reason: str) -> str:
+    if reason not in REASONS:
+        raise ValueError("it is none of the kiosk's reasons")
+    return reason
+
+
+def _plain(name: str) -> str:
+    if plain_name(name) != name:
+        raise ValueError("it is no name on one line")
+    return name
+
+
+class KioskEventMessage(Message):
+    """domain.notices.KioskEvent. Every text is an id, one of a few words, the door's name, or a name of one line."""
+
+    type: Literal["event"] = "event"
+    run: Id
+    sequence: Annotated[int, Field(ge=1)]
+    id: Id
+    kind: KioskEventKind
+    door: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)]
+    wall_at: AwareDatetime
+    grant_id: Id | None = None
+    subject_id: Annotated[str, Field(pattern=SUBJECT_ID_PATTERN)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_plain)] | None = None
+    reason: Annotated[str, AfterValidator(_known)] = ""
+
+    def event(self) -> KioskEvent:
+        """As the domain has it."""
+        return KioskEvent(
+            run=self.run,
+            sequence=self.sequence,
+            id=self.id,
+            kind=self.kind,
+            door=self.door,
+            wall_at=self.wall_at,
+            grant_id=self.grant_id,
+            subject_id=self.subject_id,
+            name=self.name,
+            reason=self.reason,
+        )
+
+
+class AcknowledgeEvent(Message):
+    """The event with this id is kept on this side."""
+
+    type: Literal["acknowledge"] = "acknowledge"
+    id: Id
+
+
+_EVENTS: TypeAdapter[KioskEventMessage] = TypeAdapter(KioskEventMessage)
+_ACKNOWLEDGEMENTS: TypeAdapter[AcknowledgeEvent] = TypeAdapter(AcknowledgeEvent)
+
+
+def acknowledged(packet: bytes) -> str:
+    """The id of the event that a subscriber has kept. Raises DoorError for what is no acknowledgement."""
+    return decode(_ACKNOWLEDGEMENTS, packet).id
+
+
+class KioskEventStream(EventStream[KioskEvent]):
+    """A subscription to the kiosk's events."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            path, lambda packet: decode(_EVENTS, packet).event(), lambda event: AcknowledgeEvent(id=event.id)
+        )

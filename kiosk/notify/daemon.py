@@ -1,0 +1,205 @@
+"""kiosk-notify: tells others of the door and the kiosk. It can neither grant, delay nor undo.
+
+It subscribes to the events of kiosk-door and of the kiosk, each for itself: a forced door is told of while the kiosk is
+down. What comes is put into the outbox and only then acknowledged; a thread for each notifier delivers from there.
+It knows no gallery, no key and no network of the other kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from threading import Event as Flag
+from typing import NoReturn, cast
+
+from stamina import instrumentation
+
+from kiosk import config, plugins
+from kiosk.domain.door.events import DoorEvent
+from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.ids import new_id
+from kiosk.domain.notices import UNEXPLAINED, KioskEvent, Notice, Notifier
+from kiosk.ipc.door_event_messages import DoorEventStream
+from kiosk.ipc.kiosk_event_messages import KioskEventStream
+from kiosk.notifiers.conditions import ALARMS, Change, Condition
+from kiosk.notify.file import OutboxError, claimed
+from kiosk.notify.outbox import Outbox
+from kiosk.notify.pairs import Pairs
+from kiosk.notify.receivers import Arrival, Receiver, from_door, from_kiosk
+from kiosk.notify.workers import Worker
+from kiosk.system import systemd
+from kiosk.system.health import Health
+from kiosk.system.systemd import log
+from kiosk.system.users import numbers_of
+
+SUBSCRIBER = "notify"
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+FAREWELL_SECONDS = 2.0
+TURN_SECONDS = 1.0
+"""The main thread looks so often whether the outbox is still there, and tells the watchdog."""
+
+
+class Service:
+    """Everything between the sockets and the notifiers."""
+
+    def __init__(self, settings: config.Config, health: Health) -> None:
+        """Raises OutboxError."""
+        self._stop = Flag()
+        self._door = settings.door.name
+        self._names = settings.notify.names
+        self._pairs = Pairs(_clients(settings.door))
+        takes = {name: section.alarms_only for name, section in settings.notifiers.items()}
+        self._outbox = Outbox(settings.notify.outbox, settings.door.name, settings.notify.capacity, takes)
+        self._outbox.settle()
+        self._workers = [
+            Worker(name, notifier, self._outbox, settings.notify.retry_seconds)
+            for name, section in settings.notifiers.items()
+            if (notifier := self._usable(name, section)) is not None
+        ]
+        door, kiosk = DoorEventStream(settings.door.events, SUBSCRIBER), KioskEventStream(settings.notify.socket)
+        self._receivers = [
+            Receiver("door", self._door, door, self._from_door, self._put, health, self._stop),
+            Receiver("kiosk", self._door, kiosk, self._from_kiosk, self._put, health, self._stop, self._looked),
+        ]
+
+    def start(self) -> None:
+        """Once."""
+        for worker in self._workers:
+            worker.start()
+        for receiver in self._receivers:
+            receiver.start()
+
+    def stop(self) -> None:
+        """What is under way gets a moment; what waits stays in the outbox."""
+        self._stop.set()
+        for worker in self._workers:
+            worker.stop()
+        until = time.monotonic() + FAREWELL_SECONDS
+        for join in [*(r.join for r in self._receivers), *(w.join for w in self._workers)]:
+            join(max(0.0, until - time.monotonic()))
+        self._outbox.close()
+
+    def confirm(self) -> None:
+        """Raises OutboxLostError."""
+        self._outbox.confirm()
+
+    def _from_door(self, event: DoorEvent) -> Arrival:
+        self._pairs.door(event)
+        return from_door(event)
+
+    def _from_kiosk(self, event: KioskEvent) -> Arrival:
+        self._pairs.kiosk(event)
+        return from_kiosk(event, self._names)
+
+    def _looked(self, there: bool, idle: bool) -> list[Notice]:
+        """Releases that nobody granted."""
+        self._pairs.look(there, idle)
+        kind, now = f"notify.{UNEXPLAINED}", datetime.now(UTC)
+        found = [
+            Notice(new_id(), kind, self._door, now, urgent=True, grant_id=event.grant_id)
+            for event in self._pairs.unexplained()
+        ]
+        for notice in found:
+            log("error", UNEXPLAINED, grant=notice.grant_id)
+        return found
+
+    def _put(self, arrival: Arrival) -> None:
+        self._outbox.put(arrival.notice, source=arrival.source, run=arrival.run, sequence=arrival.sequence)
+        for worker in self._workers:
+            worker.wake()
+
+    def _present(self, alarms_only: bool) -> Change:
+        """What holds now, of which a notifier may know. Nothing where the outbox cannot be read: said by its worker."""
+        with suppress(OutboxError):
+            now = self._outbox.present()
+            return {c: on for c, on in now.items() if not alarms_only or c in ALARMS | {Condition.LOCKDOWN}}
+        return {}
+
+    def _usable(self, name: str, section: config.NotifierConfig) -> Notifier | None:
+        """One that is configured wrongly or fails its self-check is reported and left out: the others go on, and what
+        comes for it waits in the outbox for a start that goes better."""
+        try:
+            notifier = cast("Notifier", plugins.make("notifiers", _at_door(section, self._door)))
+            knows = getattr(notifier, "knows", None)
+            if knows is not None:
+                knows(partial(self._present, section.alarms_only))
+            notifier.check()
+        except KioskError as error:
+            trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - somebody else's code
+            trouble = f"{type(error).__name__}: {error}"
+        else:
+            return notifier
+        log("error", "notifier_left_out", notifier=name, error=trouble)
+        self._outbox.trouble(name, f"left out: {trouble}")
+        return None
+
+
+def _at_door(section: config.NotifierConfig, door: str) -> config.NotifierConfig:
+    """A notifier that tells which door it is of tells this one's name, unless its section says another. Raises
+    ConfigError."""
+    options = plugins.options_of("notifiers", section.kind)
+    if "door" not in options.model_fields or "door" in section.options():
+        return section
+    return type(section).model_validate({**section.model_dump(), "door": door})
+
+
+def _clients(door: config.DoorConfig) -> frozenset[int]:
+    """The users whose releases the kiosk must have granted: an operator's are by hand."""
+    try:
+        return numbers_of("door.clients", door.clients) - numbers_of("door.operators", door.operators) - {0}
+    except ConfigError as error:
+        log("warning", "releases_not_compared", error=str(error))
+        return frozenset()
+
+
+def serve(settings: config.Config) -> None:
+    """Runs until a stop signal. Raises KioskError when it cannot start, or cannot go on (OutboxLostError)."""
+    # Blocked in every thread, and waited for below.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    # The workers say themselves what fails, once and not with each try.
+    instrumentation.set_on_retry_hooks([])
+    health = Health(time.monotonic)
+    service: Service | None = None
+    with ExitStack() as stack:
+        if settings.notifiers:
+            stack.enter_context(claimed(settings.notify.outbox))
+            service = Service(settings, health)
+            service.start()
+            stack.callback(service.stop)
+        else:
+            # Not an error: the unit may be there before anybody has something to be told.
+            log("warning", "no_notifiers", hint="there is no [notifiers.NAME] in the configuration")
+        log("info", "started", notifiers=sorted(settings.notifiers))
+        systemd.notify("READY=1")
+        interval = min(TURN_SECONDS, systemd.watchdog_interval() or TURN_SECONDS)
+        while signal.sigtimedwait(STOP_SIGNALS, interval) is None:
+            if service is not None:
+                service.confirm()
+            if not health.silent():
+                systemd.notify("WATCHDOG=1")
+        systemd.notify("STOPPING=1")
+    log("info", "stopped")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (see kiosk-notify --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script: 0 after a stop signal, 2 with one line on stderr when it cannot start."""
+    parser = _Parser(prog="kiosk-notify", description="Tells others of the door and the kiosk.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the kiosk's configuration")
+    try:
+        serve(config.read(parser.parse_args(argv).config))
+    except KioskError as error:
+        systemd.complain("kiosk-notify", error)
+        return 2
+    return 0

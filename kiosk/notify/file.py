@@ -1,0 +1,136 @@
+"""The outbox's file: how it is opened, who may use it, and what becomes of a damaged one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kiosk.domain.errors import KioskError
+from kiosk.system import sqlite_file
+from kiosk.system.owner import refuse_root
+from kiosk.system.systemd import log
+
+BUSY_SECONDS = 5.0
+"""How long another process's transaction is waited for."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS waiting (
+    position INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    notifier TEXT NOT NULL,
+    id TEXT NOT NULL,
+    urgent INTEGER NOT NULL,
+    sealed INTEGER NOT NULL DEFAULT 0,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS waiting_notifier ON waiting (notifier, position);
+CREATE TABLE IF NOT EXISTS gap (
+    notifier TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (notifier, reason)
+) STRICT;
+CREATE TABLE IF NOT EXISTS seen (position INTEGER PRIMARY KEY NOT NULL, id TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE IF NOT EXISTS source (
+    name TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL, sequence INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS present (row INTEGER PRIMARY KEY CHECK (row = 1), conditions TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS health (
+    notifier TEXT PRIMARY KEY NOT NULL, trouble TEXT NOT NULL, dropped INTEGER NOT NULL DEFAULT 0
+) STRICT;
+"""
+
+
+class OutboxError(KioskError):
+    """The outbox cannot be used."""
+
+
+class OutboxLostError(OutboxError):
+    """The outbox was moved, removed or replaced in use: what is written goes nowhere. Only a restart helps."""
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Keeps a second kiosk-notify off this outbox, and puts a damaged one aside.
+
+    Raises OutboxError when there is another or the place is of no use, HomeError as root in somebody else's.
+    """
+    refuse_root(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        claim = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutboxError(f"{path}: the outbox cannot be kept here: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutboxError(f"{path}: another kiosk-notify uses this outbox; stop it first") from error
+        _set_aside_if_damaged(path)
+        yield
+    finally:
+        os.close(claim)
+
+
+def in_use(path: Path) -> bool:
+    """Whether a kiosk-notify uses this outbox now. Raises OutboxError when this user may not know."""
+    try:
+        claim = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise OutboxError(f"{path}: this user may not look at it ({error.strerror}): try with sudo") from error
+    try:
+        fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(claim)
+    return False
+
+
+def open_outbox(path: Path) -> sqlite3.Connection:
+    """For any thread, one at a time. Raises OutboxError when it cannot be used."""
+    try:
+        return _connect(path)
+    except (sqlite3.Error, OSError) as error:
+        raise OutboxError(f"{path}: the outbox cannot be opened ({error}): check the place and its rights") from error
+
+
+def _set_aside_if_damaged(path: Path) -> None:
+    """Notices are not worth a kiosk-notify that does not start: what the file held is lost, what comes is not."""
+    try:
+        _connect(path).close()
+    except (sqlite3.OperationalError, OSError):
+        return  # not damaged, but out of reach: whoever opens it says so
+    except sqlite3.DatabaseError as error:
+        log("error", "outbox_damaged", path=str(path), error=str(error))
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                path.with_name(path.name + suffix).replace(path.with_name(f"{path.name}.damaged{suffix}"))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if sqlite_file.make(path):
+        _sync_folder(path.parent)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if finding != "ok":
+            raise sqlite3.DatabaseError(finding)
+        connection.executescript(_TABLES)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _sync_folder(folder: Path) -> None:
+    """The names of the files survive power loss, too."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,253 @@
+"""The outbox of kiosk-notify: one SQLite file that notices wait in until each notifier has delivered them.
+
+What `put` has returned from is on disk (WAL, synchronous=FULL): only then is the event acknowledged to the door. A
+notice is delivered at least once and, for each notifier, in the order of its coming. There is room for `capacity`
+notices a notifier; domain.notices.overflow says which go when there is none, and how many went is told by a notice of
+its own, before the others.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+
+from pydantic import TypeAdapter, ValidationError
+
+from kiosk.domain.ids import new_id
+from kiosk.domain.notices import DROPPED, Notice, overflow
+from kiosk.notifiers.conditions import Change, Conditions
+from kiosk.notify.file import BUSY_SECONDS, OutboxError, OutboxLostError, open_outbox
+from kiosk.system.sqlite_file import Anchor, Look
+
+REMEMBERED = 256
+"""Ids of events that are told apart from repetitions; far more than a source sends again (its window)."""
+
+_NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The oldest notice of a notifier, and where it stands."""
+
+    position: int
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a notifier does: notices that wait, notices dropped since ever, and its trouble now ("" for none)."""
+
+    waiting: int
+    dropped: int
+    trouble: str
+
+
+class Outbox:
+    """An open outbox; for any thread. Every method raises OutboxError when the file cannot be used."""
+
+    def __init__(self, path: Path, door: str, capacity: int, notifiers: Mapping[str, bool]) -> None:
+        """`notifiers`: those that are configured, and whether they take urgent notices only."""
+        self.path = path
+        self._door = door
+        self._capacity = capacity
+        self._notifiers = dict(notifiers)
+        self._guard = Lock()
+        self._connection = open_outbox(path)
+        self._anchor = Anchor(path)
+
+    def settle(self) -> None:
+        """At start: what waits for notifiers that are no longer configured is removed, old troubles are forgotten."""
+        with self._writing() as db:
+            for table in ("waiting", "gap", "health"):
+                known = [name for (name,) in db.execute(f"SELECT DISTINCT notifier FROM {table}")]  # noqa: S608 - ours
+                gone = [(name,) for name in known if name not in self._notifiers]
+                db.executemany(f"DELETE FROM {table} WHERE notifier = ?", gone)  # noqa: S608 - ours
+            db.executemany(
+                "INSERT OR IGNORE INTO health (notifier, trouble) VALUES (?, '')", [(n,) for n in self._notifiers]
+            )
+            db.execute("UPDATE health SET trouble = ''")
+
+    def put(self, notice: Notice, *, source: str = "", run: str = "", sequence: int = 0) -> bool:
+        """Returns once the notice is on disk for every notifier that takes it; False when it was there before.
+
+        `source`, `run` and `sequence` tell of events that were dropped before they came here: these are counted.
+        """
+        with self._writing() as db:
+            if db.execute("SELECT 1 FROM seen WHERE id = ?", (notice.id,)).fetchone():
+                return False
+            db.execute("INSERT INTO seen (id) VALUES (?)", (notice.id,))
+            db.execute("DELETE FROM seen WHERE position <= (SELECT max(position) FROM seen) - ?", (REMEMBERED,))
+            missed = _missed(db, source, run, sequence) if source else 0
+            _remember(db, notice)
+            body = _NOTICE.dump_json(notice).decode()
+            for name, urgent_only in self._notifiers.items():
+                if missed:
+                    _count(db, name, missed, source)
+                if notice.urgent or not urgent_only:
+                    db.execute(
+                        "INSERT INTO waiting (notifier, id, urgent, body) VALUES (?, ?, ?, ?)",
+                        (name, notice.id, notice.urgent, body),
+                    )
+                    self._make_room(db, name)
+        return True
+
+    def present(self) -> Change:
+        """What holds now at the door and the kiosk, by all that was ever put here."""
+        with self._writing() as db:
+            return _conditions(db).now()
+
+    def head(self, notifier: str) -> Waiting | None:
+        """What `notifier` is to deliver next: how many were dropped, if any were, then the oldest; None for nothing."""
+        with self._writing() as db:
+            _seal(db, notifier, self._door)
+            row = db.execute(
+                "SELECT position, body FROM waiting WHERE notifier = ? ORDER BY position LIMIT 1", (notifier,)
+            ).fetchone()
+        if row is None:
+            return None
+        try:
+            return Waiting(row[0], _NOTICE.validate_json(row[1]))
+        except ValidationError:
+            self._drop(notifier, row[0], "unreadable")
+            return self.head(notifier)
+
+    def done(self, waiting: Waiting) -> None:
+        """Delivered. Nothing where the notice was dropped meanwhile."""
+        with self._writing() as db:
+            db.execute("DELETE FROM waiting WHERE position = ?", (waiting.position,))
+
+    def refuse(self, notifier: str, waiting: Waiting) -> None:
+        """The other side will never take it: dropped, and counted as such."""
+        if waiting.notice.kind == DROPPED:
+            self.done(waiting)  # told by another count, this would never end
+        else:
+            self._drop(notifier, waiting.position, "refused")
+
+    def trouble(self, notifier: str, message: str) -> None:
+        """What is wrong with a notifier now; "" once nothing is."""
+        with self._writing() as db:
+            db.execute("UPDATE health SET trouble = ? WHERE notifier = ?", (message, notifier))
+
+    def standing(self) -> dict[str, Standing]:
+        """All configured notifiers."""
+        with self._writing() as db:
+            return _standing(db)
+
+    def waits(self, notice_id: str) -> frozenset[str]:
+        """The notifiers that have not delivered this notice yet."""
+        with self._writing() as db:
+            rows = db.execute("SELECT notifier FROM waiting WHERE id = ?", (notice_id,)).fetchall()
+        return frozenset(name for (name,) in rows)
+
+    def confirm(self) -> None:
+        """Raises OutboxLostError when the file was moved, removed or replaced: what is written now goes nowhere."""
+        if not self._anchor.holds:
+            with self._guard:
+                self._anchor.complete(self._connection)
+            raise OutboxLostError(
+                f"{self.path}: the outbox (or its -wal or -shm, which belong to it) was moved, removed or replaced in "
+                "use: a restart begins with what is there now"
+            )
+
+    def close(self) -> None:
+        """Never raises."""
+        with self._guard, suppress(sqlite3.Error):
+            self._connection.close()
+
+    def _drop(self, notifier: str, position: int, reason: str) -> None:
+        with self._writing() as db:
+            if db.execute("DELETE FROM waiting WHERE position = ?", (position,)).rowcount:
+                _count(db, notifier, 1, reason)
+
+    def _make_room(self, db: sqlite3.Connection, notifier: str) -> None:
+        rows = db.execute(
+            "SELECT position, urgent FROM waiting WHERE notifier = ? AND NOT sealed ORDER BY position", (notifier,)
+        ).fetchall()
+        gone = overflow([bool(urgent) for _, urgent in rows], self._capacity)
+        if gone:
+            db.executemany("DELETE FROM waiting WHERE position = ?", [(rows[place][0],) for place in gone])
+            _count(db, notifier, len(gone), "no room")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, on disk when it is left without an error."""
+        with self._guard:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise OutboxError(f"{self.path}: the outbox cannot be used ({error}): check the disk") from error
+        self.confirm()
+
+
+def standing_of(path: Path) -> dict[str, Standing]:
+    """All notifiers of the outbox that a kiosk-notify has open; changes nothing. Raises OutboxError."""
+    try:
+        with closing(Look(path, BUSY_SECONDS).connection) as db:
+            return _standing(db)
+    except sqlite3.Error as error:
+        raise OutboxError(f"{path}: the outbox cannot be read ({error}): check the place and its rights") from error
+
+
+def _standing(db: sqlite3.Connection) -> dict[str, Standing]:
+    rows = db.execute(
+        "SELECT notifier, (SELECT count(*) FROM waiting AS w WHERE w.notifier = h.notifier), dropped, trouble "
+        "FROM health AS h ORDER BY notifier"
+    ).fetchall()
+    return {name: Standing(count, dropped, trouble) for name, count, dropped, trouble in rows}
+
+
+def _conditions(db: sqlite3.Connection) -> Conditions:
+    row = db.execute("SELECT conditions FROM present").fetchone()
+    return Conditions() if row is None else Conditions.load(row[0])
+
+
+def _remember(db: sqlite3.Connection, notice: Notice) -> None:
+    """Takes note of what begins or ends with this notice, whoever it is told to."""
+    conditions = _conditions(db)
+    if conditions.take(notice):
+        db.execute("INSERT OR REPLACE INTO present VALUES (1, ?)", (conditions.dump(),))
+
+
+def _missed(db: sqlite3.Connection, source: str, run: str, sequence: int) -> int:
+    """Events of a source between the last one and this: dropped by the source itself, for want of room."""
+    row: Sequence[object] | None = db.execute("SELECT run, sequence FROM source WHERE name = ?", (source,)).fetchone()
+    db.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?)", (source, run, sequence))
+    if row is None:
+        return 0
+    before = int(str(row[1])) if row[0] == run else 0
+    return max(0, sequence - before - 1)
+
+
+def _count(db: sqlite3.Connection, notifier: str, count: int, reason: str) -> None:
+    db.execute(
+        "INSERT INTO gap VALUES (?, ?, ?) ON CONFLICT (notifier, reason) DO UPDATE SET count = count + excluded.count",
+        (notifier, reason, count),
+    )
+    db.execute("UPDATE health SET dropped = dropped + ? WHERE notifier = ?", (count, notifier))
+
+
+def _seal(db: sqlite3.Connection, notifier: str, door: str) -> None:
+    """What was dropped becomes a notice, before all others and never dropped itself. One at a time: its count no longer
+    changes, so that delivering it twice under one id tells the same."""
+    row = db.execute("SELECT reason, count FROM gap WHERE notifier = ? ORDER BY reason LIMIT 1", (notifier,)).fetchone()
+    if row is None or db.execute("SELECT 1 FROM waiting WHERE notifier = ? AND sealed", (notifier,)).fetchone():
+        return
+    notice = Notice(new_id(), DROPPED, door, datetime.now(UTC), urgent=True, reason=row[0], count=row[1])
+    db.execute(
+        "INSERT INTO waiting (position, notifier, id, urgent, sealed, body) "
+        "VALUES ((SELECT coalesce(min(position), 1) - 1 FROM waiting), ?, ?, 1, 1, ?)",
+        (notifier, notice.id, _NOTICE.dump_json(notice).decode()),
+    )
+    db.execute("DELETE FROM gap WHERE notifier = ? AND reason = ?", (notifier, row[0]))

@@ -1,0 +1,119 @@
+"""A thread for each notifier: it takes the oldest notice from the outbox and delivers it, until it has worked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Event as Flag
+from threading import Thread
+
+import stamina
+
+from kiosk.domain.notices import NoticeRefusedError, Notifier, NotifierError
+from kiosk.notify.file import OutboxError
+from kiosk.notify.outbox import Outbox
+from kiosk.system.systemd import log
+
+FIRST_PAUSE = 0.5
+"""Seconds after the first failure; doubled with each further one."""
+IDLE_SECONDS = 2.0
+"""How often a worker looks by itself: `kiosk notify test` puts its notice in from another process."""
+
+
+class Worker:
+    """Delivers to one notifier in order: a notice that cannot be delivered holds up those behind it.
+
+    Nothing that a notifier does ends the thread; one that hangs hangs alone. The thread is a daemon: what it is at when
+    the process ends waits in the outbox.
+    """
+
+    def __init__(self, name: str, notifier: Notifier, outbox: Outbox, retry_seconds: float) -> None:
+        """Owns `notifier` from now on. `retry_seconds` is the longest pause between two tries."""
+        self._name = name
+        self._notifier = notifier
+        self._outbox = outbox
+        self._retry_seconds = retry_seconds
+        self._news = Flag()
+        self._stop = Flag()
+        self._trouble = ""
+        self._thread = Thread(target=self._run, name=f"notifier-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Once."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is news."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """No notice is begun any more."""
+        self._stop.set()
+        self._news.set()
+
+    def join(self, timeout: float) -> None:
+        """Waits for the delivery that is under way, and no longer than `timeout` seconds."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._news.clear()
+                self._deliver_all()
+                self._news.wait(IDLE_SECONDS)
+        finally:
+            with suppress(Exception):
+                self._notifier.close()
+
+    def _deliver_all(self) -> None:
+        while self._until_it_works(self._deliver_one):
+            pass
+
+    def _until_it_works(self, action: Callable[[], bool]) -> bool:
+        """With pauses that grow. False once told to stop."""
+        for attempt in stamina.retry_context(
+            on=Exception,
+            attempts=None,
+            timeout=None,
+            wait_initial=min(FIRST_PAUSE, self._retry_seconds),
+            wait_max=self._retry_seconds,
+            wait_jitter=min(FIRST_PAUSE, self._retry_seconds),
+        ):
+            with attempt:
+                if self._stop.is_set():
+                    return False
+                try:
+                    return action()
+                except Exception as error:
+                    self._troubled(error)
+                    raise
+        return False
+
+    def _deliver_one(self) -> bool:
+        """The oldest notice; read anew for each try, since one that waits for long may have had to go. False when
+        nothing waits."""
+        waiting = self._outbox.head(self._name)
+        if waiting is None:
+            return False
+        try:
+            self._notifier.notify(waiting.notice)
+        except NoticeRefusedError as error:
+            log("warning", "notice_refused", notifier=self._name, notice=waiting.notice.id, error=str(error))
+            self._outbox.refuse(self._name, waiting)
+            return True
+        self._outbox.done(waiting)
+        if self._trouble:
+            log("info", "notifier_works_again", notifier=self._name)
+            self._trouble = ""
+            self._outbox.trouble(self._name, "")
+        return True
+
+    def _troubled(self, error: Exception) -> None:
+        """Told once, not with each try."""
+        known = isinstance(error, NotifierError | OutboxError)
+        message = str(error) if known else f"{type(error).__name__}: {error}"
+        if message != self._trouble:
+            log("warning", "notifier_failed", notifier=self._name, error=message)
+            self._trouble = message
+            with suppress(OutboxError):
+                self._outbox.trouble(self._name, message)

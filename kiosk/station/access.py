@@ -1,0 +1,148 @@
+"""From a decision to the door: recorded first, then released, then what the door did is recorded (rules 2, 5, 6)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Decision, Outcome, Reason
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Recovered
+from kiosk.domain.ports.door import Door
+from kiosk.domain.ports.gallery import AuditTrail
+
+BACKLOG = 1000
+"""Refusals and outcomes kept in memory while the audit log cannot be written. No grant is ever made meanwhile. They are
+appended again until they are known to be on disk; the log holds each once (AuditRecord.record_id)."""
+
+
+def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
+    """A decision as one line of the audit log: subject id, never a name or a vector. The decision's id is the record's,
+    too: however often it is appended, it is one line. `boot` names the start of the machine that its times are of."""
+    e = decision.evidence
+    c = e.comparison
+    return AuditRecord(
+        kind="decision",
+        wall_at=e.wall_at,
+        grant_id=decision.id,
+        subject_id=decision.subject_id,
+        outcome=decision.outcome.value,
+        reason=decision.reason.value,
+        detail={
+            "frame": e.frame_number,
+            "frames": e.frames,
+            "captured_at": round(e.captured_at, 4),
+            "boot": boot,
+            "track": decision.track,
+            "score": round(c.score, 4) if c else None,
+            "threshold": c.threshold if c else None,
+            "model_id": c.model_id if c else None,
+            "quality": e.quality.score if e.quality else None,
+            "pad": round(e.pad, 4) if e.pad is not None else None,
+            "detail": decision.detail or None,
+        },
+        record_id=decision.id,
+    )
+
+
+def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> AuditRecord:
+    """What the door did with the grant of a decision; linked to it by the grant id."""
+    return AuditRecord(
+        kind="outcome",
+        wall_at=decision.evidence.wall_at,
+        grant_id=decision.id,
+        subject_id=decision.subject_id,
+        outcome=reply.result.value,
+        reason=reply.reason or None,
+        detail={"frame_age": round(frame_age, 4)},
+    )
+
+
+class Access:
+    """Settles decisions, one after another, in the pipeline's thread."""
+
+    def __init__(
+        self,
+        audit: AuditTrail,
+        door: Door,
+        grant_seconds: float,
+        clock: Callable[[], float],
+        boot: str | None = None,
+    ) -> None:
+        """`grant_seconds` from the frame's capture is the grant's deadline; `clock` is CLOCK_BOOTTIME, of the start of
+        the machine that `boot` names."""
+        self._audit = audit
+        self._door = door
+        self._grant_seconds = grant_seconds
+        self._clock = clock
+        self._boot = boot
+        self._backlog: deque[AuditRecord] = deque(maxlen=BACKLOG)
+        self._dropped = 0
+        self._broken = False
+        self.under_way: str | None = None
+        """The grant that the door has been sent and whose outcome is not recorded yet."""
+
+    def settle(self, decision: Decision) -> list[Event]:
+        """The decision as it stands after the record and the door; never a grant that is not on disk first."""
+        deadline = decision.evidence.captured_at + self._grant_seconds
+        if decision.granted and self._clock() >= deadline:
+            decision = refused(decision, Reason.STALE_FRAME)
+        trouble = self._record(decision_record(decision, self._boot))
+        if trouble is not None and decision.granted:
+            # The backlog holds the grant, whose record is in doubt: what stands is the refusal, under the same
+            # record_id. Where the grant is on disk after all, the log makes the refusal its outcome.
+            decision = refused(decision, Reason.AUDIT_UNAVAILABLE)
+            record = decision_record(decision, self._boot)
+            others = [kept for kept in self._backlog if kept.record_id != record.record_id]
+            self._backlog = deque([*others, record], maxlen=BACKLOG)
+        health = self._health(trouble)
+        if not decision.granted:
+            return [*health, Decided(decision)]
+        self.under_way = decision.id
+        try:
+            reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline, badge=decision.badge))
+            age = self._clock() - decision.evidence.captured_at
+            after = self._health(self._record(outcome_record(decision, reply, age)))
+        finally:
+            self.under_way = None  # or what the door tells of this grant would wait for ever
+        return [*health, Decided(decision), DoorAnswered(decision.id, reply), *after]
+
+    def note(self, record: AuditRecord) -> None:
+        """Records something that is not a decision (start, stop, fault); kept back while the log cannot be written."""
+        self._record(record)
+
+    def _release(self, grant: Grant) -> DoorReply:
+        if self._clock() >= grant.deadline:
+            return DoorReply(grant.id, DoorResult.REFUSED, "recording the decision took until its deadline")
+        return self._door.release(grant)
+
+    def _record(self, record: AuditRecord) -> str | None:
+        """Appends what was kept back and this record; on failure keeps it back and says what went wrong. How many there
+        was no room for is a record of its own."""
+        self._dropped += len(self._backlog) == BACKLOG
+        self._backlog.append(record)
+        try:
+            self._audit.append(tuple(self._backlog))
+        except GalleryError as error:
+            return str(error)
+        self._backlog.clear()
+        if not self._dropped:
+            return None
+        count, self._dropped = self._dropped, 0
+        return self._record(AuditRecord("fault", record.wall_at, reason="records_dropped", detail={"count": count}))
+
+    def _health(self, trouble: str | None) -> list[Event]:
+        was, self._broken = self._broken, trouble is not None
+        if trouble is not None and not was:
+            return [Faulted(Reason.AUDIT_UNAVAILABLE, trouble)]
+        if was and not self._broken:
+            return [Recovered(Reason.AUDIT_UNAVAILABLE)]
+        return []
+
+
+def refused(decision: Decision, reason: Reason) -> Decision:
+    """The same attempt, refused."""
+    return replace(decision, outcome=Outcome.REFUSED, reason=reason)

@@ -1,0 +1,212 @@
+"""Tells the kiosk's own events to kiosk-notify, over the socket of ipc.kiosk_event_messages.
+
+The peer's user is checked (`notify.subscribers`). One subscriber at a time; the next waits. Events wait in memory,
+BACKLOG of them: what happens for certain is in the audit log.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Condition, Thread
+
+from kiosk.domain.errors import DoorError
+from kiosk.domain.events import Decided, Event, Faulted, Recovered, Unexplained
+from kiosk.domain.ids import is_subject_id, new_id
+from kiosk.domain.notices import KioskEventKind, plain_name
+from kiosk.domain.refusals import Unusual
+from kiosk.ipc.door_messages import MAX_PACKET, encode
+from kiosk.ipc.kiosk_event_messages import KioskEventMessage, acknowledged
+from kiosk.ipc.limits import Seldom
+from kiosk.ipc.server import listening, peer_uid
+from kiosk.system.systemd import log
+
+BACKLOG = 1000
+"""Events that wait while nobody takes them; then the oldest goes, and its number is missing."""
+ANSWER_SECONDS = 10.0
+"""So long may a subscriber take for one event; then it is dropped."""
+TURN_SECONDS = 0.5
+
+
+class Announcer:
+    """The kiosk's end. `publish` takes some microseconds, never raises, and waits for nobody."""
+
+    def __init__(
+        self,
+        path: Path,
+        door: str,
+        users: frozenset[int],
+        name_of: Callable[[str], str | None] = lambda _: None,
+        backlog: int = BACKLOG,
+    ) -> None:
+        """`name_of` is called by `publish`, in the caller's thread; it gives None where names are not to be told."""
+        self._path = path
+        self._door = door
+        self._users = users
+        self._name_of = name_of
+        self._seldom = Seldom()
+        self._run = new_id()
+        self._unusual = Unusual()
+        self._sequence = 0
+        self._waiting: deque[tuple[str, bytes]] = deque(maxlen=backlog)
+        """Ids and packets."""
+        self._changed = Condition()
+        self._stopping = False
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Once; then the socket is there. Where it cannot be made that is logged, and the kiosk goes on without."""
+        self._put(KioskEventKind.STARTED)
+        with ExitStack() as stack:
+            try:
+                listener = stack.enter_context(listening(self._path))
+            except (DoorError, OSError) as error:
+                log("error", "events_unavailable", error=str(error))
+                return
+            self._thread = Thread(target=self._serve, args=(listener, stack.pop_all()), name="events", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Gives a subscriber that listens the time to take what waits."""
+        self._put(KioskEventKind.STOPPED)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def publish(self, event: Event) -> None:
+        """Decisions and faults; the rest is nobody's business outside."""
+        try:
+            self._tell(event)
+        except Exception as error:  # noqa: BLE001 - what cannot be told must not stop the kiosk
+            log("error", "event_not_told", error=f"{type(error).__name__}: {error}")
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case Decided(decision):
+                kind = KioskEventKind.GRANTED if decision.granted else KioskEventKind.REFUSED
+                self._put(kind, decision.reason.value, decision.id, decision.subject_id, decision.evidence.wall_at)
+                if not decision.granted and self._unusual.refused(decision.reason, decision.evidence.captured_at):
+                    log("warning", KioskEventKind.MANY_REFUSALS.value)
+                    self._put(KioskEventKind.MANY_REFUSALS, wall_at=decision.evidence.wall_at)
+            case Faulted(reason, _):
+                self._put(KioskEventKind.FAULT, reason.value)
+            case Recovered(reason):
+                self._put(KioskEventKind.RECOVERED, reason.value)
+            case Unexplained(grant_id, _):
+                self._put(KioskEventKind.UNEXPLAINED, grant_id=grant_id)
+            case _:
+                pass
+
+    def _put(
+        self,
+        kind: KioskEventKind,
+        reason: str = "",
+        grant_id: str | None = None,
+        subject_id: str | None = None,
+        wall_at: datetime | None = None,
+    ) -> None:
+        if subject_id is not None and not is_subject_id(subject_id):
+            subject_id = None  # a gallery that was tampered with: what happened is told, and not about whom
+        name = None if subject_id is None else self._name(subject_id)
+        with self._changed:
+            self._sequence += 1
+            message = KioskEventMessage(
+                run=self._run,
+                sequence=self._sequence,
+                id=new_id(),
+                kind=kind,
+                door=self._door,
+                wall_at=wall_at or datetime.now(UTC),
+                grant_id=grant_id,
+                subject_id=subject_id,
+                name=plain_name(name or "") or None,
+                reason=reason,
+            )
+            self._waiting.append((message.id, encode(message)))
+            self._changed.notify_all()
+
+    def _name(self, subject_id: str) -> str | None:
+        """A name that cannot be had holds nothing back."""
+        try:
+            return self._name_of(subject_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what happened is told without the name
+            log("error", "name_not_told", error=f"{type(error).__name__}: {error}")
+            return None
+
+    def _serve(self, listener: socket.socket, closing: ExitStack) -> None:
+        with closing:
+            listener.settimeout(TURN_SECONDS)
+            while not self._stopping:
+                try:
+                    self._serve_one(listener)
+                except OSError as error:
+                    # Often it passes: all descriptors are in use, or who called has hung up.
+                    self._seldom.log("warning", "accept_failed", os.getuid(), error=str(error))
+                    with self._changed:
+                        self._changed.wait_for(lambda: self._stopping, TURN_SECONDS)
+
+    def _serve_one(self, listener: socket.socket) -> None:
+        """Raises OSError when nobody could be taken."""
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            self._seldom.flush()
+            return
+        with connection:
+            uid = peer_uid(connection)
+            if uid not in self._users:
+                self._seldom.log("warning", "subscriber_refused", uid)
+                return
+            try:
+                self._feed(connection)
+            except (DoorError, OSError) as error:
+                self._seldom.log("info", "subscriber_gone", uid, reason=str(error))
+
+    def _feed(self, connection: socket.socket) -> None:
+        """Until it is gone, or all is told and the kiosk stops. Raises DoorError, OSError."""
+        while (waiting := self._oldest()) is not None or not self._stopping:
+            if waiting is None:
+                connection.setblocking(False)
+                try:
+                    if not connection.recv(1, socket.MSG_PEEK):
+                        return
+                    raise DoorError("it speaks without being asked")
+                except BlockingIOError:
+                    continue
+            connection.settimeout(ANSWER_SECONDS)
+            event_id, packet = waiting
+            connection.send(packet)
+            answer = connection.recv(MAX_PACKET)
+            if not answer:
+                return
+            if acknowledged(answer) != event_id:
+                raise DoorError("it acknowledged what it was not sent")
+            with self._changed:
+                if self._waiting and self._waiting[0] is waiting:
+                    self._waiting.popleft()
+
+    def _oldest(self) -> tuple[str, bytes] | None:
+        with self._changed:
+            if not self._waiting and not self._stopping:
+                self._changed.wait(TURN_SECONDS)
+            return self._waiting[0] if self._waiting else None
+
+
+def users_of(names: Sequence[str]) -> frozenset[int]:
+    """The kiosk's own user, root, and `names` (or numbers). A name that nobody has is logged and passed over: it must
+    not keep anybody out of the building."""
+    users = {os.getuid(), 0}
+    for name in names:
+        try:
+            users.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
+        except KeyError:
+            log("warning", "no_such_user", key="notify.subscribers", user=name)
+    return frozenset(users)

@@ -1,0 +1,361 @@
+"""The composition root: the only place that picks implementations. Starts in order, stops in reverse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import cast
+
+import structlog
+
+from kiosk import plugins
+from kiosk.cameras.turned import TurnedCamera
+from kiosk.config import CameraConfig, Config, QualityConfig
+from kiosk.domain.attempt import Rules
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Reason
+from kiosk.domain.door.state import DoorStatus
+from kiosk.domain.errors import ConfigError, GalleryError
+from kiosk.domain.events import DoorChanged, Event, Faulted
+from kiosk.domain.face import Frame
+from kiosk.domain.matching import enrol_again
+from kiosk.domain.ports.camera import Camera
+from kiosk.domain.ports.gallery import Matcher
+from kiosk.domain.thresholds import Threshold
+from kiosk.ipc.door_event_messages import DoorEventStream
+from kiosk.station.access import Access
+from kiosk.station.announcer import Announcer, users_of
+from kiosk.station.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
+from kiosk.station.door_client import DoorClient, DoorWatcher
+from kiosk.station.enrolment import Enroller
+from kiosk.station.loop import Station, unfailing
+from kiosk.station.matcher import GalleryMatcher
+from kiosk.station.pipeline import Pipeline, Stages
+from kiosk.station.refusal_limit import RefusalLimit, keep_limit
+from kiosk.station.safeguards import effective, refuse_unsafe
+from kiosk.station.timekeeping import Timekeeper, keep_time
+from kiosk.station.writer import Writer
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.gallery import Gallery, empty_gallery, open_gallery
+from kiosk.storage.home import Home
+from kiosk.system import systemd
+from kiosk.system.clock import boot_name, boottime
+from kiosk.system.health import MAX_SILENCE, Health
+from kiosk.vision.models import Models, load
+from kiosk.vision.quality import ROOM, Bounds, Gate
+
+log = structlog.get_logger("kiosk")
+
+ANY_PLACE = 1.0
+"""The guide of enrolment and identification: a photograph's face may be anywhere in it."""
+
+
+def camera(section: CameraConfig) -> Camera:
+    """The configured camera, not yet open. Raises ConfigError."""
+    made = cast("Camera", plugins.make("cameras", section))
+    return TurnedCamera(made, section.rotate) if section.rotate else made
+
+
+def gate(config: QualityConfig, models: Models, guide: float | None = None) -> Gate:
+    """The quality gate of a configuration, at the door; with a `guide`, of a photograph: no PAD looks at its
+    surroundings."""
+    bounds = Bounds(
+        min_face=config.min_face,
+        guide=config.guide if guide is None else guide,
+        room=ROOM if guide is None else 0.0,
+        min_sharpness=config.min_sharpness,
+    )
+    return Gate(bounds, models.detector.upright)
+
+
+def matcher(
+    models: Models,
+    gallery: Gallery,
+    tell: Callable[[Threshold], None] = lambda _: None,
+    real_lock: bool = False,
+) -> GalleryMatcher:
+    """The gallery as searched with the configured embedder; `tell` and `real_lock` as for GalleryMatcher. Raises
+    GalleryError."""
+    entry = models.embedder_entry
+    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, models.cohort, tell, real_lock)
+
+
+def log_threshold(threshold: Threshold) -> None:
+    """What the kiosk decides by, in the log: at start and whenever references come and go."""
+    note = log.warning if threshold.caution else log.info
+    note(
+        "threshold",
+        score=round(threshold.score, 4),
+        subjects=threshold.subjects,
+        references=threshold.references,
+        fpir=threshold.fpir,
+        caution=threshold.caution,
+    )
+
+
+def searchable(folder: Path) -> Gallery:
+    """The gallery of a home, to be searched: nothing is made or changed. Raises GalleryError where there is none."""
+    return open_gallery(Home(folder), read_only=True)
+
+
+def rehearsed(folder: Path) -> Gallery:
+    """The same for a recording, which is worth a look before anybody is enrolled: there is nobody then."""
+    home = Home(folder)
+    return searchable(folder) if home.key.exists() or home.database.exists() else empty_gallery()
+
+
+def stages(config: Config, models: Models, found: Matcher) -> Stages:
+    """What a frame passes."""
+    return Stages(models.detector, gate(config.quality, models), models.pad, models.embedder, found)
+
+
+def rules(config: Config) -> Rules:
+    """The attempt's rules of a configuration."""
+    a = config.attempt
+    return Rules(a.needed, a.window, a.seconds, a.pause, a.rest)
+
+
+def largest_badge(config: Config) -> int | None:
+    """What the configured panel can be told; None where there is a lock instead."""
+    return None if config.panel is None else config.panel.cards.largest
+
+
+def enroller(config: Config, models: Models) -> Enroller:
+    """Enrolment with the configured networks."""
+    quality = gate(config.quality, models, ANY_PLACE)
+    return Enroller(models.detector, quality, models.embedder, models.thresholds, models.cohort)
+
+
+def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:
+    """The pipeline over a recording: no door, and a new attempt right after each decision."""
+    a = config.attempt
+    return Pipeline(
+        stages(config, models, matcher(models, gallery)),
+        Rules(a.needed, a.window, a.seconds, pause=0.0, rest=0.0, again=True),
+        config.quality.min_face,
+        door_ready=lambda: True,
+        largest_badge=largest_badge(config),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kiosk:
+    """A kiosk that runs."""
+
+    station: Station
+    gallery: Gallery
+    health: Health
+    writer: Writer
+
+    @property
+    def finished(self) -> Flag:
+        """Set at the end of a story or recording, or when the pipeline has died."""
+        return self.station.finished
+
+    @property
+    def lost(self) -> str | None:
+        """Why only a restart helps (the gallery was moved or replaced, the audit log's thread has ended); else None."""
+        return self.writer.lost or self.gallery.lost
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended as it should not."""
+        return self.lost is not None or (self.station.finished.is_set() and self.station.died)
+
+
+@contextmanager
+def running(
+    config: Config,
+    home: Home,
+    publish: Callable[[Event], None],
+    show: Callable[[Frame], None],
+    eye: Camera,
+) -> Iterator[Kiosk]:
+    """Everything that must be right before anybody is looked at, in order; stopped in reverse.
+
+    Raises KioskError when any part is missing or wrong: nothing runs then.
+    """
+    publish, show = unfailing(publish), unfailing(show)
+    with ExitStack() as stack:
+        stack.enter_context(home.lock())
+        models = load(config.models, config.policy)
+        gallery = open_gallery(home)
+        stack.callback(gallery.close)
+        sizes = gallery.sizes(models.embedder.model_id)
+        if config.drives_a_real_lock:
+            refuse_unsafe(config, models, sizes)
+        status = door_status(config)
+        refuse_make_believe(eye, gallery, status)
+        if not status.simulated:
+            refuse_unsafe(config, models, sizes)
+        # What was allowed before a simulated lock never meets a real one that takes its place.
+        client = DoorClient(config.door.socket, only_simulated=status.simulated)
+        stack.callback(client.close)
+        audit = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
+        keeper = Timekeeper(config.clock.trust, audit.floor)
+        audit.settle_pending(datetime.now(UTC))
+        heard = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=("door", "outcome"))}
+        writer = Writer.at(home.database, time.monotonic)
+        writer.start()
+        stack.callback(writer.stop)
+        health = Health(time.monotonic)
+        found = matcher(models, gallery, log_threshold, not status.simulated)
+        limit = stack.enter_context(refusal_limit(config, home))
+        pipeline = Pipeline(
+            stages(config, models, found),
+            rules(config),
+            config.quality.min_face,
+            client.ready,
+            largest_badge(config),
+            clock=keeper.trouble,
+            alike=models.surely_alike(),
+            limit=limit,
+        )
+        publish = stack.enter_context(announcing(config, found, publish))
+        access = Access(writer, client, config.policy.grant_seconds, boottime, boot_name())
+        station = Station(
+            eye,
+            pipeline,
+            access,
+            health,
+            boottime,
+            publish,
+            show,
+            max_age=config.policy.grant_seconds,
+            policy=effective(config, models, found.threshold),
+        )
+        _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
+        watcher = DoorWatcher(config.door.socket)
+        stack.enter_context(_looping("door", lambda: _watch(watcher, publish), watcher.close, health))
+        stream = DoorEventStream(config.door.events, SUBSCRIBER)
+        log_seen = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
+        auditor = DoorAuditor(
+            stream, writer, heard, lambda: access.under_way, foreseen=log_seen.foresees, publish=publish
+        )
+        stack.enter_context(_looping("door-events", lambda: auditor.turn(0.5), auditor.close, health))
+        stack.enter_context(_looping("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
+        station.start()
+        stack.callback(station.stop)
+        if limit is not None:  # told after the start
+            stack.enter_context(_looping("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
+        yield Kiosk(station, gallery, health, writer)
+
+
+@contextmanager
+def refusal_limit(config: Config, home: Home) -> Iterator[RefusalLimit | None]:
+    """What turns face alone off, where that is wanted. Raises GalleryError."""
+    number = config.policy.refusals_an_hour
+    if number is None:
+        yield None
+        return
+    with closing(Audit(open_database(home.database, check=False))) as audit:
+        yield RefusalLimit(number, audit)
+
+
+@contextmanager
+def announcing(
+    config: Config, directory: Matcher, publish: Callable[[Event], None]
+) -> Iterator[Callable[[Event], None]]:
+    """`publish`, and kiosk-notify hears of it too, where there is anybody that it tells."""
+    if not config.notifiers:
+        yield publish
+        return
+
+    def name_of(subject_id: str) -> str | None:
+        with suppress(GalleryError):
+            subject = directory.subject(subject_id)
+            return subject.name if subject else None
+        return None
+
+    users = users_of(config.notify.subscribers)
+    names = name_of if config.notify.names else lambda _: None
+    announcer = Announcer(config.notify.socket, config.door.name, users, names)
+    announcer.start()
+
+    def both(event: Event) -> None:
+        publish(event)
+        announcer.publish(event)
+
+    try:
+        yield both
+    finally:
+        announcer.stop()
+
+
+def _tell_of_other_models(
+    model_id: str, gallery: Gallery, pipeline: Pipeline, access: Access, publish: Callable[[Event], None]
+) -> None:
+    """References that the embedder cannot use, said at start and not only to the first who stands at the door. Where
+    there are no others, nobody can be recognised: a fault until somebody is enrolled."""
+    unusable = gallery.unusable(model_id)
+    if not unusable:
+        return
+    message, reason = enrol_again(unusable), Reason.REFERENCES_OF_ANOTHER_MODEL
+    log.warning(reason.value, message=message)
+    if not gallery.counts().get(model_id):
+        access.note(AuditRecord("fault", datetime.now(UTC), reason=reason.value))
+        pipeline.expect(reason)
+        publish(Faulted(reason, message))
+
+
+def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None:
+    """A simulated or replayed camera and the demonstration's gallery never meet a real lock. Raises ConfigError.
+
+    Asked of the door itself, not of the configuration: what counts is the lock that would move.
+    """
+    if door.simulated:
+        return
+    if not eye.live:
+        raise ConfigError("a simulated or replayed camera would drive a real lock: set [camera] kind to a real camera")
+    if gallery.demonstration:
+        raise ConfigError("the demonstration's gallery would drive a real lock: use a home of your own with --home")
+
+
+def door_status(config: Config) -> DoorStatus:
+    """How the door is before anything runs. Raises DoorError when it does not answer."""
+    with DoorClient(config.door.socket) as client:
+        return client.status(timeout=2.0)
+
+
+def _watch(watcher: DoorWatcher, publish: Callable[[Event], None]) -> None:
+    """Tells of the door's state."""
+    state = watcher.wait(0.5)
+    if state is not None:
+        publish(DoorChanged(state))
+
+
+@contextmanager
+def _looping(name: str, turn: Callable[[], None], close: Callable[[], None], health: Health) -> Iterator[None]:
+    """A thread that takes turns of about half a second until the kiosk stops, and then closes what it turned."""
+    stop = Flag()
+
+    def loop() -> None:
+        while not stop.is_set():
+            health.beat(name)
+            turn()
+        close()
+
+    thread = Thread(target=loop, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(2.0)
+
+
+def feed_watchdog(kiosk: Kiosk) -> list[str]:
+    """Feeds the systemd watchdog while all threads beat; else names the silent ones."""
+    silent = kiosk.health.silent()
+    if not kiosk.writer.alive or time.monotonic() - kiosk.writer.beat > MAX_SILENCE:
+        silent.append("database-writer")
+    if not silent:
+        systemd.notify("WATCHDOG=1")
+    return silent

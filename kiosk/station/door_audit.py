@@ -1,0 +1,126 @@
+"""What the door tells goes into the audit log: acknowledged to the door once it is on disk there, and not before.
+
+A release on a grant that nothing in the log stands behind, neither a decision nor a command by hand, is an alarm: both
+are on disk before the door is asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.door.events import DoorEvent, DoorEventKind
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.events import Unexplained
+from kiosk.domain.notices import UNEXPLAINED
+from kiosk.domain.ports.gallery import AuditTrail
+from kiosk.ipc.door_event_messages import DoorEventStream
+from kiosk.system.clock import boottime
+from kiosk.system.systemd import log
+
+SUBSCRIBER = "audit"
+RELEASES = frozenset({DoorEventKind.RELEASED, DoorEventKind.PRESENTED})
+OUTCOMES = frozenset({DoorEventKind.ACCESS_TAKEN, DoorEventKind.ACCESS_NOT_TAKEN})
+ORDER_SECONDS = 0.01
+RETRY_SECONDS = 1.0
+FORESEEN_SECONDS = 1.0
+"""So long is looked for what stands behind a release."""
+KEPT_IDS = 4000
+"""Of events that may come again: twice what the door keeps."""
+
+
+def record_of(event: DoorEvent) -> AuditRecord:
+    """An event as a line of the log: one line, however often the door sends it. Whether a grant was taken is the last
+    word on its outcome."""
+    return AuditRecord(
+        kind="outcome" if event.kind in OUTCOMES else "door",
+        wall_at=event.wall_at,
+        grant_id=event.grant_id,
+        outcome=event.kind.value,
+        reason=event.reason or None,
+        detail={
+            "event": event.id,
+            "sequence": event.sequence,
+            "door": event.door,
+            "at": round(event.at, 3),
+            **({} if event.uid is None else {"uid": event.uid}),
+        },
+        record_id=event.id,
+    )
+
+
+def alarm_of(event: DoorEvent) -> AuditRecord:
+    """That nothing in the log stands behind a release."""
+    return AuditRecord(
+        kind="fault",
+        wall_at=event.wall_at,
+        grant_id=event.grant_id,
+        reason=UNEXPLAINED,
+        detail={"uid": event.uid, "sequence_of_release": event.sequence},
+        record_id=f"{event.id}.{UNEXPLAINED}",
+    )
+
+
+class DoorAuditor:
+    """For a thread of its own. `known` are ids of events that the log holds already; `under_way` tells the grant whose
+    first outcome the kiosk itself is about to record: what follows from it is recorded after that. `foreseen` tells
+    whether the log holds what stands behind a grant (raises GalleryError); `publish` hears of releases without."""
+
+    def __init__(
+        self,
+        stream: DoorEventStream,
+        audit: AuditTrail,
+        known: Collection[str],
+        under_way: Callable[[], str | None],
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = boottime,
+        foreseen: Callable[[str], bool] = lambda _: True,
+        publish: Callable[[Unexplained], None] = lambda _: None,
+    ) -> None:
+        self._stream = stream
+        self._audit = audit
+        self._known = deque(known, maxlen=KEPT_IDS)
+        self._under_way = under_way
+        self._sleep = sleep
+        self._clock = clock
+        self._foreseen = foreseen
+        self._publish = publish
+
+    def turn(self, timeout: float) -> None:
+        """Records the next event, if one comes within `timeout` seconds. Never raises: what could not be recorded is
+        not acknowledged, and comes again."""
+        event = self._stream.next(timeout)
+        if event is None:
+            return
+        while event.grant_id is not None and event.grant_id == self._under_way():
+            self._sleep(ORDER_SECONDS)
+        if event.id not in self._known:
+            try:
+                unexplained = self._unexplained(event)
+                self._audit.append([record_of(event), *([alarm_of(event)] if unexplained else [])])
+            except GalleryError:
+                self._stream.close()
+                self._sleep(RETRY_SECONDS)
+                return
+            self._known.append(event.id)
+            if unexplained:
+                log("error", UNEXPLAINED, grant=event.grant_id, uid=event.uid)
+                self._publish(Unexplained(str(event.grant_id), event.uid))
+        self._stream.acknowledge(event)
+
+    def _unexplained(self, event: DoorEvent) -> bool:
+        if event.kind not in RELEASES or event.grant_id is None:
+            return False
+        # From the release on, not from its news: many of them must not hold up what comes behind them.
+        until = min(event.at, self._clock()) + FORESEEN_SECONDS
+        while not self._foreseen(event.grant_id):
+            if self._clock() >= until:
+                return True
+            self._sleep(ORDER_SECONDS)
+        return False
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._stream.close()

@@ -1,0 +1,131 @@
+"""Enrolment from pictures: who is refused, and why, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kiosk.cameras.sources import Still
+from kiosk.domain.errors import SampleError, UnsafeError
+from kiosk.domain.face import Flaw
+from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine
+from kiosk.domain.people import Template
+from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
+from kiosk.domain.thresholds import Sizes, Thresholds
+
+MAX_REFERENCES = 5
+"""References kept of one subject: of more samples the best are taken."""
+SAME_PICTURE = 0.98
+"""Samples as alike as this tell nothing new."""
+SECOND_FACE = 0.5
+"""A second face of this share of the largest one's width makes it unclear who is meant."""
+
+ADVICE = {
+    Flaw.TOO_SMALL: "the face is too small: take the picture from nearer",
+    Flaw.OUTSIDE_GUIDE: "the face is at the edge: put it in the middle",
+    Flaw.TOO_NEAR: "the face is too near: take the picture from further away",
+    Flaw.CLIPPED: "the face is cut off: show the whole face",
+    Flaw.TURNED_OVER: "the picture is turned: set it upright",
+    Flaw.TURNED: "the face is turned away: look straight at the camera",
+    Flaw.BLURRED: "the face is blurred: hold still",
+    Flaw.TOO_DARK: "the face is too dark: turn on a light",
+    Flaw.TOO_BRIGHT: "the face is too bright: avoid direct light",
+    Flaw.UNNATURAL: "the picture shows no natural face: take one of the whole, bare face, in even light and in colour",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnrolmentSample:
+    """A face that may become a reference."""
+
+    name: str
+    template: Template
+    quality: float
+
+
+class Enroller:
+    """Turns pictures into the references of one person."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        quality: QualityGate,
+        embedder: Embedder,
+        thresholds: Thresholds,
+        cohort: Cohort,
+    ) -> None:
+        self._detector = detector
+        self._quality = quality
+        self._embedder = embedder
+        self._thresholds = thresholds
+        self._cohort = cohort
+
+    def sample(self, still: Still) -> EnrolmentSample:
+        """Raises SampleError naming the picture and what is wrong with it."""
+        faces = self._detector.detect(still.image)
+        if not faces:
+            raise SampleError(f"{still.name}: no face is found")
+        if len(faces) > 1 and faces[1].box.width >= SECOND_FACE * faces[0].box.width:
+            raise SampleError(f"{still.name}: {len(faces)} faces are found: one person only")
+        quality = self._quality.assess(still.image, faces[0])
+        if quality.flaw is not None:
+            raise SampleError(f"{still.name}: {ADVICE[quality.flaw]}")
+        template = self._embedder.embed(still.image, faces[0])
+        if template is None:
+            raise SampleError(f"{still.name}: {ADVICE[Flaw.UNNATURAL]}")
+        return EnrolmentSample(still.name, template, quality.score)
+
+    def best(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
+        """At most MAX_REFERENCES, the best first, none of them nearly a copy of another.
+
+        Raises SampleError when they are not all like the best one.
+        """
+        ranked = sorted(samples, key=lambda s: -s.quality)
+        first = ranked[0]
+        for other in ranked[1:]:
+            if not self._alike(first, other):
+                raise SampleError(f"{other.name} does not match {first.name}: another person or a poor picture")
+        return _distinct(ranked)
+
+    def best_of_clip(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
+        """As `best`, for frames of one clip, in which a person turns and talks: those unlike the best are left out.
+
+        Raises SampleError when they are most: then the clip does not show one person.
+        """
+        ranked = sorted(samples, key=lambda s: -s.quality)
+        alike = [s for s in ranked if self._alike(ranked[0], s)]
+        if 2 * len(alike) <= len(ranked):
+            raise SampleError(f"{ranked[0].name}: the frames of the clip do not match one another: one person only")
+        return _distinct(alike)
+
+    def refuse_too_many(self, sizes: Sizes) -> None:
+        """Raises UnsafeError when a gallery of these sizes is more than the evidence carries."""
+        if beyond := self._thresholds.beyond(sizes):
+            raise UnsafeError(beyond)
+
+    def _alike(self, a: EnrolmentSample, b: EnrolmentSample) -> bool:
+        """Verification of one sample by another: a gallery of one reference."""
+        return self._cohort.score(a.template, b.template) >= self._thresholds.for_gallery({1: 1}).score
+
+    def already(self, samples: Iterable[EnrolmentSample], enrolled: ReferenceMatrix) -> str | None:
+        """The subject that one of the samples would be taken for at the door, None when it is nobody enrolled."""
+        threshold = self._thresholds.for_gallery(enrolled.sizes).score
+        for s in samples:
+            comparison = enrolled.search(s.template, threshold)
+            if comparison.mated:
+                return comparison.subject_id
+        return None
+
+
+def with_another(sizes: Sizes, references: int) -> Sizes:
+    """A gallery's sizes with one more subject of so many references."""
+    return {**sizes, references: sizes.get(references, 0) + 1}
+
+
+def _distinct(ranked: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
+    """The first MAX_REFERENCES that are not nearly the same."""
+    kept: list[EnrolmentSample] = []
+    for s in ranked:
+        if len(kept) < MAX_REFERENCES and all(cosine(s.template, k.template) < SAME_PICTURE for k in kept):
+            kept.append(s)
+    return kept

@@ -1,0 +1,188 @@
+"""The running kiosk: a camera thread, a pipeline thread, one LatestFrame between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from threading import Event as Flag
+from threading import Thread
+from typing import TypeVar
+
+import structlog
+
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Reason
+from kiosk.domain.door.grants import DoorResult
+from kiosk.domain.errors import CameraError
+from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Recovered
+from kiosk.domain.face import Frame
+from kiosk.domain.ports.camera import Camera
+from kiosk.station.access import Access
+from kiosk.station.attention import Attention
+from kiosk.station.latest import LatestFrame
+from kiosk.station.pipeline import Pipeline
+from kiosk.system.health import Health
+
+FRAME_TIMEOUT = 2.0
+"""Seconds without a frame until the camera counts as failed."""
+OPENING_TIMEOUT = 7.0
+"""The same for the first frame: a camera takes its time to open."""
+MAX_BACKOFF = 10.0
+T = TypeVar("T")
+log = structlog.get_logger("kiosk")
+
+
+def unfailing(listen: Callable[[T], None]) -> Callable[[T], None]:
+    """`listen`, and whatever it raises is logged and goes no further: who looks on must not stop who decides."""
+
+    told = ""
+
+    def listening(what: T) -> None:
+        nonlocal told
+        try:
+            listen(what)
+        except Exception as error:  # noqa: BLE001 - a window or console; it is asked nothing that a grant rests on
+            trouble = f"{type(error).__name__}: {error}"
+            if trouble != told:
+                told = trouble
+                log.error("listener_failed", error=trouble)
+
+    return listening
+
+
+class Station:
+    """Threads around `Pipeline.step`. `publish` and `show` are called from the pipeline thread and must not block."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        pipeline: Pipeline,
+        access: Access,
+        health: Health,
+        clock: Callable[[], float],
+        publish: Callable[[Event], None],
+        show: Callable[[Frame], None],
+        max_age: float,
+        policy: Mapping[str, str | int | float | bool | None] | None = None,
+    ) -> None:
+        """`max_age` seconds: an older frame is no evidence. `policy` is how it decides, for the record of the start."""
+        self._camera = camera
+        self._pipeline = pipeline
+        self._access = access
+        self._health = health
+        self._clock = clock
+        self._publish = publish
+        self._show = show
+        self._max_age = max_age
+        self._policy = dict(policy or {})
+        self._latest = LatestFrame()
+        self._attention = Attention()
+        self._patience = OPENING_TIMEOUT
+        self._stop = Flag()
+        self.finished = Flag()
+        """Set once nothing will be decided any more: the recording is at its end, or the pipeline has died."""
+        self.died = True
+        """Whether it died; false once it has come to its end as it should."""
+        self._threads = (
+            Thread(target=self._watch, name="camera", daemon=True),
+            Thread(target=self._decide, name="pipeline", daemon=True),
+        )
+
+    def start(self) -> None:
+        """Starts both threads."""
+        self._access.note(AuditRecord("start", datetime.now(UTC), detail=self._policy))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Stops both; a thread that hangs in its device is left behind."""
+        self._stop.set()
+        self._latest.end()
+        for thread in self._threads:
+            thread.join(timeout)
+        self._access.note(AuditRecord("stop", datetime.now(UTC)))
+
+    def _watch(self) -> None:
+        """The camera thread: opens, reads, and opens again with back-off."""
+        wait = 0.5
+        while not self._stop.is_set():
+            try:
+                self._camera.open()
+                while not self._stop.is_set():
+                    self._health.beat("camera")
+                    self._latest.put(self._camera.read(FRAME_TIMEOUT))
+                    wait = 0.5
+                    if not self._camera.live:
+                        self._latest.wait_taken(FRAME_TIMEOUT)
+            except EOFError:
+                break
+            except CameraError as error:
+                self._latest.fail(str(error))
+            except Exception as error:  # noqa: BLE001 - a driver's surprise is a camera that failed
+                self._latest.fail(f"{type(error).__name__}: {error}")
+            finally:
+                self._camera.close()
+            self._health.beat("camera")
+            self._stop.wait(wait)
+            wait = min(2 * wait, MAX_BACKOFF / 2)
+        self._latest.end()
+        self._health.leave("camera")
+
+    def _decide(self) -> None:
+        """The pipeline thread."""
+        try:
+            while not self._stop.is_set():
+                self._health.beat("pipeline")
+                if not self._turn():
+                    break
+            self.died = False
+        finally:
+            self.finished.set()
+        self._health.leave("pipeline")
+
+    def _turn(self) -> bool:
+        """One frame, or one thing said about its absence. False at the end of the recording or story."""
+        try:
+            frame = self._latest.take(self._patience)
+            self._patience = FRAME_TIMEOUT
+            events = self._look(frame)
+        except EOFError:
+            return False
+        except CameraError as error:
+            events = self._interrupt(Reason.CAMERA_UNAVAILABLE, str(error))
+        for event in events:
+            self._tell(event)
+        return True
+
+    def _look(self, frame: Frame) -> list[Event]:
+        age = self._clock() - frame.captured_at
+        fresh = 0 <= age <= self._max_age
+        if fresh and not self._attention.due(frame):
+            return []  # nobody is there to see it either
+        self._show(frame)
+        if not fresh:
+            return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
+        events = self._pipeline.step(frame)
+        self._attention.found(frame, events)
+        return events
+
+    def _interrupt(self, reason: Reason, message: str) -> list[Event]:
+        return self._pipeline.interrupt(reason, message, self._clock(), datetime.now(UTC))
+
+    def _tell(self, event: Event) -> None:
+        """Settles decisions; logs and publishes the rest as it is."""
+        events = self._access.settle(event.decision) if isinstance(event, Decided) else [event]
+        if isinstance(event, Decided) and event.decision.granted and not any(map(_acted, events)):
+            self._pipeline.stayed_closed(event.decision)
+        for e in events:
+            if isinstance(e, Faulted):
+                log.error("fault", reason=e.reason.value, message=e.message)
+                self._access.note(AuditRecord("fault", datetime.now(UTC), reason=e.reason.value))
+            elif isinstance(e, Recovered):
+                log.info("recovered", reason=e.reason.value)
+            self._publish(e)
+
+
+def _acted(event: Event) -> bool:
+    """Whether the door, or the panel, took a grant."""
+    return isinstance(event, DoorAnswered) and event.reply.result in {DoorResult.RELEASED, DoorResult.PRESENTED}

@@ -1,0 +1,86 @@
+"""The gallery as the pipeline searches it: one matrix in memory, made anew whenever the database has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from kiosk.domain.decision import Comparison
+from kiosk.domain.errors import OutdatedError, UnsafeError
+from kiosk.domain.matching import Cohort, ReferenceMatrix, enrol_again
+from kiosk.domain.people import Reference, Subject, Template
+from kiosk.domain.thresholds import Threshold, Thresholds
+
+
+class Store(Protocol):
+    """What is needed of storage.gallery.Gallery."""
+
+    def references(self, model_id: str) -> Iterable[Reference]:
+        """All of one model, decrypted. Raises GalleryError."""
+
+    def unusable(self, model_id: str) -> int:
+        """Number of references of other models. Raises GalleryError."""
+
+    def subject(self, subject_id: str) -> Subject | None:
+        """As enrolled now. Raises GalleryError."""
+
+    def data_version(self) -> int:
+        """Another number after each change, whoever made it. Raises GalleryError."""
+
+
+class GalleryMatcher:
+    """The port Matcher. Used by one thread. A removed subject is nobody from the next frame on, and the threshold is
+    that of the references searched."""
+
+    def __init__(
+        self,
+        store: Store,
+        model_id: str,
+        dimension: int,
+        thresholds: Thresholds,
+        cohort: Cohort,
+        tell: Callable[[Threshold], None] = lambda _: None,
+        real_lock: bool = False,
+    ) -> None:
+        """`tell` hears of each new threshold; before a `real_lock` nobody is searched for by an unsafe one. Raises
+        GalleryError when the gallery cannot be read."""
+        self._store = store
+        self._model_id = model_id
+        self._dimension = dimension
+        self._thresholds = thresholds
+        self._cohort = cohort
+        self._tell = tell
+        self._real_lock = real_lock
+        self._version = store.data_version()
+        self._matrix, self.threshold = self._read()
+        tell(self.threshold)
+
+    def __len__(self) -> int:
+        return len(self._matrix)
+
+    def search(self, probe: Template) -> Comparison:
+        """Raises GalleryError or ValueError; the pipeline's boundary refuses. OutdatedError where there are references
+        and not one of them is of this model: nobody can be recognised. UnsafeError before a real lock where the gallery
+        has grown past what the threshold is good for."""
+        version = self._store.data_version()
+        if version != self._version:
+            before = self.threshold
+            self._matrix, self.threshold = self._read()
+            self._version = version
+            if self.threshold != before:
+                self._tell(self.threshold)
+        if self._unusable and not len(self._matrix):
+            raise OutdatedError(enrol_again(self._unusable))
+        if self.threshold.unsafe and self._real_lock:
+            raise UnsafeError(self.threshold.caution)
+        return self._matrix.search(probe, self.threshold.score)
+
+    def subject(self, subject_id: str) -> Subject | None:
+        """Read from the database, not from memory: what an admin has just taken away counts at once."""
+        return self._store.subject(subject_id)
+
+    def _read(self) -> tuple[ReferenceMatrix, Threshold]:
+        references = self._store.references(self._model_id)
+        matrix = ReferenceMatrix(self._model_id, self._dimension, self._cohort, references)
+        self._unusable = self._store.unusable(self._model_id)
+        return matrix, self._thresholds.for_gallery(matrix.sizes)

@@ -1,0 +1,317 @@
+"""The way of a frame, from picture to decision: one function, no thread, no clock, no device.
+
+Tests, `kiosk replay`, `kiosk bench` and the running kiosk all go through `Pipeline.step`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
+from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.errors import CameraError
+from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
+from kiosk.domain.face import Face, Flaw, Frame, Quality
+from kiosk.domain.patience import Patience
+from kiosk.domain.people import Template
+from kiosk.domain.policy import decide
+from kiosk.domain.ports.gallery import Matcher
+from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
+from kiosk.domain.presence import Presence
+from kiosk.domain.refusals import FaceAlone, FaceLimit
+from kiosk.domain.tracking import Seen, Tracker
+from kiosk.station.stages import StageFault, Stopwatch
+from kiosk.station.standing_faults import StandingFaults
+from kiosk.vision.frozen import Memory
+
+WHOLE_FRAME = frozenset({Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME, Reason.INTERNAL_FAULT})
+"""Faults that a fresh frame which went through has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a frame passes, in this order."""
+
+    detector: Detector
+    quality: QualityGate
+    pad: PresentationAttackDetector
+    embedder: Embedder
+    matcher: Matcher
+
+
+class Pipeline:
+    """`step` turns a frame into events. `min_face` (px of the box's width) is when a second face disturbs;
+    `largest_badge` what a panel can be told, None where the kiosk's own door has the lock."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        rules: Rules,
+        min_face: float,
+        door_ready: Callable[[], bool],
+        largest_badge: int | None = None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        clock: Callable[[Evidence], Reason | None] = lambda _: None,
+        alike: Callable[[Template, Template], bool] = lambda *_: False,
+        limit: FaceLimit | None = None,
+    ) -> None:
+        """`clock` tells why the time of an evidence is not known (Timekeeper.trouble); `alike` whether two templates
+        are surely of one face: whoever was refused is known by it; `limit` whether a face alone may open now."""
+        self._stages = stages
+        self._rules = rules
+        self._min_face = min_face
+        self._door_ready = door_ready
+        self._largest_badge = largest_badge
+        self._new_id = new_id
+        self._clock = clock
+        self._limit = limit or FaceAlone(None)
+        self._tracker = Tracker()
+        self._memory = Memory()
+        self._presence = Presence()
+        self._let_in: tuple[int, Template] | None = None
+        self._attempt: Attempt | None = None
+        self._resume_at = 0.0
+        self._fault_until = 0.0
+        self._alike = alike
+        self._patience = Patience(rules, alike)
+        self._faults = StandingFaults()
+        self.stopwatch = Stopwatch()
+
+    def step(self, frame: Frame) -> list[Event]:
+        """Never raises: a fault of any stage is a refusal with its reason."""
+        self.stopwatch.start()
+        try:
+            events = self._step(frame)
+        except StageFault as fault:
+            return self.interrupt(fault.reason, str(fault), frame.captured_at, frame.wall_at, frame.number)
+        except Exception as error:  # noqa: BLE001 - between the stages: whatever it is, it denies and is recorded
+            message = f"{type(error).__name__}: {error}"
+            return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
+        return [*self._recovered(frame.captured_at), *events]
+
+    def expect(self, reason: Reason) -> None:
+        """A fault that was told before the first frame: it is not told again, but its end is."""
+        self._faults.see(reason, -math.inf)
+
+    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
+        """Something outside or inside failed: an open attempt is refused. Without one, the fault is refused and so
+        recorded once, until it has gone and come again."""
+        known = not self._faults.see(reason, at)
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            # The fault may be in the comparison of the templates: it is refused and recorded all the same.
+            with contextlib.suppress(Exception):
+                self._patience.charge(attempt.charged(reason), at)
+        self._tracker.drop()
+        if known and attempt is None:
+            return []
+        evidence = Evidence(number, at, wall_at)
+        decision = Decision(
+            id=self._new_id(),
+            outcome=Outcome.REFUSED,
+            reason=reason,
+            subject_id=None,
+            evidence=evidence,
+            track=attempt.track if attempt else None,
+            started_at=attempt.started_at if attempt else None,
+            detail=message[:200],
+        )
+        self._fault_until = self._patience.after_fault(at)
+        return [Decided(decision)] if known else [Faulted(reason, message), Decided(decision)]
+
+    def _recovered(self, at: float) -> list[Event]:
+        """What was at fault, works on this frame, and has not failed for a while."""
+        return [Recovered(r) for r in self._faults.passed(self.stopwatch.passed | WHOLE_FRAME, at)]
+
+    def _step(self, frame: Frame) -> list[Event]:
+        stages, watch = self._stages, self.stopwatch
+        with watch.stage("repeats", Reason.INTERNAL_FAULT):
+            seen = self._memory.take(frame)
+        if self._memory.frozen:
+            raise StageFault(Reason.CAMERA_UNAVAILABLE, CameraError("the camera shows what it has shown before"))
+        with watch.stage("detect", Reason.DETECTOR_FAULT):
+            faces = tuple(stages.detector.detect(frame.image))
+        near = [f for f in faces if f.box.width >= self._min_face]
+        self._presence.look(frame.captured_at, bool(near))
+        if not faces:
+            return self._nobody(frame)
+        if len(near) > 1:
+            return self._hindered(frame, faces, None, Reason.SEVERAL_FACES)
+        with watch.stage("repeats", Reason.INTERNAL_FAULT):
+            seen = self._memory.face(faces[0].box) if seen is Seen.NEW else seen
+        track = self._tracker.follow(faces[0], frame.captured_at, seen)
+        if seen is Seen.FROZEN:
+            return self._hindered(frame, faces, None, Reason.CAMERA_UNAVAILABLE)
+        with watch.stage("quality", Reason.QUALITY_FAULT):
+            quality = stages.quality.assess(frame.image, faces[0])
+        return self._present(frame, faces, quality, track, seen)
+
+    def _present(self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int, seen: Seen) -> list[Event]:
+        """One face, judged and tracked."""
+        if self._attempt is None:
+            waits = self._limit.off(frame.captured_at) or self._patience.waits(track, faces[0].box, frame.captured_at)
+            if waits or quality.flaw in PASSING_BY or frame.captured_at < max(self._resume_at, self._fault_until):
+                let_in = self._presence.here and not self._rules.again
+                return [Observed(frame.number, faces, quality, 0.0, let_in, waits)]
+            self._attempt = Attempt(self._rules, track, frame)
+        attempt = self._attempt
+        if attempt.track != track:
+            attempt.restart(track, Reason.INCOMPLETE)
+        if quality.flaw is not None:
+            attempt.hinder(Reason.POOR_QUALITY)
+            return self._conclude(frame, faces, quality, attempt.expire(frame))
+        if seen is not Seen.NEW or not self._followed(frame.captured_at):
+            attempt.hinder(Reason.INCOMPLETE if seen is Seen.NEW else Reason.CAMERA_UNAVAILABLE)
+            return self._conclude(frame, faces, quality, attempt.expire(frame))
+        pad, probe = self._look(frame, faces[0])
+        if probe is None:
+            attempt.hinder(Reason.POOR_QUALITY)
+            return self._conclude(frame, faces, Quality(0.0, Flaw.UNNATURAL), attempt.expire(frame))
+        if self._patience.had_enough(probe, track, frame.captured_at):
+            return self._turn_away(frame, faces, quality, attempt, probe)
+        with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
+            comparison = self._stages.matcher.search(probe)
+        bona_fide = pad >= self._stages.pad.threshold
+        sample = Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison, probe)
+        verdict = attempt.add(sample, frame) or attempt.expire(frame)
+        return self._conclude(frame, faces, quality, verdict)
+
+    def _turn_away(
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality, attempt: Attempt, probe: Template
+    ) -> list[Event]:
+        """The face had its attempts or must wait: it is not compared. What was compared before it came is a refusal."""
+        verdict = attempt.abandon(frame)
+        if verdict is None and self._patience.to_tell(probe, frame.captured_at):
+            verdict = attempt.turned_away(frame)
+        if verdict is not None:
+            return self._conclude(frame, faces, quality, verdict)
+        self._attempt = None
+        return [Observed(frame.number, faces, quality, 0.0, waits=True)]
+
+    def _followed(self, at: float) -> bool:
+        """Whether the face has been followed for so long that a driver which shows its buffers in turns would have been
+        noticed."""
+        rules, seconds = self._rules, at - self._tracker.since
+        enough = self._tracker.frames > rules.fresh_frames and seconds >= rules.fresh_seconds
+        return enough or (self._tracker.frames > 0 and seconds >= rules.fresh_at_most)
+
+    def _look(self, frame: Frame, face: Face) -> tuple[float, Template | None]:
+        """(PAD, template) of one face, of the same detection in the same frame. No template for what is no natural
+        face."""
+        with self.stopwatch.stage("pad", Reason.PAD_FAULT):
+            pad = self._stages.pad.score(frame.image, face)
+        with self.stopwatch.stage("embed", Reason.EMBEDDER_FAULT):
+            return pad, self._stages.embedder.embed(frame.image, face)
+
+    def _conclude(
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, verdict: Verdict | None
+    ) -> list[Event]:
+        progress = self._attempt.progress if self._attempt else 0.0
+        observed = Observed(frame.number, faces, quality, progress)
+        if verdict is None:
+            return [observed]
+        if self._stays(verdict, frame.captured_at):
+            return [replace(observed, let_in=True)]
+        return [observed, Decided(self._decision(verdict, frame))]
+
+    def _stays(self, verdict: Verdict, at: float) -> bool:
+        """Whether the face is of somebody who was let in and has not gone. Nothing is decided about them then."""
+        last = verdict.evidence.comparison
+        left = verdict.reason is Reason.INCOMPLETE and last is not None and last.mated
+        subject_id = last.subject_id if left and last is not None else verdict.subject_id
+        if subject_id is None or not (left or verdict.reason is Reason.MATCHED):
+            return False
+        if not left or subject_id in self._presence:
+            self._presence.recognised(subject_id)
+        if self._rules.again or subject_id not in self._presence:
+            return False
+        if self._attempt is not None:
+            self._remember(self._attempt)
+            self._patience.charge(self._attempt.charged(verdict.reason), at)
+        self._attempt = None
+        self._resume_at = at + self._rules.rest
+        return True
+
+    def _remember(self, attempt: Attempt) -> None:
+        """The face of this attempt was let in, or was before."""
+        if attempt.probe is not None:
+            self._let_in = attempt.track, attempt.probe
+
+    def _is_another(self, attempt: Attempt) -> bool:
+        """Whether whoever this attempt refused is not who was let in last: on another track, and nothing like them."""
+        if self._let_in is None:
+            return False
+        track, template = self._let_in
+        return attempt.track != track and attempt.unlike(template, self._alike)
+
+    def stayed_closed(self, decision: Decision) -> None:
+        """The door did not act on this grant: whoever it was for may try again without going away first."""
+        if decision.subject_id is not None:
+            self._presence.forget(decision.subject_id)
+
+    def _hindered(self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason) -> list[Event]:
+        """This frame can be no evidence, and what was gathered before it no longer is."""
+        if self._attempt is None:
+            return [Observed(frame.number, faces, quality, 0.0)]
+        self._attempt.restart(self._attempt.track, because)
+        return self._conclude(frame, faces, quality, self._attempt.expire(frame))
+
+    def _nobody(self, frame: Frame) -> list[Event]:
+        lost = self._tracker.lost(frame.captured_at)
+        if lost:
+            self._resume_at = frame.captured_at
+        if self._attempt is None:
+            return [Waiting(frame.number)]
+        if not lost:
+            return self._conclude(frame, (), None, self._attempt.expire(frame))
+        verdict = self._attempt.abandon(frame)
+        if verdict is None or self._stays(verdict, frame.captured_at):
+            self._attempt = None
+            return [Waiting(frame.number)]
+        return [Decided(self._decision(verdict, frame)), Waiting(frame.number)]
+
+    def _decision(self, verdict: Verdict, frame: Frame) -> Decision:
+        """The policy's word on a verdict. A gallery or door that fails here refuses."""
+        matched = verdict.reason is Reason.MATCHED and verdict.subject_id is not None
+        with self.stopwatch.stage("policy", Reason.GALLERY_FAULT):
+            subject = self._stages.matcher.subject(verdict.subject_id) if matched and verdict.subject_id else None
+        with self.stopwatch.stage("door", Reason.DOOR_UNAVAILABLE):
+            ready = matched and self._door_ready()
+        clock, off = self._clock(verdict.evidence), self._limit.off(frame.captured_at)
+        outcome, reason = decide(verdict, subject, ready, self._largest_badge, clock, off)
+        attempt, self._attempt = self._attempt, None
+        decision = Decision(
+            id=self._new_id(),
+            outcome=outcome,
+            reason=reason,
+            subject_id=verdict.subject_id,
+            evidence=verdict.evidence,
+            track=attempt.track if attempt else None,
+            started_at=attempt.started_at if attempt else None,
+            badge=subject.badge if subject is not None and self._largest_badge is not None else None,
+        )
+        self._limit.refused(reason, frame.captured_at)
+        self._settle(decision, verdict, attempt, frame.captured_at)
+        return decision
+
+    def _settle(self, decision: Decision, verdict: Verdict, attempt: Attempt | None, at: float) -> None:
+        """Whoever was refused waits; after a grant no attempt opens until the face has gone, or for a while."""
+        probe = attempt.probe if attempt else None
+        if decision.granted and decision.subject_id is not None:
+            self._presence.somebody_else()
+            self._presence.let_in(decision.subject_id)
+            self._resume_at = at + self._rules.rest
+            if attempt is not None:
+                self._remember(attempt)
+                self._patience.charge(attempt.charged(verdict.reason), at)
+            if probe is not None:
+                self._patience.granted(probe, at)
+        elif attempt is not None:
+            if verdict.reason is Reason.NOT_ENROLLED and self._is_another(attempt):
+                self._presence.somebody_else()
+            self._patience.refused(attempt.charged(verdict.reason), attempt.track, self._tracker.box, at)

@@ -1,0 +1,142 @@
+"""Face alone is off for an hour after so many refusals, over restarts too ([policy] refusals_an_hour).
+
+Nothing but the audit log remembers: each decision is on disk before anything follows from it, with its time on
+CLOCK_BOOTTIME and the start of the machine that this is of. The wall clock has no say, so setting it changes nothing.
+After a restart of the machine CLOCK_BOOTTIME begins at 0, and how long the machine was off is not known: the last
+decision before counts as made at the start. So the hour begins anew there, and is told.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from threading import Lock
+
+import structlog
+
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Outcome, Reason
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.events import Event, Faulted, Recovered
+from kiosk.domain.ports.gallery import AuditTrail
+from kiosk.domain.refusals import ABOUT_PEOPLE, HOUR, FaceAlone
+from kiosk.storage.audit import ATTEMPTS, RESET, Audit
+from kiosk.system.clock import boot_name, boottime
+
+log = structlog.get_logger("kiosk")
+
+TURN_SECONDS = 0.5
+KINDS = ("decision", ATTEMPTS)
+"""Records that are looked at."""
+OFF, ON = "face_off", "face_on"
+"""Reasons of the records that tell of it."""
+
+
+def remembered(records: Iterable[AuditRecord], most: int, boot: str, now: float) -> list[float]:
+    """When people were refused, from the records of KINDS, newest first: `most` times at most, in order, on
+    CLOCK_BOOTTIME of this start of the machine. `boot` is its name, `now` its time.
+
+    An earlier start's last decision lies at 0, and the others before it. Nothing before a reset counts, and
+    nothing that is too old to matter is read.
+    """
+    times: list[float] = []
+    zero = 0.0
+    for record in records:
+        if record.kind == ATTEMPTS and record.reason == RESET:
+            break
+        at, of = record.detail.get("captured_at"), record.detail.get("boot")
+        if record.kind != "decision" or not isinstance(at, int | float) or not isinstance(of, str):
+            continue
+        if of != boot:
+            zero, boot = zero - at, of
+        if zero + at < now - 2 * HOUR:
+            break
+        if record.outcome == Outcome.REFUSED and record.reason in ABOUT_PEOPLE:
+            times.append(min(zero + at, now))
+        if len(times) == most:
+            break
+    return sorted(times)
+
+
+def read_limit(limit: int, audit: Audit, boot: str | None = None, now: float | None = None) -> FaceAlone:
+    """As the log has it now. Raises GalleryError."""
+    at = boottime() if now is None else now
+    return FaceAlone(limit, remembered(audit.newest_first(KINDS), limit, boot or boot_name(), at))
+
+
+def message(limit: int, seconds: float) -> str:
+    """What staff is told."""
+    return (
+        f"face alone is off: {limit} people were refused within an hour ([policy] refusals_an_hour). It is on again "
+        f"in {math.ceil(seconds / 60)} minutes (a restart of the machine begins the hour anew), or with "
+        "`kiosk attempts reset`"
+    )
+
+
+class RefusalLimit:
+    """Implements FaceLimit for the pipeline's thread; `turn` is for another."""
+
+    def __init__(
+        self, limit: int, audit: Audit, boot: str | None = None, clock: Callable[[], float] = boottime
+    ) -> None:
+        """`audit` is on a connection of its own, for whoever takes the turns. Raises GalleryError when the log cannot
+        be read: nothing runs then."""
+        self._limit = limit
+        self._audit = audit
+        self._clock = clock
+        self._guard = Lock()
+        self._told = False
+        self._seen = audit.last_id()
+        self._alone = read_limit(limit, audit, boot, clock())
+
+    def refused(self, reason: Reason, at: float) -> None:
+        """Somebody was refused."""
+        with self._guard:
+            self._alone.refused(reason, at)
+
+    def off(self, at: float) -> bool:
+        """Whether no face is compared, and none is let in."""
+        with self._guard:
+            return self._alone.off(at)
+
+    def turn(self) -> list[Event]:
+        """Looks whether somebody has reset it; what has changed since the last turn. Never raises."""
+        reset = self._was_reset()
+        with self._guard:
+            if reset:
+                self._alone.reset()
+            seconds = self._alone.seconds_off(self._clock())
+        off = seconds > 0
+        if off is self._told:
+            return []
+        self._told = off
+        return [Faulted(Reason.FACE_OFF, message(self._limit, seconds)) if off else Recovered(Reason.FACE_OFF)]
+
+    def _was_reset(self) -> bool:
+        try:
+            self._seen, reset = self._audit.reset_since(self._seen)
+        except GalleryError:
+            return False  # what counted counts on
+        return reset
+
+
+def keep_limit(
+    limit: RefusalLimit,
+    audit: AuditTrail,
+    publish: Callable[[Event], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """One turn, and a pause: records and tells when face alone is off, and when it is on again."""
+    for event in limit.turn():
+        reason = OFF if isinstance(event, Faulted) else ON
+        with suppress(GalleryError):  # it is told all the same, and the refusals that it rests on are on disk
+            audit.append([AuditRecord(ATTEMPTS, datetime.now(UTC), reason=reason)])
+        publish(event)
+        if isinstance(event, Faulted):
+            log.warning("fault", reason=event.reason.value, message=event.message)
+        else:
+            log.info("recovered", reason=Reason.FACE_OFF.value)
+    sleep(TURN_SECONDS)

@@ -1,0 +1,51 @@
+"""The boundary around each stage of a frame: a fault becomes a denial, and the time it took is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from kiosk.domain.decision import Reason
+from kiosk.domain.errors import OutdatedError, UnsafeError
+
+
+class StageFault(Exception):  # noqa: N818 - a fault, in the words of the design
+    """A stage failed on this frame; `reason` names it."""
+
+    def __init__(self, reason: Reason, cause: Exception) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.reason = reason
+
+
+class Stopwatch:
+    """What each stage did with the latest frame: `seconds` it took by name, and the faults that `passed` stages
+    would have had."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.passed: set[Reason] = set()
+
+    def start(self) -> None:
+        """A new frame."""
+        self.seconds.clear()
+        self.passed.clear()
+
+    @contextmanager
+    def stage(self, name: str, reason: Reason) -> Iterator[None]:
+        """Whatever goes wrong inside is raised as a StageFault with this reason, or with the error's own where it has
+        one."""
+        begin = perf_counter()
+        try:
+            yield
+        except OutdatedError as error:
+            raise StageFault(Reason.REFERENCES_OF_ANOTHER_MODEL, error) from error
+        except UnsafeError as error:
+            raise StageFault(Reason.UNSAFE_POLICY, error) from error
+        except Exception as error:
+            raise StageFault(reason, error) from error
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begin
+        self.passed.add(reason)
+        if name == "search":
+            self.passed |= {Reason.REFERENCES_OF_ANOTHER_MODEL, Reason.UNSAFE_POLICY}

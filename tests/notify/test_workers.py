@@ -1,0 +1,230 @@
+"""One thread a notifier, from the outbox; and one a source, into it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event as Flag
+
+import pytest
+
+from kiosk.domain.door.events import DoorEvent, DoorEventKind
+from kiosk.domain.notices import DROPPED, Notice, NoticeRefusedError, NotifierError
+from kiosk.notify import receivers
+from kiosk.notify.file import OutboxError
+from kiosk.notify.outbox import Outbox
+from kiosk.notify.receivers import Arrival, Receiver, from_door
+from kiosk.notify.workers import Worker
+from kiosk.system.health import Health
+
+NOW = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
+PATIENCE = 60.0
+
+
+def notice(number: int) -> Notice:
+    return Notice(f"n{number}", "door.opened", "main", NOW)
+
+
+class Recorder:
+    """A notifier that does as it is told: `fails` has one entry for each try, None to succeed."""
+
+    def __init__(self, *fails: Exception | None) -> None:
+        self.told: queue.Queue[Notice] = queue.Queue()
+        self.tries: list[str] = []
+        self.closed = threading.Event()
+        self.hold = threading.Event()
+        self.hold.set()
+        self._fails = list(fails)
+
+    def check(self) -> None:
+        pass
+
+    def notify(self, notice: Notice) -> None:
+        self.tries.append(notice.id)
+        self.hold.wait(PATIENCE)
+        failure = self._fails.pop(0) if self._fails else None
+        if failure is not None:
+            raise failure
+        self.told.put(notice)
+
+    def close(self) -> None:
+        self.closed.set()
+
+    def next(self) -> Notice:
+        return self.told.get(timeout=PATIENCE)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    made = Outbox(tmp_path / "outbox.db", "main", 10, {"a": False, "b": False})
+    made.settle()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def work(outbox: Outbox) -> Iterator[Callable[..., Worker]]:
+    """Starts workers, and stops them before the outbox is closed."""
+    workers: list[Worker] = []
+
+    def start(name: str, recorder: Recorder) -> Worker:
+        workers.append(Worker(name, recorder, outbox, retry_seconds=0.01))
+        workers[-1].start()
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.stop()
+        worker.join(PATIENCE)
+
+
+def test_in_order_whatever_fails(outbox: Outbox, work: Callable[..., Worker]) -> None:
+    surprise = ValueError("somebody else's mistake")
+    recorder = Recorder(NotifierError("away"), NotifierError("away"), None, surprise, None)
+    for n in range(4):
+        outbox.put(notice(n))
+    worker = work("a", recorder)
+    assert [recorder.next().id for _ in range(4)] == ["n0", "n1", "n2", "n3"]
+    assert recorder.tries == ["n0", "n0", "n0", "n1", "n1", "n2", "n3"]
+    outbox.put(notice(4))
+    worker.wake()
+    assert recorder.next() == notice(4)
+
+
+def test_what_is_refused_is_not_tried_again_and_counted(outbox: Outbox, work: Callable[..., Worker]) -> None:
+    recorder = Recorder(NoticeRefusedError("never"))
+    outbox.put(notice(0))
+    outbox.put(notice(1))
+    work("a", recorder)
+    counted = recorder.next()
+    assert (counted.kind, counted.count, counted.reason) == (DROPPED, 1, "refused")
+    assert recorder.next() == notice(1)
+
+
+def test_trouble_is_known_while_it_lasts(outbox: Outbox, work: Callable[..., Worker]) -> None:
+    recorder = Recorder(NotifierError("nobody answers"))
+    outbox.put(notice(0))
+    outbox.put(notice(1))
+    recorder.hold.clear()
+    troubles: queue.Queue[str] = queue.Queue()
+    tell = outbox.trouble
+
+    def trouble(name: str, message: str) -> None:
+        tell(name, message)
+        troubles.put(message)
+
+    outbox.trouble = trouble  # type: ignore[method-assign]
+    work("a", recorder)
+    recorder.hold.set()
+    assert troubles.get(timeout=PATIENCE) == "nobody answers"
+    assert troubles.get(timeout=PATIENCE) == ""
+    assert outbox.standing()["a"].trouble == ""
+
+
+def test_one_that_hangs_hangs_alone(outbox: Outbox, work: Callable[..., Worker]) -> None:
+    hanging, other = Recorder(), Recorder()
+    hanging.hold.clear()
+    workers = [work("a", hanging), work("b", other)]
+    for n in range(3):
+        outbox.put(notice(n))
+        for worker in workers:
+            worker.wake()
+    assert [other.next().id for _ in range(3)] == ["n0", "n1", "n2"]
+    hanging.hold.set()
+    assert [hanging.next().id for _ in range(3)] == ["n0", "n1", "n2"]
+
+
+def test_stopped_it_begins_nothing_more_and_gives_its_notifier_back(
+    outbox: Outbox, work: Callable[..., Worker]
+) -> None:
+    recorder = Recorder(*[NotifierError("away")] * 10_000)
+    outbox.put(notice(0))
+    worker = work("a", recorder)
+    worker.stop()
+    assert recorder.closed.wait(PATIENCE)
+    assert outbox.standing()["a"].waiting == 1
+
+
+# Into the outbox
+
+
+def event(sequence: int, kind: DoorEventKind = DoorEventKind.OPENED) -> DoorEvent:
+    return DoorEvent(sequence, f"e{sequence}", kind, "main", NOW, 0.0)
+
+
+class Source:
+    """A stream of events that the test feeds; what is not acknowledged comes again after `lose`."""
+
+    def __init__(self, *events: DoorEvent) -> None:
+        self.events = list(events)
+        self.connected = True
+        self.acknowledged: queue.Queue[int] = queue.Queue()
+        self.history: list[int] = []
+
+    def next(self, timeout: float) -> DoorEvent | None:
+        if self.connected and self.events:
+            return self.events.pop(0)
+        threading.Event().wait(0.005)
+        return None
+
+    def acknowledge(self, event: DoorEvent) -> None:
+        self.history.append(event.sequence)
+        self.acknowledged.put(event.sequence)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def receive() -> Iterator[Callable[..., None]]:
+    stop = Flag()
+    receivers: list[Receiver] = []
+
+    def start(source: Source, put: Callable[[Arrival], None]) -> None:
+        receivers.append(Receiver("door", "main", source, from_door, put, Health(lambda: 0.0), stop))
+        receivers[-1].start()
+
+    yield start
+    stop.set()
+    for receiver in receivers:
+        receiver.join(PATIENCE)
+
+
+def test_an_event_is_acknowledged_once_it_is_kept_and_before_the_next(
+    receive: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "DISK_SECONDS", 0.01)
+    source = Source(event(1), event(2), event(3))
+    kept: list[str] = []
+    acknowledged_before: list[list[int]] = []
+    full = [True] * 5
+
+    def put(arrival: Arrival) -> None:
+        if arrival.notice.id == "e2" and full:
+            full.pop()
+            raise OutboxError("the disk is full")
+        kept.append(arrival.notice.id)
+        acknowledged_before.append(list(source.history))
+
+    receive(source, put)
+    assert [source.acknowledged.get(timeout=PATIENCE) for _ in range(3)] == [1, 2, 3]
+    assert kept[1:] == ["e1", "e2", "e3"], "after the news that the door is reached"
+    assert acknowledged_before[1:] == [[], [1], [1, 2]], "nothing is acknowledged that is not on disk"
+
+
+def test_a_source_that_is_lost_is_told_of_once(receive: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receivers, "LOST_SECONDS", 0.05)
+    told: queue.Queue[Notice] = queue.Queue()
+    source = Source()
+    receive(source, lambda arrival: told.put(arrival.notice))
+    assert told.get(timeout=PATIENCE).kind == "notify.door_reached"
+    source.connected = False
+    lost = told.get(timeout=PATIENCE)
+    assert (lost.kind, lost.urgent, lost.door) == ("notify.door_lost", True, "main")
+    source.events.append(event(1))
+    source.connected = True
+    assert [told.get(timeout=PATIENCE).kind for _ in range(2)] == ["notify.door_reached", "door.opened"]
+    assert told.empty()

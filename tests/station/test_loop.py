@@ -1,0 +1,218 @@
+"""The threads around the pipeline: a camera that comes, fails, hangs and comes back."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Reason
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
+from kiosk.domain.errors import CameraError
+from kiosk.domain.events import Event, Faulted, Waiting
+from kiosk.domain.face import Frame
+from kiosk.station.access import Access
+from kiosk.station.loop import Station, unfailing
+from kiosk.station.pipeline import Pipeline
+from kiosk.system.clock import boottime
+from kiosk.system.health import Health
+
+PATIENCE = 30.0
+
+
+class Seen(Pipeline):
+    """Stands for the pipeline: tells which frames came. What it decides is tested elsewhere."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def step(self, frame: Frame) -> list[Event]:
+        self.numbers.append(frame.number)
+        return [Waiting(frame.number)]
+
+    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
+        return [Faulted(reason, message)]
+
+
+class Paper:
+    """Audit log and door of a test without either."""
+
+    def __init__(self) -> None:
+        self.records: list[AuditRecord] = []
+
+    def append(self, records: Sequence[AuditRecord]) -> None:
+        self.records += records
+
+    def ready(self) -> bool:
+        return True
+
+    def release(self, grant: Grant) -> DoorReply:
+        return DoorReply(grant.id, DoorResult.UNAVAILABLE)
+
+
+class ScriptedCamera:
+    """Reads its script: a number is a frame of that age in seconds, an exception is raised."""
+
+    live = True
+
+    def __init__(self, script: Sequence[float | Exception]) -> None:
+        self.script = list(script)
+        self.opened = 0
+        self.number = 0
+
+    def open(self) -> None:
+        self.opened += 1
+
+    def read(self, timeout: float) -> Frame:
+        if not self.script:
+            raise EOFError
+        what = self.script.pop(0)
+        if isinstance(what, Exception):
+            raise what
+        self.number += 1
+        picture = np.zeros((4, 4, 3), np.uint8)
+        return Frame(picture, self.number, boottime() - what, datetime.now(UTC))
+
+    def close(self) -> None:
+        pass
+
+
+class World:
+    """A station and what it says."""
+
+    def __init__(
+        self,
+        script: Sequence[float | Exception],
+        camera: type[ScriptedCamera] = ScriptedCamera,
+        max_age: float = 1.5,
+    ) -> None:
+        self.camera = camera(script)
+        self.camera.live = False  # each frame of the script is waited for
+        self.pipeline = Seen()
+        self.paper = Paper()
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.shown: list[int] = []
+        self.health = Health(time.monotonic)
+        self.station = Station(
+            self.camera,
+            self.pipeline,
+            Access(self.paper, self.paper, 1.5, boottime),
+            self.health,
+            boottime,
+            self.events.put,
+            lambda frame: self.shown.append(frame.number),
+            max_age=max_age,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self.station.start()
+        try:
+            yield
+        finally:
+            self.station.stop(PATIENCE)
+
+    def fault(self) -> Faulted:
+        while True:
+            event = self.events.get(timeout=PATIENCE)
+            if isinstance(event, Faulted):
+                return event
+
+
+def test_frames_go_through_and_the_end_is_told() -> None:
+    world = World([0.0, 0.0, 0.0])
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.pipeline.numbers == world.shown == [1, 2, 3]
+    assert not world.station.died
+    assert [r.kind for r in world.paper.records] == ["start", "stop"]
+
+
+@pytest.mark.parametrize("error", [CameraError("unplugged"), OSError("driver's surprise")])
+def test_a_camera_that_fails_is_told_and_opened_again(error: Exception) -> None:
+    world = World([0.0, error, 0.0])
+    with world.running():
+        fault = world.fault()
+        assert world.station.finished.wait(PATIENCE)
+    assert fault.reason is Reason.CAMERA_UNAVAILABLE
+    assert str(error) in fault.message
+    assert world.camera.opened == 2
+    assert world.pipeline.numbers == [1, 2]
+    assert ("fault", "camera_unavailable") in [(r.kind, r.reason) for r in world.paper.records]
+
+
+@pytest.mark.parametrize("age", [1.6, 3600.0, -5.0])
+def test_an_old_frame_or_one_of_the_future_is_no_evidence(age: float) -> None:
+    world = World([age, 0.0])
+    with world.running():
+        assert world.fault().reason is Reason.STALE_FRAME
+        assert world.station.finished.wait(PATIENCE)
+    assert world.pipeline.numbers == [2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_pipeline_that_dies_is_seen() -> None:
+    world = World([0.0] * 5)
+
+    def die(frame: Frame) -> list[Event]:
+        raise RuntimeError("a mistake of ours")
+
+    world.pipeline.step = die  # type: ignore[method-assign]
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.station.died
+
+
+def test_silence_is_noticed_and_leaving_is_not_silence() -> None:
+    now = [0.0]
+    health = Health(lambda: now[0])
+    for name in ("camera", "pipeline"):
+        health.beat(name)
+    now[0] = 5.0
+    health.beat("camera")
+    assert health.silent() == []
+    now[0] = 9.0
+    assert health.silent() == ["pipeline"]
+    health.leave("pipeline")
+    assert health.silent() == []
+
+
+def test_who_looks_on_cannot_stop_who_decides() -> None:
+    def fail(_event: Event) -> None:
+        raise BrokenPipeError
+
+    world = World([0.0, 0.0, 0.0])
+    world.station._publish = unfailing(fail)
+    world.station._show = unfailing(lambda _: 1 / 0)
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.pipeline.numbers == [1, 2, 3]
+    assert not world.station.died
+
+
+def test_of_an_empty_room_fewer_frames_are_searched_and_all_of_one_that_is_not() -> None:
+    """Frames of a camera of 100 a second, which say when they were taken: 6 s of nobody."""
+
+    class Recorded(ScriptedCamera):
+        begin = boottime()
+
+        def read(self, timeout: float) -> Frame:
+            frame = super().read(timeout)
+            return replace(frame, captured_at=self.begin - 7.0 + frame.number / 100)
+
+    world = World([0.0] * 600, max_age=60.0, camera=Recorded)
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    numbers = world.pipeline.numbers
+    assert numbers[:500] == list(range(1, 501))
+    assert {b - a for a, b in pairwise(numbers[499:])} <= {9, 10}
+    assert len(numbers) > 500
+    assert world.shown == numbers

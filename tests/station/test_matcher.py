@@ -1,0 +1,126 @@
+"""The gallery as searched: what has changed in the database counts from the next frame on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from kiosk.domain.errors import GalleryError, OutdatedError, UnsafeError
+from kiosk.domain.matching import Cohort
+from kiosk.domain.people import Reference, Subject
+from kiosk.domain.thresholds import OperatingPoint, Threshold, Thresholds
+from kiosk.station.matcher import GalleryMatcher
+
+THRESHOLDS = Thresholds([OperatingPoint(10.0**-k, k / 10) for k in range(3, 7)], 1e-3)
+TEMPLATES = np.random.default_rng(3).integers(-60, 61, (200, 128), np.int8)
+
+
+class Store:
+    """A gallery of so many references."""
+
+    def __init__(self, count: int, subjects: int | None = None) -> None:
+        self.count = count
+        self.subjects = subjects
+        self.version = 0
+        self.broken = False
+        self.others = 0
+
+    def change(self, count: int) -> None:
+        self.count = count
+        self.version += 1
+
+    def references(self, model_id: str) -> list[Reference]:
+        if self.broken:
+            raise GalleryError("cannot be read")
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        people = self.subjects or self.count
+        return [Reference(f"r{i}", f"s{i % people}", model_id, TEMPLATES[i], 1.0, now) for i in range(self.count)]
+
+    def unusable(self, model_id: str) -> int:
+        return self.others
+
+    def subject(self, subject_id: str) -> Subject | None:
+        return None
+
+    def data_version(self) -> int:
+        return self.version
+
+
+def test_the_threshold_follows_the_references() -> None:
+    store = Store(1)
+    heard: list[Threshold] = []
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort(), heard.append)
+    thresholds = []
+    for count in (1, 10, 100, 1):
+        store.change(count)
+        found = matcher.search(TEMPLATES[0])
+        thresholds.append(found.threshold)
+        assert found.threshold == THRESHOLDS.for_gallery({1: count}).score == matcher.threshold.score
+        assert found.mated
+    assert thresholds == sorted(thresholds[:3]) + thresholds[:1]
+    assert [t.references for t in heard] == [1, 10, 100, 1]
+
+
+def test_several_references_of_a_subject_are_one_subject() -> None:
+    """Their best comparison counts: one chance for a stranger, not five chances of one each where that was measured."""
+    table = [OperatingPoint(1e-3, 0.3, growth=(1.0, 1.1)), OperatingPoint(1e-6, 0.6, growth=(1.0, 1.1))]
+    store = Store(4, subjects=2)
+    matcher = GalleryMatcher(store, "m", 128, Thresholds(table, 1e-3), Cohort())
+    told = matcher.threshold
+    assert (told.subjects, told.references) == (2, 4)
+    assert told.score == Thresholds(table, 1e-3).for_gallery({2: 2}).score
+
+
+@pytest.mark.parametrize("fixed", [None, 0.5])
+def test_a_gallery_that_grew_past_its_threshold_is_not_searched_before_a_real_lock(fixed: float | None) -> None:
+    thresholds = Thresholds([OperatingPoint(10.0**-k, k / 10) for k in range(3, 6)], 1e-3, fixed)
+    store = Store(100)
+    heard: list[Threshold] = []
+    matcher = GalleryMatcher(store, "m", 128, thresholds, Cohort(), heard.append, real_lock=True)
+    assert matcher.search(TEMPLATES[0]).mated
+    store.change(101)
+    for _ in range(2):
+        with pytest.raises(UnsafeError, match="101 subjects"):
+            matcher.search(TEMPLATES[0])
+    assert heard[-1].unsafe, "and it is said"
+    store.change(100)
+    assert matcher.search(TEMPLATES[0]).mated
+    store.change(101)
+    simulated = GalleryMatcher(store, "m", 128, thresholds, Cohort())
+    assert simulated.search(TEMPLATES[0]).mated
+
+
+def test_nothing_is_told_while_nothing_changes() -> None:
+    store = Store(5)
+    heard: list[Threshold] = []
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort(), heard.append)
+    store.change(5)
+    matcher.search(TEMPLATES[0])
+    assert len(heard) == 1
+
+
+def test_a_gallery_that_cannot_be_read_anew_is_not_searched_as_it_was() -> None:
+    store = Store(1)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
+    store.change(100)
+    store.broken = True
+    for _ in range(2):
+        with pytest.raises(GalleryError):
+            matcher.search(TEMPLATES[0])
+    store.broken = False
+    assert matcher.search(TEMPLATES[0]).threshold == THRESHOLDS.for_gallery({1: 100}).score
+
+
+def test_references_of_another_network_are_nobody_and_said_where_there_are_no_others() -> None:
+    store = Store(0)
+    store.others = 3
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
+    with pytest.raises(OutdatedError, match="3 references were made with another network: enrol again"):
+        matcher.search(TEMPLATES[0])
+    store.change(1)
+    assert matcher.search(TEMPLATES[0]).mated
+    store.others = 0
+    store.change(0)
+    assert not matcher.search(TEMPLATES[0]).mated
