@@ -344,7 +344,8 @@ def test_the_line_is_secured_while_the_door_is_down(
 JUMPS = """
 import itertools, sys, time
 from datetime import UTC, datetime, timedelta
-from kiosk.service import door_spool, systemd
+from kiosk.door import spool as door_spool
+from kiosk.system import systemd
 days = itertools.cycle([0, 400, -4000, 9000])
 class Jumping(datetime):
     @classmethod

@@ -22,9 +22,9 @@ from kiosk.domain.face import Quality
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind
 from kiosk.domain.people import Subject
 from kiosk.ipc.door_messages import MAX_PACKET, decode
-from kiosk.ipc.kiosk_event_messages import KioskEventStream
+from kiosk.ipc.kiosk_event_messages import _EVENTS, KioskEventStream
 from kiosk.station import announcer, assembly
-from kiosk.station.announcer import _EVENTS, Announcer
+from kiosk.station.announcer import Announcer
 from tests.ids import id_of
 
 PATIENCE = 60.0

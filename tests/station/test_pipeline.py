@@ -714,7 +714,7 @@ def test_whatever_happens_a_grant_rests_on_enough_good_frames_of_one_face(story:
                 continue
             assert now["door"]
             assert now["broken"] == ""
-            window = story[max(0, i - 4) : i + 1]
+            window = [s for s in story[: i + 1] if s["faces"] != "none"][-DEFAULT.window :]
             good = [
                 s
                 for s in window

@@ -29,7 +29,7 @@ import sys, threading, time
 from datetime import UTC, datetime
 from pathlib import Path
 import numpy as np
-from kiosk.domain.types import AuditRecord
+from kiosk.domain.audit import AuditRecord
 from kiosk.station.writer import Writer
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home

@@ -15,6 +15,8 @@ from kiosk.system.clock import DriverStamps, boottime
 
 PACKAGE = Path(kiosk.__file__).parent
 STAMPS = {"system/clock.py", "cameras/usb.py"}
+BEATS = {"station/assembly.py"}
+"""The beats of threads of one process, for its own watchdog."""
 THROTTLES = {"ipc/limits.py"}
 """What kiosk-door allows its users: no time of another process or of the lock, and the select that waits for it does
 not count a suspend either."""
@@ -51,7 +53,7 @@ def test_times_that_processes_share_are_never_of_the_monotonic_clock() -> None:
         for path in PACKAGE.rglob("*.py")
         if re.search(r"\bmonotonic\(\)|time\.monotonic\b|import monotonic", path.read_text(encoding="utf-8"))
     }
-    assert {name for name in users if name.startswith(SHARED)} - STAMPS - THROTTLES == set()
+    assert {name for name in users if name.startswith(SHARED)} - STAMPS - BEATS - THROTTLES == set()
 
 
 def test_a_stamp_from_before_a_suspend_is_as_old_as_it_is() -> None:

@@ -302,8 +302,8 @@ def test_a_mode_that_cannot_be_tightened_is_told_of(tmp_path: Path) -> None:
 
 def test_the_running_kiosk_never_looks_without_locks() -> None:
     """The end of such a look takes the locks of all connections of its process away."""
-    for module in ("cli/run.py", "cli/front.py", "build.py"):
+    for module in ("cli/run.py", "cli/front.py", "station/assembly.py"):
         text = (Path(kiosk.__file__).parent / module).read_text(encoding="utf-8")
         inside = [line for line in text.splitlines() if "read_only=True" in line and "def searchable" not in line]
-        allowed = ["    return open_gallery(Home(folder), read_only=True)"] if module == "build.py" else []
+        allowed = ["    return open_gallery(Home(folder), read_only=True)"] if module == "station/assembly.py" else []
         assert inside == allowed, module

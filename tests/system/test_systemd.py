@@ -58,7 +58,7 @@ def test_without_standard_error_nothing_is_said(monkeypatch: pytest.MonkeyPatch,
     systemd.complain("kiosk-door", ConfigError("wrong"))
 
 
-@pytest.mark.parametrize("module", ["kiosk.door.__main__", "kiosk.notify.daemon"])
+@pytest.mark.parametrize("module", ["kiosk.door", "kiosk.notify"])
 def test_what_ends_a_program_of_the_door_is_one_escaped_line(module: str) -> None:
     name = "\x1b[2Jx\nkiosk-door: started\udcff.toml"
     done = subprocess.run([sys.executable, "-m", module, "--config", name], capture_output=True, check=False)
