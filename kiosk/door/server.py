@@ -1,8 +1,8 @@
 """The loop of kiosk-door.
 
-One thread: the state machine of domain.door.machine, the lock's inputs, a listening socket for commands and its clients. Each
-request is checked against the user who sent it (domain.door.roles). The loop sleeps until a packet comes, an input
-changes, the machine's next deadline or the next period of reading; and it never waits for a client or a disk.
+One thread: the state machine of domain.door.machine, the lock's inputs, a listening socket for commands and its
+clients. Each request is checked against the user who sent it (domain.door.roles). The loop sleeps until a packet comes,
+an input changes, the machine's next deadline or the next period of reading; and it never waits for a client or a disk.
 """
 
 from __future__ import annotations

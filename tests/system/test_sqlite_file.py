@@ -105,7 +105,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def left_behind(home: Home) -> Home:
     """Ada and a decision are only in the -wal, and nobody is connected: the kiosk was killed."""
-    process = subprocess.run([sys.executable, "-c", KILLED, home.folder], cwd=Path(__file__).parents[1], check=False)
+    process = subprocess.run([sys.executable, "-c", KILLED, home.folder], cwd=Path(__file__).parents[2], check=False)
     assert process.returncode == 9
     assert (home.folder / "gallery.db-wal").stat().st_size > 0
     return home
@@ -138,7 +138,7 @@ def test_the_outbox_keeps_its_locks_too(tmp_path: Path) -> None:
 def test_no_descriptor_on_a_database_but_sqlite_s_own(tmp_path: Path) -> None:
     """The interpreter tells of each file that is opened by anything but SQLite."""
     command = [sys.executable, "-c", OPENED, tmp_path]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 

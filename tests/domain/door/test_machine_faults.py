@@ -21,7 +21,7 @@ from kiosk.domain.door.passage import CHATTER_CHANGES, GRACE_SECONDS, REX_STUCK_
 from kiosk.domain.door.state import DoorMode, DoorState, Readings
 from kiosk.domain.errors import LockError, LockLostError
 
-FILE = Path(__file__).parents[2] / "deploy" / "door-faults.md"
+FILE = Path(__file__).parents[3] / "deploy" / "door-faults.md"
 RULES = DoorRules()
 KIOSK, STAFF = 1, 2
 Kind = DoorEventKind
