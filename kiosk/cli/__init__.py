@@ -14,6 +14,7 @@ COMMANDS = {
     "attempts": "kiosk.cli.attempts:attempts",
     "audit": "kiosk.cli.audit:audit",
     "bench": "kiosk.cli.bench:bench",
+    "calibrate": "kiosk.cli.calibrate:calibrate",
     "clock": "kiosk.cli.clock:clock",
     "doctor": "kiosk.cli.doctor:doctor",
     "door": "kiosk.cli.door:door",

@@ -89,6 +89,16 @@ def confirm(question: str) -> None:
     click.confirm(escaped(question, _encoding(sys.stdout)), abort=True)
 
 
+def ask(question: str) -> str:
+    """A line of standard input; the question goes to standard error, beside what a program reads. Raises click.Abort at
+    its end, KioskError where nobody can be asked."""
+    if sys.stdin is None:
+        raise KioskError("standard input is closed, so nobody can be asked")
+    text = escaped(question, _encoding(sys.stderr))
+    answer: str = click.prompt(text, default="", show_default=False, prompt_suffix=": ", err=True)
+    return answer
+
+
 @contextmanager
 def told_or_not() -> Iterator[None]:
     """What is printed inside is about something that is done: it is done also where that cannot be written."""

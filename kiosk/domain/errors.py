@@ -2,7 +2,8 @@
 
 KioskError
 ├── ConfigError        the configuration
-├── HomeError          the home folder: in use by another kiosk, not writable
+├── HomeError          the home folder: not writable
+│   └── HomeBusyError  in use by another kiosk
 ├── ModelError         a network or its manifest
 ├── SampleError        a picture or clip that cannot be used
 ├── CameraError        a camera that cannot be opened or delivers nothing
@@ -32,6 +33,10 @@ class ConfigError(KioskError):
 
 class HomeError(KioskError):
     """A home folder that cannot be used."""
+
+
+class HomeBusyError(HomeError):
+    """Another kiosk runs on this home."""
 
 
 class ModelError(KioskError):

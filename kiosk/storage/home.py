@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.domain.errors import HomeError
+from kiosk.domain.errors import HomeBusyError, HomeError
 from kiosk.system.owner import refuse_root
 
 
@@ -77,7 +77,7 @@ class Home:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             pid = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise HomeError(
+            raise HomeBusyError(
                 f"{self.folder}: another kiosk (pid {pid}) uses this home: stop it first, or name another with --home"
             ) from error
         except OSError as error:

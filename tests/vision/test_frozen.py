@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -154,18 +153,3 @@ def test_it_keeps_no_more_than_it_has_room_for_and_takes_pictures_of_any_size() 
         assert memory.take(Frame(image, 0, 1000.0, NOON)) is Seen.NEW
         assert memory.face(Box(-50, -50, 30, 30)) is Seen.NEW
         assert memory.face(Box(-5, -5, 5000, 5000)) is Seen.NEW
-
-
-@pytest.mark.prove
-@pytest.mark.timeout(900)
-def test_ten_minutes_of_night_are_not_frozen() -> None:
-    """A dark room in which nothing moves; every second picture has coarse noise alone, as a camera that compresses."""
-    memory, rng = Memory(), np.random.default_rng(3)
-    room = brighter(Scene().render(None, 0.0, 0), 0.12)
-    fine = rng.integers(0, 3, room.shape, np.uint8)
-    coarse = rng.integers(0, 4, (60, 80, 3), np.uint8).repeat(8, 0).repeat(8, 1)
-    rounds = int(os.environ.get("PROVE_ROUNDS", "1000"))
-    for number in range(round(0.6 * rounds * FPS)):
-        grain = np.roll(coarse if number % 2 else fine, 7919 * number)
-        memory.take(Frame(cv2.add(room, grain), number, number / FPS, NOON))
-        assert not memory.frozen
