@@ -1,15 +1,15 @@
 """A relay on a GPIO line of Linux, through libgpiod 2: Raspberry Pi, Jetson and every other board with a gpiochip.
 
-Which level means secured depends on the lock, so it is never guessed (`fail_mode` is the lock's, not the program's):
+Which level means secured depends on the lock, so it is never guessed. `fail_mode` describes the lock, not the program:
 
     fail_mode   the lock                            relay energised   relay idle
     "secure"    strike: stays locked without power  released          secured
     "safe"      maglock: opens without power        secured           released
 
-`active_high` says whether a high line energises the relay. What the line does when this process dies or before it
-starts is the board's and its pull resistor's business: deploy/door.md.
+`active_high` says whether a high line energises the relay. Before this process starts and after it has died, the board
+and its pull resistor decide the level of the line: see deploy/door.md.
 
-Inputs are on the same chip. Their levels are what counts; edges only say that it is time to read them, and that an
+The inputs are on the same chip. Only their levels count. An edge says that it is time to read the levels, or that the
 exit button was pressed between two readings.
 """
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 NOTHING = timedelta(0)
 EDGE_READS = 8
-"""Batches of edges that one reading takes. A line that never rests must not keep the door from securing in time: what
-is left wakes the door again, after it has done what is due."""
+"""Most batches of edges that one call of read() takes. A line that changes without end must not keep the door from
+securing in time. The remaining edges wake the door again after it has done what is due."""
 
 Line = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
 """Offset in the chip, or the line's name: 17 or "GPIO17"."""
 Level = Literal["high", "low"]
 Pull = Literal["up", "down", "external"]
-"""The chip's own resistor, or one on the board or in the wiring."""
+"""Pull resistor: "up" and "down" are in the chip; "external" is on the board or in the wiring."""
 
 
 class _Section(BaseModel):
@@ -47,7 +47,7 @@ class _Section(BaseModel):
 
 
 class _Guarded(_Section):
-    """An input whose cut wire must read as the level that alarms."""
+    """An input that raises an alarm. A cut wire must read as the alarm level."""
 
     line: Line
     pull: Pull
@@ -55,7 +55,7 @@ class _Guarded(_Section):
     @property
     @abstractmethod
     def active(self) -> Level:
-        """The level that alarms."""
+        """The alarm level."""
 
     @model_validator(mode="after")
     def _cut_wire_alarms(self) -> Self:
@@ -65,7 +65,7 @@ class _Guarded(_Section):
 
 
 class Contact(_Guarded):
-    """[lock.contact]: the door contact, closed while the door is."""
+    """[lock.contact]: the door contact. It is closed while the door is closed."""
 
     open_when: Level
 
@@ -76,7 +76,7 @@ class Contact(_Guarded):
 
 
 class Tamper(_Guarded):
-    """[lock.tamper]: the switch of the housing, closed while that is."""
+    """[lock.tamper]: the tamper switch. It is closed while the housing is closed."""
 
     tampered_when: Level
 
@@ -87,7 +87,7 @@ class Tamper(_Guarded):
 
 
 class Rex(_Section):
-    """[lock.rex]: a second contact of the exit button, which itself acts in hardware."""
+    """[lock.rex]: a second contact of the exit button. The button itself opens the door in hardware."""
 
     line: Line
     pull: Pull
@@ -107,12 +107,13 @@ class Sounder(_Section):
 
 
 class GpioLock:
-    """Owns the lock's line, and those of its inputs and sounder. The lock's comes first, at its secured level."""
+    """Owns the lines of the lock, its inputs and its sounder. It requests the lock's line first, at its secured
+    level."""
 
     simulated = False
 
     class Options(_Section):
-        """[lock] with kind = "gpio". The first four are required: a wrong guess would open a door."""
+        """[lock] with kind = "gpio". The first four have no defaults: a wrong guess would open a door."""
 
         chip: Annotated[str, Field(min_length=1)]
         """The device: "/dev/gpiochip0"."""
@@ -133,9 +134,9 @@ class GpioLock:
             return self
 
     def __init__(self, options: Options) -> None:
-        """Raises LockError, saying what to do, when a line cannot be had."""
+        """Raises LockError, which says what to do, when gpiod is missing or a line cannot be requested."""
         try:
-            from gpiod import EdgeEvent  # noqa: PLC0415 - lazily: machines without GPIO need not have it
+            from gpiod import EdgeEvent  # noqa: PLC0415 - lazy import: machines without GPIO do not need it
             from gpiod.line import Value  # noqa: PLC0415
         except ImportError as error:
             raise LockError("the gpio lock needs the Python package gpiod: pip install 'gpiod>=2.3'") from error
@@ -166,7 +167,7 @@ class GpioLock:
         self._set(self._lock, self._options.line, self._secured)
 
     def release(self, seconds: float) -> None:
-        """Raises LockError. A GPIO line cannot bound the release itself; `seconds` is for hardware that can."""
+        """Raises LockError. `seconds` is for hardware that ends a release itself; a GPIO line cannot."""
         self._set(self._lock, self._options.line, self._released)
 
     def read(self) -> Readings:
@@ -187,7 +188,7 @@ class GpioLock:
         return Readings(levels.get("open"), None if rex is None else rex or pressed, levels.get("tamper"))
 
     def fileno(self) -> int | None:
-        """Readable once a line has changed."""
+        """Becomes readable when an input changes; None without inputs."""
         return None if self._inputs is None else self._inputs.fileno()
 
     def sound(self, on: bool) -> None:
@@ -208,7 +209,7 @@ class GpioLock:
         self._lock = self._inputs = self._sounder = None
 
     def _pressed_meanwhile(self) -> bool:
-        """Takes the edges, EDGE_READS batches at most; whether one of them was a press of the exit button."""
+        """Takes at most EDGE_READS batches of edges. True if one edge was a press of the exit button."""
         assert self._inputs is not None
         pressed = False
         for _ in range(EDGE_READS):
@@ -220,7 +221,7 @@ class GpioLock:
         return pressed
 
     def _line(self) -> gpiod.LineRequest:
-        """The lock's; kiosk-door has requested it before it knew of anything else (locks.secure_line)."""
+        """The lock's line. kiosk-door requested it as the first thing it did (see locks.secure_line)."""
         o = self._options
         with self._asked(repr(o.line)):
             return GpioLine(o.chip, o.line, o.active_high, o.fail_mode).taken()
@@ -234,7 +235,7 @@ class GpioLock:
         )
 
     def _input(self) -> gpiod.LineRequest:
-        """Active is open, pressed, tampered."""
+        """Requests all inputs. Active means open, pressed or tampered."""
         from gpiod import LineSettings  # noqa: PLC0415
         from gpiod.line import Bias, Direction, Edge  # noqa: PLC0415
 
@@ -260,7 +261,7 @@ class GpioLock:
 
     @contextmanager
     def _asked(self, lines: str) -> Iterator[None]:
-        """A request that fails, as a LockError that says what to do."""
+        """Turns the error of a failed request into a LockError that says what to do."""
         try:
             yield
         except (OSError, ValueError) as error:

@@ -1,12 +1,13 @@
-"""The lock's line, or its USB relay, at its secured level, with nothing but gpiod and the standard library.
+"""Sets the lock's line, or its USB relay, to its secured level. Needs only gpiod and the standard library.
 
     python -P -m kiosk.locks.secure_line /etc/kiosk/kiosk.toml
 
-For the unit's ExecStopPost: whatever kiosk-door died of, this does not share it. While kiosk-door runs it owns the
-line, and this fails. Exit status 0: done, or there is no such line. 2: one line says why not.
+The unit runs it as ExecStopPost. It shares so little code with kiosk-door that what ended kiosk-door does not stop it
+too. While kiosk-door runs it owns the line, and this command fails. Exit status 0: the line is secured, or the lock has
+no line. Exit status 2: one line says why it failed.
 
-kiosk-door itself begins with the same, before it imports anything else (door.__main__): it holds the line until
-its lock has been made and takes it over.
+kiosk-door itself runs hold() before it imports anything else (door.__main__) and keeps the line until the lock object
+takes it over.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ class GpioLine(NamedTuple):
     fail_mode: str
 
     def secured(self, consumer: str) -> gpiod.LineRequest:
-        """Requested at its secured level in one call: there is no moment of another. Raises OSError, ValueError,
-        ImportError."""
-        import gpiod  # noqa: PLC0415 - not where there is no gpio lock
+        """Requests the line and sets its secured level in one call, so that it never has another level. Raises OSError,
+        ValueError, ImportError."""
+        import gpiod  # noqa: PLC0415 - only a gpio lock needs it
         from gpiod.line import Direction, Value  # noqa: PLC0415
 
         value = Value.ACTIVE if self.fail_mode == "safe" else Value.INACTIVE
@@ -55,18 +56,18 @@ class GpioLine(NamedTuple):
         return gpiod.request_lines(self.chip, consumer=consumer, config={self.line: settings})
 
     def taken(self) -> gpiod.LineRequest:
-        """What kiosk-door holds already, or else secured() now."""
+        """The request that hold() has made, or else a new one from secured()."""
         return cast("gpiod.LineRequest", _held.pop(self, None) or self.secured(KIOSK_DOOR))
 
 
 class RecorderLine(NamedTuple):
-    """The wire of a simulated lock, where that is a process of its own (locks.simulated)."""
+    """The socket to the recorder of a simulated lock, which is a process of its own (locks.simulated)."""
 
     recorder: str
 
     def secured(self, consumer: str) -> socket.socket:
-        """Raises OSError. `consumer` is not told: the recorder knows the process at the other end."""
-        import socket  # noqa: PLC0415 - not where there is a real lock
+        """Raises OSError. Does not send `consumer`: the recorder knows the process at the other end."""
+        import socket  # noqa: PLC0415 - only a simulated lock needs it
 
         wire = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -79,32 +80,32 @@ class RecorderLine(NamedTuple):
         return wire
 
     def taken(self) -> socket.socket:
-        """What kiosk-door holds already, or else secured() now."""
+        """The connection that hold() has made, or else a new one from secured()."""
         return cast("socket.socket", _held.pop(self, None) or self.secured(KIOSK_DOOR))
 
 
 def say(wire: socket.socket, level: str) -> None:
-    """Has the recorder set the wire's level. Raises OSError."""
+    """Tells the recorder the new level and waits for its answer. Raises OSError."""
     wire.send(level.encode())
     if wire.recv(16) != b"ok":
         raise OSError("the recorder does not answer")
 
 
 def held(line: UsbRelay) -> object | None:
-    """What kiosk-door holds already, once; None when it holds nothing."""
+    """Hands over the board that hold() has opened; None if it opened none or has handed it over already."""
     return _held.pop(line, None)
 
 
 def lock_line(path: Path) -> GpioLine | RecorderLine | UsbRelay | None:
-    """The line of the lock that a configuration names; None where its lock has none. Raises ConfigError, ValueError,
-    OSError: nothing is guessed."""
+    """The line of the lock in a configuration; None if that lock has no line. Raises ConfigError, ValueError, OSError:
+    it guesses nothing."""
     lock = overridden(tables(file_text(path), str(path)), os.environ).get("lock", {})
     if not isinstance(lock, dict):
         raise ConfigError("[lock] is not a section")
     if lock.get("kind") == "simulated" and isinstance(lock.get("recorder"), str):
         return RecorderLine(lock["recorder"])
     if lock.get("kind") == "usb-hid":
-        from kiosk.locks import usb_board  # noqa: PLC0415 - not where there is another lock
+        from kiosk.locks import usb_board  # noqa: PLC0415 - only this lock needs it
 
         return usb_board.configured(lock)
     if lock.get("kind") != "gpio":
@@ -118,8 +119,8 @@ def lock_line(path: Path) -> GpioLine | RecorderLine | UsbRelay | None:
 
 
 def hold(path: Path) -> None:
-    """Takes the configured lock's line, secured, and keeps it for taken(). Never raises: what this reading does not
-    understand, or cannot have, the whole configuration and the lock tell better."""
+    """Secures the configured lock's line and keeps it for taken(). Never raises: reading the whole configuration and
+    making the lock will report the same fault with a better message."""
     with suppress(*_TROUBLES):
         line = lock_line(path)
         if line is not None:
@@ -127,7 +128,8 @@ def hold(path: Path) -> None:
 
 
 def secure(path: Path) -> str:
-    """What was done. Raises ConfigError, ValueError, OSError, ImportError."""
+    """Secures the configured lock's line and returns a sentence that says so. Raises ConfigError, ValueError, OSError,
+    ImportError."""
     line = lock_line(path)
     if line is None:
         return "the configured lock has no line"
@@ -136,7 +138,7 @@ def secure(path: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status."""
+    """Runs the command and returns its exit status."""
     try:
         if len(arguments) != 1:
             raise ConfigError("which configuration?")

@@ -1,4 +1,4 @@
-"""A lock that moves nothing in the world, for the demonstration and the tests."""
+"""A lock without hardware, for the demonstration and the tests."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 
 class SimulatedLock:
-    """Remembers its level, and writes each change of it to a file, or sends it to a recorder, where one is named.
+    """Remembers its level. Writes each change to a file or sends it to a recorder, if one is configured.
 
-    A line of the file is {"at": seconds of CLOCK_BOOTTIME, "level": "secured" | "released"}; the first one is written
-    when the lock is taken. A recorder is a process of its own that outlives this one and so knows what the world saw
-    when this one was killed: it gets "secured" or "released" as packets on its Unix socket, and answers each with "ok".
+    A line of the file is {"at": seconds of CLOCK_BOOTTIME, "level": "secured" | "released"}. The first line is written
+    when the lock is made. A recorder is a process of its own. It outlives this process and so knows the level that the
+    lock had when this process was killed. It gets "secured" or "released" as packets on its Unix socket and answers
+    each with "ok".
     """
 
     simulated = True
 
     class Options(BaseModel):
-        """[lock] with kind = "simulated". `record` is appended to. With `inputs` the door has a contact, an exit button
-        and a tamper switch, for `kiosk door simulate`."""
+        """[lock] with kind = "simulated". The lock appends to the file `record`. With `inputs` the door has a contact,
+        an exit button and a tamper switch, which `kiosk door simulate` operates."""
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -67,19 +68,19 @@ class SimulatedLock:
         self._set("released")
 
     def read(self) -> Readings:
-        """As the last hands left them."""
+        """The inputs as the last move() left them. A press of the exit button is reported once."""
         pressed, self._pressed = self._pressed, False
         return replace(self._readings, rex=True) if pressed else self._readings
 
     def fileno(self) -> int | None:
-        """None: it is moved by the process that reads it."""
+        """None: the process that reads the inputs also moves them."""
         return None
 
     def sound(self, on: bool) -> None:
-        """Nothing to be heard."""
+        """Does nothing: there is no sounder."""
 
     def move(self, hand: Hand) -> None:
-        """What somebody does to the door. Raises LockError when it has no inputs."""
+        """Changes the inputs as if somebody used the door. Raises LockError when it has no inputs."""
         if self._readings.open is None:
             raise LockError("the simulated lock has no inputs: set inputs = true in [lock]")
         match hand:
@@ -109,6 +110,6 @@ class SimulatedLock:
             if self._recorder is not None:
                 say(self._recorder, level)
         except OSError as error:
-            self._level = ""  # nobody knows what arrived
+            self._level = ""  # the recorded level is unknown now
             raise LockError(f"the simulated lock cannot write its record: {error}") from error
         self._level = level

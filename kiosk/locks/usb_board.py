@@ -1,9 +1,10 @@
 """A USB relay board of the kind "USBRelay1" to "USBRelay8" (www.dcttech.com and its copies), through Linux's hidraw.
 
-With the standard library alone: kiosk-door begins with it and the unit's ExecStopPost ends with it (locks.secure_line).
+It needs only the standard library, because kiosk-door uses it before all else and the unit's ExecStopPost uses it after
+kiosk-door has ended (locks.secure_line).
 
-Its maker documents nothing. What the free programs for it agree on (pavel-a/usb-relay-hid, darrylb123/usbrelay,
-JPEWdev/pyhid-usb-relay): feature report 0, eight bytes.
+The maker documents nothing. Three free programs (pavel-a/usb-relay-hid, darrylb123/usbrelay, JPEWdev/pyhid-usb-relay)
+agree on this protocol: feature report 0, eight bytes.
 
     to the board      FF n: relay n, from 1, on; FD n: off
     from the board    0 to 4: its serial number; 7: one bit for each relay, the lowest is relay 1, 1 is on
@@ -24,37 +25,37 @@ from kiosk.domain.errors import ConfigError
 
 SYSFS, DEV = Path("/sys/class/hidraw"), Path("/dev")
 USB_ID = "0003:000016C0:000005DF"
-"""Bus, vendor and product. Many devices share the number; what this one is its name says."""
+"""Bus, vendor and product. Many other devices have the same numbers; the device's name (NAME) tells them apart."""
 NAME = re.compile(r"USBRelay([1-8])$")
 RELAYS = 8
 SERIAL = re.compile(r"[!-~]{1,5}")
 NONE = "no USB relay board (16c0:05df, USBRelay1 to USBRelay8) is there: see `lsusb` and the cable"
 ON, OFF = 0xFF, 0xFD
 REPORT_BYTES = 9
-"""The report's number, then the report."""
+"""One byte for the report's number, eight for the report."""
 
 
 def _feature(number: int) -> int:
-    """_IOC(_IOC_READ | _IOC_WRITE, 'H', number, REPORT_BYTES) of <linux/hidraw.h>."""
+    """The ioctl number _IOC(_IOC_READ | _IOC_WRITE, 'H', number, REPORT_BYTES) of <linux/hidraw.h>."""
     return 3 << 30 | REPORT_BYTES << 16 | ord("H") << 8 | number
 
 
 HIDIOCSFEATURE, HIDIOCGFEATURE = _feature(0x06), _feature(0x07)
-"""The kernel waits 5 s at most for the board's answer to either."""
+"""The kernel waits at most 5 s for the board's answer to each of them."""
 
 
 class Place(NamedTuple):
-    """Where a board is: its device, and how many relays its name tells of."""
+    """Where a board is: its device file, and the number of relays that its name states."""
 
     device: Path
     relays: int
 
 
 def places() -> list[Place]:
-    """All boards that the kernel knows, by their names; none is opened."""
+    """Lists all boards that the kernel knows, by their names. Opens none."""
     found = []
     for entry in sorted(SYSFS.glob("hidraw*")):
-        with suppress(OSError):  # it has gone meanwhile
+        with suppress(OSError):  # it was unplugged meanwhile
             text = (entry / "device" / "uevent").read_text(encoding="utf-8", errors="replace")
             of = dict(line.partition("=")[::2] for line in text.splitlines())
             name = NAME.search(of.get("HID_NAME", ""))
@@ -76,22 +77,22 @@ class Board:
             ) from error
 
     def serial(self) -> str:
-        """Five characters, as its maker or owner has set them."""
+        """Serial number: up to five characters, set by the maker or the owner."""
         return self._report()[1:6].rstrip(b"\0").decode("latin-1")
 
     def own(self) -> None:
-        """For this process alone; a board, unlike a line of a gpiochip, would obey two."""
+        """Locks the board for this process alone. A board, unlike a line of a gpiochip, would obey two processes."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OSError(errno.EBUSY, "another program holds it", str(self.device)) from error
 
     def is_on(self, relay: int) -> bool:
-        """What the board says of a relay; not whether its contact has moved."""
+        """Whether the board reports the relay as on. It does not know whether the relay's contact has moved."""
         return bool(self._report()[8] >> (relay - 1) & 1)
 
     def put(self, relay: int, on: bool) -> None:
-        """Sets a relay, and asks whether it is so. The others stay as they are."""
+        """Sets a relay and then reads its state back. The other relays stay as they are."""
         fcntl.ioctl(self._file, HIDIOCSFEATURE, bytearray((0, ON if on else OFF, relay)).ljust(REPORT_BYTES, b"\0"))
         if self.is_on(relay) is not on:
             raise OSError(f"relay {relay} of {self.device} was set {level(on)} and is {level(not on)}")
@@ -116,7 +117,7 @@ class Board:
 
 
 class UsbRelay(NamedTuple):
-    """One relay of a board, as `locks.secure_line` takes it. `serial` is empty where there is only one board."""
+    """One relay of a board, for `locks.secure_line`. `serial` may be empty when there is only one board."""
 
     serial: str
     relay: int
@@ -128,8 +129,8 @@ class UsbRelay(NamedTuple):
         return self.fail_mode == "safe"
 
     def secured(self, consumer: str) -> Board:
-        """The board, with the relay at its secured level. Raises OSError. `consumer` is not told: the board has no
-        place for it."""
+        """Opens the board and sets the relay to its secured level. Raises OSError. Does not use `consumer`: the board
+        cannot store it."""
         board = _find(self.serial)
         try:
             if self.relay > board.relays:
@@ -143,7 +144,7 @@ class UsbRelay(NamedTuple):
 
 
 def configured(lock: Mapping[str, object]) -> UsbRelay:
-    """The relay that [lock] with kind = "usb-hid" names. Raises ConfigError: nothing is guessed."""
+    """The relay of [lock] with kind = "usb-hid". Raises ConfigError: it guesses nothing."""
     serial, channel, fail_mode = lock.get("serial", ""), lock.get("channel"), lock.get("fail_mode")
     known = isinstance(channel, int) and not isinstance(channel, bool) and 1 <= channel <= RELAYS
     if not known or fail_mode not in {"secure", "safe"}:
@@ -154,12 +155,13 @@ def configured(lock: Mapping[str, object]) -> UsbRelay:
 
 
 def level(on: bool) -> str:
-    """For messages."""
+    """The word for messages."""
     return "on" if on else "off"
 
 
 def _find(serial: str) -> Board:
-    """The board with this serial number, or the only one there is. Raises OSError: never the first of several."""
+    """Opens the board with this serial number, or the only board if `serial` is empty. Raises OSError; it never takes
+    the first of several."""
     there = places()
     if not there:
         raise OSError(NONE)

@@ -1,13 +1,13 @@
 """A relay of a USB relay board ("USBRelay1" to "USBRelay8"), for machines without GPIO.
 
-What such a board cannot do is in deploy/door.md.
+deploy/door.md says what such a board cannot do.
 
     fail_mode   the lock                            relay on     relay off
     "secure"    strike: stays locked without power  released     secured
     "safe"      maglock: opens without power        secured      released
 
-Wired as in deploy/door.md, to the relay's NO contact. The board has no inputs, and forgets nothing when its owner dies:
-it stays as it is until somebody sets it or its power goes.
+The table holds for the wiring of deploy/door.md, to the relay's NO contact. The board has no inputs. When this process
+dies the relay stays as it is until another process sets it or the board loses its power.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from kiosk.locks import secure_line
 from kiosk.locks.usb_board import RELAYS, SERIAL, Board, UsbRelay, level
 
 CHECK_SECONDS = 0.5
-"""The board is asked how its relay is whenever the inputs are read, but not more often than this."""
+"""Shortest time between two questions to the board about its relay. read() asks them."""
 
 
 class UsbHidLock:
-    """Owns the board while it is there. One that goes is looked for again by secure(), and by nothing else: it comes
-    back with its relays off, and is secured before anything is released."""
+    """Owns the board while it is plugged in. Only secure() looks for a lost board again: a board comes back with its
+    relays off, so it must be secured before anything is released."""
 
     simulated = False
 
     class Options(BaseModel):
-        """[lock] with kind = "usb-hid". `serial` is the board's, and needed where there are several."""
+        """[lock] with kind = "usb-hid". `serial` is the board's serial number; it is required with several boards."""
 
         model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
         channel: Annotated[int, Field(ge=1, le=RELAYS)]
-        """The relay, as the board's print counts: from 1."""
+        """Number of the relay as printed on the board, from 1."""
         fail_mode: Literal["secure", "safe"]
         serial: Annotated[str, Field(pattern=f"^{SERIAL.pattern}$")] | None = None
 
     def __init__(self, options: Options) -> None:
-        """Raises LockError, saying what to do, when the board cannot be had."""
+        """Raises LockError, which says what to do, when the board cannot be used."""
         self._relay = UsbRelay(options.serial or "", options.channel, options.fail_mode)
         self._board: Board | None = None
         self._on: bool | None = None
@@ -58,7 +58,7 @@ class UsbHidLock:
             self._on = self._relay.secured_on
 
     def secure(self) -> None:
-        """Raises LockError. Finds a board again that was away."""
+        """Secures the lock, and first opens the board again if it was lost. Raises LockError."""
         if self._closed:
             raise LockError("the USB relay board was given back")
         with self._working():
@@ -69,7 +69,7 @@ class UsbHidLock:
             self._on = self._relay.secured_on
 
     def release(self, seconds: float) -> None:
-        """Raises LockError. The board cannot bound the release itself; `seconds` is for hardware that can."""
+        """Raises LockError. `seconds` is for hardware that ends a release itself; this board cannot."""
         if self._board is None:
             raise LockError("the USB relay board is not there")
         with self._working():
@@ -77,7 +77,8 @@ class UsbHidLock:
             self._on = not self._relay.secured_on
 
     def read(self) -> Readings:
-        """No inputs. Raises LockLostError when the board is gone, or its relay is not as it was set."""
+        """Empty readings: there are no inputs. Raises LockLostError when the board is gone or its relay is not as
+        set."""
         now = time.monotonic()
         if self._board is None or now - self._asked_at < CHECK_SECONDS:
             return Readings()
@@ -99,7 +100,7 @@ class UsbHidLock:
         return None
 
     def sound(self, on: bool) -> None:
-        """It has no sounder."""
+        """Does nothing: there is no sounder."""
 
     def close(self) -> None:
         """Never raises."""
@@ -110,14 +111,14 @@ class UsbHidLock:
         self._lose()
 
     def _lose(self) -> None:
-        """Nobody knows how the relay is now."""
+        """Closes the board. The relay's state is unknown from now on."""
         if self._board is not None:
             self._board.close()
         self._board = self._on = None
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """A board that does not do as it is told is given up, as a LockError."""
+        """If the board fails, closes it and raises LockError."""
         try:
             yield
         except OSError as error:

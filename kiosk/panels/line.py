@@ -1,4 +1,4 @@
-"""A serial line without waiting: to a panel, over RS-485."""
+"""A serial line to a panel over RS-485. Its calls never block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from kiosk.domain.errors import LockError
 
 
 class Line:
-    """A serial line, as the channel that libosdp asks for: never waits, and never raises, since C code calls it."""
+    """A serial line with the methods that libosdp expects of a channel. They never block, and never raise, because C
+    code calls them."""
 
     id = 0
 
@@ -38,7 +39,7 @@ class Line:
             raise LockError(f"{device}: this is no serial line of {baud} baud: {error}") from error
 
     def read(self, most: int) -> bytes:
-        """What has come."""
+        """The bytes received so far, at most `most`. Sets `error` when the line has failed."""
         try:
             data = os.read(self.fd, most)
         except BlockingIOError:
@@ -51,7 +52,7 @@ class Line:
         return data
 
     def write(self, data: bytes) -> int:
-        """An answer goes out whole, or the line has failed."""
+        """Sends an answer. Sets `error` unless all of it was sent."""
         self.answered = True
         try:
             sent = os.write(self.fd, data)
@@ -63,7 +64,7 @@ class Line:
         return sent
 
     def flush(self) -> None:
-        """Nothing is kept here."""
+        """Does nothing: there is no buffer."""
 
     def close(self) -> None:
         """Never raises."""
@@ -73,7 +74,7 @@ class Line:
 
 
 def _set_up(fd: int, baud: int) -> None:
-    """Raw bytes, 8N1, no handshake, nobody else. Raises OSError, termios.error."""
+    """Sets raw bytes, 8N1, no handshake and exclusive use. Raises OSError, termios.error."""
     speed = getattr(termios, f"B{baud}")
     tty.setraw(fd)
     iflag, oflag, cflag, lflag, _, _, cc = termios.tcgetattr(fd)

@@ -1,13 +1,13 @@
-"""The kiosk as a card reader of somebody else's panel: OSDP (IEC 60839-11-5) over RS-485, through libosdp.
+"""The kiosk as a card reader of an access panel: OSDP (IEC 60839-11-5) over RS-485, through libosdp.
 
-The panel asks, this side answers, and only in the secure channel: under ENFORCE_SECURE libosdp refuses everything in
-plain text but the handshake. Nothing waits in libosdp's queue of events, where it would be told at any time later: a
-card is put there before one turn of the line and taken back after it. There is no command callback, so that libosdp
-refuses every command that would change something: another key, another address, outputs. What a panel may want of a
-lamp or a buzzer is refused as well, and would mean nothing: it is no word on the lock.
+The panel asks and this side answers, only in the secure channel: under ENFORCE_SECURE libosdp refuses all plain text
+except the handshake. No card stays in libosdp's event queue, because libosdp would send it at any later time: turn()
+puts a card there, polls the line once and takes it back. There is no command callback, so libosdp refuses every command
+that would change something (another key, another address, outputs). It also refuses commands for a lamp or a buzzer;
+they would say nothing about the lock.
 
-osdp_sys and not the wrapper `osdp` of the same package: that one takes any new key that the panel sets, keeps every
-command in a queue that nobody empties, and wants a thread.
+This module uses osdp_sys and not the wrapper `osdp` of the same package. The wrapper accepts any new key that the panel
+sets, keeps every command in a queue that nobody empties, and needs a thread.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 16
 DEFAULT_KEY = bytes(range(0x30, 0x40))
-"""SCBK-D of the standard: everybody knows it."""
+"""SCBK-D of the standard, which is public."""
 REOPEN_SECONDS = 1.0
 PAIR_TURN_SECONDS = 0.05
 
@@ -55,12 +55,12 @@ class OsdpPanel:
         """The serial line: "/dev/serial/by-id/..."."""
         baud: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 9600
         address: Annotated[int, Field(ge=0, le=126)] = 0
-        """Of this reader on the panel's line."""
+        """Address of this reader on the panel's line."""
         key_file: Text = "/var/lib/kiosk-door/panel.key"
         """The secure channel's base key (SCBK): 32 hexadecimal digits."""
 
     def __init__(self, options: Options) -> None:
-        """Raises LockError when there is no key, or the line cannot be had."""
+        """Raises LockError when there is no usable key, or the line cannot be opened."""
         self._options = options
         self._osdp = _library()
         self._key = read_key(Path(options.key_file))
@@ -71,7 +71,8 @@ class OsdpPanel:
         self._connect()
 
     def turn(self, card: Card | None) -> Turn:
-        """Raises LockError while the line cannot be used; it is opened again meanwhile."""
+        """Answers the panel once and offers `card`, if there is one. Raises LockError while the line does not work; the
+        next calls try to open it again."""
         line = self._line or self._connect()
         line.answered = False
         offered = card is not None and self._device.is_sc_active() and self._device.submit_event(self._event(card))
@@ -85,15 +86,15 @@ class OsdpPanel:
         return Turn.ASKED if line.answered and self._device.is_sc_active() else Turn.QUIET
 
     def read(self) -> Readings:
-        """Contact and exit button are wired to the panel."""
+        """Empty readings: door contact and exit button are wired to the panel."""
         return Readings()
 
     def fileno(self) -> int | None:
-        """Of an epoll, which outlives the line."""
+        """The descriptor of an epoll, which stays valid when the line is opened again."""
         return self._ready.fileno()
 
     def sound(self, on: bool) -> None:
-        """Nothing to be heard."""
+        """Does nothing: there is no sounder."""
 
     def close(self) -> None:
         """Never raises."""
@@ -102,10 +103,11 @@ class OsdpPanel:
 
     @classmethod
     def pair(cls, options: Options, seconds: float) -> bool:
-        """Setup, and nothing else: waits `seconds` in install mode for the panel to set the key, and keeps it.
+        """Waits up to `seconds` in install mode for the panel to set the key, and stores it. For setup only.
 
-        Whoever is on the line can set it: do this on the bench, or watch the line. No card is ever told here. Whether
-        the panel has come back with the new key, too. Raises LockError when there is a key already, or none has come.
+        Anybody on the line can set the key: do this on the bench, or watch the line. No card is sent here. Returns
+        whether the panel has also opened the secure channel with the new key. Raises LockError when there is a key
+        already, or the panel set none.
         """
         osdp, path = _library(), Path(options.key_file)
         if path.exists():
@@ -132,7 +134,7 @@ class OsdpPanel:
         return bool(device.is_sc_active())
 
     def _connect(self) -> Line:
-        """A line, and a new device on it: no secure channel outlives its line. Raises LockError."""
+        """Opens the line with a new OSDP device, so that no secure channel outlives its line. Raises LockError."""
         now = time.monotonic()
         if now < self._reopen_at:
             raise LockError(f"{self._options.device}: the line to the panel is not there")
@@ -144,7 +146,7 @@ class OsdpPanel:
         return line
 
     def _disconnect(self) -> None:
-        self._device = None  # before its line
+        self._device = None  # the device must go before its line
         if self._line is not None:
             self._line.close()
         self._line = None
@@ -161,8 +163,8 @@ class OsdpPanel:
 
 
 def read_key(path: Path) -> bytes:
-    """The secure channel's base key. Raises LockError when it is missing, no key, the standard's own, or when others
-    can read it."""
+    """The secure channel's base key. Raises LockError when the file is missing, holds no key or the standard's default
+    key, or when other users can read it."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -188,11 +190,11 @@ def read_key(path: Path) -> bytes:
 
 
 def _keep(path: Path, key: object, keys: list[bytes]) -> bool:
-    """Whether the key is on disk, and added to `keys`. Never raises: C code calls it."""
+    """Writes the key to disk and adds it to `keys`. False if that failed. Never raises, because C code calls it."""
     if not isinstance(key, bytes) or len(key) != KEY_BYTES or key == DEFAULT_KEY:
         return False
     try:
-        # kiosk-door's, not root's: it belongs to whom the folder belongs.
+        # The file must belong to kiosk-door and not to root: it gets the folder's owner.
         with acting_for(path.parent):
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
@@ -207,9 +209,9 @@ def _keep(path: Path, key: object, keys: list[bytes]) -> bool:
 
 
 def _library() -> ModuleType:
-    """libosdp, which says nothing of its own but emergencies. Raises LockError."""
+    """Loads libosdp and limits its own log to emergencies. Raises LockError."""
     try:
-        import osdp_sys  # noqa: PLC0415 - lazily: who has no panel need not load it
+        import osdp_sys  # noqa: PLC0415 - lazy import: only a panel needs it
     except ImportError as error:
         raise LockError("the osdp panel needs the Python package libosdp: pip install 'libosdp>=3.2.9'") from error
     osdp_sys.set_loglevel(osdp_sys.LOG_EMERG)
@@ -217,7 +219,7 @@ def _library() -> ModuleType:
 
 
 def _device(osdp: ModuleType, address: int, line: Line, flags: int, key: bytes) -> Any:
-    """A reader without lamp, buzzer, text or outputs. It does not keep `line` alive, which must outlive it."""
+    """A reader without lamp, buzzer, text or outputs. It keeps no reference to `line`, so `line` must outlive it."""
     one = {"compliance_level": 1, "num_items": 1}
     about = {
         "name": "kiosk",
