@@ -1,0 +1,65 @@
+"""What the documents say of the program is so: names, paths, layers."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+PAGES = sorted(p for p in ROOT.rglob("*.md") if not any(part.startswith(".") for part in p.relative_to(ROOT).parts))
+
+
+def defined(file: Path) -> set[str]:
+    """Functions, classes and methods of a module: "Class.method"."""
+    found: set[str] = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)}
+    return found
+
+
+def steps(text: str) -> list[tuple[str, str]]:
+    """(file, function) of the walks: each function belongs to the file that was named last."""
+    found, file = [], ""
+    for word in re.findall(r"`([^`\n]+)`", text):
+        if word.startswith("kiosk/"):
+            file = word
+        elif re.fullmatch(r"_?[a-z]\w*|[A-Z]\w*\.\w+", word):
+            found.append((file, word))
+    return found
+
+
+def test_the_walks_name_functions_that_are_there() -> None:
+    walks = ARCHITECTURE.split("## Three walks")[1].split("### How long they are")[0]
+    named = steps(walks)
+    assert len(named) > 30
+    missing = [(file, function) for file, function in named if function not in defined(ROOT / file)]
+    assert missing == []
+
+
+def test_the_layers_are_those_that_are_held() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    (told,) = re.findall(r"```text\n(.*?)```", ARCHITECTURE.split("## Layers")[1], re.DOTALL)
+    assert told.splitlines() == layers
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", prose)
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_paths_in_the_architecture_are_there() -> None:
+    named = re.findall(r"`((?:kiosk|tests|deploy)/[\w/.-]+\.\w+)`", ARCHITECTURE)
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
