@@ -1,7 +1,7 @@
-"""Clips: every frame that the decoder gives, each with its own time.
+"""Reads clips: every frame that the decoder gives, each with its own time.
 
-What a container tells of its number of frames is an estimate (WebM, Matroska and transport streams have none) and says
-nothing about damage. A clip is damaged where its file ends before its own first bytes say that it does.
+A container's number of frames is only an estimate (WebM, Matroska and transport streams have none) and does not reveal
+damage. A clip counts as damaged if its file is shorter than its own headers say.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from kiosk.cameras.files import MAX_PIXELS, opened, too_many_pixels
 from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Image
 
-# FFmpeg and OpenCV would write lines of their own on standard error for a damaged clip, where one line of ours says
-# what to do. -8 is AV_LOG_QUIET.
+# For a damaged clip FFmpeg and OpenCV would write their own lines on standard error. One line of ours says what to do.
+# -8 is AV_LOG_QUIET.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -46,14 +46,15 @@ CLIPS = frozenset(
     }
 )
 USUAL_RATE = 25.0
-"""Frames a second of a clip that does not tell it: a bare stream of a camera."""
+"""Frames a second, assumed for a clip that does not state its rate: a bare stream of a camera."""
 
 _CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _OPTIONS = {
-    # Only the file itself: a playlist or a list of pictures would name others, and addresses.
+    # Opens only the file itself: a playlist or a list of pictures could name other files and network addresses.
     "protocol_whitelist": "file",
     "format_whitelist": "mov,matroska,avi,mpegts,mpeg,h264,hevc,m4v,mpegvideo,ogg,flv",
-    # While the file is opened nothing else is decoded: a PNG in a film would be, whatever its size.
+    # Allows only these decoders while the file is opened. Otherwise a PNG in a film would be decoded, whatever its
+    # size.
     "codec_whitelist": "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,mpeg4,mpeg2video,mpeg1video",
 }
 _MP4_FIRST = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"})
@@ -61,8 +62,8 @@ _MOST_PARTS = 100_000
 
 
 def frames(path: Path) -> Iterator[tuple[Image, float]]:
-    """Each frame (H x W x 3, BGR) with the seconds since the first. Raises SampleError, for a damaged clip once its
-    last readable frame has been given."""
+    """Yields each frame (H x W x 3, BGR) with the seconds since the first frame. Raises SampleError; for a damaged clip
+    it does so after the last readable frame."""
     with opened(path) as file, _capture(file, path) as clip:
         told = clip.get(cv2.CAP_PROP_FPS)
         pause = 1 / (told if 1 <= told <= 1000 else USUAL_RATE)
@@ -72,7 +73,7 @@ def frames(path: Path) -> Iterator[tuple[Image, float]]:
             if not more:
                 break
             stamp = clip.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            # A bare stream has no time stamps, and a broken one falls back.
+            # A bare stream has no time stamps, and those of a broken clip may go backwards.
             at = 0.0 if number == 0 else stamp if stamp > at else at + pause
             yield np.asarray(image, np.uint8), at
             number += 1
@@ -84,7 +85,8 @@ def frames(path: Path) -> Iterator[tuple[Image, float]]:
 
 @contextmanager
 def _capture(file: int, path: Path) -> Iterator[cv2.VideoCapture]:
-    """By its descriptor: a name with a colon would be an address, and one that is no UTF-8 is none for OpenCV."""
+    """Opens the clip by its descriptor: FFmpeg would take a name with a colon for an address, and OpenCV cannot use a
+    name that is not UTF-8."""
     before = os.environ.get(_CAPTURE_OPTIONS)
     os.environ[_CAPTURE_OPTIONS] = "|".join(f"{key};{value}" for key, value in _OPTIONS.items())
     try:
@@ -105,7 +107,7 @@ def _capture(file: int, path: Path) -> Iterator[cv2.VideoCapture]:
 
 
 def _cut_or_foreign(file: int) -> str:
-    """Why it may be none."""
+    """Why the file is not a readable clip: the end of an error message."""
     if is_cut(file):
         return ": it ends in the middle; record it again"
     empty = os.fstat(file).st_size < 12
@@ -119,7 +121,7 @@ def _codec(clip: cv2.VideoCapture) -> str:
 
 
 def is_cut(file: int) -> bool:
-    """Whether an MP4, AVI or Matroska file is shorter than its own parts say. False for formats that do not say it."""
+    """Whether an MP4, AVI or Matroska file is shorter than its own headers say. False for formats without lengths."""
     size = os.fstat(file).st_size
     begin = os.pread(file, 64, 0)
     if begin[4:8] in _MP4_FIRST:
@@ -146,7 +148,7 @@ def _cut_parts(file: int, size: int, length_of: Callable[[bytes], int | None]) -
 
 
 def _mp4_part(head: bytes) -> int | None:
-    """Bytes of a box (ISO/IEC 14496-12, 4.2); None for one that reaches to the end, or is none."""
+    """Length of a box in bytes (ISO/IEC 14496-12, 4.2). None if it extends to the end of the file, or is no box."""
     if not head[4:8].isalnum() and head[4:8] not in {b"\xa9xyz", b"\xa9day"}:
         return None
     length = int.from_bytes(head[:4], "big")
@@ -156,13 +158,14 @@ def _mp4_part(head: bytes) -> int | None:
 
 
 def _riff_part(head: bytes) -> int | None:
-    """Bytes of a RIFF chunk, padded; None for one that was never finished, or is none."""
+    """Length of a RIFF chunk in bytes, with padding. None if its length was never written, or it is no chunk."""
     length = int.from_bytes(head[4:8], "little")
     return 8 + length + length % 2 if head[:4] == b"RIFF" and length not in {0, 0xFFFFFFFF} else None
 
 
 def _cut_matroska(begin: bytes, size: int) -> bool:
-    """By the length of the one segment (RFC 8794, 4); a stream's is unknown, all bits set."""
+    """Compares the size with the length of the only segment (RFC 8794, 4). A stream has the length "unknown" (all bits
+    set) and does not count as cut."""
     head, at = _vint(begin, 4)
     segment = at + head if head is not None else len(begin)
     if begin[segment : segment + 4] != b"\x18\x53\x80\x67":
@@ -172,7 +175,8 @@ def _cut_matroska(begin: bytes, size: int) -> bool:
 
 
 def _vint(content: bytes, at: int) -> tuple[int | None, int]:
-    """A number of variable length and where it ends; None for the unknown one, and where there is none."""
+    """A number of variable length, and the position after it. None for the value "unknown", and if there is no
+    number."""
     if at >= len(content) or content[at] == 0:
         return None, at
     width = 9 - content[at].bit_length()

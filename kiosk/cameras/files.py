@@ -1,4 +1,4 @@
-"""Files of pictures, opened so that none of them can hang, and refused by size before anything is decoded."""
+"""Opens files of pictures and clips so that no file can block the process, and limits the size of pictures."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 from kiosk.domain.errors import SampleError, os_trouble
 
 MAX_PIXELS = 64 * 1024 * 1024
-"""Of a picture, and of a clip's frame: 64 megapixels, more than any camera of a phone has by default."""
+"""Largest picture or frame of a clip: 64 megapixels, more than any phone's camera gives by default."""
 
 
 def too_many_pixels(name: str) -> SampleError:
-    """Said of a picture or a clip."""
+    """The error for a picture or a clip with more than MAX_PIXELS."""
     return SampleError(f"{name}: more than {MAX_PIXELS >> 20} megapixels: make it smaller")
 
 
 def looked_at(path: Path) -> os.stat_result:
-    """What there is. Raises SampleError where there is nothing, or it may not be looked at."""
+    """The stat result of a file or folder. Raises SampleError if it is missing or may not be accessed."""
     try:
         return path.stat()
     except FileNotFoundError as error:
@@ -31,7 +31,8 @@ def looked_at(path: Path) -> os.stat_result:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """The descriptor of a file, for reading. Raises SampleError for a pipe or a device: they may never end."""
+    """Opens a file for reading and yields its descriptor. Raises SampleError for a pipe or a device, because reading
+    them may never end."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except FileNotFoundError as error:

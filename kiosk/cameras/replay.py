@@ -17,7 +17,7 @@ from kiosk.domain.face import Frame
 from kiosk.system.clock import boottime
 
 LONGEST_WAIT = 1.0
-"""Seconds between two frames: a recording may have left out what did not change, and a camera may not."""
+"""Longest time between two frames in seconds. A recording may leave out unchanged frames; a camera may not."""
 
 
 class ReplayOptions(BaseModel):
@@ -29,9 +29,11 @@ class ReplayOptions(BaseModel):
 
 
 class ReplayCamera:
-    """Plays a recording as if it happened now; for a reader that is late the recording waits. Raises EOFError at its
-    end. It shows nobody who stands at a door now, and so never meets a real lock. (`kiosk replay` reads recordings
-    without a camera, as fast as it can.)"""
+    """Plays a recording as if it happened now. If the reader is late, the recording waits. Raises EOFError at its end.
+
+    The people in it do not stand at the door now, so it must never be used with a real lock. (`kiosk replay` reads
+    recordings without a camera, as fast as it can.)
+    """
 
     live = False
     Options: ClassVar[type[ReplayOptions]] = ReplayOptions
@@ -51,7 +53,7 @@ class ReplayCamera:
         self._begin: float | None = None
 
     def open(self) -> None:
-        """The recording begins anew. Raises CameraError when there is none."""
+        """Starts the recording from its beginning. Raises CameraError when it does not exist."""
         try:
             looked_at(self._options.source)
         except SampleError as error:
@@ -60,7 +62,7 @@ class ReplayCamera:
         self._begin = None
 
     def read(self, timeout: float) -> Frame:
-        """The next frame when it is due; gaps of a recording are at most LONGEST_WAIT. Raises CameraError for a damaged
+        """Waits until the next frame is due, at most LONGEST_WAIT, and returns it. Raises CameraError for a damaged
         recording, EOFError at its end."""
         if self._stills is None:
             raise CameraError("the recording is not open")
@@ -75,7 +77,8 @@ class ReplayCamera:
             self._begin = now - still.at
         wait = self._begin + still.at - now
         if not 0 < wait <= LONGEST_WAIT:
-            # Late: the recording waits. Early by more than a pause has: one of frames that were left out, or no time.
+            # If the reader is late, the recording waits for it. If the frame is due only after LONGEST_WAIT, frames
+            # were left out or the time stamp is wrong: the wait is cut short.
             late = min(max(wait, 0.0), LONGEST_WAIT) - wait
             self._begin, wait = self._begin + late, wait + late
         if wait > 0:

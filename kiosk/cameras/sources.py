@@ -1,4 +1,4 @@
-"""Pictures from files: a picture, a folder of pictures, or a clip. Each is bounded before it is decoded."""
+"""Pictures from files: a picture, a folder of pictures, or a clip. Sizes are checked before anything is decoded."""
 
 from __future__ import annotations
 
@@ -54,18 +54,19 @@ UNREADABLE = frozenset(
         ".psd",
     }
 )
-"""Pictures that OpenCV cannot read. One in a folder is named, not passed over: it was meant to be used."""
+"""Pictures that OpenCV cannot read. One in a folder is an error and not skipped, because somebody meant to use it."""
 LARGEST = 64 * 1024 * 1024
-"""Bytes of a picture's file."""
+"""Largest file of a picture, in bytes."""
 FOLDER_RATE = 10.0
-"""Pictures a second that a folder is taken for."""
+"""Pictures a second assumed for a folder."""
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
-    """One picture of a source: its name for people, its place in the source, seconds from the source's begin."""
+    """One picture of a source: its name for messages, its number in the source, and its time in seconds from the start
+    of the source."""
 
     name: str
     image: Image
@@ -74,8 +75,8 @@ class Still:
 
 
 def decode(content: bytes, name: str) -> Image:
-    """H x W x 3 BGR. Raises SampleError for anything that is not a picture, and for one of more than 64 megapixels,
-    which OpenCV refuses by its header (OPENCV_IO_MAX_IMAGE_PIXELS, set in kiosk/__init__.py)."""
+    """Decodes a picture: H x W x 3, BGR. Raises SampleError for anything that is not a picture, and for more than 64
+    megapixels: OpenCV reads the header and refuses (OPENCV_IO_MAX_IMAGE_PIXELS, set in kiosk/__init__.py)."""
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     except cv2.error as error:
@@ -106,13 +107,13 @@ def read_picture(path: Path) -> Image:
 
 
 def is_clip(path: Path) -> bool:
-    """Whether the file's name is a clip's."""
+    """Whether the file's name has the suffix of a clip."""
     return path.suffix.lower() in CLIPS
 
 
 def stills(path: Path) -> Iterator[Still]:
-    """All pictures of a picture, a folder or a clip, in order. Raises SampleError, for a damaged clip once its last
-    readable frame has been given."""
+    """Yields the pictures of a picture file, a folder or a clip, in order. Raises SampleError; for a damaged clip it
+    does so after the last readable frame."""
     if stat.S_ISDIR(looked_at(path).st_mode):
         yield from _folder(path)
     elif is_clip(path):
@@ -123,8 +124,8 @@ def stills(path: Path) -> Iterator[Still]:
 
 
 def _folder(path: Path) -> Iterator[Still]:
-    """Hidden files are passed over (`._x.jpg` of macOS, `.trashed-x.jpg`), and what is no picture by its name. Whatever
-    else cannot be read is refused by name before the first picture is given."""
+    """Skips hidden files (`._x.jpg` of macOS, `.trashed-x.jpg`) and files whose name is not a picture's. Any other
+    unreadable picture raises SampleError with its name before the first picture is given."""
     try:
         entries = sorted(p for p in path.iterdir() if not p.name.startswith("."))
     except OSError as error:

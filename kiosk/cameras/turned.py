@@ -1,4 +1,4 @@
-"""A camera that hangs turned: its pictures are set upright right after they are read."""
+"""A camera that is mounted turned: its pictures are rotated upright directly after reading."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ CLOCKWISE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_9
 
 
 def turned(image: Image, degrees: int) -> Image:
-    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    """The picture rotated clockwise by 0, 90, 180 or 270 degrees."""
     return np.asarray(cv2.rotate(image, CLOCKWISE[degrees]), np.uint8) if degrees else image
 
 
 class TurnedCamera:
-    """The port Camera over another one, of whatever kind."""
+    """Implements the port Camera with another camera of any kind, and rotates its pictures."""
 
     def __init__(self, camera: Camera, degrees: int) -> None:
         """`degrees` clockwise: 90, 180 or 270."""
@@ -28,11 +28,11 @@ class TurnedCamera:
         self.live = camera.live
 
     def open(self) -> None:
-        """As the camera's own."""
+        """Opens the wrapped camera."""
         self._camera.open()
 
     def read(self, timeout: float) -> Frame:
-        """As the camera's own, upright."""
+        """Reads a frame of the wrapped camera and rotates it upright."""
         frame = self._camera.read(timeout)
         return replace(frame, image=turned(frame.image, self._degrees))
 

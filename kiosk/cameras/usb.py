@@ -1,7 +1,7 @@
 """A USB camera through V4L2 and OpenCV.
 
-The capture time is the buffer's own time stamp (V4L2 stamps with CLOCK_MONOTONIC, which is translated), so a frame that
-waited in the driver's queue during a stall or a suspend is known to be old, and is thrown away.
+The capture time comes from the buffer's own time stamp (V4L2 uses CLOCK_MONOTONIC; it is translated). So a frame that
+waited in the driver's queue during a stall or a suspend is recognised as old and thrown away.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from kiosk.domain.face import Frame, Image
 from kiosk.system.clock import DriverStamps, boottime
 
 MAX_QUEUE = 8
-"""Frames that a driver may have queued; one more in a row that is old means that the camera lags for good."""
+"""Most frames that a driver may have queued. As many old frames in a row mean that the camera lags permanently."""
 MAX_SPOILT = 10
-"""Frames in a row that cannot be decoded or are stamped by another clock; the odd one is left out, as no evidence."""
+"""Most frames in one read() that cannot be decoded or have a time stamp of another clock. A single one is skipped."""
 
 
 class UsbOptions(BaseModel):
@@ -38,7 +38,7 @@ class UsbOptions(BaseModel):
 
 
 class Capture(Protocol):
-    """What is used of cv2.VideoCapture."""
+    """The methods of cv2.VideoCapture that UsbCamera uses."""
 
     def isOpened(self) -> bool: ...  # noqa: N802
     def set(self, propId: int, value: float) -> bool: ...  # noqa: N803
@@ -54,7 +54,7 @@ def _v4l2(device: str) -> Capture:
 
 
 def _decoded(capture: Capture) -> Image | None:
-    """The frame that was grabbed last, None where it is no picture."""
+    """The frame that was grabbed last; None if it is no picture."""
     try:
         good, image = capture.retrieve()
     except cv2.error:
@@ -65,7 +65,7 @@ def _decoded(capture: Capture) -> Image | None:
 
 
 class UsbCamera:
-    """The port Camera."""
+    """Implements the port Camera for a V4L2 device."""
 
     live = True
     Options: ClassVar[type[UsbOptions]] = UsbOptions
@@ -80,7 +80,7 @@ class UsbCamera:
     ) -> None:
         self._options = options
         self._new_capture = capture
-        """`clock` is CLOCK_BOOTTIME, `stamps` the driver's clock."""
+        """Opens a device. (`clock` is CLOCK_BOOTTIME, `stamps` is the driver's clock.)"""
         self._clock = clock
         self._stamps = DriverStamps(clock, stamps)
         self._wall = wall
@@ -101,8 +101,8 @@ class UsbCamera:
         self._capture = capture
 
     def read(self, timeout: float) -> Frame:
-        """The newest frame: those that were queued are skipped, and the odd one that is spoilt. Raises CameraError when
-        there is none for `timeout` seconds."""
+        """The newest frame. Skips queued old frames and single unusable ones (MAX_QUEUE, MAX_SPOILT). Raises
+        CameraError when there is no good frame within `timeout` seconds."""
         capture, device = self._capture, self._options.device
         if capture is None:
             raise CameraError(f"{device}: the camera is not open")

@@ -1,4 +1,4 @@
-"""The demonstration's camera: visitors who do not exist come to a door, in real time."""
+"""The demonstration's camera: it shows invented visitors at a door, in real time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from kiosk.domain.face import Frame, Image
 from kiosk.system.clock import boottime
 
 EMPTY_PICTURES = 32
-"""Of an empty room, each with a noise of its own."""
+"""Number of pictures of the empty room, each with its own noise."""
 GAP_SECONDS = 1.0
-"""Empty room before each visit."""
+"""Time in which the room is empty before each visit."""
 
 
 class SimulatedOptions(BaseModel):
@@ -30,15 +30,15 @@ class SimulatedOptions(BaseModel):
     fps: Annotated[float, Field(ge=1, le=60)] = 15.0
     seed: Annotated[int, Field(ge=0)] = 0
     loop: bool = False
-    """Whether the story begins anew at its end."""
+    """Whether the story starts again after its end."""
     empty: bool = False
-    """Nobody ever comes, and pictures of the room are drawn once, not for each frame: to see what a kiosk takes that
-    nobody stands at."""
+    """Whether nobody ever comes. The pictures of the room are then drawn once and not for each frame. It serves to
+    measure what an idle kiosk costs."""
 
 
 class SimulatedCamera:
-    """Plays a story from the first read() on, every frame of it: for a reader that is late the story waits, so that it
-    is the same on a slow machine. Raises EOFError at the story's end unless `loop`. Never meets a real lock."""
+    """Plays every frame of a story, from the first read() on. If the reader is late the story waits, so that it is the
+    same on a slow machine. Raises EOFError at the story's end unless `loop`. Must never be used with a real lock."""
 
     live = False
     Options: ClassVar[type[SimulatedOptions]] = SimulatedOptions
@@ -61,20 +61,21 @@ class SimulatedCamera:
         self._begin: float | None = None
         self._last = -1
         self._drawn = 0
-        """Pictures so far, over every opening: no two have the same noise, as with a real sensor."""
+        """Number of pictures drawn since the camera was made. It chooses the noise: no two pictures have the same
+        noise, as with a real sensor."""
 
     @property
     def seconds(self) -> float:
-        """Duration of the story."""
+        """Duration of the story in seconds."""
         return len(self._story) * (GAP_SECONDS + VISIT_SECONDS)
 
     @property
     def frames(self) -> int:
-        """Frames of the story."""
+        """Number of frames of the story."""
         return round(self.seconds * self._options.fps)
 
     def open(self) -> None:
-        """The story begins anew. Raises CameraError when a visitor's picture is missing or damaged."""
+        """Starts the story from its beginning. Raises CameraError when a visitor's picture is missing or damaged."""
         scene = Scene(self._options.seed)
         scene.prepare(self._story)
         if self._options.empty:
@@ -99,7 +100,7 @@ class SimulatedCamera:
         if wait > 0:
             self._sleep(wait)
         else:
-            self._begin -= wait  # whoever reads is late: the story waits, so that it is the same on a slow machine
+            self._begin -= wait  # the reader is late: the story waits for it
         self._last = number
         captured_at, wall_at = self._clock(), self._wall()
         if self._options.empty:
@@ -114,7 +115,7 @@ class SimulatedCamera:
         self._scene = None
 
     def visit_at(self, frame_number: int) -> Visit | None:
-        """Whose visit a frame belongs to; None while the room is empty before it, and after the story's end."""
+        """The visit that a frame belongs to; None while the room is empty, and after the story's end."""
         if frame_number < 0 or (frame_number >= self.frames and not self._options.loop) or self._options.empty:
             return None
         visit, t = self._moment(frame_number)
@@ -126,6 +127,6 @@ class SimulatedCamera:
         return photo(visitor)
 
     def _moment(self, number: int) -> tuple[Visit, float]:
-        """The visit, and the seconds since it began (negative: it has not begun yet)."""
+        """The visit, and the seconds since it began (negative before it begins)."""
         index, t = divmod(number / self._options.fps % self.seconds, GAP_SECONDS + VISIT_SECONDS)
         return self._story[min(int(index), len(self._story) - 1)], t - GAP_SECONDS

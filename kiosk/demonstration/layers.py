@@ -1,4 +1,4 @@
-"""The parts a scene is put together from, each drawn once: visitors, the room, prints, light and camera noise."""
+"""The parts of a scene, each drawn once: visitors, the room, prints and camera noise."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ WIDTH, HEIGHT = 640, 480
 CANVAS = 512
 """Width and height of a visitor's picture."""
 EYES = (256.0, 172.0)
-"""Where the point between the eyes lies in a visitor's picture; the eyes are 64 px apart."""
+"""Position of the point between the eyes in a visitor's picture. The eyes are 64 px apart."""
 
 BODY_BELOW = 96
-"""Rows by which a body goes on below its picture."""
+"""Number of rows by which a body continues below its picture."""
 
 Layer = NDArray[np.uint8]
 """H x W x 4: BGR multiplied by alpha, and alpha."""
@@ -53,7 +53,7 @@ def visitor_picture(visitor: Visitor) -> tuple[NDArray[np.float32], Plane]:
 
 
 def visitor_layer(visitor: Visitor) -> Layer:
-    """The visitor in the room's light, the body going on below the picture. Raises CameraError as above."""
+    """The visitor in the room's light. The body continues below the picture. Raises CameraError as above."""
     picture, matte = visitor_picture(visitor)
     side = 1.10 - 0.16 * np.linspace(0, 1, CANVAS)  # the window is on the left
     lit = picture * side[None, :, None] * np.array([1.0, 0.985, 0.96])
@@ -62,7 +62,8 @@ def visitor_layer(visitor: Visitor) -> Layer:
 
 
 def head_depth() -> tuple[Plane, Plane, Plane]:
-    """(depth, x, y) over a visitor's layer: how far a point moves when the head turns (0..1.35), and the grid."""
+    """(depth, x, y) for each pixel of a visitor's layer. `depth` (0..1.35): how far the point moves when the head
+    turns. `x` and `y`: the pixel's coordinates."""
     y, x = np.mgrid[: CANVAS + BODY_BELOW, :CANVAS].astype(np.float32)
     u, v = (x - EYES[0]) / 95, (y - EYES[1] - 25) / 135
     depth = np.sqrt(np.clip(1 - u * u - v * v, 0, 1))
@@ -71,7 +72,7 @@ def head_depth() -> tuple[Plane, Plane, Plane]:
 
 
 def turned(layer: Layer, depth: tuple[Plane, Plane, Plane], yaw: float) -> Layer:
-    """The visitor with the head turned by about `yaw` degrees: near parts of the head move further than far ones."""
+    """The visitor with the head turned by about `yaw` degrees. Near parts of the head move further than far parts."""
     shift, x, y = depth
     moved = x - shift * np.float32(95 * np.sin(np.radians(yaw)))
     return np.asarray(cv2.remap(layer, moved, y, cv2.INTER_LINEAR), np.uint8)
@@ -122,7 +123,7 @@ def photo(visitor: Visitor) -> Image:
 
 
 def _fingers(canvas: NDArray[np.float32], alpha: Plane, edge: int, row: int, side: int) -> None:
-    """Four fingers that reach around the sheet's edge from behind; the lowest is the little one."""
+    """Draws four fingers that reach around the sheet's edge from behind. The lowest is the little finger."""
     skin = np.array([112, 136, 180])
     for k, (reach, thick) in enumerate(((25, 17), (31, 18), (28, 17), (19, 14))):
         y = row + 18 * k

@@ -1,7 +1,7 @@
 """What the simulated camera sees: a visit, rendered frame by frame.
 
-Pure: the same seed, visit, time and number give the same picture. The picture is made to be taken for what it plays by
-networks that never saw one: no rendered picture is used to train anything or to set a threshold.
+Pure: the same seed, visit, time and number give the same picture. The networks were not made for these pictures: no
+rendered picture is used to train anything or to set a threshold.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from kiosk.demonstration.story import Kind, Visit, Visitor
 from kiosk.domain.face import Image
 
 APPROACH, HOLD, TURN, LEAVE = 0.9, 2.5, 0.6, 0.5
-"""Seconds of a visit's parts."""
+"""Durations of a visit's four parts, in seconds."""
 VISIT_SECONDS = APPROACH + HOLD + TURN + LEAVE
 HOLD_BEGINS, HOLD_ENDS = APPROACH, APPROACH + HOLD
 
 _LIFT = 8
 _YAW_STEP = 0.75
-"""Degrees between the views of a turning head that are drawn; each is drawn once."""
+"""Degrees between two drawn views of a turning head. Each view is drawn once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where the point between the eyes is in the frame (pixels), how large (1: eyes 64 px apart), and how turned
-    (degrees)."""
+    """Position of the point between the eyes in the frame (`x`, `y`, pixels), size (`scale`; 1: eyes 64 px apart) and
+    rotation of the head (`roll`, `yaw`, degrees)."""
 
     x: float
     y: float
@@ -59,7 +59,7 @@ def _ease(share: float) -> float:
 
 
 def pose(t: float, phase: float) -> Pose:
-    """`t` seconds after a visit began; `phase` (radians) makes visits differ."""
+    """The visitor's pose `t` seconds after the visit began. `phase` (radians) makes visits differ."""
     come, go = _ease(t / APPROACH), _ease((t - HOLD_ENDS - TURN) / LEAVE)
     turn = math.sin(math.pi * min(max((t - HOLD_ENDS) / (TURN + LEAVE), 0.0), 1.0))
     side = 1.0 if math.sin(phase) >= 0 else -1.0
@@ -75,7 +75,7 @@ def pose(t: float, phase: float) -> Pose:
 
 
 class Scene:
-    """Renders visits. Not thread-safe: it keeps what it has drawn."""
+    """Renders visits. Not thread-safe, because it caches what it has drawn."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -90,7 +90,7 @@ class Scene:
         self._holder = lru_cache(maxsize=2)(self._draw_holder)
 
     def prepare(self, story: tuple[Visit, ...]) -> None:
-        """Draws ahead what takes long. Raises CameraError when a visitor's picture cannot be read."""
+        """Draws the slow parts in advance. Raises CameraError when a visitor's picture cannot be read."""
         for visit in story:
             self._visitor(visit.visitor)
             if visit.kind is Kind.PRINT:
@@ -98,8 +98,9 @@ class Scene:
                 self._holder(visit.visitor)
 
     def render(self, visit: Visit | None, t: float, number: int) -> Image:
-        """480 x 640 x 3, BGR. `t`: seconds since the visit began; `number`: of the frame, it chooses the noise.
-        Without a visit: the empty room. Raises CameraError when a visitor's picture cannot be read."""
+        """A picture, 480 x 640 x 3, BGR. `t`: seconds since the visit began. `number`: the frame's number, which
+        chooses the noise. Without a visit it shows the empty room. Raises CameraError when a visitor's picture cannot
+        be read."""
         image = self._room.copy()
         phase = 0.0
         if visit is not None:
@@ -111,7 +112,7 @@ class Scene:
                 _over(image, self._view(visit.visitor, round(at.yaw / _YAW_STEP)), _placed(at, EYES))
         return self._expose(image, t + phase, number)
 
-    # What is drawn once
+    # Parts that are drawn once and cached
 
     def _draw_view(self, visitor: Visitor, step: int) -> Layer:
         return turned(self._visitor(visitor), self._depth, step * _YAW_STEP)
@@ -120,7 +121,7 @@ class Scene:
         return print_of(visitor, np.random.default_rng(self._seed + 1))
 
     def _draw_holder(self, visitor: Visitor) -> Layer:
-        """Somebody's body in dark clothes; the print hides the head."""
+        """The body, in dark clothes, of the person who holds the print. The print hides the head."""
         body = self._visitor(visitor)[:, ::-1] * np.array([0.5, 0.55, 0.6, 1.0])
         body[: int(EYES[1]) + 110] = 0
         return np.asarray(body, np.uint8)
@@ -137,7 +138,7 @@ class Scene:
 
     @staticmethod
     def _gradient() -> Image:
-        """Wider than the frame, so that the light can move: square roots, see `_expose`."""
+        """The room's light as square roots (see `_expose`). It is wider than the frame, so that the light can move."""
         x = np.linspace(-1, 1, WIDTH + 320, dtype=np.float32)[None, :]
         y = np.linspace(-1, 1, HEIGHT, dtype=np.float32)[:, None]
         light = 1.0 - 0.10 * x - 0.05 * y - 0.07 * (x**2 + y**2)
@@ -145,15 +146,15 @@ class Scene:
 
     @staticmethod
     def _noise_tile(rng: np.random.Generator) -> Image:
-        """Sensor noise after the camera's own smoothing, mostly in brightness. In the square root's scale shot noise
-        is the same everywhere. Lifted by _LIFT, so that bytes can hold it."""
+        """Sensor noise after the camera's own smoothing, mostly in brightness. On a square-root scale shot noise is the
+        same at every brightness. _LIFT is added so that bytes can hold negative values."""
         h, w = HEIGHT + 128, WIDTH + 128
         grey = noise(rng, h, w, 0.55)
         tile = np.dstack([0.5 * grey + 0.35 * noise(rng, h, w, 1.0) for _ in range(3)])
         return np.asarray(np.clip(np.round(tile) + _LIFT, 0, 2 * _LIFT), np.uint8)
 
     def _expose(self, image: Image, t: float, number: int) -> Image:
-        """Lens, light and sensor. Multiplications and shot noise are done on square roots, in tables of 256."""
+        """Applies lens blur, light and sensor noise. Works on square roots, with tables of 256 values."""
         gain = 1.0 + 0.05 * math.sin(0.37 * t) + 0.02 * math.sin(1.7 * t)
         warmth = 0.025 * math.sin(0.23 * t + 1)
         levels = np.arange(256, dtype=np.float32)
@@ -169,7 +170,7 @@ class Scene:
 
 
 def _placed(at: Pose, eyes: tuple[float, float]) -> NDArray[np.float64]:
-    """2 x 3: from a layer whose eyes are at `eyes` to the frame."""
+    """The 2 x 3 matrix from a layer, whose eyes are at `eyes`, to the frame."""
     c = at.scale * math.cos(math.radians(at.roll))
     s = at.scale * math.sin(math.radians(at.roll))
     return np.array([[c, -s, at.x - c * eyes[0] + s * eyes[1]], [s, c, at.y - s * eyes[0] - c * eyes[1]]])

@@ -1,6 +1,6 @@
-"""The demonstration: simulated visitors before a simulated lock, with real networks between them.
+"""The demonstration: simulated visitors and a simulated lock, with the real networks between them.
 
-It has a home of its own in a temporary folder and starts kiosk-door itself.
+It keeps its data in a temporary folder and starts kiosk-door itself.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from kiosk.vision.models import Models, load
 NOTICE = "DEMONSTRATION: simulated visitors, simulated lock, no configuration. No real door is opened."
 RELEASE_SECONDS = 2.0
 PAUSE_SECONDS = 4.0
-"""One attempt a visit: the next visitor is there when it is over."""
+"""Pause after an attempt. It is so long that each visit has one attempt: the next visitor comes after the pause."""
 DOOR_START_SECONDS = 10.0
 
 
 class Score:
-    """Which decisions the story asked for, and which came."""
+    """Compares the decisions that were made with those that the story asks for."""
 
     def __init__(self, visit_at: Callable[[int], Visit | None]) -> None:
         self._visit_at = visit_at
         self.decisions: list[tuple[Visit | None, Decision]] = []
 
     def take(self, event: Event) -> None:
-        """Called with every event."""
+        """Takes every event."""
         if isinstance(event, Decided):
             self.decisions.append((self._visit_at(event.decision.evidence.frame_number), event.decision))
 
     def remark(self, event: Event) -> str:
-        """What the story says of a decision, for its line on the console."""
+        """The remark beside a decision on the console: whose visit it was, and whether the story expects it."""
         if not isinstance(event, Decided):
             return ""
         visit = self._visit_at(event.decision.evidence.frame_number)
@@ -81,12 +81,12 @@ def stage() -> Iterator[tuple[Config, Home]]:
 
 
 def camera(loop: bool) -> SimulatedCamera:
-    """The story's camera: once, or over and over."""
+    """The story's camera. With `loop` it repeats the story without end."""
     return SimulatedCamera(SimulatedOptions(loop=loop))
 
 
 def settings(socket: Path) -> Config:
-    """What the demonstration runs with: the defaults, but for the simulated parts."""
+    """The demonstration's configuration: the defaults, except for the simulated parts."""
     return Config(
         camera=CameraConfig(kind="simulated"),
         lock=LockConfig(kind="simulated"),
@@ -96,7 +96,7 @@ def settings(socket: Path) -> Config:
 
 
 def enrol_visitors(config: Config, home: Home, models: Models) -> None:
-    """The story's subjects, through the same enrolment as anybody. Raises SampleError, GalleryError."""
+    """Enrols the story's subjects in the same way as any subject. Raises SampleError, GalleryError."""
     enroller = assembly.enroller(config, models)
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with closing(open_gallery(home)) as gallery:
@@ -113,11 +113,11 @@ def enrol_visitors(config: Config, home: Home, models: Models) -> None:
 
 @contextmanager
 def _door(config: Config) -> Iterator[None]:
-    """kiosk-door with a simulated lock; it ends with this process, however that ends."""
+    """Runs kiosk-door with a simulated lock. It ends with this process, however this process ends."""
     socket = config.door.socket
     command = [sys.executable, "-P", "-m", "kiosk.door", "--socket", str(socket), "--lock", "simulated"]
     command += ["--release-seconds", str(RELEASE_SECONDS), "--until-stdin-ends"]
-    # The kernel closes the pipe when this process ends, in whatever way; the door ends with it.
+    # The kernel closes the pipe when this process ends in any way; then kiosk-door ends too.
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as door:  # noqa: S603 - our own
         try:
             _await_door(socket)

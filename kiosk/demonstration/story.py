@@ -1,6 +1,6 @@
-"""Who comes to the demonstration's camera, and what the kiosk must decide about each of them.
+"""The visitors of the demonstration, and the decision that the kiosk must make about each of them.
 
-None of these people exists: visitors/README.md says how their pictures were made.
+None of these people exists. visitors/README.md says how their pictures were made.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ class Kind(StrEnum):
 
 
 class Enrolment(StrEnum):
-    """What the demonstration's gallery knows of a visitor."""
+    """Whether a visitor is enrolled in the demonstration's gallery."""
 
     VALID = "valid"
     ENDED = "ended"
-    """Enrolled, with a validity that has ended."""
+    """Enrolled, but the validity has ended."""
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person of the demonstration. `key` names the picture in visitors/, `name` is invented."""
+    """A person of the demonstration. `key` is the name of the picture in visitors/; `name` is invented."""
 
     key: str
     name: str
@@ -38,7 +38,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One appearance before the camera, and the decision it must end in. A print shows `visitor`'s picture."""
+    """One visit to the camera, and the decision that must end it. A print shows `visitor`'s picture."""
 
     name: str
     visitor: Visitor

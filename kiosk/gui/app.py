@@ -1,4 +1,5 @@
-"""Starting Qt: which platform, which system libraries, which font. Importing this module does not import Qt."""
+"""Starts Qt: chooses the platform, checks the system libraries, loads the font. Importing this module does not import
+Qt."""
 
 from __future__ import annotations
 
@@ -62,32 +63,33 @@ _LIBRARIES = {
     "eglfs": _QT | _KMS,
     "vkkhrdisplay": _QT | _KMS,
 }
-"""What a Qt platform loads, and the Debian package that brings it."""
+"""The libraries that each Qt platform loads, and the Debian packages that contain them."""
 
 _ALL = _QT | _XCB | _WAYLAND | _KMS
 
 _UNSEEN = frozenset({"offscreen", "minimal", "vnc"})
-"""Platforms that nobody standing before the screen would see."""
+"""Platforms that show nothing on a screen at the machine."""
 
 
 def missing_packages(platform: str = "offscreen") -> list[str]:
-    """Debian packages without which Qt's platform cannot be loaded; for an unknown platform those of Qt itself."""
+    """Missing Debian packages that Qt needs for this platform. For an unknown platform: those that Qt itself needs."""
     if sys.platform != "linux":
         return []
     return sorted({package for library, package in _LIBRARIES.get(platform, _QT).items() if not _loads(library)})
 
 
 def display_available(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether a window could be seen here: a display is named and answers, or the platform was chosen by hand."""
+    """Whether a window would be visible: a display is configured and answers, or QT_QPA_PLATFORM names a visible
+    platform."""
     return _platform(os.environ if environ is None else environ) is not None
 
 
 def create_application(argv: Sequence[str], offscreen: bool) -> QApplication:
-    """The one QApplication, with the shipped font loaded.
+    """Makes the only QApplication and loads the shipped font.
 
-    Raises KioskError when there is no display, a system library is missing (naming the package that brings it), or the
-    platform does not start. Qt itself would end the process, so all of it is looked at first, the last in a process of
-    its own.
+    Raises KioskError when there is no display, when a system library is missing (it names the package), or when the
+    platform does not start. In these cases Qt itself would end the process, so all of them are checked before; the
+    platform's start is tried in a separate process.
     """
     platform = "offscreen" if offscreen else _platform(os.environ)
     if platform is None:
@@ -115,7 +117,7 @@ def create_application(argv: Sequence[str], offscreen: bool) -> QApplication:
 
 
 def cannot_start(platform: str, trouble: str) -> str:
-    """One line, with the package of a library that is missing."""
+    """The error message for a platform that does not start. Names the package of a missing library."""
     found = re.search(r"(lib[\w.+-]+\.so[.\d]*) is missing", trouble)
     package = _ALL.get(found[1]) if found else None
     others = " and ".join(p for p in ("linuxfb", "wayland", "xcb") if p != platform.split(":", maxsplit=1)[0])
@@ -124,13 +126,13 @@ def cannot_start(platform: str, trouble: str) -> str:
 
 
 def screenshot(window: QWidget, path: Path) -> None:
-    """Writes what the window shows as PNG. Raises KioskError when the file cannot be written."""
+    """Writes the window's content as PNG. Raises KioskError when the file cannot be written."""
     if not window.grab().save(str(path), "PNG"):
         raise KioskError(f"{path}: the screenshot cannot be written: does the folder exist, and may you write there?")
 
 
 def _platform(environ: Mapping[str, str]) -> str | None:
-    """Qt's platform for a display that answers, None without one."""
+    """Qt's platform for the display that answers; None if there is none."""
     chosen = environ.get("QT_QPA_PLATFORM", "").split(";")[0].split(":")[0]
     if chosen and chosen not in {"wayland", "xcb"}:
         return None if chosen in _UNSEEN else chosen
@@ -156,9 +158,9 @@ def _wayland_answers(environ: Mapping[str, str]) -> bool:
 
 @functools.cache
 def _x_answers(display: str) -> bool:
-    """Connects as Qt would, with its authority. Without libxcb nobody can tell: then the display is believed, and the
-    missing package is named later. A connection that succeeds is kept: a server whose only client leaves starts anew,
-    and turns Qt away in that moment."""
+    """Whether the X server answers. Connects as Qt would, with the same authority. True without libxcb, because then it
+    cannot be known; the missing package is reported later. Keeps a successful connection open: an X server whose only
+    client leaves restarts, and would refuse Qt at that moment."""
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:

@@ -1,4 +1,4 @@
-"""From the pipeline's thread to the window: events in order with their times, pictures only the newest."""
+"""Brings events and pictures from the pipeline's thread to the window: all events in order, only the newest picture."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from kiosk.domain.face import Frame
 from kiosk.system.clock import boottime
 
 _EVENTS_AT_MOST = 1000
-"""A window that hangs must not eat the memory; the oldest events go first."""
+"""Most events waiting. A window that hangs must not fill the memory; the oldest events are dropped."""
 
 
 class Bridge(QObject):
-    """`publish` and `show_frame` may be called from any thread and return at once; the signals arrive in the thread
-    that made the bridge. At most one wake-up is under way at a time, so a slow window meets no backlog.
+    """Any thread may call `publish` and `show_frame`; they return at once. The signals arrive in the thread that made
+    the bridge. At most one wake-up is pending at a time, so a slow window gets no backlog.
 
-    Events are stamped when they are published: one that waited long is old, not new.
+    Each event gets the time when it was published, so that an event that waited long counts as old.
     """
 
     event_arrived = Signal(object, float)
-    """An event and when it was published, seconds of CLOCK_BOOTTIME."""
+    """An event, and when it was published in seconds of CLOCK_BOOTTIME."""
     frame_arrived = Signal(object, float)
-    """The newest frame and when it came."""
+    """The newest frame, and when it was published in seconds of CLOCK_BOOTTIME."""
     _wake = Signal()
 
     def __init__(self, clock: Callable[[], float] = boottime) -> None:
@@ -40,7 +40,8 @@ class Bridge(QObject):
         self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def publish(self, event: Event) -> None:
-        """Hands an event to the window. One that only says what is seen now replaces such a one still waiting."""
+        """Hands an event to the window. An event that only describes the present picture (Waiting, Observed) replaces
+        the last waiting event if that is also one."""
         with self._mutex:
             if self._closed:
                 return
@@ -51,7 +52,7 @@ class Bridge(QObject):
             self._rouse()
 
     def show_frame(self, frame: Frame) -> None:
-        """Hands a picture to the window, in place of one still waiting. Its pixels must not change afterwards."""
+        """Hands a picture to the window. It replaces a waiting one. Its pixels must not change afterwards."""
         with self._mutex:
             if self._closed:
                 return
@@ -59,7 +60,7 @@ class Bridge(QObject):
             self._rouse()
 
     def close(self) -> None:
-        """From now on everything is dropped: call it before the window goes away."""
+        """Drops everything from now on. Call it before the window is destroyed."""
         with self._mutex:
             self._closed = True
             self._events.clear()

@@ -1,4 +1,4 @@
-"""Hands for a simulated door: buttons for its contact, its exit button and its tamper switch."""
+"""A window that operates a simulated door: buttons for its contact, its exit button and its tamper switch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOK_MILLISECONDS = 300
 
 
 class DoorPanel(QWidget):
-    """`move` does something to the door, `look` tells how it is, `say` puts that into words. Their errors are shown."""
+    """`move` operates the door, `look` reads its status, `say` makes a text of a status. Shows their errors."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class DoorPanel(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Shows how the door is now."""
+        """Shows the door's present status."""
         try:
             status = self._look()
         except KioskError as error:

@@ -1,4 +1,4 @@
-"""The signs, as strokes on a grid of 24 x 24 units."""
+"""The icons, drawn with strokes on a grid of 24 x 24 units."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _lines(path: QPainterPath, *strokes: tuple[tuple[float, float], ...]) -> Non
 
 
 def _arc(path: QPainterPath, centre: tuple[float, float], radius: float, start: float, sweep: float) -> None:
-    """Degrees, counted against the clock from three o'clock."""
+    """`start` and `sweep` in degrees, counterclockwise from three o'clock."""
     around = QRectF(centre[0] - radius, centre[1] - radius, 2 * radius, 2 * radius)
     path.arcMoveTo(around, start)
     path.arcTo(around, start, sweep)
@@ -136,7 +136,7 @@ _DRAWN: dict[Icon, Callable[[QPainterPath], None]] = {
 
 
 def draw(painter: QPainter, icon: Icon, centre: QPointF, size: float, colour: QColor, *, weight: float = 1.0) -> None:
-    """Draws a sign of `size` pixels around `centre`; `weight` scales its strokes."""
+    """Draws an icon of `size` pixels around `centre`. `weight` scales the width of its strokes."""
     path = QPainterPath()
     _DRAWN[icon](path)
     painter.save()

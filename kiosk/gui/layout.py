@@ -1,4 +1,4 @@
-"""Where things lie on the screen, for any size. No Qt: rectangles in pixels."""
+"""Positions of all parts on the screen, for any screen size: rectangles in pixels. Does not use Qt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """Whole pixels, from the top left."""
+    """A rectangle in whole pixels; the origin is the top left."""
 
     x: int
     y: int
@@ -16,19 +16,19 @@ class Rect:
 
     @property
     def right(self) -> int:
-        """First column past it."""
+        """First column to the right of it."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
-        """First row past it."""
+        """First row below it."""
         return self.y + self.height
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`unit` is 1.0 on 800x480: at 53 units a headline's capitals are 7.5 mm high on a 7 inch screen, a 200th of the
-    1.5 m from which they are read. `preview` has no size where no picture is shown."""
+    """The rectangles of one screen. `unit` is 1.0 at 800x480. A headline of 53 units has capitals 7.5 mm high on a 7
+    inch screen; that is 1/200 of the reading distance of 1.5 m. `preview` has no size if no picture is shown."""
 
     unit: float
     banner: Rect
@@ -37,11 +37,11 @@ class Layout:
     message: Rect
     privacy: Rect
     centred: bool
-    """Whether the message is centred rather than set from the left."""
+    """Whether the message is centred; otherwise it starts at the left."""
 
 
 def arrange(width: int, height: int, banner: bool, preview: bool) -> Layout:
-    """Lays out a screen of that size in pixels, at least 240 each way."""
+    """Lays out a screen. `width` and `height` in pixels, each at least 240."""
     width, height = max(width, 240), max(height, 240)
     portrait = height > width
     unit = min(width / 480, height / 800) if portrait else min(width / 800, height / 480)

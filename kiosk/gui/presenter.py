@@ -1,7 +1,7 @@
-"""What the window shows: domain events and the time in, an immutable Screen out. No Qt, no clock, no I/O.
+"""Decides what the window shows: takes domain events and the time, gives an immutable Screen. No Qt, no clock, no I/O.
 
-Two promises. "Welcome" and "the door is open" are shown only while the door's last word was that it is released, and
-never past the end of that release. Nothing on the screen outlives the news that it rests on.
+Two promises. "Welcome" and "the door is open" are shown only while the last message of the door says that it is
+released, and never after the end of that release. Nothing stays on the screen longer than the event behind it is valid.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from kiosk.gui import words
 from kiosk.gui.words import Icon, Words
 
 FOR_STAFF = frozenset({Reason.CLOCK_BEHIND, Reason.CLOCK_UNSYNCHRONISED})
-"""Faults that stop only some: the kiosk works on for all others, and their code is shown to staff."""
+"""Faults that affect only some subjects. The kiosk works on for all others, and shows the fault's code for staff."""
 REFUSED_SECONDS = 4.0
-"""A refusal stays this long."""
+"""How long a refusal is shown."""
 REFUSED_AT_LEAST = 2.5
-"""...or this long, when the next attempt has begun."""
+"""How long a refusal is shown at least when the next attempt has begun."""
 ANSWER_SECONDS = 2.0
-"""The door answers a grant within 1.5 s or never."""
+"""Longest wait for the door's answer to a grant. The door answers within 1.5 s or never."""
 RELEASE_SECONDS = 3.0
-"""Shown for a release whose end the door did not name."""
+"""How long a release is shown if the door did not give its end."""
 RELEASE_AT_MOST = 60.0
 """The longest release that the configuration allows."""
 NEWS_SECONDS = 1.5
-"""Guidance and preview older than this are not shown: the person may have gone."""
+"""Greatest age at which guidance and preview are shown. After that the person may have gone."""
 HINT_SECONDS = 0.5
-"""A hint stays at least this long, so that it can be read and does not flicker."""
+"""How long a hint is shown at least, so that people can read it and it does not flicker."""
 
 
 class Mode(StrEnum):
@@ -52,7 +52,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Countdown:
-    """What is left of a release: `share` 1..0 of it, `seconds` rounded up."""
+    """The rest of a release: `share` falls from 1 to 0; `seconds` is rounded up."""
 
     share: float
     seconds: int
@@ -60,26 +60,26 @@ class Countdown:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """All that the window draws but the picture, the clock and the banner."""
+    """Everything that the window draws, except the picture, the clock and the banner."""
 
     mode: Mode
     icon: Icon
     headline: str
     detail: str = ""
     progress: float = 0.0
-    """0..1, for the rim of the oval."""
+    """Progress of the attempt, 0..1, shown on the rim of the oval."""
     countdown: Countdown | None = None
     boxes: tuple[Box, ...] = ()
-    """In pixels of the frame; only where several faces hinder the attempt."""
+    """The faces, in pixels of the frame. Empty unless several faces prevent an attempt."""
     preview: bool = False
-    """Whether the camera's picture is shown: it is fresh and the kiosk works."""
+    """Whether the camera's picture is shown. It is shown only if it is fresh and the kiosk works."""
     code: str = ""
-    """The reason of a fault, small, for staff."""
+    """The reason of a fault, in small letters, for staff."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Hint:
-    """Guidance of an open attempt and when it was last given."""
+    """Guidance during an attempt, and when it was last given."""
 
     mode: Mode
     words: Words
@@ -88,8 +88,8 @@ class _Hint:
 
 @dataclass(slots=True)
 class _Result:
-    """The last decision and what became of it: ASKING, then GRANTED or REFUSED, or CHECKING while a panel decides.
-    `until` ends its screen."""
+    """The last decision and its state: ASKING, then GRANTED or REFUSED, or CHECKING while a panel decides. Its screen
+    is shown until `until`."""
 
     decision: Decision
     words: Words
@@ -99,7 +99,7 @@ class _Result:
 
 
 class Presenter:
-    """`name_of` gives the name of a subject, None when nobody has that id; it is asked once per released grant."""
+    """`name_of` gives the name of a subject, or None for an unknown id. It is called once for each released grant."""
 
     def __init__(self, name_of: Callable[[str], str | None]) -> None:
         self._name_of = name_of
@@ -113,7 +113,7 @@ class Presenter:
         self._started = False
 
     def frame_shown(self, at: float) -> None:
-        """The camera delivered a picture at that time."""
+        """Takes note that the camera delivered a picture at the time `at`."""
         self._frame_at = max(self._frame_at, at)
 
     def handle(self, event: Event, at: float) -> None:
@@ -138,7 +138,7 @@ class Presenter:
                 self._faults.pop(reason, None)
 
     def screen(self, now: float) -> Screen:
-        """What to show at `now`."""
+        """The screen for the time `now`."""
         shown = self._shown(now)
         noted = sorted(FOR_STAFF & self._faults.keys())
         return replace(shown, code=noted[0].value) if noted and shown.mode is Mode.IDLE else shown
@@ -209,11 +209,11 @@ class Presenter:
     def _change(self, state: DoorState) -> None:
         self._door = state
         if state is not DoorState.RELEASED and self._result is not None and self._result.mode is Mode.GRANTED:
-            # The release is over, whatever comes next: a later one has a grant of its own.
+            # This release is over, whatever comes next: a later release has its own grant.
             self._result = None
 
     def _fault(self) -> Reason | None:
-        """The oldest fault, the camera's before all others: it is what the visitor can see."""
+        """The oldest fault. The camera's fault comes before all others, because the visitor can see it."""
         if Reason.CAMERA_UNAVAILABLE in self._faults:
             return Reason.CAMERA_UNAVAILABLE
         stopping = self._faults.keys() - FOR_STAFF

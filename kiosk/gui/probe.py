@@ -1,7 +1,7 @@
-"""What only Qt knows, asked in a process of its own: Qt ends the process whose platform does not start.
+"""Asks Qt questions in a separate process, because Qt ends the process when its platform does not start.
 
-`python -m kiosk.gui.probe platform` tries the platform of QT_QPA_PLATFORM; `... fonts` reads JSON strings, one a line,
-and writes the characters that no font of this machine draws. Both answer with a line of JSON: a text, empty where all
+`python -m kiosk.gui.probe platform` tries the platform of QT_QPA_PLATFORM. `... fonts` reads JSON strings, one a line,
+and finds the characters that no font of this machine draws. Both write one line of JSON: a text, which is empty if all
 is well.
 """
 
@@ -18,15 +18,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PATIENCE = 20.0
-"""Seconds that a platform may take to start."""
+"""Most seconds that a platform may take to start."""
 _PARTS = {"eglfs": ["egldeviceintegrations/libqeglfs-kms-integration.so"]}
-"""Further plug-ins that a platform mostly needs."""
+"""Further plug-ins that a platform usually needs."""
 _MISSING = " is missing"
 _NOISE = re.compile(r"^\s*$|^This application failed to start|^Available platform plugins|QStandardPaths|^qt\.text")
 
 
 def platform_trouble(platform: str) -> str:
-    """Why Qt's `platform` ("linuxfb", "eglfs:size=1"...) does not start here; empty where it does. Never raises."""
+    """Why Qt's `platform` ("linuxfb", "eglfs:size=1"...) does not start here; empty if it starts. Never raises."""
     answer, said = _ask("platform", "", platform)
     if answer is not None:
         return answer
@@ -36,7 +36,7 @@ def platform_trouble(platform: str) -> str:
 
 
 def undrawable(names: Iterable[str]) -> str:
-    """Characters of `names` that no font of this machine draws; empty too where Qt cannot be asked. Never raises."""
+    """Characters of `names` that no font of this machine draws. Also empty if Qt cannot be asked. Never raises."""
     lines = "".join(json.dumps(name) + "\n" for name in names)
     if not lines:
         return ""
@@ -44,7 +44,7 @@ def undrawable(names: Iterable[str]) -> str:
 
 
 def font_packages(characters: str) -> list[str]:
-    """Debian packages whose fonts draw them."""
+    """Debian packages with fonts that draw these characters."""
     return sorted({_package(c) for c in characters})
 
 
@@ -56,7 +56,7 @@ def _package(character: str) -> str:
 
 
 def _ask(question: str, words: str, platform: str) -> tuple[str | None, str]:
-    """The answer, None where there is none, and what was said on standard error."""
+    """Runs the child. Returns its answer (None if it gave none) and its standard error."""
     environ = {**os.environ, "QT_QPA_PLATFORM": platform, "PYTHONIOENCODING": "utf-8"}
     try:
         done = subprocess.run(  # noqa: S603 - our own
@@ -83,8 +83,9 @@ def _ask(question: str, words: str, platform: str) -> tuple[str | None, str]:
 
 
 def _try_platform() -> str:
-    """In the child. Missing libraries are named on standard error before Qt is started: Qt itself does not."""
-    from PySide6.QtCore import QLibraryInfo  # noqa: PLC0415 - only here
+    """Runs in the child. Writes missing libraries to standard error before it starts Qt, because Qt does not name
+    them."""
+    from PySide6.QtCore import QLibraryInfo  # noqa: PLC0415 - only the child needs it
 
     plugins = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath))
     name = os.environ["QT_QPA_PLATFORM"].split(";")[0].split(":")[0]
@@ -105,7 +106,7 @@ def _try_platform() -> str:
 
 
 def _try_fonts() -> str:
-    """In the child."""
+    """Runs in the child."""
     from kiosk.gui.app import create_application  # noqa: PLC0415
 
     application = create_application(["probe"], offscreen=True)
@@ -117,10 +118,10 @@ def _try_fonts() -> str:
 
 
 def main() -> int:
-    """The child."""
+    """Runs the child and ends it."""
     answer = _try_platform() if sys.argv[1:] == ["platform"] else _try_fonts()
     print(json.dumps(answer), flush=True)  # noqa: T201 - to the parent
-    # Without Qt's own farewell: what there was to know is said.
+    # Ends at once, without Qt's own clean-up: the answer is written.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Colours and type. Light on dark; the tones differ in lightness and hue also for colour-blind eyes."""
+"""Colours and font. Light on dark. The tones differ in lightness and hue for colour-blind people too."""
 
 from __future__ import annotations
 
@@ -36,37 +36,37 @@ TONES: dict[Mode, QColor] = {
     Mode.FAULT: _BROKEN,
 }
 GLOWING = frozenset({Mode.GRANTED, Mode.REFUSED, Mode.FAULT})
-"""Modes that tint the ground."""
+"""Modes that tint the background."""
 
 
 def type_face(pixels: float, bold: bool = False, figures: bool = False) -> QFont:
-    """The shipped font, drawn the same on every machine: no hinting, no subpixel colours. `figures` gives
-    all of them one width, for a clock."""
+    """The shipped font. It looks the same on every machine: no hinting, no subpixel colours. With `figures` all digits
+    have the same width, for a clock."""
     font = QFont(FAMILY)
     font.setPixelSize(max(1, round(pixels)))
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     font.setStyleStrategy(QFont.StyleStrategy.NoSubpixelAntialias | QFont.StyleStrategy.PreferAntialias)
     if figures:
-        # PySide6 6.8.0 cannot make a tag from its name: figures of a clock keep widths of their own there.
+        # PySide6 6.8.0 cannot make a tag from a name. There the digits have different widths.
         with suppress(AttributeError, TypeError):
             font.setFeature(QFont.Tag("tnum"), 1)
     return font
 
 
 def lacking(text: str) -> str:
-    """Characters of `text` that no font of this machine draws, each once: Qt would draw a box for it."""
+    """Characters of `text` that no font of this machine draws, each once. Qt would draw a box for them."""
     metrics = QFontMetrics(type_face(32))
     return "".join(sorted({c for c in text if _shown(c) and not metrics.inFontUcs4(ord(c))}))
 
 
 def _shown(character: str) -> bool:
-    """Joiners and variation selectors have no glyph of their own."""
+    """Whether the character needs a glyph. White space, joiners and variation selectors need none."""
     return not (character.isspace() or character in JOINERS or 0xFE00 <= ord(character) <= 0xFE0F)
 
 
 def faded(colour: QColor, alpha: float) -> QColor:
-    """The colour at an opacity of 0..1."""
+    """The colour with an opacity of 0..1."""
     paler = QColor(colour)
     paler.setAlphaF(alpha)
     return paler

@@ -1,4 +1,4 @@
-"""The parts that the window is made of. They draw what they are given and decide nothing."""
+"""The parts of the window. They draw what they are given and decide nothing."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from kiosk.domain.face import Image
 
 _OVAL_HEIGHT = 0.78
-"""Of the preview's shorter side, or of its height where it is wider than high."""
+"""Height of the oval as a share of the preview's height; a narrow preview makes it smaller."""
 _OVAL_SHAPE = 0.76
-"""Width of the oval by its height, as a head with its hair."""
+"""Width of the oval divided by its height, the shape of a head with hair."""
 _ANTIALIASING = QPainter.RenderHint.Antialiasing
 
 
 class Preview(QWidget):
-    """The camera's picture as a mirror, in a rounded panel, under an oval whose rim fills."""
+    """The camera's picture, mirrored, in a rounded panel, with an oval whose rim shows the progress."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -50,19 +50,20 @@ class Preview(QWidget):
         self._unit = 1.0
 
     def set_unit(self, unit: float) -> None:
-        """The size of a stroke."""
+        """Sets the size of a layout unit in pixels."""
         self._unit = unit
         self._veil = None
 
     def set_screen(self, screen: Screen) -> None:
-        """Takes the progress, the tone and the boxes. What only moves a little is drawn with the next picture: each
-        frame is drawn once."""
+        """Takes the progress, the tone and the boxes. Redraws at once only if the mode changed or there is no picture;
+        otherwise they are drawn with the next picture, so that each frame is drawn once."""
         before, self._screen = self._screen, screen
         if self._picture is None or before is None or before.mode is not screen.mode:
             self.update()
 
     def set_image(self, image: Image) -> None:
-        """H x W x 3, BGR: cut to the panel's shape, mirrored, and scaled to the panel's own pixels."""
+        """Takes a picture (H x W x 3, BGR), crops it to the panel's shape, mirrors it and scales it to the panel's
+        pixels."""
         if not self.isVisible() or image.size == 0:
             return
         size = self._device_size()
@@ -73,7 +74,7 @@ class Preview(QWidget):
         self._crop = Box(x, y, crop_w, crop_h)
         scaled = cv2.resize(image[y : y + crop_h, x : x + crop_w], (size.width(), size.height()))
         pixels = np.asarray(cv2.cvtColor(cv2.flip(scaled, 1), cv2.COLOR_BGR2BGRA), dtype=np.uint8)
-        # QImage borrows the array's memory: both are kept as long as either is drawn.
+        # QImage uses the array's memory, so the array must live as long as the QImage.
         self._pixels = pixels
         self._picture = QImage(
             pixels.data, size.width(), size.height(), int(pixels.strides[0]), QImage.Format.Format_RGB32
@@ -86,7 +87,7 @@ class Preview(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Picture, veil, rim, boxes."""
+        """Draws picture, veil, rim and boxes."""
         painter = QPainter(self)
         painter.setRenderHint(_ANTIALIASING)
         self._paint_picture(painter)
@@ -122,7 +123,7 @@ class Preview(QWidget):
         painter.restore()
 
     def _paint_veil(self) -> QPixmap:
-        """What lies outside the oval is dimmed, so that one looks where one's face should be."""
+        """The veil that dims everything outside the oval, to show where the face should be."""
         veil = QPixmap(self._device_size())
         veil.setDevicePixelRatio(self.devicePixelRatioF())
         veil.fill(Qt.GlobalColor.transparent)
@@ -165,7 +166,7 @@ class Preview(QWidget):
 
 
 class Message(QWidget):
-    """Sign, headline and detail; around the sign the countdown."""
+    """Icon, headline and detail. The countdown is drawn around the icon."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -174,17 +175,17 @@ class Message(QWidget):
         self._centred = False
 
     def set_shape(self, unit: float, centred: bool) -> None:
-        """The size of a unit, and whether the text is centred."""
+        """Sets the size of a layout unit in pixels, and whether the text is centred."""
         self._unit, self._centred = unit, centred
         self.update()
 
     def set_screen(self, screen: Screen) -> None:
-        """Takes the words."""
+        """Takes the screen whose icon and words are drawn."""
         self._screen = screen
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Sign, headline, detail and code as one block in the middle of the height."""
+        """Draws icon, headline, detail and code as one block, vertically centred."""
         screen = self._screen
         if screen is None:
             return
@@ -219,7 +220,7 @@ class Message(QWidget):
         painter.end()
 
     def _fit(self, upper: str, lower: str, flags: int, room: float) -> tuple[float, float, float, float]:
-        """Sizes and heights of headline and detail: the largest at which every word and all lines have room."""
+        """The largest font sizes at which headline and detail fit, and the heights of both texts."""
         scale = 1.0
         while True:
             headline, detail = 53 * self._unit * scale, 31 * self._unit * max(scale, 0.75)
@@ -256,7 +257,7 @@ class Message(QWidget):
 
 
 class Line(QWidget):
-    """One line of text, made smaller where it has no room."""
+    """One line of text. It is drawn smaller if there is not enough room."""
 
     def __init__(self, parent: QWidget, units: float, colour: QColor, ground: QColor | None = None) -> None:
         super().__init__(parent)
@@ -268,18 +269,18 @@ class Line(QWidget):
         self._alignment = Qt.AlignmentFlag.AlignLeft
 
     def set_shape(self, unit: float, alignment: Qt.AlignmentFlag) -> None:
-        """The size of a unit, and the side of the text."""
+        """Sets the size of a layout unit in pixels, and the alignment of the text."""
         self._unit, self._alignment = unit, alignment
         self.update()
 
     def set_text(self, text: str) -> None:
-        """What to say."""
+        """Sets the text."""
         if text != self._text:
             self._text = text
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Ground, then text."""
+        """Draws background and text."""
         painter = QPainter(self)
         if self._ground is not None:
             painter.fillRect(self.rect(), self._ground)
@@ -296,7 +297,7 @@ class Line(QWidget):
         painter.end()
 
     def _paint_hazard(self, painter: QPainter, room: float) -> None:
-        """Slanted stripes in the `room` at both ends, as on a barrier."""
+        """Draws slanted stripes, as on a barrier, in the `room` at both ends."""
         painter.setRenderHint(_ANTIALIASING)
         painter.setPen(QPen(self._colour, self.height() * 0.36))
         pitch, height = self.height() * 0.9, self.height()
@@ -309,7 +310,7 @@ class Line(QWidget):
 
 
 def ground(size: QSize, ratio: float, mode: Mode) -> QPixmap:
-    """The window's background: near black, with a glow of the tone where the state matters most."""
+    """The window's background: nearly black, with a glow in the mode's tone for the modes in GLOWING."""
     pixmap = QPixmap((size * ratio).expandedTo(QSize(1, 1)))
     pixmap.setDevicePixelRatio(ratio)
     painter = QPainter(pixmap)

@@ -1,4 +1,4 @@
-"""The window: it joins presenter, bridge and widgets, and owns no camera, gallery or door."""
+"""The window. It connects presenter, bridge and widgets, and owns no camera, gallery or door."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ TICK_MS = 100
 
 
 def local_time() -> datetime:
-    """The wall clock in the machine's zone."""
+    """The wall clock in the machine's time zone."""
     return datetime.now().astimezone()
 
 
 def _drawable(name: str | None) -> str | None:
-    """None for a name that would be drawn as boxes: "Welcome" alone is better."""
+    """The name; None if the fonts cannot draw it: "Welcome" alone is better than boxes."""
     return name if name is not None and not theme.lacking(name) else None
 
 
 class KioskWindow(QWidget):
-    """What a visitor sees.
+    """The window that a visitor sees.
 
-    `name_of` gives a subject's name and must return at once; `banner` is the strip on top (words.banner), empty on a
-    real kiosk; `beat` is called on every tick, for the watchdog. `timer` ticks the clock and the countdown, every
-    100 ms unless another one is given; a test gives a stopped one and calls `tick`.
+    `name_of` gives a subject's name and must return at once. `banner` is the text of the strip on top (words.banner);
+    it is empty on a real kiosk. `beat` is called on every tick, for the watchdog. `timer` triggers the ticks, by
+    default every 100 ms; a test gives a stopped timer and calls `tick`.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class KioskWindow(QWidget):
 
     @property
     def screen_state(self) -> Screen:
-        """What is shown now."""
+        """The screen that is shown now."""
         return self._screen if self._screen is not None else self._presenter.screen(self._clock())
 
     def tick(self) -> None:
-        """Brings clock, countdown and screen up to date."""
+        """Updates clock, countdown and screen."""
         if self._beat is not None:
             self._beat()
         self._time.set_text(words.clock(self._wall_clock()))
@@ -94,17 +94,17 @@ class KioskWindow(QWidget):
         self.showFullScreen()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Escape closes a window that does not fill the screen: at a door there is nothing to close."""
+        """Escape closes the window, but not in full screen: at a door nobody may close it."""
         if event.key() == Qt.Key.Key_Escape and not self.isFullScreen():
             self.close()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Lays everything out anew."""
+        """Lays out all parts again."""
         self._grounds.clear()
         self._arrange()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """The ground."""
+        """Draws the background."""
         mode = self.screen_state.mode
         if mode not in self._grounds:
             self._grounds[mode] = ground(self.size(), self.devicePixelRatioF(), mode)

@@ -1,4 +1,4 @@
-"""Every text that a visitor reads. Standard library only."""
+"""Every text that a visitor reads. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kiosk.domain.plain_text import JOINERS
 
 
 class Icon(StrEnum):
-    """A sign beside the words, so that colour alone never tells the state."""
+    """An icon beside the words, so that the state is never shown by colour alone."""
 
     FACE = "face"
     CLOSER = "closer"
@@ -32,7 +32,7 @@ class Icon(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A headline to read from 1.5 m, a line below it, and the sign."""
+    """A headline readable from 1.5 m, the detail below it, and the icon."""
 
     icon: Icon
     headline: str
@@ -44,11 +44,11 @@ IDLE = Words(Icon.FACE, "Look at the camera", "The door opens when you are recog
 CHECKING = Words(Icon.STILL, "Hold still", "This takes a second.")
 ASKING_THE_DOOR = Words(Icon.WAIT, "One moment")
 PRESENTED = Words(Icon.WAIT, "Recognised", "Please wait for the door.")
-"""The door is somebody else's: nothing is known of it here."""
+"""For a door that an access panel opens: the kiosk does not know the door's state."""
 LET_IN = Words(Icon.WAIT, "You have been let in", "To be let in again, step away for a moment.")
-"""For somebody who stays: nobody is let in twice by standing there."""
+"""For a person who stays after being let in: standing there does not open the door again."""
 WAIT = Words(Icon.WAIT, "Please wait a moment", "Or use the other way in.")
-"""For somebody who was refused, and tries again too soon or too often."""
+"""For a person who was refused and tries again too soon or too often."""
 SEVERAL = Words(Icon.PEOPLE, "One person at a time", "Please step up alone.")
 DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "The door stayed closed", "Please try again.")
 OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.")
@@ -83,10 +83,10 @@ FLAWS: dict[Flaw, Words] = {
 
 REFUSALS: dict[Reason, Words] = {
     Reason.NOT_ENROLLED: UNKNOWN,
-    # It tells nobody how often they may try.
+    # The same words as for a stranger, so that nobody learns how many attempts are allowed.
     Reason.TOO_MANY_ATTEMPTS: UNKNOWN,
     Reason.AMBIGUOUS: TRY_AGAIN,
-    # Neutral on purpose: it accuses nobody, and teaches nothing to somebody who tries.
+    # Neutral on purpose: it accuses nobody, and teaches an attacker nothing.
     Reason.PRESENTATION_ATTACK: NOT_ACCEPTED,
     Reason.POOR_QUALITY: TRY_AGAIN,
     Reason.SEVERAL_FACES: SEVERAL,
@@ -94,7 +94,7 @@ REFUSALS: dict[Reason, Words] = {
     Reason.SUBJECT_DISABLED: NOT_ACCEPTED,
     Reason.VALIDITY_NOT_BEGUN: Words(Icon.CALENDAR, "Your access has not begun yet", "Please see reception."),
     Reason.VALIDITY_ENDED: Words(Icon.CALENDAR, "Your access has ended", "Please see reception."),
-    # Not the visitor's business: the code on the window tells staff.
+    # The cause does not concern the visitor. Staff see the code on the window.
     Reason.CLOCK_BEHIND: NOT_ACCEPTED,
     Reason.CLOCK_UNSYNCHRONISED: NOT_ACCEPTED,
     Reason.NO_BADGE: NOT_ACCEPTED,
@@ -112,29 +112,30 @@ REFUSALS: dict[Reason, Words] = {
     Reason.DOOR_UNAVAILABLE: OUT_OF_ORDER,
     Reason.INTERNAL_FAULT: OUT_OF_ORDER,
 }
-"""All reasons but MATCHED."""
+"""Words for every reason except MATCHED."""
 
 FAULTS: dict[Reason, Words] = {
     Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
     Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
     Reason.FACE_OFF: FACE_OFF,
 }
-"""While a fault lasts; OUT_OF_ORDER for all others."""
+"""Words while a fault lasts; OUT_OF_ORDER for all other faults."""
 
 
 def welcome(name: str | None) -> Words:
-    """For an open door, and for nothing else. The name comes from the gallery: one line, 40 characters at most."""
+    """Words for an open door only. The name comes from the gallery; it is shown as one line of at most 40
+    characters."""
     plain = " ".join("".join(c for c in name if c.isprintable() or c in JOINERS).split()) if name else ""
     short = plain if len(plain) <= 40 else plain[:39].rstrip() + "…"
     return Words(Icon.TICK, f"Welcome,\n{short}" if short else "Welcome", "The door is open.\nPlease come in.")
 
 
 def banner(simulated_visitors: bool, simulated_lock: bool) -> str:
-    """What is not real, said loudly; empty when all is real."""
+    """The banner that names the simulated parts; empty if there are none."""
     parts = ["simulated visitors"] * simulated_visitors + ["simulated lock"] * simulated_lock
     return f"DEMONSTRATION · {', '.join(parts)}" if parts else ""
 
 
 def clock(now: datetime) -> str:
-    """Time and date, the same whatever the machine's language."""
+    """Time and date in English, whatever the machine's language is."""
     return f"{now:%H:%M}   {_DAYS[now.weekday()]} {now.day} {_MONTHS[now.month - 1]}"

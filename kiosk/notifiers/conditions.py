@@ -1,7 +1,7 @@
-"""What lasts at a door, as the notices told it: for notifiers that show a state and not only news.
+"""The lasting conditions at a door, derived from notices: for notifiers that show a state and not only events.
 
-kiosk-notify keeps it for all of them, in its outbox: it takes each notice as it comes, so that one which is dropped for
-want of room, or was told before a restart, changes what holds all the same.
+kiosk-notify keeps one Conditions object for all notifiers, in its outbox. It takes each notice when it arrives, so a
+notice still counts if it was dropped for lack of room or came before a restart.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kiosk.domain.notices import Notice
 
 
 class Condition(StrEnum):
-    """Each is on, off or unknown."""
+    """A condition of the door or the kiosk. Each is on, off or unknown."""
 
     OPEN = "open"
     RELEASED = "released"
@@ -27,21 +27,21 @@ class Condition(StrEnum):
     LOCKDOWN = "lockdown"
     KIOSK_FAULT = "kiosk_fault"
     FACE_OFF = "face_off"
-    """Nobody is let in by their face alone: too many were refused."""
+    """A face alone lets nobody in, because too many faces were refused."""
     DOOR_LOST = "door_lost"
     KIOSK_LOST = "kiosk_lost"
 
 
 ALARMS = frozenset(Condition) - {Condition.OPEN, Condition.RELEASED, Condition.LOCKDOWN}
-"""Somebody should come."""
+"""The conditions that call for somebody to come."""
 
 Change = dict[Condition, bool | None]
 Present = Callable[[], Change]
-"""What holds now, for any thread."""
+"""Returns the present conditions; callable from any thread."""
 
 
 def alarmed(now: Change) -> bool:
-    """Whether somebody should come."""
+    """Whether a condition in `now` calls for somebody to come."""
     return any(on for condition, on in now.items() if condition in ALARMS)
 
 
@@ -56,7 +56,7 @@ _CHANGES: dict[str, Change] = {
     "door.tamper_ended": {Condition.TAMPER: False},
     "door.lockdown": {Condition.LOCKDOWN: True},
     "door.lockdown_ended": {Condition.LOCKDOWN: False},
-    # Until the door process has read the contact again, nobody knows.
+    # Unknown until the door process has read the contact again.
     "door.stopped": {Condition.OPEN: None, Condition.RELEASED: None},
     "kiosk.started": {Condition.KIOSK_FAULT: False, Condition.FACE_OFF: False},
     "notify.door_lost": {Condition.DOOR_LOST: True},
@@ -73,20 +73,20 @@ _FAULTS = {
 
 
 class Conditions:
-    """Takes notices in order. One that comes twice changes nothing the second time."""
+    """Takes notices in order. A notice that arrives twice changes nothing the second time."""
 
     def __init__(self) -> None:
         self._faults: set[tuple[Condition, str]] = set()
         self._now: Change = {}
 
     def take(self, notice: Notice) -> Change:
-        """What `notice` says of the conditions; None is unknown."""
+        """Applies `notice` and returns the conditions that it sets; None means unknown."""
         change = self._change(notice)
         self._now |= change
         return change
 
     def now(self) -> Change:
-        """All that was ever told of, as it holds now."""
+        """The present value of every condition that a notice has ever set."""
         return dict(self._now)
 
     @property
@@ -101,7 +101,7 @@ class Conditions:
 
     @classmethod
     def load(cls, text: str) -> Self:
-        """What was dumped; nothing known where that cannot be read (an older program's)."""
+        """Reads what dump() wrote. Knows no condition if `text` cannot be read (another version wrote it)."""
         made = cls()
         try:
             row = json.loads(text)
@@ -123,7 +123,7 @@ class Conditions:
             mine = Condition.FAULT if notice.kind == "door.started" else Condition.KIOSK_FAULT
             self._faults = {fault for fault in self._faults if fault[0] is not mine}
         if notice.kind == "door.started":
-            # All that lasted before has ended, but a lockdown.
+            # A restart of the door process ends every condition except a lockdown.
             ended = {Condition.RELEASED, Condition.FORCED_OPEN, Condition.HELD_OPEN, Condition.TAMPER, Condition.FAULT}
             locked_down = notice.reason == Condition.LOCKDOWN
             return {Condition.OPEN: None, Condition.LOCKDOWN: locked_down, **dict.fromkeys(sorted(ended), False)}

@@ -1,7 +1,8 @@
-"""How a door looks in Home Assistant: MQTT discovery as binary_sensor, sensor and event, and as nothing else.
+"""How a door appears in Home Assistant: MQTT discovery as binary_sensor, sensor and event only.
 
-A lock, a switch or a button would have a command topic, and whoever may write to the broker could open the door. There
-is none here, and the notifier subscribes to nothing. Source: https://www.home-assistant.io/integrations/mqtt
+A lock, a switch or a button would have a command topic, and anybody with write access to the broker could open the
+door. So there is none here, and the notifier subscribes to nothing.
+Source: https://www.home-assistant.io/integrations/mqtt
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _CLASSES: dict[Condition, tuple[str, str | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing to publish."""
+    """One MQTT message to publish."""
 
     topic: str
     payload: str
@@ -42,27 +43,27 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Where a door called `door` is told of: under `prefix` to be discovered, under kiosk/ what happens."""
+    """The topics of the door `door`: discovery under `prefix`, states and events under kiosk/."""
 
     door: str
     prefix: str
 
     @property
     def availability(self) -> str:
-        """Whether kiosk-notify is there to tell."""
+        """Topic that says whether kiosk-notify is running."""
         return f"kiosk/{self.door}/availability"
 
     def state(self, object_id: str) -> str:
-        """What holds now, retained; or the event, not retained."""
+        """Topic of a state (retained) or of the events (not retained)."""
         return f"kiosk/{self.door}/{object_id}"
 
     def configuration(self, component: str, object_id: str) -> str:
-        """Where Home Assistant looks for what there is."""
+        """Topic where Home Assistant looks for the entity's configuration."""
         return f"{self.prefix}/{component}/kiosk-{self.door}/{object_id}/config"
 
 
 def discovery(topics: Topics) -> list[Message]:
-    """What there is, retained: to be published with every connection."""
+    """The configuration of all entities, retained. Publish it with every new connection."""
     found = []
     for condition, (name, device_class) in _CLASSES.items():
         extra = {} if device_class is None else {"device_class": device_class}
@@ -73,17 +74,17 @@ def discovery(topics: Topics) -> list[Message]:
 
 
 def availability(topics: Topics, online: bool) -> Message:
-    """Online with every connection; offline as the last will, and when kiosk-notify is told to stop."""
+    """Publish "online" with every new connection, and "offline" as the last will and when kiosk-notify stops."""
     return Message(topics.availability, ONLINE if online else OFFLINE, retain=True)
 
 
 def states(topics: Topics, change: Change) -> list[Message]:
-    """What holds now, retained."""
+    """One retained message for each condition in `change`."""
     return [Message(topics.state(c.value), _PAYLOADS[on], retain=True) for c, on in change.items()]
 
 
 def decision(topics: Topics, notice: Notice) -> Message | None:
-    """The last decision, retained; None where the notice is none."""
+    """The last decision, retained; None if the notice is not about a decision."""
     if notice.kind not in {f"kiosk.{KioskEventKind.GRANTED}", f"kiosk.{KioskEventKind.REFUSED}"}:
         return None
     return Message(topics.state("decision"), notice.kind.removeprefix("kiosk."), retain=True)
@@ -91,7 +92,7 @@ def decision(topics: Topics, notice: Notice) -> Message | None:
 
 def news(topics: Topics, notice: Notice) -> Message:
     """The event itself."""
-    # The id lets a reader tell a repetition.
+    # The id lets a receiver recognise a repetition.
     event: dict[str, str | int] = {"event_type": notice.kind, "id": notice.id, "at": notice.wall_at.isoformat()}
     told = {
         "reason": notice.reason,

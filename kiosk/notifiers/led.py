@@ -1,4 +1,4 @@
-"""A lamp of the board (the kernel's leds class): on while the door or the kiosk needs somebody."""
+"""A lamp on the board (the kernel's leds class). It is on while a condition at the door calls for somebody to come."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kiosk.notifiers.conditions import Conditions, Present, alarmed
 
 
 class LedNotifier:
-    """https://docs.kernel.org/leds/leds-class.html: `brightness` from 0 to `max_brightness`; `trigger` none."""
+    """Sets `brightness` (0 to `max_brightness`), with `trigger` none: https://docs.kernel.org/leds/leds-class.html."""
 
     class Options(BaseModel):
         """[notifiers.NAME] with kind = "led". The user kiosk-notify must be able to write the lamp's `brightness` and
-        `trigger` (a udev rule), and the unit a drop-in (systemd/kiosk-notify.service)."""
+        `trigger` (a udev rule), and the unit needs a drop-in (systemd/kiosk-notify.service)."""
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
         led: Annotated[str, Field(pattern=r"^[^/\x00]+$")]
-        """As in /sys/class/leds: "ACT"."""
+        """Name of the lamp in /sys/class/leds, for example "ACT"."""
         folder: Path = Path("/sys/class/leds")
 
     def __init__(self, options: Options) -> None:
@@ -32,11 +32,12 @@ class LedNotifier:
         self._present: Present = self._conditions.now
 
     def knows(self, present: Present) -> None:
-        """What holds now is asked of kiosk-notify, which remembers it over restarts."""
+        """From now on asks kiosk-notify for the present conditions, because it keeps them across restarts."""
         self._present = present
 
     def check(self) -> None:
-        """Raises NotifierError when there is no such lamp, or this user may not switch it. It shows what holds then."""
+        """Sets the lamp to the present state. Raises NotifierError when there is no such lamp or this user may not
+        switch it."""
         try:
             self._brightness = (self._lamp / "max_brightness").read_text(encoding="ascii").strip()
             (self._lamp / "trigger").write_text("none", encoding="ascii")

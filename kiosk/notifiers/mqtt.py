@@ -1,4 +1,7 @@
-"""Notices to an MQTT broker, as Home Assistant discovers them (notifiers.home_assistant). It subscribes to nothing."""
+"""Sends notices to an MQTT broker in the form that Home Assistant discovers (notifiers.home_assistant).
+
+It subscribes to nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,12 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 QOS = 1
-"""The broker says that it has a message."""
+"""At least once: the broker confirms each message."""
 FAREWELL_SECONDS = 1.0
 
 
 class MqttNotifier:
-    """Keeps one connection, which paho restores by itself; the broker tells of its loss through the last will."""
+    """Keeps one connection, which paho restores by itself. When it is lost the broker publishes the last will."""
 
     class Options(BaseModel):
         """[notifiers.NAME] with kind = "mqtt"."""
@@ -35,17 +38,17 @@ class MqttNotifier:
 
         host: Annotated[str, Field(min_length=1)]
         port: Annotated[int, Field(ge=1, le=65535)] | None = None
-        """8883 with TLS, else 1883."""
+        """Default: 8883 with TLS, 1883 without."""
         tls: bool = True
         ca_file: Path | None = None
         """Certificates to trust instead of the system's."""
         username: str | None = None
         password_file: Path | None = None
         door: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)] = "main"
-        """What topics call this door; [door] name of the configuration where nothing is said here."""
+        """Name of this door in topics. If it is missing here, kiosk-notify sets the configuration's [door] name."""
         discovery_prefix: Annotated[str, Field(pattern=r"^[^#+/\x00]+$")] = "homeassistant"
         timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
-        """Seconds in which the broker has to say that it has a message."""
+        """Seconds in which the broker must confirm a message."""
 
         @model_validator(mode="after")
         def _safe(self) -> Self:
@@ -64,22 +67,22 @@ class MqttNotifier:
         self._conditions = Conditions()
         self._present: Present = self._conditions.now
         self._told: Change = {}
-        """The states that this connection's broker was told."""
+        """The states already published on this connection."""
         self._decision: Message | None = None
         self._guard = Lock()
-        """Of what was told: notices come in one thread and connections in another."""
+        """Guards `_told`: notices come in one thread, new connections in another."""
         self._client: Client | None = None
         self._refusal = ""
 
     def knows(self, present: Present) -> None:
-        """What holds now is asked of kiosk-notify, which remembers it over restarts."""
+        """From now on asks kiosk-notify for the present conditions, because it keeps them across restarts."""
         self._present = present
 
     def check(self) -> None:
-        """Raises NotifierError when the library, the password or the certificates are not there. Then it connects, in a
-        thread of the library's."""
+        """Starts to connect, in a thread of the library. Raises NotifierError when the library, the password or the
+        certificates are missing."""
         try:
-            import paho.mqtt.client  # noqa: F401, PLC0415 - lazily: only whoever configures it needs it
+            import paho.mqtt.client  # noqa: F401, PLC0415 - lazy import: only this notifier needs it
         except ImportError as error:
             raise NotifierError("the mqtt notifier needs the package paho-mqtt: pip install paho-mqtt") from error
         self._client = self._connect()
@@ -104,7 +107,7 @@ class MqttNotifier:
         except (ValueError, RuntimeError):
             confirmed = False
         if not confirmed:
-            # A new client: the old one would keep its copies and send them besides those of the next try.
+            # The old client would keep its copies and send them in addition to those of the next try.
             self._hang_up(client)
             self._client = self._connect()
             raise NotifierError(f"{where}: the broker did not confirm a message")
@@ -120,14 +123,14 @@ class MqttNotifier:
         self._hang_up(client)
 
     def _changed(self) -> list[Message]:
-        """States that the broker has not been told yet."""
+        """States that are not yet published on this connection."""
         now = self._present()
         change = {condition: on for condition, on in now.items() if (condition, on) not in self._told.items()}
         self._told = now
         return states(self._topics, change)
 
     def _connect(self) -> Client:
-        """A client that connects, and connects again, by itself. Raises NotifierError."""
+        """Makes a client that connects and reconnects by itself. Raises NotifierError."""
         from paho.mqtt.client import Client, MQTTv311  # noqa: PLC0415
         from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
 
@@ -155,8 +158,8 @@ class MqttNotifier:
         client.loop_stop()
 
     def _connected(self, client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
-        """In the library's thread, with every connection: what there is, that it is told of, and what holds now. A
-        broker that was started anew may have forgotten all of it."""
+        """Publishes the configuration, the availability and all states. Runs in the library's thread at every new
+        connection, because a restarted broker may have forgotten everything."""
         if reason.is_failure:
             self._refusal = str(reason)
             return

@@ -1,4 +1,4 @@
-"""Passwords and keys of notifiers: each in a file of its own, out of the configuration that three processes read."""
+"""Reads passwords and keys of notifiers. Each has a file of its own, because three processes read the configuration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from kiosk.domain.notices import NotifierError
 
 
 def read_secret(path: Path) -> str:
-    """The file's text without white space around it. Raises NotifierError when it is missing, empty, or when everybody
-    on the machine can read it."""
+    """The file's text without surrounding white space. Raises NotifierError when the file is missing or empty, or when
+    every user of the machine can read it."""
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8").strip()

@@ -1,6 +1,6 @@
 """A tone through the machine's loudspeaker, played by aplay of alsa-utils.
 
-The door's own sounder (kiosk-door) is the one that an alarm hangs on: it works when everything else is down.
+An alarm that matters must use the door's own sounder (kiosk-door), which works when everything else is down.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from kiosk.domain.notices import TEST, Notice, NotifierError
 RATE = 22050
 """Samples a second."""
 HIGH, LOW, BEAT = 880.0, 660.0, 0.25
-"""Two tones (Hz) that take turns (s)."""
+"""Two alternating tones (Hz), and how long each lasts (s)."""
 VOLUME = 0.8
 GRACE_SECONDS = 5.0
 STALE_SECONDS = 60.0
-"""An alarm that is so old makes no noise any more."""
+"""An older alarm makes no sound any more."""
 
 
 class SoundNotifier:
-    """Sounds for the kinds of notices that it is told to."""
+    """Plays a tone for the configured kinds of notices."""
 
     class Options(BaseModel):
         """[notifiers.NAME] with kind = "sound"."""
@@ -39,7 +39,7 @@ class SoundNotifier:
         kinds: tuple[str, ...] = ("door.forced_open", "door.held_open", "door.tamper")
         seconds: Annotated[float, Field(gt=0, le=30)] = 3.0
         device: str | None = None
-        """As `aplay -L` lists them; the default one where none is given."""
+        """A name from `aplay -L`; None is the default device."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -60,7 +60,7 @@ class SoundNotifier:
         tone = alarm_tone(self._options.seconds)
         limit = self._options.seconds + GRACE_SECONDS
         try:
-            done = subprocess.run(  # noqa: S603 - no shell, and nothing of the notice in it
+            done = subprocess.run(  # noqa: S603 - no shell, and no text of the notice in it
                 self._command, input=tone, capture_output=True, timeout=limit, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -74,7 +74,7 @@ class SoundNotifier:
 
 
 def alarm_tone(seconds: float) -> bytes:
-    """A WAV file: two tones in turns, 16 bits, mono."""
+    """A WAV file with two alternating tones, 16 bits, mono."""
     samples = array("h")
     for number in range(int(RATE * seconds)):
         at = number / RATE

@@ -1,10 +1,10 @@
-"""Notices to an HTTPS endpoint, one POST each, signed as Standard Webhooks asks (https://www.standardwebhooks.com).
+"""Sends notices to an HTTPS endpoint, one POST each, signed by Standard Webhooks (https://www.standardwebhooks.com).
 
-    webhook-id          the notice's id: the same when it is sent again, so that the receiver can tell
-    webhook-timestamp   seconds since 1970 of this sending: a receiver refuses old ones
+    webhook-id          the notice's id: the same when it is sent again, so that the receiver recognises a repetition
+    webhook-timestamp   time of this sending, seconds since 1970: a receiver refuses old ones
     webhook-signature   "v1," and base64 of HMAC-SHA256 over "id.timestamp.body" under the shared secret
 
-The body is the notice as JSON. There are ready receivers in many languages.
+The body is the notice as JSON. Ready receivers exist in many languages.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 NEVER = frozenset({400, 410, 413, 415, 422})
-"""Answers about the notice itself: it would not be taken the next time either. Everything else may pass."""
+"""Status codes that refuse the notice itself, so a next try would fail too. Any other failure may be temporary."""
 MIN_KEY = 24
-"""Bytes, as the standard has it."""
+"""Shortest key in bytes, from the standard."""
 
 _NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)
 
 
 class WebhookNotifier:
-    """POSTs each notice and takes any answer of 200 to 299 as "I have it". Redirects are not followed."""
+    """POSTs each notice. Any status from 200 to 299 confirms it. Redirects are not followed."""
 
     class Options(BaseModel):
         """[notifiers.NAME] with kind = "webhook"."""
@@ -43,9 +43,9 @@ class WebhookNotifier:
         model_config = ConfigDict(frozen=True, extra="forbid")
 
         url: str
-        """https; http only to this machine itself."""
+        """An https address; http only to this machine itself."""
         secret_file: Path
-        """Holds the shared secret: "whsec_" and base64 of 24 bytes or more."""
+        """File with the shared secret: "whsec_" and base64 of 24 bytes or more."""
         ca_file: Path | None = None
         """Certificates to trust instead of the system's."""
         timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
@@ -68,9 +68,9 @@ class WebhookNotifier:
         self._pool: urllib3.PoolManager | None = None
 
     def check(self) -> None:
-        """Raises NotifierError when the library, the secret or the certificates are not there."""
+        """Raises NotifierError when the library, the secret or the certificates are missing."""
         try:
-            import urllib3  # noqa: PLC0415 - lazily: only whoever configures it needs it
+            import urllib3  # noqa: PLC0415 - lazy import: only this notifier needs it
         except ImportError as error:
             raise NotifierError("the webhook notifier needs the package urllib3: pip install urllib3") from error
         options = self._options
@@ -81,7 +81,7 @@ class WebhookNotifier:
             ca_certs=None if options.ca_file is None else str(options.ca_file),
             cert_reqs="CERT_REQUIRED",
             timeout=urllib3.Timeout(connect=options.timeout, read=options.timeout),
-            retries=False,  # kiosk-notify tries again, from its outbox
+            retries=False,  # kiosk-notify itself tries again, from its outbox
         )
 
     def notify(self, notice: Notice) -> None:
@@ -92,7 +92,7 @@ class WebhookNotifier:
         if self._pool is None:
             raise NotifierError("the webhook notifier was not checked, or is closed")
         try:
-            # The answer's body stays unread: it could be without end, and only the status is wanted.
+            # The answer's body is not read: it could be endless, and only the status matters.
             answer = self._pool.request(
                 "POST", url, body=body, headers=self._headers(notice.id, body), preload_content=False
             )
@@ -122,7 +122,8 @@ class WebhookNotifier:
 
 
 def key_of(secret: str, source: Path) -> bytes:
-    """The key's bytes of "whsec_...". Raises NotifierError for anything else, without showing it."""
+    """The key's bytes from the text "whsec_...". Raises NotifierError for any other text; the error does not show
+    it."""
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError:

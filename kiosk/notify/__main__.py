@@ -1,4 +1,4 @@
-"""The program kiosk-notify, as its unit starts it; `python -m kiosk.notify` is the same."""
+"""The program kiosk-notify, which its unit starts. `python -m kiosk.notify` runs the same."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""kiosk-notify: tells others of the door and the kiosk. It can neither grant, delay nor undo.
+"""kiosk-notify: reports events of the door and the kiosk to others. It cannot grant, delay or undo anything.
 
-It subscribes to the events of kiosk-door and of the kiosk, each for itself: a forced door is told of while the kiosk is
-down. What comes is put into the outbox and only then acknowledged; a thread for each notifier delivers from there.
-It knows no gallery, no key and no network of the other kind.
+It subscribes to kiosk-door and to the kiosk separately, so it reports a forced door while the kiosk is down. It writes
+each event to the outbox and only then acknowledges it. One thread for each notifier delivers from the outbox. It has no
+access to the gallery and its key, and uses no neural networks.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ SUBSCRIBER = "notify"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FAREWELL_SECONDS = 2.0
 TURN_SECONDS = 1.0
-"""The main thread looks so often whether the outbox is still there, and tells the watchdog."""
+"""Interval at which the main thread checks that the outbox still exists, and feeds the watchdog."""
 
 
 class Service:
-    """Everything between the sockets and the notifiers."""
+    """Connects the two event sockets to the notifiers."""
 
     def __init__(self, settings: config.Config, health: Health) -> None:
-        """Raises OutboxError."""
+        """Opens the outbox and makes the notifiers. Raises OutboxError."""
         self._stop = Flag()
         self._door = settings.door.name
         self._names = settings.notify.names
@@ -69,14 +69,14 @@ class Service:
         ]
 
     def start(self) -> None:
-        """Once."""
+        """Starts all threads; call it once."""
         for worker in self._workers:
             worker.start()
         for receiver in self._receivers:
             receiver.start()
 
     def stop(self) -> None:
-        """What is under way gets a moment; what waits stays in the outbox."""
+        """Gives deliveries in progress FAREWELL_SECONDS to end. Waiting notices stay in the outbox."""
         self._stop.set()
         for worker in self._workers:
             worker.stop()
@@ -86,7 +86,7 @@ class Service:
         self._outbox.close()
 
     def confirm(self) -> None:
-        """Raises OutboxLostError."""
+        """Raises OutboxLostError when the outbox's file is gone."""
         self._outbox.confirm()
 
     def _from_door(self, event: DoorEvent) -> Arrival:
@@ -98,7 +98,7 @@ class Service:
         return from_kiosk(event, self._names)
 
     def _looked(self, there: bool, idle: bool) -> list[Notice]:
-        """Releases that nobody granted."""
+        """A notice for each release that nobody granted."""
         self._pairs.look(there, idle)
         kind, now = f"notify.{UNEXPLAINED}", datetime.now(UTC)
         found = [
@@ -115,15 +115,16 @@ class Service:
             worker.wake()
 
     def _present(self, alarms_only: bool) -> Change:
-        """What holds now, of which a notifier may know. Nothing where the outbox cannot be read: said by its worker."""
+        """The present conditions that a notifier may know. Empty if the outbox cannot be read; the worker reports that
+        error."""
         with suppress(OutboxError):
             now = self._outbox.present()
             return {c: on for c, on in now.items() if not alarms_only or c in ALARMS | {Condition.LOCKDOWN}}
         return {}
 
     def _usable(self, name: str, section: config.NotifierConfig) -> Notifier | None:
-        """One that is configured wrongly or fails its self-check is reported and left out: the others go on, and what
-        comes for it waits in the outbox for a start that goes better."""
+        """Makes a notifier. If it is configured wrongly or fails its self-check, reports that and returns None: the
+        others work on, and its notices wait in the outbox for the next start."""
         try:
             notifier = cast("Notifier", plugins.make("notifiers", _at_door(section, self._door)))
             knows = getattr(notifier, "knows", None)
@@ -132,7 +133,7 @@ class Service:
             notifier.check()
         except KioskError as error:
             trouble = str(error)
-        except Exception as error:  # noqa: BLE001 - somebody else's code
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything
             trouble = f"{type(error).__name__}: {error}"
         else:
             return notifier
@@ -142,8 +143,8 @@ class Service:
 
 
 def _at_door(section: config.NotifierConfig, door: str) -> config.NotifierConfig:
-    """A notifier that tells which door it is of tells this one's name, unless its section says another. Raises
-    ConfigError."""
+    """Sets the notifier's option `door` to this door's name, if it has that option and its section does not set it.
+    Raises ConfigError."""
     options = plugins.options_of("notifiers", section.kind)
     if "door" not in options.model_fields or "door" in section.options():
         return section
@@ -151,7 +152,7 @@ def _at_door(section: config.NotifierConfig, door: str) -> config.NotifierConfig
 
 
 def _clients(door: config.DoorConfig) -> frozenset[int]:
-    """The users whose releases the kiosk must have granted: an operator's are by hand."""
+    """The users whose releases the kiosk must have granted. Operators are not among them: they release by hand."""
     try:
         return numbers_of("door.clients", door.clients) - numbers_of("door.operators", door.operators) - {0}
     except ConfigError as error:
@@ -161,9 +162,9 @@ def _clients(door: config.DoorConfig) -> frozenset[int]:
 
 def serve(settings: config.Config) -> None:
     """Runs until a stop signal. Raises KioskError when it cannot start, or cannot go on (OutboxLostError)."""
-    # Blocked in every thread, and waited for below.
+    # Every thread blocks these signals; the main thread waits for them below.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    # The workers say themselves what fails, once and not with each try.
+    # The workers themselves report a failure, once and not with each try.
     instrumentation.set_on_retry_hooks([])
     health = Health(time.monotonic)
     service: Service | None = None
@@ -174,7 +175,7 @@ def serve(settings: config.Config) -> None:
             service.start()
             stack.callback(service.stop)
         else:
-            # Not an error: the unit may be there before anybody has something to be told.
+            # Not an error: the unit may be installed before any notifier is configured.
             log("warning", "no_notifiers", hint="there is no [notifiers.NAME] in the configuration")
         log("info", "started", notifiers=sorted(settings.notifiers))
         systemd.notify("READY=1")

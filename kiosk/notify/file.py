@@ -1,4 +1,4 @@
-"""The outbox's file: how it is opened, who may use it, and what becomes of a damaged one."""
+"""The outbox's file: opens it, allows only one kiosk-notify to use it, and moves a damaged one aside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kiosk.system.owner import refuse_root
 from kiosk.system.systemd import log
 
 BUSY_SECONDS = 5.0
-"""How long another process's transaction is waited for."""
+"""Longest wait for another process's transaction."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (
@@ -46,14 +46,15 @@ class OutboxError(KioskError):
 
 
 class OutboxLostError(OutboxError):
-    """The outbox was moved, removed or replaced in use: what is written goes nowhere. Only a restart helps."""
+    """The outbox was moved, removed or replaced in use. Writes would be lost. Only a restart helps."""
 
 
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
-    """Keeps a second kiosk-notify off this outbox, and puts a damaged one aside.
+    """Locks this outbox against a second kiosk-notify, and moves a damaged file aside.
 
-    Raises OutboxError when there is another or the place is of no use, HomeError as root in somebody else's.
+    Raises OutboxError when another kiosk-notify runs or the folder cannot be used; HomeError for root in another user's
+    folder.
     """
     refuse_root(path)
     try:
@@ -73,7 +74,7 @@ def claimed(path: Path) -> Iterator[None]:
 
 
 def in_use(path: Path) -> bool:
-    """Whether a kiosk-notify uses this outbox now. Raises OutboxError when this user may not know."""
+    """Whether a kiosk-notify uses this outbox now. Raises OutboxError when this user may not find out."""
     try:
         claim = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -90,7 +91,7 @@ def in_use(path: Path) -> bool:
 
 
 def open_outbox(path: Path) -> sqlite3.Connection:
-    """For any thread, one at a time. Raises OutboxError when it cannot be used."""
+    """Opens the outbox for use by any thread, one at a time. Raises OutboxError when it cannot be used."""
     try:
         return _connect(path)
     except (sqlite3.Error, OSError) as error:
@@ -98,11 +99,11 @@ def open_outbox(path: Path) -> sqlite3.Connection:
 
 
 def _set_aside_if_damaged(path: Path) -> None:
-    """Notices are not worth a kiosk-notify that does not start: what the file held is lost, what comes is not."""
+    """Moves a damaged outbox aside, so that kiosk-notify can start. Its old notices are lost; new ones are not."""
     try:
         _connect(path).close()
     except (sqlite3.OperationalError, OSError):
-        return  # not damaged, but out of reach: whoever opens it says so
+        return  # not damaged but not accessible: opening it will report that
     except sqlite3.DatabaseError as error:
         log("error", "outbox_damaged", path=str(path), error=str(error))
         for suffix in ("", "-wal", "-shm"):
@@ -128,7 +129,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The names of the files survive power loss, too."""
+    """Syncs the folder, so that the files' names survive power loss too."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(file)

@@ -1,9 +1,9 @@
-"""The outbox of kiosk-notify: one SQLite file that notices wait in until each notifier has delivered them.
+"""The outbox of kiosk-notify: one SQLite file in which notices wait until each notifier has delivered them.
 
-What `put` has returned from is on disk (WAL, synchronous=FULL): only then is the event acknowledged to the door. A
-notice is delivered at least once and, for each notifier, in the order of its coming. There is room for `capacity`
-notices a notifier; domain.notices.overflow says which go when there is none, and how many went is told by a notice of
-its own, before the others.
+When `put` returns, the notice is on disk (WAL, synchronous=FULL); only then is the event acknowledged to the door. Each
+notice is delivered at least once and, for each notifier, in the order of arrival. Each notifier has room for `capacity`
+notices. When there is no room, domain.notices.overflow says which are dropped, and a notice of its own reports their
+number before all others.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from kiosk.notify.file import BUSY_SECONDS, OutboxError, OutboxLostError, open_o
 from kiosk.system.sqlite_file import Anchor, Look
 
 REMEMBERED = 256
-"""Ids of events that are told apart from repetitions; far more than a source sends again (its window)."""
+"""Number of notice ids kept to recognise repetitions; far more than a source sends again (its window)."""
 
 _NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The oldest notice of a notifier, and where it stands."""
+    """The oldest notice of a notifier, and its position in the outbox."""
 
     position: int
     notice: Notice
@@ -40,7 +40,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a notifier does: notices that wait, notices dropped since ever, and its trouble now ("" for none)."""
+    """State of a notifier: notices waiting, notices ever dropped, and its present trouble ("" for none)."""
 
     waiting: int
     dropped: int
@@ -48,10 +48,10 @@ class Standing:
 
 
 class Outbox:
-    """An open outbox; for any thread. Every method raises OutboxError when the file cannot be used."""
+    """An open outbox, usable by any thread. Every method raises OutboxError when the file cannot be used."""
 
     def __init__(self, path: Path, door: str, capacity: int, notifiers: Mapping[str, bool]) -> None:
-        """`notifiers`: those that are configured, and whether they take urgent notices only."""
+        """`notifiers`: the names of the configured notifiers, and whether each takes urgent notices only."""
         self.path = path
         self._door = door
         self._capacity = capacity
@@ -61,7 +61,7 @@ class Outbox:
         self._anchor = Anchor(path)
 
     def settle(self) -> None:
-        """At start: what waits for notifiers that are no longer configured is removed, old troubles are forgotten."""
+        """At start: deletes the notices of notifiers that are no longer configured, and all old troubles."""
         with self._writing() as db:
             for table in ("waiting", "gap", "health"):
                 known = [name for (name,) in db.execute(f"SELECT DISTINCT notifier FROM {table}")]  # noqa: S608 - ours
@@ -73,9 +73,10 @@ class Outbox:
             db.execute("UPDATE health SET trouble = ''")
 
     def put(self, notice: Notice, *, source: str = "", run: str = "", sequence: int = 0) -> bool:
-        """Returns once the notice is on disk for every notifier that takes it; False when it was there before.
+        """Returns once the notice is on disk for every notifier that takes it; False when it is a repetition.
 
-        `source`, `run` and `sequence` tell of events that were dropped before they came here: these are counted.
+        `source`, `run` and `sequence` number the source's events. A gap means that the source dropped events; the
+        outbox counts them as dropped.
         """
         with self._writing() as db:
             if db.execute("SELECT 1 FROM seen WHERE id = ?", (notice.id,)).fetchone():
@@ -97,12 +98,13 @@ class Outbox:
         return True
 
     def present(self) -> Change:
-        """What holds now at the door and the kiosk, by all that was ever put here."""
+        """The present conditions at the door and the kiosk, from all notices ever put here."""
         with self._writing() as db:
             return _conditions(db).now()
 
     def head(self, notifier: str) -> Waiting | None:
-        """What `notifier` is to deliver next: how many were dropped, if any were, then the oldest; None for nothing."""
+        """The next notice for `notifier`: first the number of dropped notices, if any, then the oldest notice; None if
+        nothing waits."""
         with self._writing() as db:
             _seal(db, notifier, self._door)
             row = db.execute(
@@ -117,24 +119,24 @@ class Outbox:
             return self.head(notifier)
 
     def done(self, waiting: Waiting) -> None:
-        """Delivered. Nothing where the notice was dropped meanwhile."""
+        """Removes a delivered notice. Does nothing if it was dropped meanwhile."""
         with self._writing() as db:
             db.execute("DELETE FROM waiting WHERE position = ?", (waiting.position,))
 
     def refuse(self, notifier: str, waiting: Waiting) -> None:
-        """The other side will never take it: dropped, and counted as such."""
+        """Drops and counts a notice that the other side will never take."""
         if waiting.notice.kind == DROPPED:
-            self.done(waiting)  # told by another count, this would never end
+            self.done(waiting)  # counting it would make another notice of this kind, without end
         else:
             self._drop(notifier, waiting.position, "refused")
 
     def trouble(self, notifier: str, message: str) -> None:
-        """What is wrong with a notifier now; "" once nothing is."""
+        """Stores a notifier's present trouble; "" for none."""
         with self._writing() as db:
             db.execute("UPDATE health SET trouble = ? WHERE notifier = ?", (message, notifier))
 
     def standing(self) -> dict[str, Standing]:
-        """All configured notifiers."""
+        """The state of all configured notifiers."""
         with self._writing() as db:
             return _standing(db)
 
@@ -145,7 +147,7 @@ class Outbox:
         return frozenset(name for (name,) in rows)
 
     def confirm(self) -> None:
-        """Raises OutboxLostError when the file was moved, removed or replaced: what is written now goes nowhere."""
+        """Raises OutboxLostError when the file was moved, removed or replaced, because writes would then be lost."""
         if not self._anchor.holds:
             with self._guard:
                 self._anchor.complete(self._connection)
@@ -175,7 +177,7 @@ class Outbox:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, on disk when it is left without an error."""
+        """One transaction. It is on disk when the block ends without an error."""
         with self._guard:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -192,7 +194,7 @@ class Outbox:
 
 
 def standing_of(path: Path) -> dict[str, Standing]:
-    """All notifiers of the outbox that a kiosk-notify has open; changes nothing. Raises OutboxError."""
+    """The state of all notifiers of an outbox that kiosk-notify may have open. Changes nothing. Raises OutboxError."""
     try:
         with closing(Look(path, BUSY_SECONDS).connection) as db:
             return _standing(db)
@@ -214,14 +216,14 @@ def _conditions(db: sqlite3.Connection) -> Conditions:
 
 
 def _remember(db: sqlite3.Connection, notice: Notice) -> None:
-    """Takes note of what begins or ends with this notice, whoever it is told to."""
+    """Stores the conditions that begin or end with this notice, whichever notifiers take it."""
     conditions = _conditions(db)
     if conditions.take(notice):
         db.execute("INSERT OR REPLACE INTO present VALUES (1, ?)", (conditions.dump(),))
 
 
 def _missed(db: sqlite3.Connection, source: str, run: str, sequence: int) -> int:
-    """Events of a source between the last one and this: dropped by the source itself, for want of room."""
+    """Number of events that the source itself dropped, for lack of room, between the last event and this one."""
     row: Sequence[object] | None = db.execute("SELECT run, sequence FROM source WHERE name = ?", (source,)).fetchone()
     db.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?)", (source, run, sequence))
     if row is None:
@@ -239,8 +241,8 @@ def _count(db: sqlite3.Connection, notifier: str, count: int, reason: str) -> No
 
 
 def _seal(db: sqlite3.Connection, notifier: str, door: str) -> None:
-    """What was dropped becomes a notice, before all others and never dropped itself. One at a time: its count no longer
-    changes, so that delivering it twice under one id tells the same."""
+    """Turns the count of dropped notices into a notice, before all others, which is never dropped itself. Makes one at
+    a time. Its count no longer changes, so that a second delivery under the same id says the same."""
     row = db.execute("SELECT reason, count FROM gap WHERE notifier = ? ORDER BY reason LIMIT 1", (notifier,)).fetchone()
     if row is None or db.execute("SELECT 1 FROM waiting WHERE notifier = ? AND sealed", (notifier,)).fetchone():
         return

@@ -1,9 +1,12 @@
-"""Was each release granted? kiosk-notify hears the door and the kiosk, and is neither: it can tell that the door was
-released for the kiosk's user while the kiosk told of no grant.
+"""Checks that each release of the door was granted by the kiosk.
 
-It says so only where it can know: the kiosk was there, and told everything, since before the release; or nobody was
-there to grant anything. Around a start, an end or a gap of the kiosk's it says nothing, for what the kiosk had not told
-yet is lost with it. The audit log's own look (station.door_audit) has no such gaps; but the kiosk writes that log.
+kiosk-notify gets the events of both processes and is independent of both. It can therefore see that the door was
+released for the kiosk's user while the kiosk reported no grant.
+
+It reports this only when it is sure: either the kiosk was connected since before the release and has reported all its
+events, or the kiosk was not running, so nobody could grant. Around a start, an end or a gap of the kiosk's events it
+reports nothing, because events that the kiosk had not yet sent are lost. The check of the audit log
+(station.door_audit) has no such gaps, but the kiosk itself writes that log.
 """
 
 from __future__ import annotations
@@ -17,12 +20,12 @@ from kiosk.domain.notices import KioskEvent, KioskEventKind
 from kiosk.system.clock import boottime
 
 WAIT_SECONDS = 10.0
-"""So long after the door's event the kiosk may take to tell of its grant; and so long it must have been away before a
-release that nobody can have granted."""
+"""Longest delay between the door's event and the kiosk's report of the grant. Also the time for which the kiosk must
+have been away before a release counts as one that nobody can have granted."""
 PATIENCE_SECONDS = 300.0
-"""So long is waited for a kiosk that is still telling what came before."""
+"""Longest wait for a kiosk that is still sending older events."""
 REMEMBERED = 4000
-"""Grants and releases: more than either side keeps for whoever comes back."""
+"""Number of grants and of releases kept; more than either side keeps for a subscriber that comes back."""
 RELEASES = frozenset({DoorEventKind.RELEASED, DoorEventKind.PRESENTED})
 
 
@@ -33,7 +36,7 @@ class _Waiting:
 
 
 class Pairs:
-    """For two threads. `clients` are the users whose releases the kiosk has to have granted."""
+    """Used by two threads. `clients` are the users whose releases need a grant of the kiosk."""
 
     def __init__(self, clients: frozenset[int], clock: Callable[[], float] = boottime) -> None:
         self._clients = clients
@@ -42,14 +45,14 @@ class Pairs:
         self._granted: dict[str, None] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._whole_since: float | None = None
-        """From when on the kiosk, which is there, has told all its grants; None while it is away."""
+        """Time since which the kiosk has reported all its grants without a gap; None while it is away."""
         self._away_since = clock()
         self._idle_at = 0.0
         self._run = ""
         self._sequence = 0
 
     def door(self, event: DoorEvent) -> None:
-        """The door tells this."""
+        """Takes an event of the door."""
         if event.kind is DoorEventKind.STARTED:
             self._forget_other_boots(event.at)
         if event.kind not in RELEASES or event.grant_id is None or event.uid not in self._clients:
@@ -59,17 +62,17 @@ class Pairs:
             _bound(self._waiting)
 
     def kiosk(self, event: KioskEvent) -> None:
-        """The kiosk tells this."""
+        """Takes an event of the kiosk."""
         with self._guard:
             if event.run != self._run or event.sequence > self._sequence + 1:
-                self._whole_since = self._clock()  # another kiosk, or events are missing
+                self._whole_since = self._clock()  # the kiosk was restarted, or events are missing
             self._run, self._sequence = event.run, event.sequence
             if event.kind is KioskEventKind.GRANTED and event.grant_id is not None:
                 self._granted[event.grant_id] = None
                 _bound(self._granted)
 
     def look(self, there: bool, idle: bool) -> None:
-        """Whether the kiosk is there now, and has nothing more to tell for the moment."""
+        """Takes whether the kiosk is connected now, and whether it has no more events to send at the moment."""
         now = self._clock()
         with self._guard:
             if there and self._whole_since is None:
@@ -80,7 +83,7 @@ class Pairs:
                 self._idle_at = now
 
     def unexplained(self) -> Iterator[DoorEvent]:
-        """Releases that nobody granted; each once."""
+        """Releases that nobody granted. Yields each once."""
         now = self._clock()
         with self._guard:
             for grant_id, waiting in list(self._waiting.items()):
@@ -91,15 +94,16 @@ class Pairs:
                         yield waiting.event
 
     def _forget_other_boots(self, started_at: float) -> None:
-        """kiosk-door tells its start after what was before it: what is later by its own time is of another boot."""
+        """Forgets releases of earlier boots. kiosk-door reports its start after the releases before it, so a release
+        with a later time than the start is from another boot."""
         with self._guard:
             self._waiting = {g: w for g, w in self._waiting.items() if w.event.at <= started_at}
 
     def _verdict(self, waiting: _Waiting, now: float) -> bool | None:
-        """True: nobody granted it. False: somebody did, or that cannot be known. None: not yet."""
+        """True: nobody granted it. False: somebody did, or it cannot be known. None: not known yet."""
         grant_id, at = waiting.event.grant_id, waiting.event.at
         if at > waiting.heard_at:
-            return False  # the clock of an earlier boot: which kiosk was there then is not known
+            return False  # a time of an earlier boot: whether the kiosk was connected then is not known
         if grant_id in self._granted:
             return False
         due = waiting.heard_at + WAIT_SECONDS

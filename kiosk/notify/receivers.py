@@ -1,4 +1,4 @@
-"""From the events of kiosk-door and of the kiosk to notices: a thread for each source."""
+"""Turns the events of kiosk-door and of the kiosk into notices, with one thread for each source."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from kiosk.system.systemd import log
 
 TURN_SECONDS = 0.5
 DISK_SECONDS = 1.0
-"""Pause before an event is tried again that could not be put into the outbox."""
+"""Pause before the next try, when an event could not be put into the outbox."""
 LOST_SECONDS = 30.0
-"""So long may a process be away, to start or to be restarted, until that is told."""
+"""How long a process may be away before it is reported as lost. It leaves time for a start or a restart."""
 
 E = TypeVar("E")
 
 
 class Stream(Protocol[E]):
-    """DoorEventStream, KioskEventStream."""
+    """The interface of DoorEventStream and KioskEventStream."""
 
     @property
     def connected(self) -> bool:
-        """Whether the other end is there."""
+        """Whether the other end is connected."""
 
     def next(self, timeout: float) -> E | None:
-        """The next event, or None."""
+        """The next event, or None if there is none within `timeout` seconds."""
 
     def acknowledge(self, event: E) -> None:
-        """It is kept."""
+        """Tells the source that the event is on disk here."""
 
     def close(self) -> None:
         """Hangs up."""
@@ -45,7 +45,7 @@ class Stream(Protocol[E]):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A notice, and where it stands among those of its source ("" for none: what kiosk-notify tells itself)."""
+    """A notice and its number at its source. `source` is "" for notices that kiosk-notify itself makes."""
 
     notice: Notice
     source: str = ""
@@ -54,17 +54,17 @@ class Arrival:
 
 
 def from_door(event: DoorEvent) -> Arrival:
-    """The door counts its events across restarts."""
+    """Makes a notice. The door's count of events continues across its restarts, so `run` is empty."""
     return Arrival(of_door(event), "door", "", event.sequence)
 
 
 def from_kiosk(event: KioskEvent, names: bool) -> Arrival:
-    """The kiosk counts anew with each start. A name goes no further than here unless `names` are wanted."""
+    """Makes a notice. The kiosk counts from the beginning at each start (`run`). Drops the name unless `names`."""
     return Arrival(of_kiosk(event if names else replace(event, name=None)), "kiosk", event.run, event.sequence)
 
 
 class Receiver:
-    """Takes the events of one source to `put`, acknowledges what has been kept, and tells when the source is lost."""
+    """Passes the events of one source to `put`, acknowledges those that were stored, and reports a lost source."""
 
     def __init__(
         self,
@@ -77,8 +77,8 @@ class Receiver:
         stop: Flag,
         looked: Callable[[bool, bool], Sequence[Notice]] = lambda _there, _idle: (),
     ) -> None:
-        """`put` raises OutboxError when it could not keep what it was given. `looked` is told each turn whether the
-        source is there and has nothing more to tell; it gives what is to be told of that."""
+        """`put` raises OutboxError when it could not store the notice. `looked` is called in each turn of the loop with
+        two flags: the source is connected; it has no more events now. It returns further notices to store."""
         self._source = source
         self._door = door
         self._put = put
@@ -90,11 +90,11 @@ class Receiver:
         self._thread = Thread(target=self._run, args=(stream, arrival), name=source, daemon=True)
 
     def start(self) -> None:
-        """Once."""
+        """Starts the thread; call it once."""
         self._thread.start()
 
     def join(self, timeout: float) -> None:
-        """After the flag was set."""
+        """Waits for the thread, at most `timeout` seconds. Set the flag `stop` before."""
         self._thread.join(timeout)
 
     def _run(self, stream: Stream[E], arrival: Callable[[E], Arrival]) -> None:
@@ -109,7 +109,7 @@ class Receiver:
         stream.close()
 
     def _watch(self, connected: bool) -> None:
-        """Tells that the source is reached, or that it was away for too long; each once."""
+        """Reports once that the source was reached, or that it was away for too long."""
         now = time.monotonic()
         if connected:
             self._away_since = now
@@ -119,7 +119,8 @@ class Receiver:
             self._kept(Arrival(Notice(new_id(), kind, self._door, datetime.now(UTC), urgent=True)))
 
     def _kept(self, arrival: Arrival) -> bool:
-        """Tried until it is: to take the next event would acknowledge this one with it. False once told to stop."""
+        """Stores the notice, and tries until that succeeds: acknowledging the next event would acknowledge this one
+        too. False if it must stop before."""
         told = False
         while True:
             try:

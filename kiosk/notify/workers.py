@@ -1,4 +1,4 @@
-"""A thread for each notifier: it takes the oldest notice from the outbox and delivers it, until it has worked."""
+"""One thread for each notifier. It takes the oldest notice from the outbox and tries until it is delivered."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from kiosk.notify.outbox import Outbox
 from kiosk.system.systemd import log
 
 FIRST_PAUSE = 0.5
-"""Seconds after the first failure; doubled with each further one."""
+"""Pause in seconds after the first failure. Each further failure doubles it."""
 IDLE_SECONDS = 2.0
-"""How often a worker looks by itself: `kiosk notify test` puts its notice in from another process."""
+"""How often a worker checks the outbox unasked: `kiosk notify test` puts its notice in from another process."""
 
 
 class Worker:
     """Delivers to one notifier in order: a notice that cannot be delivered holds up those behind it.
 
-    Nothing that a notifier does ends the thread; one that hangs hangs alone. The thread is a daemon: what it is at when
-    the process ends waits in the outbox.
+    No error of a notifier ends the thread, and a notifier that hangs delays only itself. The thread is a daemon: a
+    delivery cut off by the end of the process stays in the outbox.
     """
 
     def __init__(self, name: str, notifier: Notifier, outbox: Outbox, retry_seconds: float) -> None:
@@ -39,20 +39,20 @@ class Worker:
         self._thread = Thread(target=self._run, name=f"notifier-{name}", daemon=True)
 
     def start(self) -> None:
-        """Once."""
+        """Starts the thread; call it once."""
         self._thread.start()
 
     def wake(self) -> None:
-        """There is news."""
+        """Tells the worker that a new notice waits."""
         self._news.set()
 
     def stop(self) -> None:
-        """No notice is begun any more."""
+        """Makes the worker begin no further notice."""
         self._stop.set()
         self._news.set()
 
     def join(self, timeout: float) -> None:
-        """Waits for the delivery that is under way, and no longer than `timeout` seconds."""
+        """Waits for the delivery in progress, at most `timeout` seconds."""
         self._thread.join(timeout)
 
     def _run(self) -> None:
@@ -70,7 +70,7 @@ class Worker:
             pass
 
     def _until_it_works(self, action: Callable[[], bool]) -> bool:
-        """With pauses that grow. False once told to stop."""
+        """Repeats `action` with growing pauses until it raises nothing. False once stop() was called."""
         for attempt in stamina.retry_context(
             on=Exception,
             attempts=None,
@@ -90,8 +90,8 @@ class Worker:
         return False
 
     def _deliver_one(self) -> bool:
-        """The oldest notice; read anew for each try, since one that waits for long may have had to go. False when
-        nothing waits."""
+        """Delivers the oldest notice. Reads it again for each try, because a notice that waits long may have been
+        dropped. False when nothing waits."""
         waiting = self._outbox.head(self._name)
         if waiting is None:
             return False
@@ -109,7 +109,7 @@ class Worker:
         return True
 
     def _troubled(self, error: Exception) -> None:
-        """Told once, not with each try."""
+        """Logs and stores a trouble once, not with each try."""
         known = isinstance(error, NotifierError | OutboxError)
         message = str(error) if known else f"{type(error).__name__}: {error}"
         if message != self._trouble:
