@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli.console import Row, emit, json_option, pass_home, say
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.ids import is_id
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
@@ -28,9 +28,7 @@ def audit() -> None:
 @click.option("--limit", type=click.IntRange(1, LARGEST), default=50, show_default=True, help="The newest so many.")
 @click.option("--since", type=click.DateTime(), help="Records from this time on (local time).")
 @click.option("--grant", "grant_id", help="One story: a decision and what the door did.")
-@click.option(
-    "--kind", help="decision, outcome, door, command, clock, attempts, fault, enrolment, subject, start or stop."
-)
+@click.option("--kind", type=click.Choice([kind.value for kind in AuditKind]), help="Of this kind only.")
 @json_option
 @pass_home
 def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:
@@ -41,7 +39,7 @@ def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, k
         raise click.UsageError(f"--since {since}: there is no such time in this time zone") from error
     if grant_id is not None and not is_id(grant_id):
         raise click.UsageError("--grant: an id is 32 digits, 0 to 9 and a to f, as `audit show --json` gives it")
-    kinds = (kind,) if kind else ()
+    kinds = (AuditKind(kind),) if kind else ()
     with closing(open_gallery(Home(home), read_only=True, with_key=False)) as gallery:
         records = Audit(gallery.store).records(limit=limit, since=from_time, grant_id=grant_id, kinds=kinds)
     for record in records:

@@ -17,6 +17,7 @@ from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.cli.numbers import Finite
 from kiosk.config import DoorConfig
+from kiosk.domain.audit import AuditKind
 from kiosk.domain.door.events import DoorEvent
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
 from kiosk.domain.door.machine import MAX_GRANT_SECONDS
@@ -58,7 +59,7 @@ def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClien
         status = act(client)
     try:
         with log_of(home) as log:
-            log.append([record("command", verb, outcome=status.state.value)])
+            log.append([record(AuditKind.COMMAND, verb, outcome=status.state.value)])
     except GalleryError as error:
         raise GalleryError(
             f"done (lock {status.state.value}, mode {status.mode.value}), but not recorded: {error}"
@@ -70,10 +71,10 @@ def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str 
     """Written first, then done. Raises DoorError when the door refuses, GalleryError when it cannot be written."""
     grant_id = new_id()
     with log_of(home) as log:
-        log.append([record("command", verb, grant_id)])
+        log.append([record(AuditKind.COMMAND, verb, grant_id)])
         now = boottime()
         reply = client.release(Grant(grant_id, now, now + MAX_GRANT_SECONDS, span, renews))
-        log.append([record("outcome", reply.reason or verb, grant_id, reply.result.value)])
+        log.append([record(AuditKind.OUTCOME, reply.reason or verb, grant_id, reply.result.value)])
     if reply.result is not DoorResult.RELEASED:
         raise DoorError(f"the door was not released: {reply.reason}")
     return reply
@@ -159,7 +160,7 @@ def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> 
     verb = "lockdown_end" if end else "lockdown"
     if end:
         with log_of(home) as log:
-            log.append([record("command", verb)])
+            log.append([record(AuditKind.COMMAND, verb)])
         with DoorClient(settings.socket) as client:
             after = client.lockdown(False, PATIENCE)
     else:

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -40,7 +40,7 @@ class HandLog:
         with acting_for(self._home):
             self._audit.append(records)
 
-    def since(self, begin: datetime, kind: str) -> list[AuditRecord]:
+    def since(self, begin: datetime, kind: AuditKind) -> list[AuditRecord]:
         """Of one kind, not older. Raises GalleryError."""
         with acting_for(self._home):
             return list(self._audit.records(since=begin, kinds=(kind,)))
@@ -58,7 +58,7 @@ def log_of(home: Path) -> Iterator[HandLog]:
         yield log
 
 
-def record(kind: str, verb: str, grant_id: str | None = None, outcome: str | None = None) -> AuditRecord:
+def record(kind: AuditKind, verb: str, grant_id: str | None = None, outcome: str | None = None) -> AuditRecord:
     """A line of the log. Of who asks it holds the user's number: no name of the environment, which anybody can set. Who
     became root is auditd's to say."""
     detail: dict[str, str | int | float | bool | None] = {"uid": os.getuid()}
@@ -67,7 +67,7 @@ def record(kind: str, verb: str, grant_id: str | None = None, outcome: str | Non
 
 def looked(home: Path, verb: str) -> None:
     """Written once an hour for each user who only looks. Raises GalleryError."""
-    look = record("command", verb)
+    look = record(AuditKind.COMMAND, verb)
     try:
         with log_of(home) as log:
             recent = log.since(look.wall_at - LOOKED, look.kind)

@@ -10,6 +10,7 @@ from kiosk import config, plugins
 from kiosk.cli.console import complain, config_option, name_home, say, told_or_not
 from kiosk.cli.door_log import log_of, record
 from kiosk.cli.numbers import Finite
+from kiosk.domain.audit import AuditKind
 from kiosk.domain.errors import ConfigError
 
 
@@ -33,6 +34,6 @@ def pair(home: Path, seconds: float, config_file: Path | None) -> None:
     with log_of(home) as log:
         complain(f"waiting {seconds:g} s for the panel to set its key")
         back = act(options, seconds)
-        log.append([record("command", "pair", outcome="paired")])
+        log.append([record(AuditKind.COMMAND, "pair", outcome="paired")])
     with told_or_not():
         say("paired" if back else "the key is set; the panel has not come back with it yet")

@@ -19,7 +19,7 @@ from kiosk.domain.door.events import ALARMS, DoorEventKind, DoorNews
 from kiosk.domain.door.grants import DoorReply, DoorResult
 from kiosk.domain.door.machine import DoorMachine, Refusal
 from kiosk.domain.door.roles import Users, Verb
-from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand, Readings
+from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, Hand, Readings
 from kiosk.domain.errors import DoorError, LockLostError
 from kiosk.domain.ports.lock import Lock
 from kiosk.domain.ports.panel import Panel
@@ -52,8 +52,6 @@ MAX_CLIENTS = 16
 """Connections of each user."""
 READ_SECONDS = 0.1
 """Inputs are read at least this often, whatever their edges say."""
-NOT_KEPT = "lockdown_not_kept"
-"""The fault of a lockdown that would not outlast a restart."""
 
 
 class _Readable(Protocol):
@@ -279,7 +277,7 @@ class DoorServer:
 
     def _status(self) -> DoorStatus:
         status = self._machine.status()
-        return status if self._kept else replace(status, faults=(*status.faults, NOT_KEPT))
+        return status if self._kept else replace(status, faults=(*status.faults, DoorFault.LOCKDOWN_NOT_KEPT))
 
     def _lock_down(self, on: bool, now: float, uid: int) -> None:
         """Begun before it is kept, ended after that is undone: where the disk fails the lockdown stands. The disk is
@@ -291,7 +289,7 @@ class DoorServer:
         try:
             self._lockdown.set(on)
         except OSError as error:
-            log("error", NOT_KEPT, error=str(error))
+            log("error", DoorFault.LOCKDOWN_NOT_KEPT, error=str(error))
             self._kept = not on
             return
         self._kept = True

@@ -17,13 +17,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
+from pydantic import AwareDatetime, Field, TypeAdapter
 
-from kiosk.domain.door.events import DOOR_NAME_PATTERN, LOCK, PANEL, DoorEvent, DoorEventKind
-from kiosk.domain.door.grants import Span
-from kiosk.domain.door.machine import Why
-from kiosk.domain.door.passage import Implausible
-from kiosk.domain.door.state import Alarm, DoorMode
+from kiosk.domain.door.events import DOOR_NAME_PATTERN, DoorEvent, DoorEventKind, DoorReason
 from kiosk.ipc.door_messages import Id, Message, decode
 from kiosk.ipc.subscription import EventStream
 
@@ -31,16 +27,6 @@ WINDOW = 32
 """Events that may be under way without acknowledgement."""
 
 Sequence = Annotated[int, Field(ge=0)]
-
-
-REASONS = frozenset({"", *Span, *Why, *Alarm, *Implausible, DoorMode.LOCKDOWN.value, LOCK, PANEL})
-"""All that an event of the door can give as its reason."""
-
-
-def _known(reason: str) -> str:
-    if reason not in REASONS:
-        raise ValueError("it is none of the door's reasons")
-    return reason
 
 
 class SubscribeRequest(Message):
@@ -69,7 +55,7 @@ class DoorEventMessage(Message):
     wall_at: AwareDatetime
     at: float
     grant_id: Id | None = None
-    reason: Annotated[str, AfterValidator(_known)] = ""
+    reason: DoorReason = ""
     uid: Annotated[int, Field(ge=0, lt=2**32)] | None = None
 
     @classmethod

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
 from kiosk.domain.door.roles import Verb
-from kiosk.domain.door.state import Alarm, DoorMode, DoorState, DoorStatus, Hand, Leaf
+from kiosk.domain.door.state import Alarm, DoorFault, DoorMode, DoorState, DoorStatus, Hand, Leaf
 from kiosk.domain.errors import DoorError
 from kiosk.domain.ids import ID_PATTERN
 
@@ -145,7 +145,7 @@ class StatusMessage(Message):
     leaf: Leaf
     alarm: Alarm
     tamper: bool
-    faults: tuple[str, ...]
+    faults: tuple[DoorFault, ...]
 
     @classmethod
     def of(cls, status: DoorStatus) -> Self:

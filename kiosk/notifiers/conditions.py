@@ -12,7 +12,9 @@ from enum import StrEnum
 from typing import Self
 
 from kiosk.domain.decision import Reason
-from kiosk.domain.notices import Notice
+from kiosk.domain.door.events import DoorEventKind
+from kiosk.domain.door.state import Alarm
+from kiosk.domain.notices import LOST, REACHED, KioskEventKind, Notice
 
 
 class Condition(StrEnum):
@@ -45,30 +47,37 @@ def alarmed(now: Change) -> bool:
     return any(on for condition, on in now.items() if condition in ALARMS)
 
 
-_CHANGES: dict[str, Change] = {
-    "door.opened": {Condition.OPEN: True},
-    "door.closed": {Condition.OPEN: False},
-    "door.released": {Condition.RELEASED: True},
-    "door.secured": {Condition.RELEASED: False},
-    "door.forced_open": {Condition.FORCED_OPEN: True},
-    "door.held_open": {Condition.HELD_OPEN: True},
-    "door.tamper": {Condition.TAMPER: True},
-    "door.tamper_ended": {Condition.TAMPER: False},
-    "door.lockdown": {Condition.LOCKDOWN: True},
-    "door.lockdown_ended": {Condition.LOCKDOWN: False},
+_OF_DOOR: dict[DoorEventKind, Change] = {
+    DoorEventKind.OPENED: {Condition.OPEN: True},
+    DoorEventKind.CLOSED: {Condition.OPEN: False},
+    DoorEventKind.RELEASED: {Condition.RELEASED: True},
+    DoorEventKind.SECURED: {Condition.RELEASED: False},
+    DoorEventKind.FORCED_OPEN: {Condition.FORCED_OPEN: True},
+    DoorEventKind.HELD_OPEN: {Condition.HELD_OPEN: True},
+    DoorEventKind.TAMPER: {Condition.TAMPER: True},
+    DoorEventKind.TAMPER_ENDED: {Condition.TAMPER: False},
+    DoorEventKind.LOCKDOWN: {Condition.LOCKDOWN: True},
+    DoorEventKind.LOCKDOWN_ENDED: {Condition.LOCKDOWN: False},
     # Unknown until the door process has read the contact again.
-    "door.stopped": {Condition.OPEN: None, Condition.RELEASED: None},
-    "kiosk.started": {Condition.KIOSK_FAULT: False, Condition.FACE_OFF: False},
-    "notify.door_lost": {Condition.DOOR_LOST: True},
-    "notify.door_reached": {Condition.DOOR_LOST: False},
-    "notify.kiosk_lost": {Condition.KIOSK_LOST: True},
-    "notify.kiosk_reached": {Condition.KIOSK_LOST: False},
+    DoorEventKind.STOPPED: {Condition.OPEN: None, Condition.RELEASED: None},
+}
+_CHANGES: dict[str, Change] = {
+    **{f"door.{kind}": change for kind, change in _OF_DOOR.items()},
+    f"kiosk.{KioskEventKind.STARTED}": {Condition.KIOSK_FAULT: False, Condition.FACE_OFF: False},
+    f"notify.door_{LOST}": {Condition.DOOR_LOST: True},
+    f"notify.door_{REACHED}": {Condition.DOOR_LOST: False},
+    f"notify.kiosk_{LOST}": {Condition.KIOSK_LOST: True},
+    f"notify.kiosk_{REACHED}": {Condition.KIOSK_LOST: False},
 }
 _FAULTS = {
-    "door.fault": (Condition.FAULT, True),
-    "door.fault_ended": (Condition.FAULT, False),
-    "kiosk.fault": (Condition.KIOSK_FAULT, True),
-    "kiosk.recovered": (Condition.KIOSK_FAULT, False),
+    f"door.{DoorEventKind.FAULT}": (Condition.FAULT, True),
+    f"door.{DoorEventKind.FAULT_ENDED}": (Condition.FAULT, False),
+    f"kiosk.{KioskEventKind.FAULT}": (Condition.KIOSK_FAULT, True),
+    f"kiosk.{KioskEventKind.RECOVERED}": (Condition.KIOSK_FAULT, False),
+}
+_STARTED = {
+    f"door.{DoorEventKind.STARTED}": Condition.FAULT,
+    f"kiosk.{KioskEventKind.STARTED}": Condition.KIOSK_FAULT,
 }
 
 
@@ -119,14 +128,13 @@ class Conditions:
                 return {Condition.FACE_OFF: begins}
             (self._faults.add if begins else self._faults.discard)((condition, notice.reason))
             return {condition: any(other is condition for other, _ in self._faults)}
-        if notice.kind in {"door.started", "kiosk.started"}:
-            mine = Condition.FAULT if notice.kind == "door.started" else Condition.KIOSK_FAULT
+        if (mine := _STARTED.get(notice.kind)) is not None:
             self._faults = {fault for fault in self._faults if fault[0] is not mine}
-        if notice.kind == "door.started":
-            # A restart of the door process ends every condition except a lockdown.
+        if mine is Condition.FAULT:
+            # All that lasted before has ended, but a lockdown.
             ended = {Condition.RELEASED, Condition.FORCED_OPEN, Condition.HELD_OPEN, Condition.TAMPER, Condition.FAULT}
             locked_down = notice.reason == Condition.LOCKDOWN
             return {Condition.OPEN: None, Condition.LOCKDOWN: locked_down, **dict.fromkeys(sorted(ended), False)}
-        if notice.kind == "door.alarm_ended":
-            return {Condition(notice.reason): False} if notice.reason in {"forced_open", "held_open"} else {}
+        if notice.kind == f"door.{DoorEventKind.ALARM_ENDED}":
+            return {Condition(notice.reason): False} if notice.reason in {Alarm.FORCED_OPEN, Alarm.HELD_OPEN} else {}
         return _CHANGES.get(notice.kind, {})

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Decision, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import GalleryError
@@ -25,7 +25,7 @@ def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
     e = decision.evidence
     c = e.comparison
     return AuditRecord(
-        kind="decision",
+        kind=AuditKind.DECISION,
         wall_at=e.wall_at,
         grant_id=decision.id,
         subject_id=decision.subject_id,
@@ -51,7 +51,7 @@ def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
 def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> AuditRecord:
     """What the door did with the grant of a decision; linked to it by the grant id."""
     return AuditRecord(
-        kind="outcome",
+        kind=AuditKind.OUTCOME,
         wall_at=decision.evidence.wall_at,
         grant_id=decision.id,
         subject_id=decision.subject_id,
@@ -132,7 +132,9 @@ class Access:
         if not self._dropped:
             return None
         count, self._dropped = self._dropped, 0
-        return self._record(AuditRecord("fault", record.wall_at, reason="records_dropped", detail={"count": count}))
+        return self._record(
+            AuditRecord(AuditKind.FAULT, record.wall_at, reason="records_dropped", detail={"count": count})
+        )
 
     def _health(self, trouble: str | None) -> list[Event]:
         was, self._broken = self._broken, trouble is not None

@@ -18,7 +18,7 @@ from kiosk import plugins
 from kiosk.cameras.turned import TurnedCamera
 from kiosk.config import CameraConfig, Config, QualityConfig
 from kiosk.domain.attempt import Rules
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.state import DoorStatus
 from kiosk.domain.errors import ConfigError, GalleryError
@@ -201,7 +201,7 @@ def running(
         audit = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
         keeper = Timekeeper(config.clock.trust, audit.floor)
         audit.settle_pending(datetime.now(UTC))
-        heard = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=("door", "outcome"))}
+        heard = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=(AuditKind.DOOR, AuditKind.OUTCOME))}
         writer = Writer.at(home.database, time.monotonic)
         writer.start()
         stack.callback(writer.stop)
@@ -300,7 +300,7 @@ def _tell_of_other_models(
     message, reason = enrol_again(unusable), Reason.REFERENCES_OF_ANOTHER_MODEL
     log.warning(reason.value, message=message)
     if not gallery.counts().get(model_id):
-        access.note(AuditRecord("fault", datetime.now(UTC), reason=reason.value))
+        access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=reason.value))
         pipeline.expect(reason)
         publish(Faulted(reason, message))
 

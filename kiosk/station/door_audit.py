@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.events import Unexplained
@@ -35,7 +35,7 @@ def record_of(event: DoorEvent) -> AuditRecord:
     """An event as a line of the log: one line, however often the door sends it. Whether a grant was taken is the last
     word on its outcome."""
     return AuditRecord(
-        kind="outcome" if event.kind in OUTCOMES else "door",
+        kind=AuditKind.OUTCOME if event.kind in OUTCOMES else AuditKind.DOOR,
         wall_at=event.wall_at,
         grant_id=event.grant_id,
         outcome=event.kind.value,
@@ -54,7 +54,7 @@ def record_of(event: DoorEvent) -> AuditRecord:
 def alarm_of(event: DoorEvent) -> AuditRecord:
     """That nothing in the log stands behind a release."""
     return AuditRecord(
-        kind="fault",
+        kind=AuditKind.FAULT,
         wall_at=event.wall_at,
         grant_id=event.grant_id,
         reason=UNEXPLAINED,

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.grants import DoorResult
 from kiosk.domain.errors import CameraError
@@ -90,7 +90,7 @@ class Station:
 
     def start(self) -> None:
         """Starts both threads."""
-        self._access.note(AuditRecord("start", datetime.now(UTC), detail=self._policy))
+        self._access.note(AuditRecord(AuditKind.START, datetime.now(UTC), detail=self._policy))
         for thread in self._threads:
             thread.start()
 
@@ -100,7 +100,7 @@ class Station:
         self._latest.end()
         for thread in self._threads:
             thread.join(timeout)
-        self._access.note(AuditRecord("stop", datetime.now(UTC)))
+        self._access.note(AuditRecord(AuditKind.STOP, datetime.now(UTC)))
 
     def _watch(self) -> None:
         """The camera thread: opens, reads, and opens again with back-off."""
@@ -177,7 +177,7 @@ class Station:
         for e in events:
             if isinstance(e, Faulted):
                 log.error("fault", reason=e.reason.value, message=e.message)
-                self._access.note(AuditRecord("fault", datetime.now(UTC), reason=e.reason.value))
+                self._access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=e.reason.value))
             elif isinstance(e, Recovered):
                 log.info("recovered", reason=e.reason.value)
             self._publish(e)

@@ -17,19 +17,19 @@ from threading import Lock
 
 import structlog
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Outcome, Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.events import Event, Faulted, Recovered
 from kiosk.domain.ports.gallery import AuditTrail
 from kiosk.domain.refusals import ABOUT_PEOPLE, HOUR, FaceAlone
-from kiosk.storage.audit import ATTEMPTS, RESET, Audit
+from kiosk.storage.audit import RESET, Audit
 from kiosk.system.clock import boot_name, boottime
 
 log = structlog.get_logger("kiosk")
 
 TURN_SECONDS = 0.5
-KINDS = ("decision", ATTEMPTS)
+KINDS = (AuditKind.DECISION, AuditKind.ATTEMPTS)
 """Records that are looked at."""
 OFF, ON = "face_off", "face_on"
 """Reasons of the records that tell of it."""
@@ -45,10 +45,10 @@ def remembered(records: Iterable[AuditRecord], most: int, boot: str, now: float)
     times: list[float] = []
     zero = 0.0
     for record in records:
-        if record.kind == ATTEMPTS and record.reason == RESET:
+        if record.kind is AuditKind.ATTEMPTS and record.reason == RESET:
             break
         at, of = record.detail.get("captured_at"), record.detail.get("boot")
-        if record.kind != "decision" or not isinstance(at, int | float) or not isinstance(of, str):
+        if record.kind is not AuditKind.DECISION or not isinstance(at, int | float) or not isinstance(of, str):
             continue
         if of != boot:
             zero, boot = zero - at, of
@@ -133,7 +133,7 @@ def keep_limit(
     for event in limit.turn():
         reason = OFF if isinstance(event, Faulted) else ON
         with suppress(GalleryError):  # it is told all the same, and the refusals that it rests on are on disk
-            audit.append([AuditRecord(ATTEMPTS, datetime.now(UTC), reason=reason)])
+            audit.append([AuditRecord(AuditKind.ATTEMPTS, datetime.now(UTC), reason=reason)])
         publish(event)
         if isinstance(event, Faulted):
             log.warning("fault", reason=event.reason.value, message=event.message)

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Evidence, Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.events import Event, Faulted, Recovered
@@ -126,7 +126,7 @@ def keep_time(
         if isinstance(event, Faulted):
             log.error("fault", reason=event.reason.value, message=event.message)
             with suppress(GalleryError):  # it has been told, and each decision that it refuses is recorded
-                audit.append([AuditRecord("fault", datetime.now(UTC), reason=event.reason.value)])
+                audit.append([AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=event.reason.value)])
         elif isinstance(event, Recovered):
             log.info("recovered", reason=event.reason.value)
     sleep(TURN_SECONDS)

@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Outcome
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.database import Store, to_text, to_time
 
-OUTCOME = "outcome"
-CLOCK = "clock"
-"""The kind of record that a person's word on the clock is."""
-ATTEMPTS = "attempts"
-"""The kind of record that tells when face alone was turned off and on, and that it was reset."""
 RESET = "reset"
-"""Its reason where a person says that no refusal before counts any more."""
+"""The reason of a record of ATTEMPTS by which a person says that no refusal before counts any more."""
 UNKNOWN = "unknown"
 """What became of a grant that no outcome was recorded for."""
 RESTARTED = "kiosk_restarted"
@@ -86,7 +81,7 @@ class Audit:
         limit: int | None = None,
         since: datetime | None = None,
         grant_id: str | None = None,
-        kinds: Sequence[str] = (),
+        kinds: Sequence[AuditKind] = (),
         subject_id: str | None = None,
     ) -> list[AuditRecord]:
         """The newest `limit` records that fit, newest last. Raises GalleryError."""
@@ -110,8 +105,8 @@ class Audit:
     def foresees(self, grant_id: str) -> bool:
         """Whether something stands behind this grant: a decision that granted it, or a command by hand. Raises
         GalleryError."""
-        found = self.records(grant_id=grant_id, kinds=("decision", "command"))
-        return any(record.kind == "command" or record.outcome == "granted" for record in found)
+        found = self.records(grant_id=grant_id, kinds=(AuditKind.DECISION, AuditKind.COMMAND))
+        return any(record.kind is AuditKind.COMMAND or record.outcome == Outcome.GRANTED for record in found)
 
     def newest(self) -> datetime | None:
         """The latest time that any record has; None for an empty log. One look into an index. Raises GalleryError."""
@@ -121,12 +116,14 @@ class Audit:
     def floor(self) -> Floor:
         """The newest time that counts: of the last word on the clock (`kiosk clock accept`) and all after it. Raises
         GalleryError."""
-        accepted = self._store.rows("SELECT coalesce(max(id), 0) AS id FROM audit WHERE kind = ?", [CLOCK])[0]["id"]
+        accepted = self._store.rows("SELECT coalesce(max(id), 0) AS id FROM audit WHERE kind = ?", [AuditKind.CLOCK])[
+            0
+        ]["id"]
         sql = "SELECT max(wall_at) AS newest FROM audit WHERE id >= ?"
         newest = self._store.rows(sql, [accepted])[0]["newest"]
         return Floor(None if newest is None else to_time(newest), accepted)
 
-    def newest_first(self, kinds: Sequence[str], page: int = 500) -> Iterator[AuditRecord]:
+    def newest_first(self, kinds: Sequence[AuditKind], page: int = 500) -> Iterator[AuditRecord]:
         """All records of these kinds from the newest back, read as they are taken. Raises GalleryError."""
         before = LARGEST_ID
         marks = ", ".join("?" for _ in kinds)
@@ -140,7 +137,7 @@ class Audit:
         come since is looked at. Raises GalleryError."""
         found = self._store.rows(
             "SELECT max(id) AS id, max(kind = ? AND reason = ?) AS reset FROM audit WHERE id > ?",
-            [ATTEMPTS, RESET, seen],
+            [AuditKind.ATTEMPTS, RESET, seen],
         )[0]
         return found["id"] or seen, bool(found["reset"])
 
@@ -156,7 +153,7 @@ class Audit:
         """At start, before anything is decided: gives each pending grant the outcome `unknown`; returns these."""
         with self._store.transaction():
             settled = [
-                AuditRecord(OUTCOME, wall_at, d.grant_id, d.subject_id, outcome=UNKNOWN, reason=RESTARTED)
+                AuditRecord(AuditKind.OUTCOME, wall_at, d.grant_id, d.subject_id, outcome=UNKNOWN, reason=RESTARTED)
                 for d in self.pending_grants()
             ]
             insert(self._store, encode(settled))
@@ -186,7 +183,7 @@ def insert(store: Store, rows: Sequence[Row]) -> None:
     on disk after all, the refusal becomes its outcome: one decision, and what became of it.
     """
     store.conn.executemany(_INSERT, rows)
-    refusals = [row for row in rows if row[0] == "decision" and row[4] == Outcome.REFUSED.value]
+    refusals = [row for row in rows if row[0] == AuditKind.DECISION and row[4] == Outcome.REFUSED.value]
     store.conn.executemany(_TAKEN_BACK, [(row[4], row[5], row[7]) for row in refusals])
 
 
@@ -196,7 +193,7 @@ def encode(records: Sequence[AuditRecord]) -> list[Row]:
 
 
 def _conditions(
-    since: datetime | None, grant_id: str | None, kinds: Sequence[str], subject_id: str | None
+    since: datetime | None, grant_id: str | None, kinds: Sequence[AuditKind], subject_id: str | None
 ) -> tuple[str, list[object]]:
     parts: list[str] = []
     values: list[object] = []
@@ -219,7 +216,7 @@ def _row(record: AuditRecord) -> Row:
     try:
         detail = json.dumps({key: _plain(value) for key, value in record.detail.items()}, separators=(",", ":"))
         texts = (
-            record.kind,
+            record.kind.value,
             to_text(record.wall_at),
             record.grant_id,
             record.subject_id,
@@ -246,11 +243,11 @@ def _story(row: dict[str, Any]) -> Story:
 
 def _record(row: dict[str, Any]) -> AuditRecord:
     try:
-        detail = json.loads(row["detail"])
+        kind, detail = AuditKind(row["kind"]), json.loads(row["detail"])
     except (TypeError, ValueError) as error:
         raise GalleryError(f"the gallery is damaged: audit record {row['id']} cannot be read") from error
     return AuditRecord(
-        kind=row["kind"],
+        kind=kind,
         wall_at=to_time(row["wall_at"]),
         grant_id=row["grant_id"],
         subject_id=row["subject_id"],

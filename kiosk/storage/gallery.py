@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError
 from kiosk.domain.naming import cleaned
 from kiosk.domain.people import Reference, Subject
@@ -21,8 +21,6 @@ from kiosk.storage.vault import KEY_BYTES, Vault, belongs, claim, unlock
 if TYPE_CHECKING:
     from kiosk.domain.people import Template
 
-ENROLMENT = "enrolment"
-SUBJECT = "subject"
 SHORTEST_PREFIX = 4
 """Characters of an id that may stand for it."""
 
@@ -92,7 +90,7 @@ class Gallery:
             )
             for reference in references:
                 self._insert(subject.id, reference, subject.created_at)
-            self._record(ENROLMENT, subject.id, "enrolled", references=len(references))
+            self._record(AuditKind.ENROLMENT, subject.id, "enrolled", references=len(references))
         return subject
 
     def renew(self, subject_id: str, references: Sequence[NewReference]) -> None:
@@ -107,7 +105,7 @@ class Gallery:
             self._store.execute("DELETE FROM reference WHERE subject_id = ?", [subject_id])
             for reference in references:
                 self._insert(subject_id, reference, self._now())
-            self._record(ENROLMENT, subject_id, "enrolled_again", references=len(references))
+            self._record(AuditKind.ENROLMENT, subject_id, "enrolled_again", references=len(references))
         self._overwrite_removed()
 
     def subjects(self) -> list[Subject]:
@@ -137,7 +135,7 @@ class Gallery:
         with self._store.transaction():
             self._existing(subject_id)
             self._store.table("subject").update(subject_id, {"disabled": int(disabled)})
-            self._record(SUBJECT, subject_id, "disabled" if disabled else "enabled")
+            self._record(AuditKind.SUBJECT, subject_id, "disabled" if disabled else "enabled")
 
     def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
         """From when until when somebody may pass; None is without limit."""
@@ -146,7 +144,7 @@ class Gallery:
         with self._store.transaction():
             self._existing(subject_id)
             self._store.table("subject").update(subject_id, dict(validity))
-            self._record(SUBJECT, subject_id, "validity_changed", **validity)
+            self._record(AuditKind.SUBJECT, subject_id, "validity_changed", **validity)
 
     def set_badge(self, subject_id: str, badge: int | None) -> None:
         """The number that a panel knows somebody by, 1 and more; None for none. It is in no record of the audit log.
@@ -155,14 +153,14 @@ class Gallery:
             self._existing(subject_id)
             self._free(badge, but=subject_id)
             self._store.table("subject").update(subject_id, {"badge": badge})
-            self._record(SUBJECT, subject_id, "badge_cleared" if badge is None else "badge_set")
+            self._record(AuditKind.SUBJECT, subject_id, "badge_cleared" if badge is None else "badge_set")
 
     def remove(self, subject_id: str) -> None:
         """Deletes the subject and all references, overwriting their bytes. The audit log keeps the opaque id."""
         with self._store.transaction():
             self._existing(subject_id)
             self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
-            self._record(SUBJECT, subject_id, "removed")
+            self._record(AuditKind.SUBJECT, subject_id, "removed")
         self._overwrite_removed()
 
     def references(self, model_id: str) -> list[Reference]:
@@ -244,7 +242,7 @@ class Gallery:
         # Removed bytes may still stand in the -wal file. When somebody reads just now the next checkpoint does it.
         self._store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _record(self, kind: str, subject_id: str, outcome: str, **detail: str | int | None) -> None:
+    def _record(self, kind: AuditKind, subject_id: str, outcome: str, **detail: str | int | None) -> None:
         record = AuditRecord(kind, self._now(), None, subject_id, outcome, detail=dict(detail))
         insert(self._store, encode([record]))
 

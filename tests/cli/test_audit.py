@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
@@ -22,7 +22,7 @@ Command = Callable[..., Any]
 @pytest.fixture
 def log(home: Path) -> None:
     with closing(open_gallery(Home(home))) as gallery:
-        Audit(gallery.store).append([AuditRecord("start", NOON)])
+        Audit(gallery.store).append([AuditRecord(AuditKind.START, NOON)])
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 def test_an_argument_that_is_no_utf_8_is_what_is_wrong(kiosk: Command, option: str, text: str) -> None:
     said = kiosk("audit", "show", option, text)
     assert (said.status, said.out, len(said.err)) == (2, [], 1)
-    assert ("an id is 32 digits" if option == "--grant" else "is no text in UTF-8") in said.err[0]
+    assert ("an id is 32 digits" if option == "--grant" else "is not one of 'decision', 'outcome',") in said.err[0]
     assert "damaged" not in said.err[0]
     assert len(kiosk("audit", "show").out) == 1
 

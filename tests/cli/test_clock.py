@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.events import Faulted, Recovered
 from kiosk.station.timekeeping import Timekeeper
 from kiosk.storage.audit import Audit
@@ -24,7 +24,9 @@ NEVER = datetime(2099, 1, 1, tzinfo=UTC)
 def ahead(home: Path) -> Path:
     """A home whose log has a record from 2099."""
     with closing(open_gallery(Home(home))) as gallery:
-        Audit(gallery.store).append([AuditRecord("start", datetime.now(UTC)), AuditRecord("stop", NEVER)])
+        Audit(gallery.store).append(
+            [AuditRecord(AuditKind.START, datetime.now(UTC)), AuditRecord(AuditKind.STOP, NEVER)]
+        )
     return home
 
 
@@ -70,7 +72,7 @@ def test_accepting_a_clock_that_the_log_does_not_show_behind_is_recorded(kiosk: 
     assert kiosk("clock", "accept").out == ["the log is empty: nothing was changed"]
     started = datetime.now(UTC) - timedelta(days=3)
     with closing(open_gallery(Home(home))) as gallery:
-        Audit(gallery.store).append([AuditRecord("start", started)])
+        Audit(gallery.store).append([AuditRecord(AuditKind.START, started)])
         wrong_year = [True]
         wall = lambda: NEVER if wrong_year else datetime.now(UTC)  # noqa: E731
         keeper = Timekeeper("rtc", Audit(gallery.store).floor, wall=wall)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain.door.events import DoorEventKind, DoorNews
+from kiosk.domain.door.events import DoorEventKind, DoorNews, SecuredBy
 from kiosk.domain.errors import DoorError
 from kiosk.door import spool as door_spool
 from kiosk.door.spool import FILE, MAX_NAMES, Spool
@@ -37,7 +37,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
 def put(spool: Spool, *kinds: DoorEventKind) -> None:
     """Appends, and waits until it can be offered."""
-    last = max(spool.append(DoorNews(kind, 1.5, id_of("g"), "time")).sequence for kind in kinds)
+    last = max(spool.append(DoorNews(kind, 1.5, id_of("g"), SecuredBy.TIME)).sequence for kind in kinds)
     while spool._writer.written < last:
         assert select.select([spool], [], [], 30)[0]
         spool.settle()

@@ -24,7 +24,7 @@ import pytest
 from kiosk.config import Config
 from kiosk.demonstration import stage
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.door.state import DoorStatus
@@ -35,7 +35,7 @@ from kiosk.domain.ids import new_id
 from kiosk.station import assembly
 from kiosk.station.access import decision_record
 from kiosk.station.door_client import DoorClient
-from kiosk.storage.audit import ATTEMPTS, RESET, Audit
+from kiosk.storage.audit import RESET, Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
@@ -96,7 +96,7 @@ class Bench:
     def records(self) -> list[AuditRecord]:
         """All decisions and outcomes on disk."""
         with closing(Audit(open_database(self.home.database, read_only=True))) as audit:
-            return audit.records(kinds=("decision", "outcome"))
+            return audit.records(kinds=(AuditKind.DECISION, AuditKind.OUTCOME))
 
     def sql(self, statement: str) -> None:
         """Changes the database behind the kiosk's back."""
@@ -205,7 +205,7 @@ def test_without_a_fault_the_visitor_is_let_in(bench: Bench) -> None:
         ("outcome", "released", decision.id),
     ]
     with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
-        (start,) = audit.records(kinds=("start",))
+        (start,) = audit.records(kinds=(AuditKind.START,))
     assert start.detail["threshold"] == round(decision.evidence.comparison.threshold, 4)  # type: ignore[union-attr]
     assert start.detail["mobilefacenet_model"] == bench.models.embedder.model_id
     assert {"needed", "window", "fpir", "pad_threshold", "pad-2.7_sha256", "version"} < start.detail.keys()
@@ -346,7 +346,7 @@ def test_references_of_another_network_are_a_fault_from_the_start_on(bench: Benc
     assert (decision.granted, decision.reason) == (False, Reason.REFERENCES_OF_ANOTHER_MODEL)
     assert decision.evidence.comparison is None
     with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
-        assert [r.reason for r in audit.records(kinds=("fault",))] == [Reason.REFERENCES_OF_ANOTHER_MODEL.value]
+        assert [r.reason for r in audit.records(kinds=(AuditKind.FAULT,))] == [Reason.REFERENCES_OF_ANOTHER_MODEL.value]
 
 
 def test_a_clock_behind_the_log_refuses_whoever_has_a_validity_until_root_accepts_it(bench: Bench) -> None:
@@ -361,7 +361,7 @@ def test_a_clock_behind_the_log_refuses_whoever_has_a_validity_until_root_accept
         told = bench.next(Faulted)
         decision = bench.decision()
         with closing(Audit(open_database(bench.home.database, check=False))) as audit:
-            audit.append([AuditRecord("clock", datetime.now(UTC), outcome="accepted")])
+            audit.append([AuditRecord(AuditKind.CLOCK, datetime.now(UTC), outcome="accepted")])
         bench.next(Recovered)
         decisions = [bench.decision()]
         while decisions[-1].reason is Reason.CLOCK_BEHIND:
@@ -404,7 +404,7 @@ def test_after_too_many_refusals_nobody_is_compared_until_that_is_reset(bench: B
         told = bench.next(Faulted)
         seen = [bench.events.get(timeout=PATIENCE) for _ in range(150)]
         with closing(Audit(open_database(bench.home.database, check=False))) as audit:
-            audit.append([AuditRecord(ATTEMPTS, datetime.now(UTC), reason=RESET)])
+            audit.append([AuditRecord(AuditKind.ATTEMPTS, datetime.now(UTC), reason=RESET)])
         while seen[-1] != Recovered(Reason.FACE_OFF):
             seen.append(bench.events.get(timeout=PATIENCE))
         decision = bench.decision()
@@ -415,7 +415,7 @@ def test_after_too_many_refusals_nobody_is_compared_until_that_is_reset(bench: B
     assert sum(isinstance(e, Observed) and len(e.faces) == 1 for e in seen) > 30, "somebody stood there"
     assert not any(isinstance(e, Decided) for e in seen)
     with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
-        assert [r.reason for r in audit.records(kinds=(ATTEMPTS,))] == ["face_off", "reset", "face_on"]
+        assert [r.reason for r in audit.records(kinds=(AuditKind.ATTEMPTS,))] == ["face_off", "reset", "face_on"]
 
 
 @pytest.mark.parametrize("network", ["detector", "pad", "embedder"])
@@ -454,5 +454,5 @@ def test_a_release_that_nothing_was_recorded_for_is_an_alarm(bench: Bench) -> No
         alarm = bench.next(Unexplained)
     assert isinstance(alarm, Unexplained)
     with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
-        faults = [r for r in audit.records(kinds=("fault",)) if r.reason == "release_without_decision"]
+        faults = [r for r in audit.records(kinds=(AuditKind.FAULT,)) if r.reason == "release_without_decision"]
     assert [(r.grant_id, r.detail["uid"]) for r in faults] == [(alarm.grant_id, os.getuid())]

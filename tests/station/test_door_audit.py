@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.events import Unexplained
@@ -163,10 +163,10 @@ def test_a_real_log_knows_what_stands_behind_a_grant(tmp_path: Path) -> None:
     with closing(Audit(open_database(tmp_path / "gallery.db"))) as log:
         log.append(
             [
-                AuditRecord("decision", NOW, grant_id="granted", outcome="granted"),
-                AuditRecord("decision", NOW, grant_id="refused", outcome="refused"),
-                AuditRecord("command", NOW, grant_id="by hand", reason="release"),
-                AuditRecord("door", NOW, grant_id="only the door", outcome="released"),
+                AuditRecord(AuditKind.DECISION, NOW, grant_id="granted", outcome="granted"),
+                AuditRecord(AuditKind.DECISION, NOW, grant_id="refused", outcome="refused"),
+                AuditRecord(AuditKind.COMMAND, NOW, grant_id="by hand", reason="release"),
+                AuditRecord(AuditKind.DOOR, NOW, grant_id="only the door", outcome="released"),
             ]
         )
         known = [name for name in ("granted", "refused", "by hand", "only the door", "none") if log.foresees(name)]

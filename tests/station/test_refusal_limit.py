@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.events import Event, Faulted, Recovered
@@ -20,7 +20,7 @@ from kiosk.domain.ids import new_id
 from kiosk.domain.refusals import HOUR, FaceAlone
 from kiosk.station.access import decision_record
 from kiosk.station.refusal_limit import RefusalLimit, keep_limit, remembered
-from kiosk.storage.audit import ATTEMPTS, RESET, Audit
+from kiosk.storage.audit import RESET, Audit
 from kiosk.storage.database import in_memory
 from kiosk.system import clock
 from kiosk.system.clock import boot_name
@@ -36,7 +36,7 @@ def decision(at: float, boot: str | None = HERE, reason: Reason = Reason.NOT_ENR
 
 
 def reset() -> AuditRecord:
-    return AuditRecord(ATTEMPTS, NOON, reason=RESET)
+    return AuditRecord(AuditKind.ATTEMPTS, NOON, reason=RESET)
 
 
 def times(*records: AuditRecord, most: int = 10, now: float = 5000.0) -> list[float]:
@@ -58,8 +58,8 @@ def test_refusals_of_people_since_the_last_reset_count() -> None:
         decision(300.0, reason=Reason.PAD_FAULT),
         decision(400.0, reason=Reason.MATCHED),
         decision(500.0, reason=Reason.PRESENTATION_ATTACK),
-        AuditRecord(ATTEMPTS, NOON, reason="face_off"),
-        AuditRecord("fault", NOON, reason="camera_unavailable"),
+        AuditRecord(AuditKind.ATTEMPTS, NOON, reason="face_off"),
+        AuditRecord(AuditKind.FAULT, NOON, reason="camera_unavailable"),
     ]
     assert times(*log) == [200.0, 500.0]
     assert times(*log, most=1) == [500.0]
@@ -180,7 +180,7 @@ def test_a_reset_is_heard_of_by_who_runs_and_by_who_is_started(audit: Audit) -> 
     world.refuse()
     world.refuse()
     assert world.turn() == ["Faulted face_off"]
-    audit.append([reset(), AuditRecord("stop", NOON)])
+    audit.append([reset(), AuditRecord(AuditKind.STOP, NOON)])
     assert world.kiosk.off(world.now), "until it looks"
     assert world.turn() == ["Recovered face_off"]
     assert not world.kiosk.off(world.now)
@@ -227,7 +227,7 @@ def test_what_changes_is_published_and_recorded(audit: Audit, fails: bool) -> No
     assert isinstance(heard[0], Faulted)
     assert "1 people were refused within an hour" in heard[0].message
     assert "60 minutes" in heard[0].message
-    expected = [(ATTEMPTS, "face_off"), (ATTEMPTS, "face_on")]
+    expected = [(AuditKind.ATTEMPTS, "face_off"), (AuditKind.ATTEMPTS, "face_on")]
     assert [(r.kind, r.reason) for r in kept] == ([] if fails else expected)
     assert all(datetime.now(UTC) - r.wall_at < timedelta(minutes=1) for r in kept)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.storage.gallery import Gallery, NewReference, open_gallery
 from kiosk.storage.home import Home
 
@@ -36,12 +36,12 @@ def a_reference(seed: int, model_id: str = MODEL) -> NewReference:
 
 def a_decision(grant_id: str, outcome: str = "granted") -> AuditRecord:
     """A decision as the kiosk records it."""
-    return AuditRecord("decision", NOON, grant_id, "subject-1", outcome, "matched", {"score": 0.5, "pad": None})
+    return AuditRecord(AuditKind.DECISION, NOON, grant_id, "subject-1", outcome, "matched", {"score": 0.5, "pad": None})
 
 
 def an_outcome(grant_id: str, outcome: str = "released") -> AuditRecord:
     """The door's answer as the kiosk records it."""
-    return AuditRecord("outcome", NOON + timedelta(seconds=1), grant_id, "subject-1", outcome)
+    return AuditRecord(AuditKind.OUTCOME, NOON + timedelta(seconds=1), grant_id, "subject-1", outcome)
 
 
 @pytest.fixture

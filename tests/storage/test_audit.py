@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import GalleryError
-from kiosk.storage.audit import ATTEMPTS, RESET, Audit, Floor, encode
+from kiosk.storage.audit import RESET, Audit, Floor, encode
 from kiosk.storage.gallery import Gallery
 from tests.storage.conftest import NOON, a_decision, an_outcome
 
@@ -22,7 +22,7 @@ def audit(gallery: Gallery) -> Audit:
 
 
 def test_records_come_back_as_they_were_newest_last(audit: Audit) -> None:
-    records = [a_decision("g1"), an_outcome("g1"), AuditRecord("start", NOON)]
+    records = [a_decision("g1"), an_outcome("g1"), AuditRecord(AuditKind.START, NOON)]
     audit.append(records)
     found = audit.records()
     assert [replace(r, id=None) for r in found] == records
@@ -34,35 +34,37 @@ def test_they_are_chosen_by_time_kind_grant_subject_and_number(audit: Audit) -> 
     audit.append([a_decision("g1"), an_outcome("g1"), late])
     assert [r.grant_id for r in audit.records(since=NOON + timedelta(minutes=1))] == ["g2"]
     assert [r.kind for r in audit.records(grant_id="g1")] == ["decision", "outcome"]
-    assert [r.id for r in audit.records(kinds=["decision", "fault"])] == [1, 3]
+    assert [r.id for r in audit.records(kinds=[AuditKind.DECISION, AuditKind.FAULT])] == [1, 3]
     assert [r.id for r in audit.records(subject_id="subject-2")] == [3]
     assert [r.id for r in audit.records(limit=2)] == [2, 3]
-    assert [r.id for r in audit.records(limit=1, kinds=["decision"], grant_id="g1")] == [1]
+    assert [r.id for r in audit.records(limit=1, kinds=[AuditKind.DECISION], grant_id="g1")] == [1]
     assert audit.records(limit=0) == []
 
 
 def test_they_are_read_from_the_newest_back_however_many_there_are(audit: Audit) -> None:
-    audit.append([AuditRecord("start" if n % 3 else "stop", NOON) for n in range(50)])
-    found = [r.id for r in audit.newest_first(("stop", "fault"), page=5)]
+    audit.append([AuditRecord(AuditKind.START if n % 3 else AuditKind.STOP, NOON) for n in range(50)])
+    found = [r.id for r in audit.newest_first((AuditKind.STOP, AuditKind.FAULT), page=5)]
     assert found == [n + 1 for n in reversed(range(0, 50, 3))]
-    assert [r.id for r in audit.newest_first(("stop",), page=17)] == found
-    assert list(audit.newest_first(("fault",))) == []
+    assert [r.id for r in audit.newest_first((AuditKind.STOP,), page=17)] == found
+    assert list(audit.newest_first((AuditKind.FAULT,))) == []
 
 
 def test_a_reset_of_attempts_is_found_once(audit: Audit) -> None:
     assert (audit.last_id(), audit.reset_since(0)) == (0, (0, False))
-    audit.append([AuditRecord("start", NOON, reason=RESET), AuditRecord(ATTEMPTS, NOON, reason="face_off")])
+    audit.append(
+        [AuditRecord(AuditKind.START, NOON, reason=RESET), AuditRecord(AuditKind.ATTEMPTS, NOON, reason="face_off")]
+    )
     assert (audit.last_id(), audit.reset_since(0)) == (2, (2, False))
-    audit.append([AuditRecord(ATTEMPTS, NOON, reason=RESET), AuditRecord("stop", NOON)])
+    audit.append([AuditRecord(AuditKind.ATTEMPTS, NOON, reason=RESET), AuditRecord(AuditKind.STOP, NOON)])
     assert audit.reset_since(2) == (4, True)
     assert audit.reset_since(4) == (4, False)
 
 
 def test_a_record_that_is_appended_again_is_there_once(audit: Audit) -> None:
-    first, second = AuditRecord("start", NOON), AuditRecord("stop", NOON)
+    first, second = AuditRecord(AuditKind.START, NOON), AuditRecord(AuditKind.STOP, NOON)
     audit.append([first])
     audit.append([first, second])
-    audit.append([second, first, AuditRecord("start", NOON)])
+    audit.append([second, first, AuditRecord(AuditKind.START, NOON)])
     found = audit.records()
     assert [r.kind for r in found] == ["start", "stop", "start"]
     assert [r.record_id for r in found[:2]] == [first.record_id, second.record_id]
@@ -88,7 +90,7 @@ def test_a_grant_in_doubt_that_was_refused_is_one_decision(audit: Audit) -> None
 def test_the_newest_time_is_the_latest_and_not_the_last_one_written(gallery: Gallery, audit: Audit) -> None:
     assert audit.newest() is None
     later = NOON + timedelta(hours=1, microseconds=1)
-    audit.append([AuditRecord("start", later), AuditRecord("stop", NOON)])
+    audit.append([AuditRecord(AuditKind.START, later), AuditRecord(AuditKind.STOP, NOON)])
     assert audit.newest() == later
     plan = gallery.store.rows("EXPLAIN QUERY PLAN SELECT max(wall_at) AS newest FROM audit")
     assert "audit_wall_at" in plan[0]["detail"]
@@ -97,12 +99,12 @@ def test_the_newest_time_is_the_latest_and_not_the_last_one_written(gallery: Gal
 def test_the_floor_is_the_newest_time_since_the_last_word_on_the_clock(audit: Audit) -> None:
     assert audit.floor() == Floor(None)
     never = NOON + timedelta(days=30_000)
-    audit.append([AuditRecord("start", never), AuditRecord("stop", NOON)])
+    audit.append([AuditRecord(AuditKind.START, never), AuditRecord(AuditKind.STOP, NOON)])
     assert audit.floor() == Floor(never)
-    audit.append([AuditRecord("clock", NOON, outcome="accepted")])
+    audit.append([AuditRecord(AuditKind.CLOCK, NOON, outcome="accepted")])
     assert audit.floor() == Floor(NOON, accepted=3)
     later = NOON + timedelta(hours=1)
-    audit.append([AuditRecord("start", later), AuditRecord("stop", NOON)])
+    audit.append([AuditRecord(AuditKind.START, later), AuditRecord(AuditKind.STOP, NOON)])
     assert audit.floor() == Floor(later, accepted=3)
 
 
@@ -185,7 +187,7 @@ details = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() |
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(details)
 def test_any_detail_comes_back(audit: Audit, detail: dict[str, str | int | float | bool | None]) -> None:
-    record = AuditRecord("fault", NOON, detail=detail)
+    record = AuditRecord(AuditKind.FAULT, NOON, detail=detail)
     expected = {k: str(v) if v in (float("inf"), float("-inf")) else v for k, v in detail.items()}
     assert len(encode([record])) == 1
     audit.append([record])

@@ -29,7 +29,7 @@ import sys, threading, time
 from datetime import UTC, datetime
 from pathlib import Path
 import numpy as np
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.station.writer import Writer
 from kiosk.storage.gallery import NewReference, open_gallery
 from kiosk.storage.home import Home
@@ -45,7 +45,7 @@ def acknowledge(line):
 def decisions(writer, thread):
     for n in range(1_000_000):
         grant = f"{round_}-{thread}-{n}"
-        decision = AuditRecord("decision", datetime.now(UTC), grant, "s", "granted", "matched", {"score": 0.5})
+        decision = AuditRecord(AuditKind.DECISION, datetime.now(UTC), grant, "s", "granted", "matched", {"score": 0.5})
         writer.append([decision])
         acknowledge(f"grant {grant}")
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kiosk.domain.audit import AuditKind
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.naming import cleaned
 from kiosk.storage.audit import Audit
@@ -303,7 +304,7 @@ def test_a_badge_number_is_one_subjects_and_in_no_record(home: Home, gallery: Ga
     gallery.set_badge(ben.id, 160316)
     assert gallery.data_version() == version + 3
     assert [subject.badge for subject in gallery.subjects()] == [None, 160316]
-    records = Audit(gallery.store).records(kinds=("subject",))
+    records = Audit(gallery.store).records(kinds=(AuditKind.SUBJECT,))
     assert [(r.subject_id, r.outcome) for r in records] == [
         (ada.id, "badge_set"),
         (ada.id, "badge_cleared"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import kiosk
+from kiosk.domain.audit import AuditKind
 from kiosk.domain.errors import GalleryError
 from kiosk.notify.outbox import Outbox
 from kiosk.storage.audit import Audit
@@ -113,7 +114,7 @@ def left_behind(home: Home) -> Home:
 
 def _names_and_grants(home: Home) -> tuple[list[str], list[str | None]]:
     with closing(open_gallery(home, read_only=True)) as gallery:
-        decisions = Audit(gallery.store).records(kinds=("decision",))
+        decisions = Audit(gallery.store).records(kinds=(AuditKind.DECISION,))
         return [s.name for s in gallery.subjects()], [r.grant_id for r in decisions]
 
 

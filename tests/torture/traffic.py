@@ -18,6 +18,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiosk.domain.audit import AuditKind
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.events import DoorAnswered
@@ -40,7 +41,7 @@ def main(home: str, door: str, events: str, ledger: str, seed: str) -> None:
     database = Home(Path(home)).database
     with closing(Audit(open_database(database, check=False))) as audit:
         audit.settle_pending(datetime.now(UTC))
-        known = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=("door", "outcome"))}
+        known = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=(AuditKind.DOOR, AuditKind.OUTCOME))}
     writer = Writer.at(database, time.monotonic, timeout=5.0)
     writer.start()
     client = DoorClient(Path(door))

@@ -9,27 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
+
+from kiosk.domain.door.grants import Span
+from kiosk.domain.door.state import Alarm, DoorFault
 
 DOOR_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}$"
 """What a door may be called (for pydantic, whose "$" is the end of the text)."""
-LOCK, PANEL = "lock", "panel"
-"""Reasons of a FAULT: a lock that raises; a panel that does not ask, or whose line cannot be used."""
 
 
 class DoorEventKind(StrEnum):
     """`reason` is empty where nothing is said of it here."""
 
     STARTED = "started"
-    """kiosk-door owns the lock; it is secured. Whatever lasted before has ended, but a lockdown (reason "lockdown")."""
+    """kiosk-door owns the lock; it is secured. Whatever lasted before has ended, but a lockdown (reason LOCKDOWN)."""
     STOPPED = "stopped"
     """As it was told to; after a crash there is no such event."""
 
     RELEASED = "released"
-    """With the grant id. Reason: normal, extended or hold_open."""
+    """With the grant id. Reason: a Span."""
     PRESENTED = "presented"
     """With the grant id: its badge was given to the panel that owns the lock."""
     SECURED = "secured"
-    """Reason: time (its deadline), opening or closing (relocked on it), command, client_gone, lockdown, fault."""
+    """Reason: a SecuredBy."""
     OPENED = "opened"
     CLOSED = "closed"
     ACCESS_TAKEN = "access_taken"
@@ -46,17 +48,34 @@ class DoorEventKind(StrEnum):
     FORCED_OPEN = "forced_open"
     """Opened without release or exit button; ended by ALARM_ENDED."""
     ALARM_ENDED = "alarm_ended"
-    """The door is closed again. Reason: held_open or forced_open."""
+    """The door is closed again. Reason: the Alarm, HELD_OPEN or FORCED_OPEN."""
     TAMPER = "tamper"
     TAMPER_ENDED = "tamper_ended"
     FAULT = "fault"
-    """Something does not work or cannot be true. Reason: a domain.door.passage.Implausible, lock, or panel."""
+    """Something does not work or cannot be true. Reason: a DoorFault."""
     FAULT_ENDED = "fault_ended"
     """Reason: as in its FAULT."""
 
     LOCKDOWN = "lockdown"
     LOCKDOWN_ENDED = "lockdown_ended"
 
+
+class SecuredBy(StrEnum):
+    """Why the lock was secured."""
+
+    TIME = "time"
+    """Its deadline."""
+    OPENING = "opening"
+    """Relocked on it, as on CLOSING."""
+    CLOSING = "closing"
+    COMMAND = "command"
+    CLIENT_GONE = "client_gone"
+    LOCKDOWN = "lockdown"
+    FAULT = "fault"
+
+
+DoorReason = Span | SecuredBy | Alarm | DoorFault | Literal[""]
+"""What an event of the door gives as its reason; "" for none. No value stands in two of these."""
 
 ALARMS = frozenset(
     {
@@ -77,7 +96,7 @@ class DoorNews:
     kind: DoorEventKind
     at: float
     grant_id: str | None = None
-    reason: str = ""
+    reason: DoorReason = ""
     uid: int | None = None
 
 
@@ -97,5 +116,5 @@ class DoorEvent:
     wall_at: datetime
     at: float
     grant_id: str | None = None
-    reason: str = ""
+    reason: DoorReason = ""
     uid: int | None = None

@@ -13,11 +13,11 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kiosk.domain.door.events import LOCK, DoorEventKind, DoorNews
+from kiosk.domain.door.events import DoorEventKind, DoorNews, DoorReason, SecuredBy
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
 from kiosk.domain.door.passage import Passage, PassageRules
 from kiosk.domain.door.release import Release
-from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Leaf, Readings
+from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, Leaf, Readings
 from kiosk.domain.ports.lock import Lock
 
 MAX_GRANT_SECONDS = 1.5
@@ -69,18 +69,6 @@ class Relock(StrEnum):
     """Nothing: it always lasts its time."""
     OPENING = "opening"
     CLOSING = "closing"
-
-
-class Why(StrEnum):
-    """Why the lock was secured."""
-
-    TIME = "time"
-    OPENING = "opening"
-    CLOSING = "closing"
-    COMMAND = "command"
-    CLIENT_GONE = "client_gone"
-    LOCKDOWN = "lockdown"
-    FAULT = "fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +180,7 @@ class DoorMachine:
 
     def status(self) -> DoorStatus:
         """The state as clients see it."""
-        faults = (LOCK,) if self._state is DoorState.FAULT else ()
+        faults = (DoorFault.LOCK,) if self._state is DoorState.FAULT else ()
         return DoorStatus(
             self._state,
             self._lock.simulated,
@@ -202,7 +190,7 @@ class DoorMachine:
             self._passage.leaf,
             self._passage.alarm,
             self._passage.tamper,
-            faults + tuple(fault.value for fault in self._passage.faults),
+            faults + self._passage.faults,
         )
 
     def take_news(self) -> list[DoorNews]:
@@ -221,15 +209,15 @@ class DoorMachine:
 
     def start(self, now: float) -> None:
         """Secures the lock: from here on its state is known."""
-        self._tell(DoorEventKind.STARTED, now, reason=self.mode if self._lockdown else "")
-        self._secure(now, Why.COMMAND)
+        self._tell(DoorEventKind.STARTED, now, reason=SecuredBy.LOCKDOWN if self._lockdown else "")
+        self._secure(now, SecuredBy.COMMAND)
 
     def tick(self, now: float) -> None:
         """Does what is due: secures at the deadline, tries a failed lock again."""
         if self._due is not None and now >= self._due:
             self._release.expire(now)
             if self._release.until is None:
-                self._secure(now, Why.TIME)
+                self._secure(now, SecuredBy.TIME)
         self._passage.tick(now)
 
     def observe(self, readings: Readings | None, now: float) -> None:
@@ -240,23 +228,23 @@ class DoorMachine:
         if self._state is not DoorState.RELEASED or self._release.leased:
             return
         if moved is Leaf.OPEN and self._rules.relock is Relock.OPENING:
-            self._secure(now, Why.OPENING)
+            self._secure(now, SecuredBy.OPENING)
         elif moved is Leaf.CLOSED and self._rules.relock is not Relock.TIME:
-            self._secure(now, Why.CLOSING)
+            self._secure(now, SecuredBy.CLOSING)
 
     def lost(self, error: Exception, now: float) -> None:
         """The lock has said by itself that it is gone or not as it was set: as when it raises."""
         if self._state is not DoorState.FAULT:
             self._failed(error, now)
-            self._secure(now, Why.FAULT)
+            self._secure(now, SecuredBy.FAULT)
 
     def secure(self, now: float, uid: int | None = None) -> None:
         """Secures at once, for the user `uid`. A lease ends, and what would renew it is refused."""
-        self._secure(now, Why.COMMAND, uid)
+        self._secure(now, SecuredBy.COMMAND, uid)
 
     def stop(self, now: float) -> None:
         """The last word: the lock is secured, and this process will no longer look after it."""
-        self._secure(now, Why.COMMAND)
+        self._secure(now, SecuredBy.COMMAND)
         self._tell(DoorEventKind.STOPPED, now)
 
     def lockdown(self, on: bool, now: float, uid: int | None = None) -> None:
@@ -265,12 +253,12 @@ class DoorMachine:
             self._lockdown = on
             self._tell(DoorEventKind.LOCKDOWN if on else DoorEventKind.LOCKDOWN_ENDED, now, uid=uid)
         if on:
-            self._secure(now, Why.LOCKDOWN)
+            self._secure(now, SecuredBy.LOCKDOWN)
 
     def client_gone(self, client: int, now: float) -> None:
         """Secures at once when `client` holds the release, and in FAULT, where nobody knows any more who did."""
         if self._release.leave(client) or self._state is DoorState.FAULT:
-            self._secure(now, Why.CLIENT_GONE)
+            self._secure(now, SecuredBy.CLIENT_GONE)
 
     def grant(self, grant: Grant, client: int, now: float, uid: int | None = None) -> DoorReply:
         """Releases the lock for `client`, a connection of the user `uid`, or says why not (a Refusal)."""
@@ -310,7 +298,7 @@ class DoorMachine:
             self._lock.release(release.until - now)
         except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, the lock is secured and nobody let in
             self._failed(error, now)
-            self._secure(now, Why.FAULT)
+            self._secure(now, SecuredBy.FAULT)
             return False
         self._state = DoorState.RELEASED
         if grant.renews is None:
@@ -320,7 +308,7 @@ class DoorMachine:
         self._passage.released(passing, now, holding=release.leased, extra=max(0.0, extra))
         return True
 
-    def _secure(self, now: float, why: Why, uid: int | None = None) -> None:
+    def _secure(self, now: float, why: SecuredBy, uid: int | None = None) -> None:
         was = self._state
         self._release.end()
         try:
@@ -331,18 +319,25 @@ class DoorMachine:
         else:
             self._state, self._retry_at = DoorState.SECURED, None
             if was is DoorState.FAULT:
-                self._tell(DoorEventKind.FAULT_ENDED, now, reason=LOCK)
+                self._tell(DoorEventKind.FAULT_ENDED, now, reason=DoorFault.LOCK)
             if was in {DoorState.RELEASED, DoorState.FAULT}:
-                self._tell(DoorEventKind.SECURED, now, reason=Why.FAULT if was is DoorState.FAULT else why, uid=uid)
+                self._tell(
+                    DoorEventKind.SECURED, now, reason=SecuredBy.FAULT if was is DoorState.FAULT else why, uid=uid
+                )
         self._passage.secured(now)
 
     def _failed(self, error: Exception, now: float) -> None:
         self._fault = str(error)
         if self._state is not DoorState.FAULT:
             self._state = DoorState.FAULT
-            self._tell(DoorEventKind.FAULT, now, reason=LOCK)
+            self._tell(DoorEventKind.FAULT, now, reason=DoorFault.LOCK)
 
     def _tell(
-        self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: str = "", uid: int | None = None
+        self,
+        kind: DoorEventKind,
+        now: float,
+        grant_id: str | None = None,
+        reason: DoorReason = "",
+        uid: int | None = None,
     ) -> None:
-        self._news.append(DoorNews(kind, now, grant_id, str(reason), uid))
+        self._news.append(DoorNews(kind, now, grant_id, reason, uid))

@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.domain.badge import Card, CardFormat
-from kiosk.domain.door.events import PANEL, DoorEventKind, DoorNews
+from kiosk.domain.door.events import DoorEventKind, DoorNews, DoorReason, SecuredBy
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
 from kiosk.domain.door.machine import DoorRules, Freshness, Refusal
 from kiosk.domain.door.passage import Passage
-from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Readings
+from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, Readings
 from kiosk.domain.ports.panel import Panel, Turn
 
 TURN_SECONDS = 0.1
@@ -85,7 +85,7 @@ class PanelMachine:
 
     def status(self) -> DoorStatus:
         """The state as clients see it."""
-        faults = (PANEL,) if self._state is DoorState.FAULT else ()
+        faults = (DoorFault.PANEL,) if self._state is DoorState.FAULT else ()
         return DoorStatus(
             self._state,
             self._panel.simulated,
@@ -94,7 +94,7 @@ class PanelMachine:
             leaf=self._passage.leaf,
             alarm=self._passage.alarm,
             tamper=self._passage.tamper,
-            faults=faults + tuple(fault.value for fault in self._passage.faults),
+            faults=faults + self._passage.faults,
         )
 
     def take_news(self) -> list[DoorNews]:
@@ -115,7 +115,7 @@ class PanelMachine:
 
     def start(self, now: float) -> None:
         """Begins to answer the panel."""
-        self._tell(DoorEventKind.STARTED, now, reason=self.mode if self._lockdown else "")
+        self._tell(DoorEventKind.STARTED, now, reason=SecuredBy.LOCKDOWN if self._lockdown else "")
         self.tick(now)
 
     def tick(self, now: float) -> None:
@@ -209,10 +209,10 @@ class PanelMachine:
     def _become(self, state: DoorState, now: float) -> None:
         was, self._state = self._state, state
         if state is DoorState.FAULT and was is not state:
-            self._tell(DoorEventKind.FAULT, now, reason=PANEL)
+            self._tell(DoorEventKind.FAULT, now, reason=DoorFault.PANEL)
         elif was is DoorState.FAULT and was is not state:
             self._fault = ""
-            self._tell(DoorEventKind.FAULT_ENDED, now, reason=PANEL)
+            self._tell(DoorEventKind.FAULT_ENDED, now, reason=DoorFault.PANEL)
 
     def _presented(self, waiting: _Waiting, now: float) -> None:
         self._waiting = None
@@ -227,6 +227,11 @@ class PanelMachine:
             self._waiting = None
 
     def _tell(
-        self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: str = "", uid: int | None = None
+        self,
+        kind: DoorEventKind,
+        now: float,
+        grant_id: str | None = None,
+        reason: DoorReason = "",
+        uid: int | None = None,
     ) -> None:
-        self._news.append(DoorNews(kind, now, grant_id, str(reason), uid))
+        self._news.append(DoorNews(kind, now, grant_id, reason, uid))

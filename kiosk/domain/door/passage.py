@@ -13,10 +13,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from kiosk.domain.door.events import DoorEventKind, DoorNews
-from kiosk.domain.door.state import Alarm, Leaf, Readings
+from kiosk.domain.door.events import DoorEventKind, DoorNews, DoorReason
+from kiosk.domain.door.state import Alarm, DoorFault, Leaf, Readings
 
 GRACE_SECONDS = 1.0
 """A leaf that has left its lock takes so long until the contact tells."""
@@ -29,19 +28,7 @@ REX_STUCK_SECONDS = 60.0
 BEEP_SECONDS, BEEP_PERIOD = 0.2, 1.0
 
 
-class Implausible(StrEnum):
-    """What cannot be true, or cannot be read."""
-
-    CHATTER = "contact_chatter"
-    STILL = "contact_still"
-    """Nobody has opened the door over many releases: does the contact work?"""
-    REX_CHATTER = "rex_chatter"
-    REX_STUCK = "rex_stuck"
-    INPUTS = "inputs"
-    """The inputs cannot be read."""
-
-
-DOUBTS = frozenset({Implausible.CHATTER, Implausible.STILL, Implausible.INPUTS})
+DOUBTS = frozenset({DoorFault.CONTACT_CHATTER, DoorFault.CONTACT_STILL, DoorFault.INPUTS})
 """With these nobody can say that the door was not opened."""
 
 
@@ -120,7 +107,7 @@ class Passage:
         self._pending: list[str] = []
         self._pending_until: float | None = None
         self._untaken = 0
-        self._faults: set[Implausible] = set()
+        self._faults: set[DoorFault] = set()
         self._changed_at = 0.0
 
     # What is known
@@ -128,7 +115,7 @@ class Passage:
     @property
     def leaf(self) -> Leaf:
         """Of the last reading that was believed."""
-        if self._contact.level is None or Implausible.INPUTS in self._faults:
+        if self._contact.level is None or DoorFault.INPUTS in self._faults:
             return Leaf.UNKNOWN
         return Leaf.OPEN if self._contact.level else Leaf.CLOSED
 
@@ -143,14 +130,14 @@ class Passage:
         return self._tamper.level is True
 
     @property
-    def faults(self) -> tuple[Implausible, ...]:
+    def faults(self) -> tuple[DoorFault, ...]:
         """What is implausible now."""
         return tuple(sorted(self._faults))
 
     @property
     def deadline(self) -> float | None:
         """When tick(), or the next observe(), is due; None when there is nothing to wait for."""
-        readable = Implausible.INPUTS not in self._faults
+        readable = DoorFault.INPUTS not in self._faults
         waits = [self._tamper.due if readable else None, self._contact.due if self._moving else self._pending_until]
         if self._held_at is not None:
             soon = self._held_at - self._rules.pre_alarm_seconds
@@ -160,7 +147,7 @@ class Passage:
     @property
     def _moving(self) -> bool:
         """Whether the contact tells of a movement that is not believed yet."""
-        return self._contact.due is not None and Implausible.INPUTS not in self._faults
+        return self._contact.due is not None and DoorFault.INPUTS not in self._faults
 
     def sounds(self, now: float) -> bool:
         """Whether the sounder is to be heard now: beeps before the alarm, without pause in it."""
@@ -195,9 +182,9 @@ class Passage:
     def observe(self, readings: Readings | None, now: float) -> Leaf | None:
         """Takes readings, None when they could not be had. The leaf's new place when it has changed with them."""
         if readings is None:
-            self._fault(Implausible.INPUTS, True, now)
+            self._fault(DoorFault.INPUTS, True, now)
             return None
-        self._fault(Implausible.INPUTS, False, now)
+        self._fault(DoorFault.INPUTS, False, now)
         if readings.rex is not None:
             self._observe_rex(readings.rex, now)
         if readings.tamper is not None:
@@ -218,18 +205,18 @@ class Passage:
                 self._raise(Alarm.HELD_OPEN_SOON, DoorEventKind.HELD_OPEN_SOON, now)
 
     def _observe_rex(self, pressed: bool, now: float) -> None:
-        self._look_for_chatter(Implausible.REX_CHATTER, self._rex_flips.read(pressed, now), now)
+        self._look_for_chatter(DoorFault.REX_CHATTER, self._rex_flips.read(pressed, now), now)
         begins = pressed and not self._rex
         if begins:
             self._rex_since = now
-        if pressed and Implausible.REX_CHATTER not in self._faults:
+        if pressed and DoorFault.REX_CHATTER not in self._faults:
             self._expected_until = max(self._expected_until, now + self._rules.rex_seconds)
             if begins:
                 self._tell(DoorEventKind.REX_PRESSED, now)
                 if self._contact.level:
                     self._arm(now)
         self._rex = pressed
-        self._fault(Implausible.REX_STUCK, pressed and now - self._rex_since > REX_STUCK_SECONDS, now)
+        self._fault(DoorFault.REX_STUCK, pressed and now - self._rex_since > REX_STUCK_SECONDS, now)
 
     def _observe_tamper(self, tampered: bool, now: float) -> None:
         first = self._tamper.level is None
@@ -237,13 +224,13 @@ class Passage:
             self._tell(DoorEventKind.TAMPER if tampered else DoorEventKind.TAMPER_ENDED, now)
 
     def _observe_contact(self, is_open: bool, now: float) -> bool:
-        self._look_for_chatter(Implausible.CHATTER, self._contact_flips.read(is_open, now), now)
+        self._look_for_chatter(DoorFault.CONTACT_CHATTER, self._contact_flips.read(is_open, now), now)
         first = self._contact.level is None
         if not self._contact.read(is_open, now):
             return False
         if not first:
             self._untaken = 0
-            self._fault(Implausible.STILL, False, now)
+            self._fault(DoorFault.CONTACT_STILL, False, now)
         if is_open:
             self._opened(first, now)
         else:
@@ -263,7 +250,7 @@ class Passage:
         if not first:
             self._tell(DoorEventKind.CLOSED, now)
         if self._alarm in {Alarm.HELD_OPEN, Alarm.FORCED_OPEN}:
-            self._tell(DoorEventKind.ALARM_ENDED, now, reason=self._alarm.value)
+            self._tell(DoorEventKind.ALARM_ENDED, now, reason=self._alarm)
         self._alarm, self._held_at, self._extra = Alarm.NONE, None, 0.0
 
     def _arm(self, now: float) -> None:
@@ -285,9 +272,9 @@ class Passage:
         self._pending, self._pending_until, self._extra = [], None, 0.0
         self._untaken += 1
         if self._untaken >= self._rules.still_after:
-            self._fault(Implausible.STILL, True, now)
+            self._fault(DoorFault.CONTACT_STILL, True, now)
 
-    def _look_for_chatter(self, what: Implausible, chatters: bool | None, now: float) -> None:
+    def _look_for_chatter(self, what: DoorFault, chatters: bool | None, now: float) -> None:
         if chatters is not None:
             self._fault(what, chatters, now)
 
@@ -295,14 +282,14 @@ class Passage:
         self._alarm, self._changed_at = alarm, now
         self._tell(kind, now)
 
-    def _fault(self, what: Implausible, there: bool, now: float) -> None:
+    def _fault(self, what: DoorFault, there: bool, now: float) -> None:
         if there == (what in self._faults):
             return
         if there:
             self._faults.add(what)
         else:
             self._faults.discard(what)
-        self._tell(DoorEventKind.FAULT if there else DoorEventKind.FAULT_ENDED, now, reason=what.value)
+        self._tell(DoorEventKind.FAULT if there else DoorEventKind.FAULT_ENDED, now, reason=what)
 
-    def _tell(self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: str = "") -> None:
+    def _tell(self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: DoorReason = "") -> None:
         self._news.append(DoorNews(kind, now, grant_id, reason))

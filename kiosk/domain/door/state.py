@@ -43,6 +43,24 @@ class Alarm(StrEnum):
     FORCED_OPEN = "forced_open"
 
 
+class DoorFault(StrEnum):
+    """What does not work at a door, or cannot be true."""
+
+    LOCK = "lock"
+    """It raises."""
+    PANEL = "panel"
+    """It does not ask, or its line cannot be used."""
+    CONTACT_CHATTER = "contact_chatter"
+    CONTACT_STILL = "contact_still"
+    """Nobody has opened the door over many releases: does the contact work?"""
+    REX_CHATTER = "rex_chatter"
+    REX_STUCK = "rex_stuck"
+    INPUTS = "inputs"
+    """The inputs cannot be read."""
+    LOCKDOWN_NOT_KEPT = "lockdown_not_kept"
+    """It would not outlast a restart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readings:
     """Levels of a door's inputs now, polarity applied; None for one that is not wired. `rex` is also True when the
@@ -66,7 +84,7 @@ class Hand(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DoorStatus:
-    """`simulated` says whether the lock moves nothing in the world; `faults` what does not work or cannot be true."""
+    """`simulated` says whether the lock moves nothing in the world."""
 
     state: DoorState
     simulated: bool
@@ -76,4 +94,4 @@ class DoorStatus:
     leaf: Leaf = Leaf.UNKNOWN
     alarm: Alarm = Alarm.NONE
     tamper: bool = False
-    faults: tuple[str, ...] = ()
+    faults: tuple[DoorFault, ...] = ()

@@ -24,6 +24,7 @@ from statistics import median
 
 from kiosk import config
 from kiosk.config import Config
+from kiosk.domain.audit import AuditKind
 from kiosk.domain.decision import Reason
 from kiosk.domain.errors import KioskError
 from kiosk.domain.events import Decided, Faulted
@@ -126,7 +127,7 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> NotifyTiming:
             announcer.stop(0.0)
             writer.stop()
         with closing(Audit(open_database(home.database, read_only=True))) as audit:
-            recorded = [record.grant_id for record in audit.records(kinds=("decision",))]
+            recorded = [record.grant_id for record in audit.records(kinds=(AuditKind.DECISION,))]
         kept = {name: _kept(settings, name, told) for name in NOTIFIERS}
     return NotifyTiming(
         without=1 / median(seconds[0]),

@@ -12,8 +12,8 @@ from kiosk.domain.badge import Card, CardFormat
 from kiosk.domain.door.events import DoorEventKind
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
 from kiosk.domain.door.machine import MAX_GRANT_SECONDS, DoorRules, Refusal
-from kiosk.domain.door.panel import OFFLINE_SECONDS, ONLINE_SECONDS, PANEL, PanelMachine
-from kiosk.domain.door.state import DoorMode, DoorState, Leaf, Readings
+from kiosk.domain.door.panel import OFFLINE_SECONDS, ONLINE_SECONDS, PanelMachine
+from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, Leaf, Readings
 from kiosk.domain.errors import LockError
 from kiosk.domain.ports.panel import Turn
 
@@ -82,7 +82,7 @@ def test_a_panel_that_asks_is_there_and_one_that_does_not_is_a_fault() -> None:
     machine.tick(START + OFFLINE_SECONDS - 0.01)
     assert machine.state is DoorState.UNKNOWN
     machine.tick(START + OFFLINE_SECONDS)
-    assert (machine.state, machine.status().faults) == (DoorState.FAULT, (PANEL,))
+    assert (machine.state, machine.status().faults) == (DoorState.FAULT, (DoorFault.PANEL,))
     panel.asks = True
     machine.tick(NOW + 1)
     assert (machine.state, machine.status().faults) == (DoorState.PANEL, ())
@@ -93,8 +93,8 @@ def test_a_panel_that_asks_is_there_and_one_that_does_not_is_a_fault() -> None:
     assert machine.state is DoorState.UNKNOWN
     assert kinds(machine) == [
         (DoorEventKind.STARTED, ""),
-        (DoorEventKind.FAULT, PANEL),
-        (DoorEventKind.FAULT_ENDED, PANEL),
+        (DoorEventKind.FAULT, DoorFault.PANEL),
+        (DoorEventKind.FAULT_ENDED, DoorFault.PANEL),
     ]
 
 
@@ -211,7 +211,7 @@ def test_a_line_that_fails_is_a_fault_and_ends_what_waits(door: PanelMachine, pa
     door.grant(fresh(NOW), KIOSK, NOW)
     panel.broken = LockError("the cable")
     door.tick(NOW + 0.1)
-    assert (door.state, door.fault, door.status().faults) == (DoorState.FAULT, "the cable", (PANEL,))
+    assert (door.state, door.fault, door.status().faults) == (DoorState.FAULT, "the cable", (DoorFault.PANEL,))
     assert door.take_replies() == [DoorReply("g", DoorResult.UNAVAILABLE, Refusal.FAULT)]
     panel.broken, panel.asks = None, True
     door.tick(NOW + 0.2)

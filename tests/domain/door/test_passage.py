@@ -21,10 +21,9 @@ from kiosk.domain.door.passage import (
     CHATTER_SECONDS,
     GRACE_SECONDS,
     REX_STUCK_SECONDS,
-    Implausible,
     PassageRules,
 )
-from kiosk.domain.door.state import Alarm, DoorMode, DoorState, Leaf, Readings
+from kiosk.domain.door.state import Alarm, DoorFault, DoorMode, DoorState, Leaf, Readings
 from kiosk.domain.errors import LockError
 
 START = 1000.0
@@ -366,7 +365,7 @@ def test_a_contact_that_chatters(world: World) -> None:
     for i in range(CHATTER_CHANGES + 2):
         world.set(open=i % 2 == 0)
         world.wait(0.02)
-    assert Implausible.CHATTER in world.door.status().faults
+    assert DoorFault.CONTACT_CHATTER in world.door.status().faults
     assert world.kinds().count(Kind.FAULT) == 1
     world.wait(CHATTER_SECONDS)
     assert world.door.status().faults == ()
@@ -380,7 +379,7 @@ def test_a_button_that_chatters_is_told_and_excuses_nothing(world: World) -> Non
             world.wait(0.1)
 
     flutter(CHATTER_CHANGES + 2)
-    assert world.door.status().faults == (Implausible.REX_CHATTER,)
+    assert world.door.status().faults == (DoorFault.REX_CHATTER,)
     flutter(int(10 * REX_STUCK_SECONDS))
     told = world.kinds()
     assert told.count(Kind.FAULT) == 1
@@ -413,7 +412,7 @@ def test_a_contact_that_never_moves(world: World) -> None:
     for _ in range(PASSAGE.still_after):
         world.grant()
         world.wait(10)
-    assert world.door.status().faults == (Implausible.STILL,)
+    assert world.door.status().faults == (DoorFault.CONTACT_STILL,)
     assert world.grant().result is DoorResult.RELEASED
     world.wait(10)
     world.kinds()
@@ -425,7 +424,7 @@ def test_a_contact_that_never_moves(world: World) -> None:
 def test_a_button_that_is_stuck_is_told_and_still_believed(world: World) -> None:
     world.set(rex=True)
     world.wait(REX_STUCK_SECONDS + 1)
-    assert world.door.status().faults == (Implausible.REX_STUCK,)
+    assert world.door.status().faults == (DoorFault.REX_STUCK,)
     world.move(True)
     assert Kind.FORCED_OPEN not in world.kinds()
     world.wait(PASSAGE.held_seconds)
@@ -438,7 +437,7 @@ def test_inputs_that_cannot_be_read(world: World) -> None:
     reply = world.grant()
     world.readable = False
     world.sense()
-    assert (world.door.status().leaf, world.door.status().faults) == (Leaf.UNKNOWN, (Implausible.INPUTS,))
+    assert (world.door.status().leaf, world.door.status().faults) == (Leaf.UNKNOWN, (DoorFault.INPUTS,))
     world.wait(30)
     assert world.level == "secured"
     assert reply.grant_id not in [n.grant_id for n in world.news if n.kind is Kind.ACCESS_NOT_TAKEN]
