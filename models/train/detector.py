@@ -15,13 +15,10 @@ Needs torch onnx onnxruntime opencv-python-headless numpy tqdm.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from detector_measure import Found, Network, measure, suppress, teacher_agreement
@@ -29,6 +26,7 @@ from detector_net import Detector, Runtime, Teacher, decode
 from detector_refit import refit
 from detector_scenes import Image, Picture, Scenes, load_aligned, load_frames, pad_to_32
 from loop import Loop, Phases, add_device, export, relative_errors, trained
+from recipe import asked, command_line
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -143,12 +141,7 @@ def write(net: Detector, path: Path) -> None:
 
 
 def main() -> None:
-    here = Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = os.environ.get("KIOSK_SHARED", str(here.parents[2] / "shared"))
-    parser.add_argument("--shared", type=Path, default=Path(shared), help="the folder with faces, weights and clips")
-    parser.add_argument("--work", type=Path, required=True, help="caches and checkpoints")
-    parser.add_argument("--smoke", action="store_true", help="all steps on a few pictures, under two minutes")
+    parser = command_line(__doc__, "caches and checkpoints", "two minutes")
     add_device(parser)
     steps = parser.add_subparsers(dest="step")
     training = steps.add_parser("train")
@@ -156,16 +149,7 @@ def main() -> None:
     training.add_argument("--endtoend", type=int, default=500, help="steps of phase 2")
     for name in ("export", "measure"):
         steps.add_parser(name).add_argument("file", type=Path)
-    a = parser.parse_args()
-    if a.step is None and not a.smoke:
-        parser.error("name a step: train, export or measure (or --smoke)")
-    reference = a.shared / "weights" / "face_detection_yunet_2023mar.onnx"
-    if not reference.exists():
-        parser.error(f"{reference} is missing: name the data folder with --shared or KIOSK_SHARED")
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    work = a.work / "smoke" if a.smoke else a.work
-    work.mkdir(parents=True, exist_ok=True)
+    a, reference, work = asked(parser)
     faces = a.shared / "faces"
     if a.smoke:
         (work / "detector.pt").unlink(missing_ok=True)

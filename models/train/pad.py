@@ -17,17 +17,15 @@ Needs torch onnx onnxruntime opencv-python-headless numpy tqdm pydantic.
 
 from __future__ import annotations
 
-import argparse
-import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from loop import Loop, Phases, add_device, export, relative_errors, trained
 from pad_crops import Batches, Groups, load_training
 from pad_measure import measure
 from pad_net import Pad, Teacher, runtime
+from recipe import asked, command_line
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -114,12 +112,7 @@ def write(net: Pad, teacher: Teacher, path: Path) -> None:
 
 
 def main() -> None:
-    here = Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = os.environ.get("KIOSK_SHARED", str(here.parents[2] / "shared"))
-    parser.add_argument("--shared", type=Path, default=Path(shared), help="the folder with faces, weights and clips")
-    parser.add_argument("--work", type=Path, required=True, help="caches and checkpoints")
-    parser.add_argument("--smoke", action="store_true", help="all steps on a few pictures, under two minutes")
+    parser = command_line(__doc__, "caches and checkpoints", "two minutes")
     add_device(parser)
     steps = parser.add_subparsers(dest="step")
     training = steps.add_parser("train")
@@ -132,16 +125,7 @@ def main() -> None:
     measuring.add_argument("--every", type=int, default=10, help="every so many frames of the clips")
     for step in (exporting, measuring):
         step.add_argument("folder", type=Path, help="where the networks are")
-    a = parser.parse_args()
-    if a.step is None and not a.smoke:
-        parser.error("name a step: train, export or measure (or --smoke)")
-    reference = a.shared / "weights" / "face_detection_yunet_2023mar.onnx"
-    if not reference.exists():
-        parser.error(f"{reference} is missing: name the data folder with --shared or KIOSK_SHARED")
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    work = a.work / "smoke" if a.smoke else a.work
-    work.mkdir(parents=True, exist_ok=True)
+    a, reference, work = asked(parser)
     teachers = {name: a.shared / "weights" / file for name, file in TEACHERS.items()}
     wanted = [a.network] if getattr(a, "network", None) else list(TEACHERS)
     if a.smoke:

@@ -13,11 +13,8 @@ Needs torch onnx onnxruntime opencv-python-headless numpy tqdm pydantic.
 
 from __future__ import annotations
 
-import argparse
-import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 import torch
@@ -25,6 +22,7 @@ from detector_net import session
 from onnx import numpy_helper
 from pad_crops import CONTEXTS, augmented
 from pad_frames import ATTACK, BONA_FIDE, EDGES, Frames, load_frames
+from recipe import SHIPPED, asked, command_line
 from torch.nn import functional as F
 
 NETWORKS = ("pad-2.7", "pad-4.0")
@@ -122,28 +120,14 @@ def fit(frames: Frames, folder: Path, out: Path) -> None:
 
 
 def main() -> None:
-    here = Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = os.environ.get("KIOSK_SHARED", str(here.parents[2] / "shared"))
-    parser.add_argument("--shared", type=Path, default=Path(shared), help="the folder with faces and weights")
-    parser.add_argument("--work", type=Path, required=True, help="the drawn frames")
+    parser = command_line(__doc__, "the drawn frames", "a minute")
     parser.add_argument("--share", type=float, default=1.0, help="of the pictures that are drawn, when none are yet")
-    parser.add_argument("--smoke", action="store_true", help="all steps on a few pictures, under a minute")
     parser.add_subparsers(dest="step").add_parser("fit").add_argument(
         "folder", type=Path, help="where the networks are"
     )
-    a = parser.parse_args()
-    if a.step is None and not a.smoke:
-        parser.error("name the step: fit (or --smoke)")
-    reference = a.shared / "weights" / "face_detection_yunet_2023mar.onnx"
-    if not reference.exists():
-        parser.error(f"{reference} is missing: name the data folder with --shared or KIOSK_SHARED")
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    work = a.work / "smoke" if a.smoke else a.work
-    work.mkdir(parents=True, exist_ok=True)
+    a, reference, work = asked(parser)
     frames = load_frames(a.shared / "faces", reference, work, 0.01 if a.smoke else a.share)
-    fit(frames, here.parent if a.smoke else a.folder, work if a.smoke else a.folder)
+    fit(frames, SHIPPED if a.smoke else a.folder, work if a.smoke else a.folder)
 
 
 if __name__ == "__main__":

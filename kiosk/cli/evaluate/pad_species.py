@@ -47,7 +47,7 @@ def report(found: Sequence[Trial], threshold: float, name: str) -> tuple[list[st
     species = _grouped(attacks, threshold, lambda c: c.species)
     refused = {k: pad_attempts.refused(c) for k, c in _grouped(people, threshold, lambda c: c.source).items()}
     everybody = pad_attempts.refused(pad_attempts.count(people, threshold))
-    worst = max(species, key=lambda k: species[k].attempts.rate)
+    worst = max(species, key=lambda k: (species[k].attempts.rate, species[k].attempts.trials))
     lines = [f"{name} at threshold {threshold:.4f}: attempts of {pad_attempts.FRAMES} frames"]
     tables = {"APCER by species": species, "by species and distance": kind, "by species and source": source}
     for title, counts in tables.items():
