@@ -1,7 +1,8 @@
 """PAD before one site's own camera: people and attacks that are held before it, one after another.
 
 A presentation gives the scores of its usable frames, and nothing else is kept of it. It passes as an attempt does
-at the door: with so many usable frames in a row that PAD lets through. Intervals are Clopper and Pearson's, 95%.
+at the door: with so many usable frames in a row that PAD lets through, before the third that it denies. Intervals are
+Clopper and Pearson's, 95%.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from kiosk.domain.attempt import Rules
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.recognition import Detector, PresentationAttackDetector, QualityGate
 from kiosk.evaluation.figures import Rate, clopper_pearson
-from kiosk.evaluation.pad_attempts import FRAMES
+from kiosk.evaluation.pad_attempts import FRAMES, granted
 
 BONA_FIDE = "bona fide"
 SECONDS = 10.0
@@ -39,9 +40,8 @@ class Presentation:
     def strength(self) -> float | None:
         """The largest threshold at which it passes; None where too few frames were usable: PAD was not asked, and the
         door stays closed."""
-        needed = Rules().needed
-        runs = [min(self.scores[k : k + needed]) for k in range(len(self.scores) - needed + 1)]
-        return max(runs, default=None)
+        rules = Rules()
+        return max((s for s in self.scores if granted(self.scores, s, rules)), default=None)
 
 
 @dataclass(frozen=True, slots=True)

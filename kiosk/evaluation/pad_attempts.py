@@ -63,17 +63,24 @@ class Count:
     """Attempts in which too few frames showed a face: in no rate."""
 
 
-def granted(scores: Sequence[float], threshold: float, needed: int) -> bool | None:
-    """Whether PAD lets an attempt through: `needed` frames in a row, since one that denies voids the window. A frame
-    without a face is no evidence either way. None where too few frames show a face."""
+def granted(scores: Sequence[float], threshold: float, rules: Rules) -> bool | None:
+    """Whether PAD lets an attempt through, as at the door (`domain.attempt`): `needed` frames in a row, since one that
+    denies voids the window; more denials than a window has frames to spare end it. A frame without a face is no
+    evidence either way. None where too few frames show a face."""
     seen = [s for s in scores if not math.isnan(s)]
-    if len(seen) < needed:
+    if len(seen) < rules.needed:
         return None
-    run = best = 0
+    run = denied = 0
     for s in seen:
-        run = run + 1 if s >= threshold else 0
-        best = max(best, run)
-    return best >= needed
+        if s >= threshold:
+            run += 1
+        else:
+            run, denied = 0, denied + 1
+        if run == rules.needed:
+            return True
+        if denied > rules.window - rules.needed:
+            return False
+    return False
 
 
 def attacks(
@@ -141,11 +148,11 @@ def run(
 
 def count(trials: Iterable[Trial], threshold: float) -> Count:
     """What passed at `threshold`."""
-    needed = Rules().needed
+    rules = Rules()
     trials = list(trials)
     scores = np.array([s for t in trials for s in t.scores], np.float64)
     scores = scores[~np.isnan(scores)]
-    outcomes = [granted(t.scores, threshold, needed) for t in trials]
+    outcomes = [granted(t.scores, threshold, rules) for t in trials]
     return Count(
         frames=clopper_pearson(int((scores >= threshold).sum()), scores.size),
         attempts=clopper_pearson(outcomes.count(True), len(outcomes) - outcomes.count(None)),

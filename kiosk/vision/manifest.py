@@ -24,6 +24,8 @@ PACKAGED = Path(__file__).resolve().parent.parent / "_models"
 CHECKOUT = Path(__file__).resolve().parent.parent.parent / "models"
 LARGEST = 128 << 20
 """Bytes of a network. A larger one has no place beside a door."""
+CUT_OUT, TOGETHER = ANSWERS = "cut-out", "together"
+"""The cues that second answers make: theirs, and that of both answers."""
 RELIABLE = 10
 """False matches below which the score of a false match rate is called extrapolated."""
 
@@ -176,10 +178,20 @@ class PadEntry(Entry):
     cue: str = "surroundings"
     cut_out_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """With it the network's last number is no class but the logit that nothing is cut out: a cue of its own."""
+    together_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """With it both answers together are a cue, too: what neither refuses alone, they may refuse."""
     bona_fide_class: int
     threshold: Annotated[float, Field(gt=0, lt=1)]
     threshold_apcer: float
     threshold_bpcer: float
+
+    @model_validator(mode="after")
+    def _answers_twice(self) -> Self:
+        if self.together_threshold is not None and self.cut_out_threshold is None:
+            raise ValueError("together_threshold needs cut_out_threshold: it is of both answers")
+        if self.cue in ANSWERS:
+            raise ValueError(f"cue: {self.cue!r} is what the networks' second answers make")
+        return self
 
 
 AnyEntry = Annotated[DetectorEntry | EmbedderEntry | PadEntry, Field(discriminator="role")]

@@ -22,11 +22,9 @@ from tqdm import tqdm
 
 from kiosk.domain.face import Box
 from kiosk.evaluation.species import HEIGHT, WIDTH, Cut, busy, cut_out, edgeless, plain
-from kiosk.vision.pad import mirrored_square
 
-TEXTURE_SIZE, TEXTURE_CONTEXT = 128, 1.5
 ATTACK, BONA_FIDE, EDGES = 0, 1, 2
-"""Labels. EDGES: a cut-out of a photograph that no screen or paper has shown again: its texture is bona fide's."""
+"""Labels. EDGES: a cut-out of a photograph that no screen or paper has shown again: only its edges tell."""
 KINDS = ("as framed", "near", "plain", "busy", "bent")
 TIMES = {ATTACK: (1, 1, 1, 1, 1), BONA_FIDE: (2, 3, 0, 0, 0), EDGES: (0, 0, 1, 1, 0)}
 """How often a picture is drawn as each of the KINDS."""
@@ -40,10 +38,9 @@ GROUNDS = 150
 
 @dataclass(frozen=True)
 class Frames:
-    """Rows of `texture` (N x 128 x 128 x 3) and `context` (N x 2 x 80 x 80 x 3), BGR, uint8."""
+    """Rows of `crops` (N x 2 x 80 x 80 x 3), BGR, uint8: each context's."""
 
-    texture: np.ndarray
-    context: np.ndarray
+    crops: np.ndarray
     label: np.ndarray
     group: np.ndarray  # "source kind" of each row
 
@@ -123,7 +120,7 @@ def found(frame: Image, find: Finder) -> Box | None:
 
 def drawn(
     image: Image, label: int, find: Finder, stage: Stage, rng: np.random.Generator
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[str, np.ndarray]]:
     """Kind and crops of every frame that a picture gives, where the frame's face is found."""
     box = find(image)
     if box is None:
@@ -135,8 +132,7 @@ def drawn(
             if seen is None or min(seen.width, seen.height) < 36:
                 continue
             seen = jittered(seen, rng)
-            texture = mirrored_square(frame, seen, TEXTURE_CONTEXT, TEXTURE_SIZE)
-            yield kind, texture, np.stack([cut(frame, seen, c) for c in CONTEXTS])
+            yield kind, np.stack([cut(frame, seen, c) for c in CONTEXTS])
 
 
 def tasks(faces: Path, share: float, rng: np.random.Generator) -> list[tuple[str, int, Image]]:
@@ -155,27 +151,24 @@ def tasks(faces: Path, share: float, rng: np.random.Generator) -> list[tuple[str
 
 def load_frames(faces: Path, reference: Path, work: Path, share: float) -> Frames:
     """All frames, drawn once and kept in `work`; a drawing that was broken off serves with what it has drawn."""
-    paths = {part: work / f"pad-frames-{part}.raw" for part in ("texture", "context")}
+    pixels = work / "pad-frames-context.raw"
     meta = work / "pad-frames.npz"
     if not meta.exists():
         find, rng = Finder(reference), np.random.default_rng(0)
         stage = Stage(faces, find, GROUNDS if share == 1 else 5, rng)
         labels: list[int] = []
         groups: list[str] = []
-        with paths["texture"].open("wb") as textures, paths["context"].open("wb") as contexts:
+        with pixels.open("wb") as file:
             pictures = tasks(faces, share, rng)
             for k, (source, label, image) in enumerate(tqdm(pictures, "frames", mininterval=20, disable=None)):
-                for kind, texture, context in drawn(image, label, find, stage, rng):
-                    textures.write(texture.tobytes())
-                    contexts.write(context.tobytes())
+                for kind, crops in drawn(image, label, find, stage, rng):
+                    file.write(crops.tobytes())
                     labels.append(label)
                     groups.append(f"{source} {kind}")
                 if k % 200 == 199 or k + 1 == len(pictures):
-                    textures.flush()
-                    contexts.flush()
+                    file.flush()
                     np.savez(meta, label=np.array(labels), group=np.array(groups))
     kept = np.load(meta)
     count = len(kept["label"])
-    shapes = {"texture": (count, TEXTURE_SIZE, TEXTURE_SIZE, 3), "context": (count, len(CONTEXTS), SIZE, SIZE, 3)}
-    maps = {part: np.memmap(paths[part], np.uint8, "r", shape=shape) for part, shape in shapes.items()}
-    return Frames(maps["texture"], maps["context"], kept["label"], kept["group"])
+    crops = np.memmap(pixels, np.uint8, "r", shape=(count, len(CONTEXTS), SIZE, SIZE, 3))
+    return Frames(crops, kept["label"], kept["group"])

@@ -104,12 +104,12 @@ def fit(frames: Frames, folder: Path, out: Path) -> None:
     weight, good = weights(frames.label, frames.group), (frames.label == BONA_FIDE).astype(np.float32)
     for k, name in enumerate(NETWORKS):
         model = onnx.load(folder / f"{name}.onnx")
-        given = features(model, frames.context[:, k], np.random.default_rng(5 + k))
+        given = features(model, frames.crops[:, k], np.random.default_rng(5 + k))
         slope, bias = fitted(given, good, weight)
         right = (given @ slope + bias > 0) == (good == 1)
         before = session(model)
         with_answer(model, slope, bias)
-        x = frames.context[:8, k].transpose(0, 3, 1, 2).astype(np.float32)
+        x = frames.crops[:8, k].transpose(0, 3, 1, 2).astype(np.float32)
         was, now = before.run(None, {"input": x})[0], session(model).run(None, {"input": x})[0]
         if not np.allclose(was[:, :CLASSES], now[:, :CLASSES], rtol=1e-4, atol=1e-4):
             raise SystemExit(f"{name}: the classes have changed")

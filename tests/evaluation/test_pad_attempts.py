@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Box, Face, Image
 from kiosk.evaluation import pad_attempts
@@ -33,24 +34,26 @@ SCORES = st.lists(st.sampled_from([0.1, 0.9, math.nan]), max_size=20)
         ([0.9, 0.9, 0.1, 0.9, 0.9, 0.9], True),
         ([0.9, math.nan, 0.9, 0.9], True),
         ([0.5, 0.5, 0.5], True),
+        ([0.1, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9], True),
+        ([0.1, 0.9, 0.9, 0.1, 0.9, 0.1, 0.9, 0.9, 0.9], False),
         ([0.9, 0.9], None),
         ([math.nan] * 15, None),
     ],
 )
-def test_one_denial_voids_the_frames_before_it(scores: list[float], passes: bool | None) -> None:
-    assert granted(scores, 0.5, needed=3) is passes
+def test_a_denial_voids_the_frames_before_it_and_the_third_is_the_end(scores: list[float], passes: bool | None) -> None:
+    assert granted(scores, 0.5, Rules()) is passes
 
 
 @given(SCORES, SCORES)
 def test_more_frames_never_take_a_pass_back(first: list[float], more: list[float]) -> None:
-    if granted(first, 0.5, 3):
-        assert granted([*first, *more], 0.5, 3)
+    if granted(first, 0.5, Rules()):
+        assert granted([*first, *more], 0.5, Rules())
 
 
 @given(SCORES, st.integers(0, 20))
 def test_a_denial_more_never_helps(scores: list[float], at: int) -> None:
-    if granted(scores, 0.5, 3) is False:
-        assert not granted([*scores[:at], 0.1, *scores[at:]], 0.5, 3)
+    if granted(scores, 0.5, Rules()) is False:
+        assert not granted([*scores[:at], 0.1, *scores[at:]], 0.5, Rules())
 
 
 def trial(source: str, *scores: float, bona_fide: bool = False) -> Trial:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.face import Box, Face
-from kiosk.vision.manifest import Input, PadEntry
+from kiosk.vision.manifest import CUT_OUT, TOGETHER, Input, PadEntry
 from kiosk.vision.network import Network
-from kiosk.vision.pad import CUT_OUT, FusedPad, mirrored_square, stretched, surroundings
+from kiosk.vision.pad import FusedPad, mirrored_square, stretched, surroundings
 
 SIZES = st.integers(60, 2000)
 
@@ -71,12 +71,14 @@ def entry(
     cue: str = "surroundings",
     beyond_edge: Literal["shrink", "mirror"] = "shrink",
     cut_out_threshold: float | None = None,
+    together_threshold: float | None = None,
 ) -> PadEntry:
     return PadEntry(
         name="p", role="pad", model_id="p-1", file="p.onnx", sha256="0" * 64, licence="", data="", teacher="",
         input=Input(colour="bgr", mean=(0, 0, 0), std=(1, 1, 1), size=(80, 80)),
         context=context, bona_fide_class=1, threshold=threshold, threshold_apcer=0.1, threshold_bpcer=0.1,
         cue=cue, beyond_edge=beyond_edge, cut_out_threshold=cut_out_threshold,
+        together_threshold=together_threshold,
     )  # fmt: skip
 
 
@@ -147,6 +149,49 @@ def test_the_second_answers_of_all_networks_are_one_cue(logits: tuple[float, flo
     assert cues["surroundings"] == pytest.approx(1)
     assert (cues[CUT_OUT] >= pad.threshold) is passes
     assert pad.score(PICTURE, FACE) == min(cues.values())
+
+
+LOGITS = st.floats(-8, 8)
+
+
+def twice(first: float, second: float, together: float | None) -> FusedPad:
+    """Two networks: log odds of bona fide about `first`, nothing cut out at the logit `second`."""
+    numbers = [0.0, first + np.log(2), 0.0, second]
+    return FusedPad(
+        [(Fixed(numbers), entry(c, cut_out_threshold=0.4, together_threshold=together)) for c in (2.7, 4.0)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "alone", "together"),
+    [
+        (0.1, 0.1, True, False),
+        (0.1, 6.0, True, True),
+        (3.0, -0.3, True, True),
+        (-0.1, 6.0, False, False),
+        (9.0, -0.5, False, False),
+    ],
+)
+def test_who_passes_both_answers_only_just_is_denied(first: float, second: float, alone: bool, together: bool) -> None:
+    """A sure answer makes up for the other where each passes alone, never where one denies."""
+    for threshold, passes in ((None, alone), (0.68, together)):
+        pad = twice(first, second, threshold)
+        assert (pad.score(PICTURE, FACE) >= pad.threshold) is passes
+    answers = pad.answers(PICTURE, FACE)
+    assert answers[TOGETHER] == pytest.approx(1 / (1 + np.exp(-first - second / 2)))
+
+
+@given(LOGITS, LOGITS, THRESHOLDS)
+def test_both_answers_together_let_nobody_in_that_either_refuses(first: float, second: float, together: float) -> None:
+    assert twice(first, second, together).score(PICTURE, FACE) <= twice(first, second, None).score(PICTURE, FACE)
+
+
+def test_both_answers_need_a_second_one_and_their_names() -> None:
+    with pytest.raises(ValueError, match="needs cut_out_threshold"):
+        entry(2.7, together_threshold=0.6)
+    for cue in (CUT_OUT, TOGETHER):
+        with pytest.raises(ValueError, match="second answers"):
+            entry(2.7, cue=cue)
 
 
 def test_an_infinite_second_answer_is_an_error_and_a_huge_one_none() -> None:

@@ -117,7 +117,8 @@ def pad(
     --species measures attempts instead: from each attack it draws frames as a camera at a door would see it held up
     (cut out round the head on plain and on busy ground, bent, filling the frame; near, middle and far), 15 frames an
     attempt with a hand's movement and a sensor's noise. An attempt passes with 3 frames in a row that PAD lets
-    through: one that it denies voids those before. Bona fide are the set's, the clips' and the demonstration's people.
+    through: one that it denies voids those before, the third ends the attempt. Bona fide are the set's, the clips' and
+    the demonstration's people.
     """
     check_outputs(plot, report)
     config = settings(config_file)
