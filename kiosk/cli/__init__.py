@@ -1,5 +1,5 @@
-"""The commands. Each is imported only when it is called, so that `kiosk --help` is quick and `kiosk audit` needs no
-window."""
+"""The commands. Each is imported only when it is called, so that `kiosk --help` is quick and `kiosk audit` does not
+load Qt."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Loads a command's module when the command is asked for."""
+    """Imports a command's module when the command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, sorted."""
+        """The names of all commands, sorted."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """None for a name that does not exist: click says so."""
+        """Imports a command. None for an unknown name, which click reports."""
         target = COMMANDS.get(cmd_name)
         if target is None:
             return None
@@ -58,4 +58,4 @@ class LazyGroup(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, home: Path | None) -> None:
     """Face verification at a door: on this device, encrypted, fail closed."""
-    ctx.obj = home  # where none is named, console.home_of finds it
+    ctx.obj = home  # without --home, console.home_of finds it

@@ -1,4 +1,4 @@
-"""`kiosk attempts`: how many people were refused within the hour, and whether face alone is off for that."""
+"""`kiosk attempts`: how many people were refused within the last hour, and whether that turned face alone off."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_LIMIT = "no number of refusals turns face alone off ([policy] refusals_an_hou
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Refusals within the hour, as far as they count, and for how many seconds face alone is off."""
+    """The refusals within the last hour that count, and for how many more seconds face alone is off."""
 
     refusals: int
     seconds_off: float
@@ -35,7 +35,7 @@ class Count:
 
 @click.group()
 def attempts() -> None:
-    """Refusals within the hour, which may turn face alone off."""
+    """Refusals within the last hour, which may turn face alone off."""
 
 
 @attempts.command()
@@ -43,7 +43,7 @@ def attempts() -> None:
 @json_option
 @pass_home
 def status(home: Path, config_file: Path | None, as_json: bool) -> None:
-    """How many people were refused within the hour, and whether face alone is off.
+    """Shows how many people were refused within the last hour, and whether face alone is off.
 
     Exit status 1 while it is off.
     """
@@ -64,10 +64,10 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 @json_option
 @name_home
 def reset(home: Path, config_file: Path | None, as_json: bool) -> None:
-    """No refusal so far counts any more: face alone is on again, within a second beside a kiosk that runs.
+    """Makes all refusals so far count no more, so that face alone is on again. A running kiosk follows within a second.
 
-    For root and the kiosk's own user. It is recorded, with the user's number. A face that was refused ten times within
-    the hour, or has to wait, still waits.
+    For root and the kiosk's own user. The audit log records it, with the user's number. A face that was refused ten
+    times within the hour, or has to wait, still waits.
     """
     limit = settings(config_file).policy.refusals_an_hour
     with acting_for(home):
@@ -83,7 +83,8 @@ def reset(home: Path, config_file: Path | None, as_json: bool) -> None:
 
 
 def _reset(home: Home, limit: int | None) -> Count:
-    """Raises GalleryError where there is no log, or it cannot be written."""
+    """Records the reset and returns the count before it. Raises GalleryError if there is no audit log, or it cannot be
+    written."""
     count = counted(home, limit)
     if not home.database.exists():
         raise GalleryError(f"{home.database}: there is nothing to reset: name the kiosk's home with --home")
@@ -95,7 +96,7 @@ def _reset(home: Home, limit: int | None) -> Count:
 
 
 def counted(home: Home, limit: int | None) -> Count:
-    """As the log has it now. Raises GalleryError."""
+    """Reads the count from the audit log. Raises GalleryError."""
     if limit is None or not home.database.exists():
         return Count(0, 0.0)
     now = boottime()
@@ -105,7 +106,7 @@ def counted(home: Home, limit: int | None) -> Count:
 
 
 def findings(config: Config, home: Home) -> Iterator[tuple[str, str]]:
-    """For `kiosk doctor`: level and message."""
+    """Findings for `kiosk doctor`: (level, message)."""
     limit = config.policy.refusals_an_hour
     count = counted(home, limit)
     if limit is None:
@@ -117,5 +118,5 @@ def findings(config: Config, home: Home) -> Iterator[tuple[str, str]]:
 
 
 def face(count: Count) -> str:
-    """ "on" or "off"."""
+    """Whether face alone is "on" or "off"."""
     return "off" if count.seconds_off else "on"

@@ -1,4 +1,4 @@
-"""`kiosk audit`: what happened at the door."""
+"""`kiosk audit`: shows what happened at the door."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
 LARGEST = 2**63 - 1
-"""The largest number of SQLite."""
+"""The largest integer of SQLite."""
 
 
 @click.group()
@@ -32,7 +32,7 @@ def audit() -> None:
 @json_option
 @pass_home
 def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:
-    """Records, the newest last."""
+    """Shows records, the newest last."""
     try:
         from_time = since.astimezone() if since else None
     except (OverflowError, ValueError, OSError) as error:
@@ -50,7 +50,7 @@ def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, k
 
 
 def row(record: AuditRecord) -> Row:
-    """A record for programs."""
+    """A record as a JSON object."""
     return {
         "id": record.id,
         "at": record.wall_at.isoformat(),
@@ -64,7 +64,7 @@ def row(record: AuditRecord) -> Row:
 
 
 def line(record: AuditRecord) -> str:
-    """A record for people."""
+    """A record as a line of text."""
     words = [record.outcome, record.reason, record.subject_id]
     numbers = [f"{k}={v}" for k, v in record.detail.items() if v is not None]
     rest = "  ".join(w for w in words if w)

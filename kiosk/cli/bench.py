@@ -1,4 +1,4 @@
-"""`kiosk bench`: how fast this machine is."""
+"""`kiosk bench`: measures how fast this machine is."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def bench(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Time the way of a 640x480 frame to a decision.
+    """Measures the time from a 640x480 frame to a decision.
 
-    Counted are frames that pass every stage, searched among 1,000 references. The start to the first decision is that
-    of this process, with Python's own start. The last line is one JSON object. Exit status 1 when --notify lost what it
-    must not, or --idle took more than a tenth of a core, 15% with the window.
+    Counts only frames that pass every stage, and searches among 1,000 references. The time to the first decision is
+    that of this process, with Python's own start. The last line is one JSON object. Exit status 1 when --notify lost
+    something that must not be lost, or when --idle used more than a tenth of a core (15% with the window).
     """
     if door:
         _door(wanted, as_json)
@@ -101,7 +101,7 @@ def _door(grants: int, as_json: bool) -> None:
 
 
 def _idle(models: ModelsConfig, seconds: float, as_json: bool) -> bool:
-    """Whether it takes no more than is right."""
+    """Whether the idle kiosk uses no more than the limit."""
     taken = {name: idle_timing.measure(models, name == "window", seconds) for name in ("headless", "window")}
     most = {"headless": idle_timing.MOST_HEADLESS, "window": idle_timing.MOST_WINDOW}
     if not as_json:
@@ -119,8 +119,8 @@ def _idle(models: ModelsConfig, seconds: float, as_json: bool) -> bool:
 
 
 def _notify(way: Pipeline, images: Iterator[Image], frames: int, as_json: bool) -> bool:
-    """Whether nothing was lost that must not be."""
-    # Drawn before, and used again and again: kiosk-notify must not gain time while a picture is made.
+    """Whether nothing was lost that must not be lost."""
+    # The pictures are drawn before and used repeatedly: kiosk-notify must not gain time while a picture is drawn.
     scene = cycle(list(islice(images, 4 * notify_timing.BLOCK)))
     taken = notify_timing.measure(way, timing.frames(scene), frames)
     if not as_json:
@@ -155,7 +155,7 @@ def _notify(way: Pipeline, images: Iterator[Image], frames: int, as_json: bool) 
 
 
 def _images(source: Path | None) -> Iterator[Image]:
-    """Without end."""
+    """The pictures of the source or of the demonstration, repeated without end."""
     for _ in count():
         yield from (still.image for still in stills(source)) if source else timing.scene()
 

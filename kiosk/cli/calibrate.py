@@ -1,4 +1,4 @@
-"""`kiosk calibrate`: thresholds for one site's own camera."""
+"""`kiosk calibrate`: finds thresholds for one site's own camera."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kiosk.vision.models import Models, load
 
 LONGEST_NAME = 40
 FRAME_SECONDS = 3.0
-"""Without a picture for so long, the camera has failed."""
+"""After this time without a picture the camera has failed."""
 BONA_FIDE_FOLDER = "bona-fide"
 
 
@@ -70,16 +70,15 @@ def pad(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Presentation attack detection, with the prints and screens of this site.
+    """Measures presentation attack detection with the prints and screens of this site.
 
-    Asks for people and for attacks, one after another; each is looked at for 10 s, or until 15 frames were good
-    enough, through the quality gate and the PAD networks of the kiosk. Scores are kept, pictures are not. An attempt
-    passes with 3 usable frames in a row that PAD lets through. Then it tells how many attacks passed (APCER, by
-    species) and how many people did not (BPCER), with Clopper and Pearson's intervals, 95%, and suggests a threshold:
-    of those from the manifest's on that refuse at most --bpcer of the people's attempts, one that lets the fewest
-    attacks pass.
+    Asks for people and for attacks, one after another. It watches each for 10 s, or until 15 frames were usable, with
+    the quality gate and the PAD networks of the kiosk. It keeps scores, never pictures. An attempt passes with 3 usable
+    frames in a row that PAD lets through. At the end it shows how many attacks passed (APCER, for each species) and how
+    many people did not (BPCER), with Clopper and Pearson's 95% intervals. Then it suggests a threshold: not below the
+    manifest's, refusing at most --bpcer of the people's attempts, and letting the fewest attacks pass.
 
-    The kiosk must not run meanwhile: it has the camera. Exit status 1 where no such threshold keeps --bpcer.
+    The kiosk must not run meanwhile, because it uses the camera. Exit status 1 if no such threshold keeps --bpcer.
     """
     check_outputs(None, report)
     config = settings(config_file)
@@ -108,7 +107,8 @@ def pad(
 
 
 class Session:
-    """Gets presentations from somebody at the terminal, or from recordings. Pictures are forgotten at once."""
+    """Gets presentations with the help of a person at the terminal, or from recordings. Drops each picture after
+    use."""
 
     def __init__(self, config: Config, models: Models, tell: Callable[[str], None]) -> None:
         self._config = config
@@ -117,13 +117,13 @@ class Session:
         self._tell = tell
 
     def asked(self, attempts: int) -> Iterator[Presentation]:
-        """What is held before the camera. Raises CameraError, click.Abort."""
+        """Presentations to the camera, which the terminal asks for. Raises CameraError, click.Abort."""
         yield from self._several(attempts, BONA_FIDE, "stand before the camera as at the door")
         while species := _species():
             yield from self._several(attempts, species, "hold it before the camera as somebody would at the door")
 
     def recorded(self, folder: Path) -> Iterator[Presentation]:
-        """FOLDER/SPECIES/PRESENTATION. Raises SampleError."""
+        """Presentations from recordings, stored as FOLDER/SPECIES/PRESENTATION. Raises SampleError."""
         for species in _entries(folder):
             name = BONA_FIDE if species.name == BONA_FIDE_FOLDER else species.name
             for k, source in enumerate(_entries(species), 1):
@@ -149,7 +149,7 @@ class Session:
 
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
-    """Inside, no kiosk of this home starts. Raises HomeError."""
+    """While the block runs, no kiosk of this home can start. Raises HomeError."""
     if not home.folder.exists():
         yield
         return
@@ -164,7 +164,7 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 def _species() -> str:
-    """What the next attacks are called; empty where there are no more."""
+    """Asks for the name of the next species; empty if there are no more."""
     while True:
         name = " ".join(ask("What is held before it next (phone, tablet, print...)? Enter alone: that was all").split())
         if name == one_line(name) and len(name) <= LONGEST_NAME and name != BONA_FIDE:
@@ -173,7 +173,7 @@ def _species() -> str:
 
 
 def _pictures(config: Config) -> Generator[Frame]:
-    """Of the camera from now on: it is opened anew, so that none is older. Raises CameraError."""
+    """Frames of the camera. Opens it again, so that no frame is older than the call. Raises CameraError."""
     camera = assembly.camera(config.camera)
     try:
         camera.open()
@@ -190,7 +190,7 @@ def _played(source: Path) -> Iterator[Frame]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Not the hidden ones, sorted. Raises SampleError."""
+    """The entries of a folder, sorted, without hidden ones. Raises SampleError."""
     try:
         found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
@@ -201,7 +201,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _counts(found: Sequence[Presentation], threshold: float) -> dict[str, Counted]:
-    """By species, people first."""
+    """The counts of each species, people first."""
     names = sorted({p.species for p in found}, key=lambda name: (name != BONA_FIDE, name))
     return {name: count([p for p in found if p.species == name], threshold) for name in names}
 
@@ -217,7 +217,7 @@ def _lines(found: Sequence[Presentation], config: Config, models: Models) -> Ite
 
 
 def _share(counted: Counted) -> str:
-    """Without an interval: frames of one presentation are alike."""
+    """A share of frames. It has no interval, because the frames of one presentation are not independent."""
     return percent(counted.frames.rate) if counted.frames.trials else "none"
 
 
@@ -240,7 +240,7 @@ def _suggestion(models: Models, advice: Advice, bpcer: float) -> Iterator[str]:
 
 
 def _configuration(models: Models, advice: Advice) -> Iterator[str]:
-    """What to put into the file."""
+    """The lines to put into the configuration."""
     if advice.threshold is None:
         yield "# nothing to put into the configuration"
     elif advice.threshold == models.pad.measured:

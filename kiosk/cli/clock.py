@@ -1,4 +1,4 @@
-"""`kiosk clock`: may the wall clock be believed?"""
+"""`kiosk clock`: whether the wall clock can be trusted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACCEPTED = "accepted"
 
 @click.group()
 def clock() -> None:
-    """The wall clock, by which rights begin and end."""
+    """The wall clock, which decides when rights begin and end."""
 
 
 @clock.command()
@@ -35,9 +35,9 @@ def clock() -> None:
 @json_option
 @pass_home
 def status(home: Path, config_file: Path | None, as_json: bool) -> None:
-    """What the clock reads, the newest time that this gallery knows, and who sets the clock.
+    """Shows the clock's time, the newest time that this gallery knows, and who sets the clock.
 
-    Exit status 1 when nobody with a validity would be let in.
+    Exit status 1 when the clock keeps everybody with a validity out.
     """
     now, floor, trust = datetime.now(UTC), _floor(Home(home)), settings(config_file).clock.trust
     told = synchronised()
@@ -65,10 +65,10 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 @clock.command()
 @name_home
 def accept(home: Path) -> None:
-    """The clock is right: what is known of a time that has not come no longer counts.
+    """Confirms that the clock is right. Later times that the kiosk knows no longer count.
 
-    For root alone, after the clock was set: `kiosk clock status` shows both. It is recorded, and a kiosk that runs
-    hears of it: it may have seen the clock ahead for a moment that no record tells of.
+    For root only, after the clock was set; `kiosk clock status` shows both times. The audit log records it. A running
+    kiosk takes it over too, because it may have seen a later time that no record holds.
     """
     if os.geteuid() != 0:
         raise HomeError("only root may say that the clock is right: sudo kiosk clock accept")
@@ -91,14 +91,15 @@ def _accept(home: Home) -> None:
 
 
 def judge(now: datetime, floor: Floor, trust: str, told: bool) -> Reason | None:
-    """Why nobody with a validity would be let in; None where they would."""
+    """Why the clock keeps everybody with a validity out; None if it does not."""
     if is_behind(now, floor):
         return Reason.CLOCK_BEHIND
     return Reason.CLOCK_UNSYNCHRONISED if trust == "ntp" and not told else None
 
 
 def findings(config: Config, home: Home, told: bool) -> Iterator[tuple[str, str]]:
-    """For `kiosk doctor`: level and message. `told`: whether somebody says that the clock is right."""
+    """Findings for `kiosk doctor`: (level, message). `told`: whether the system reports that the clock is
+    synchronised."""
     try:
         floor = _floor(home)
     except KioskError as error:
@@ -119,7 +120,7 @@ def findings(config: Config, home: Home, told: bool) -> Iterator[tuple[str, str]
 
 
 def _floor(home: Home) -> Floor:
-    """Raises GalleryError."""
+    """The newest time that the gallery knows. Raises GalleryError."""
     if not home.database.exists():
         return Floor(None)
     with closing(Audit(open_database(home.database, read_only=True, check=False))) as audit:

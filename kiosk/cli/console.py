@@ -1,8 +1,9 @@
-"""What commands print: sentences for people, one JSON object a line for programs. Nothing else writes to the terminal.
+"""The output of commands: sentences for people, one JSON object a line for programs. Nothing else writes to the
+terminal.
 
-Three rules. Foreign text is escaped (domain.plain_text). A query whose answer cannot be written ends (OutputError); a
-deed that is done stays done, whether it can be told or not (`told_or_not`). Names of people go to a terminal only,
-unless names are what the command is for: then the pipe or file that was asked for them gets them.
+Three rules. Foreign text is escaped (domain.plain_text). If its output cannot be written, a query ends with an error
+(OutputError), but an action that is done stays done (`told_or_not`). Names of people go only to a terminal, unless the
+command is there to list names: then a pipe or file gets them too.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 READ_BY_ROOT = "kiosk.configuration"
-"""Where a command's context keeps the configuration that was read before root became somebody else."""
+"""Key in a command's context of the configuration that was read before root became the home's owner."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 config_option = click.option(
@@ -48,7 +49,7 @@ config_option = click.option(
 
 
 class OutputError(KioskError):
-    """Standard output takes no more. `reader_gone`: whoever read it has seen enough, and nothing is to be said."""
+    """Standard output cannot be written. `reader_gone`: the reader closed the pipe; that needs no message."""
 
     def __init__(self, error: Exception) -> None:
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -57,23 +58,23 @@ class OutputError(KioskError):
 
 
 def say(*lines: str) -> None:
-    """Lines for people, each escaped and flushed. Raises OutputError."""
+    """Prints lines for people, each escaped and flushed. Raises OutputError."""
     for line in lines:
         _write(escaped(line, _encoding(sys.stdout)))
 
 
 def emit(row: Row) -> None:
-    """One object on one line, flushed: programs read along. Raises OutputError."""
+    """Prints one JSON object on one line and flushes it, because programs read along. Raises OutputError."""
     _write(as_json_line(row))
 
 
 def as_json_line(row: Row) -> str:
-    """ASCII without control characters, whatever is in it."""
+    """A JSON object as one line of ASCII without control characters, whatever its values hold."""
     return json.dumps(row, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def complain(message: str) -> None:
-    """One line on standard error. Never raises: there is nobody else to tell."""
+    """Prints one line on standard error. Never raises, because there is no other place to report an error."""
     try:
         if sys.stderr is not None:
             sys.stderr.write(escaped(f"kiosk: {one_line(message)}", _encoding(sys.stderr)) + "\n")
@@ -83,15 +84,15 @@ def complain(message: str) -> None:
 
 
 def confirm(question: str) -> None:
-    """Raises click.Abort unless the answer is yes, KioskError where nobody can be asked."""
+    """Asks a question. Raises click.Abort unless the answer is yes, KioskError if standard input is closed."""
     if sys.stdin is None:
         raise KioskError("standard input is closed, so nobody can be asked: answer with --yes")
     click.confirm(escaped(question, _encoding(sys.stdout)), abort=True)
 
 
 def ask(question: str) -> str:
-    """A line of standard input; the question goes to standard error, beside what a program reads. Raises click.Abort at
-    its end, KioskError where nobody can be asked."""
+    """Asks for a line of standard input. The question goes to standard error, because a program may read standard
+    output. Raises click.Abort at the end of the input, KioskError if standard input is closed."""
     if sys.stdin is None:
         raise KioskError("standard input is closed, so nobody can be asked")
     text = escaped(question, _encoding(sys.stderr))
@@ -101,7 +102,7 @@ def ask(question: str) -> str:
 
 @contextmanager
 def told_or_not() -> Iterator[None]:
-    """What is printed inside is about something that is done: it is done also where that cannot be written."""
+    """For output about an action that is already done: if it cannot be written, the command still succeeds."""
     try:
         yield
     except OutputError as error:
@@ -110,32 +111,33 @@ def told_or_not() -> Iterator[None]:
 
 
 def names_wanted() -> bool:
-    """Whether people look at standard output: a terminal, and not that of a unit."""
+    """Whether a person reads standard output: it is a terminal, and the process is no systemd unit."""
     return _terminal(sys.stdout)
 
 
 def called(name: str, subject_id: str, error: bool = False) -> str:
-    """Somebody on standard output, or on standard error: name and id on a terminal, else the id alone."""
+    """How to print a subject on standard output (or standard error): name and id on a terminal, otherwise only the
+    id."""
     return f"{name} ({subject_id})" if _terminal(sys.stderr if error else sys.stdout) else subject_id
 
 
 def progress(items: Iterable[T], label: str) -> ProgressBar[T]:
-    """Gives the items, entered, with a bar on standard error where that is a terminal."""
+    """A progress bar over the items; it is shown on standard error if that is a terminal."""
     return click.progressbar(items, label=label, file=sys.stderr, hidden=not _terminal(sys.stderr))
 
 
 def bar(label: str, length: int) -> ProgressBar[int]:
-    """The same, moved by `update`."""
+    """A progress bar of `length` steps, moved by `update`."""
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not _terminal(sys.stderr))
 
 
 def output_outlet() -> Outlet:
-    """Standard output for who must not wait for it."""
+    """Standard output for threads that must not wait for it."""
     return Outlet(sys.stdout)
 
 
 def finish_output() -> None:
-    """At the end of the process: what Python would still flush must not fail with lines of its own."""
+    """Flushes the output at the end of the process. Otherwise Python would do it and print its own errors."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -154,9 +156,9 @@ class _LogHandler(logging.Handler):
 
 
 def log_to_stderr() -> Outlet:
-    """Logs as JSON lines on standard error, for the journal; standard output is for what was asked for.
+    """Logs JSON lines on standard error, for the journal. Standard output is only for a command's result.
 
-    Through an outlet, so that a log that cannot be written stops nothing. The caller closes it.
+    It logs through an outlet, so that a log that cannot be written stops nothing. The caller closes the outlet.
     """
     outlet = Outlet(sys.stderr)
     logging.basicConfig(handlers=[_LogHandler(outlet)], format="%(message)s", level=logging.INFO, force=True)
@@ -172,7 +174,7 @@ def log_to_stderr() -> Outlet:
 
 
 def settings(config_file: Path | None) -> Config:
-    """The configuration of a command that works without one: the defaults then. Raises ConfigError."""
+    """The configuration; the defaults if there is none. Raises ConfigError."""
     context = click.get_current_context(silent=True)
     if context is not None and READ_BY_ROOT in context.meta:
         kept: Config = context.meta[READ_BY_ROOT]
@@ -182,10 +184,10 @@ def settings(config_file: Path | None) -> Config:
 
 
 def home_of(named: Path | None, config_file: Path | None) -> Path:
-    """The home that a command works on: the one of `--home`, else that of the configuration, else the user's own.
+    """The home that a command works on: from `--home`, else from the configuration, else the user's own.
 
-    The user's own is for the demonstration and for trying out, where there is no configuration. Beside one it would be
-    a second gallery that nobody at the door knows of. Raises ConfigError.
+    The user's own home is used only without a configuration, for the demonstration and for trials. With a
+    configuration it would be a second gallery that the door does not use. Raises ConfigError.
     """
     if named is not None:
         return named
@@ -201,8 +203,8 @@ def home_of(named: Path | None, config_file: Path | None) -> Path:
 
 
 def name_home(command: Callable[Concatenate[Path, P], R]) -> Callable[P, R]:
-    """Gives a command its home, by home_of, as its first argument, and nothing else: root stays root. For a command
-    that is root's at the door, and touches the home by door_log alone."""
+    """Decorator: passes the home (home_of) to a command as its first argument. Root stays root. For commands that root
+    uses at the door and that access the home only through door_log."""
 
     @wraps(command)
     def at_home(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -212,15 +214,15 @@ def name_home(command: Callable[Concatenate[Path, P], R]) -> Callable[P, R]:
 
 
 def pass_home(command: Callable[Concatenate[Path, P], R]) -> Callable[P, R]:
-    """Gives a command its home, by home_of, as its first argument, and makes root the home's owner before it begins.
-    Every other command that has a home takes it from here."""
+    """Decorator: passes the home (home_of) to a command as its first argument. If root runs the command, the process
+    becomes the home's owner first. For every other command that needs a home."""
 
     @wraps(command)
     def at_home(*args: P.args, **kwargs: P.kwargs) -> R:
         config_file = kwargs.get("config_file")
         home = _home(config_file)
         if os.geteuid() == 0 and owner.owner_of(home) is not None:
-            with suppress(ConfigError):  # root alone may be able to read it; what is wrong is said when it is wanted
+            with suppress(ConfigError):  # only root may be able to read it; an error is reported when it is needed
                 click.get_current_context().meta[READ_BY_ROOT] = settings(_path(config_file))
             owner.become_owner(home)
         return command(home, *args, **kwargs)
@@ -238,7 +240,7 @@ def _path(config_file: object) -> Path | None:
 
 
 def _own_home() -> Path:
-    """Raises ConfigError where this user has none: HOME is not set, and the user is in no list."""
+    """The user's own home of the kiosk. Raises ConfigError if HOME is not set and the user has no passwd entry."""
     try:
         return Path.home() / ".local" / "share" / "kiosk"
     except RuntimeError as error:
@@ -269,7 +271,7 @@ def _write(line: str) -> None:
 
 
 def _discard(stream: TextIO | None) -> None:
-    """From now on the stream goes nowhere: Python flushes it again at its end, and would fail again."""
+    """Redirects the stream to /dev/null, because Python flushes it again at its end and would fail again."""
     try:
         if stream is not None:
             nowhere = os.open(os.devnull, os.O_WRONLY)

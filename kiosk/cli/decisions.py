@@ -1,4 +1,4 @@
-"""How a decision is written, by `run` and `replay` alike."""
+"""How `run` and `replay` print a decision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kiosk.domain.door.grants import DoorReply
 
 
 def decision_row(decision: Decision) -> dict[str, str | float | int | None]:
-    """The fixed names on which other programs rely come first."""
+    """A decision as a JSON object. The fixed keys, which other programs rely on, come first."""
     e = decision.evidence
     c = e.comparison
     return {
@@ -29,12 +29,12 @@ def decision_row(decision: Decision) -> dict[str, str | float | int | None]:
 
 
 def door_row(reply: DoorReply) -> Row:
-    """What the door did with a grant."""
+    """The door's answer to a grant as a JSON object."""
     return {"event": "door", "grant_id": reply.grant_id, "result": reply.result.value, "reason": reply.reason or None}
 
 
 def decision_line(decision: Decision, name: str | None) -> str:
-    """A decision for people."""
+    """A decision as a line of text."""
     e = decision.evidence
     c = e.comparison
     figures = [

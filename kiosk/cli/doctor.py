@@ -1,4 +1,4 @@
-"""`kiosk doctor`: is this machine fit to stand at a door?"""
+"""`kiosk doctor`: checks whether this machine is fit for use at a door."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: `level` is ok, note (worth knowing) or bad (the kiosk will not run, or not safely)."""
+    """The result of one check: `level` is ok, note (worth knowing) or bad (the kiosk will not run, or not safely)."""
 
     check: str
     level: str
@@ -62,7 +62,7 @@ def doctor(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
 
 
 def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
-    """All checks, one after another; one that fails does not keep the next from being made. `named`: by --home."""
+    """Runs all checks, one after another, also when one fails. `named` is the home of --home."""
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}")
     try:
         found = config.find(config_file)
@@ -88,7 +88,7 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
 
 
 def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterator[Finding]:
-    """What is in the home. Bad where nobody can say which home the kiosk has."""
+    """Checks the home. Bad if it is not clear which home the kiosk has."""
     home = Home(home_of(named, found))
     told = settings.clock.trust == "ntp" and synchronised()
     inside = list(_sure("gallery", lambda: _as_owner(home, lambda: _in_home(settings, home, found is not None, told))))
@@ -98,8 +98,8 @@ def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterat
 
 
 def _as_owner(home: Home, look: Callable[[], Iterable[Seen]]) -> list[Seen]:
-    """What is seen with the rights of the home's owner. `look` starts no process: root would stay its real user, and Qt
-    for one does not run like that."""
+    """Calls `look` with the rights of the home's owner. `look` must start no process: its real user would still be
+    root, and Qt, for example, refuses to run like that."""
     with acting_for(home.folder):
         return list(look())
 
@@ -122,7 +122,7 @@ def _check(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _sure(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """What `look` finds; what keeps it from looking is a finding too."""
+    """The findings of `look`; an error in it becomes a finding too."""
     try:
         yield from look()
     except KioskError as error:
@@ -137,7 +137,7 @@ def _remarks(name: str, remarks: Iterable[doctor_door.Remark]) -> Iterator[Findi
 
 
 def _policy(settings: Config) -> Iterator[Finding]:
-    """Settings that `kiosk run` refuses before a real lock; those that the gallery's size makes unsafe come later."""
+    """Settings that `kiosk run` refuses with a real lock. Those that depend on the gallery's size are checked later."""
     level = "bad" if settings.drives_a_real_lock else "note"
     if settings.drives_a_real_lock:
         try:
@@ -158,15 +158,14 @@ def _models(settings: Config) -> str:
 
 
 def _older_models(settings: Config) -> Iterator[Finding]:
-    """Networks of the program's that it has replaced, or measured anew, since they were copied into a folder of the
-    kiosk's own."""
+    """Shipped networks in the kiosk's own folder that the program has since replaced or measured again."""
     folder = settings.models.folder
     if folder is None:
         return
     try:
         own, brought = Manifest(folder).entries, {e.name: e for e in Manifest(default_folder()).entries}
     except KioskError:
-        return  # said by the check before
+        return  # the check before reports it
     for entry in own:
         newer = brought.get(entry.name, entry)
         if newer == entry:
@@ -183,11 +182,11 @@ def _older_models(settings: Config) -> Iterator[Finding]:
 
 
 def _ruins(settings: Config) -> Iterator[Finding]:
-    """An embedder without the wall against ruined pictures."""
+    """Whether the embedder has a bound against distorted pictures (evidence)."""
     try:
         entry = Manifest(settings.models.folder or default_folder()).entry(settings.models.embedder, EmbedderEntry)
     except KioskError:
-        return  # said by the checks before
+        return  # the checks before report it
     if entry.evidence is None:
         yield Finding(
             "models",
@@ -198,7 +197,7 @@ def _ruins(settings: Config) -> Iterator[Finding]:
 
 
 def _threshold(settings: Config, home: Home) -> Finding:
-    """What a score must reach for the references that there are now, and how sure that is."""
+    """The threshold for the present number of references, and how well it is measured."""
     try:
         entry = Manifest(settings.models.folder or default_folder()).entry(settings.models.embedder, EmbedderEntry)
         sizes: dict[int, int] = {}
@@ -220,7 +219,7 @@ def _threshold(settings: Config, home: Home) -> Finding:
 
 
 def _other_models(settings: Config, home: Home) -> Iterator[Finding]:
-    """References of another network than the one configured; bad where there are no others."""
+    """References of another network than the configured one. Bad if there are no usable references."""
     if not home.database.exists():
         return
     try:
@@ -228,13 +227,13 @@ def _other_models(settings: Config, home: Home) -> Iterator[Finding]:
         with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
             unusable, usable = gallery.unusable(entry.model_id), gallery.counts().get(entry.model_id, 0)
     except KioskError:
-        return  # said by the checks before
+        return  # the checks before report it
     if unusable:
         yield Finding("references", "note" if usable else "bad", enrol_again(unusable))
 
 
 def _badges(settings: Config, home: Home) -> Iterator[Finding]:
-    """Whom a panel would never hear of."""
+    """Subjects without a badge number, whom a panel never lets in."""
     largest = assembly.largest_badge(settings)
     if largest is None or not home.database.exists():
         return
@@ -242,13 +241,14 @@ def _badges(settings: Config, home: Home) -> Iterator[Finding]:
         with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
             without = sum(s.badge is None or s.badge > largest for s in gallery.subjects())
     except KioskError:
-        return  # said by the checks before
+        return  # the checks before report it
     if without:
         yield Finding("badges", "note", f"{without} subjects without a badge number for the panel are never let in")
 
 
 def _gallery(home: Home, configured: bool) -> Iterator[Finding]:
-    """Whether it is whole, with its key, and nobody else's. `configured`: a door waits for it. Raises OSError."""
+    """Whether the gallery is undamaged, has its key, and is closed to other users. `configured`: there is a
+    configuration, so a door needs the gallery. Raises OSError."""
     try:
         mode = home.folder.stat().st_mode
     except FileNotFoundError:
@@ -258,7 +258,7 @@ def _gallery(home: Home, configured: bool) -> Iterator[Finding]:
         raise HomeError(f"{home.folder}: the home is no folder: name another one with --home")
     if mode & stat.S_IWOTH:
         yield Finding("gallery", "bad", f"{home.folder}: others may write there: chmod 700 {home.folder}")
-    # Both by stat: what may not be looked at raises, and is not taken for missing.
+    # stat() raises if a file may not be accessed. So such a file does not count as missing.
     database, key = _there(home.database), _there(home.key)
     if not database:
         if key:
@@ -290,7 +290,8 @@ def _names(home: Home) -> list[str]:
 
 
 def _machine() -> Iterator[Finding]:
-    """Plain swap would write templates to a disk in clear. Core dumps are off in every command."""
+    """Checks swap, because unencrypted swap would write templates to a disk in clear, and the machine. (Core dumps are
+    off in every command.)"""
     swaps = SWAPS.read_text(encoding="ascii").splitlines()[1:] if SWAPS.exists() else []
     plain = [line.split()[0] for line in swaps if "zram" not in line and "/dm-" not in line]
     if plain:

@@ -1,4 +1,4 @@
-"""`kiosk doctor`: the camera, and whether it hangs as its pictures say."""
+"""`kiosk doctor`: checks the camera and its rotation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kiosk.vision.models import load
 
 TURNS = (0, 90, 180, 270)
 FRAMES = 10
-"""The face is looked for in so many: the first ones of a camera may be dark."""
+"""Number of frames in which it looks for a face: a camera's first frames may be dark."""
 
 
 def findings(settings: Config) -> Iterator[tuple[str, str]]:
-    """(level, message) of each thing found."""
+    """Findings for `kiosk doctor`: (level, message)."""
     try:
         images = _images(settings)
     except KioskError as error:
@@ -32,7 +32,7 @@ def findings(settings: Config) -> Iterator[tuple[str, str]]:
     try:
         turn = way_up(images, load(settings.models, settings.policy).detector)
     except KioskError:
-        return  # said by the check of the models
+        return  # the check of the models reports it
     if turn is None:
         yield "note", "nobody is before it: stand there and run this again to see whether it hangs turned"
     elif turn:
@@ -41,7 +41,7 @@ def findings(settings: Config) -> Iterator[tuple[str, str]]:
 
 
 def way_up(images: list[Image], detector: FaceDetector) -> int | None:
-    """Degrees clockwise by which the pictures must be turned for a face to stand upright; None where no face is."""
+    """Degrees clockwise by which the pictures must be rotated to make a face upright; None if there is no face."""
     for image in reversed(images):
         for degrees in TURNS:
             upright = turned(image, degrees)

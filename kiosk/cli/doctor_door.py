@@ -1,6 +1,6 @@
-"""`kiosk doctor`, the door: is it well, and what does this board do with its line when nobody holds it?
+"""`kiosk doctor`: checks the door, and what this board does with the lock's line when no process holds it.
 
-What the boards' drivers do is told in deploy/door.md with where it is written; this only looks which of it is so here.
+deploy/door.md describes what the boards' drivers do, with sources. This module only finds out which case applies here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kiosk.station.door_client import WELL, DoorClient
 
 ROOT = Path("/")
 PERSIST = ("pinctrl_bcm2835", "pinctrl_rp1")
-"""Kernel modules whose parameter persist_gpio_outputs says what becomes of a level."""
+"""Kernel modules with the parameter persist_gpio_outputs: whether a line keeps its level without an owner."""
 BOOT_CONFIGS = ("boot/firmware/config.txt", "boot/config.txt")
 
 Remark = tuple[str, str]
@@ -32,8 +32,8 @@ Remark = tuple[str, str]
 
 
 def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
-    """All that can be said. Raises ConfigError for a panel or a USB relay that is wrong, DoorError when the door cannot
-    be reached."""
+    """All findings about the door. Raises ConfigError for a wrong panel or USB relay, DoorError when the door cannot be
+    reached."""
     yield from _named(settings)
     yield from _apart(settings.door)
     if settings.panel is not None and settings.panel.kind == "osdp":
@@ -55,13 +55,13 @@ def remarks(settings: Config, root: Path = ROOT) -> Iterator[Remark]:
 
 
 def _named(settings: Config) -> Iterator[Remark]:
-    """Whether somebody has said which door this is, where that is told to anybody."""
+    """Whether the door has a name in the configuration. It needs one with a real lock or with notifiers."""
     if not settings.door.named and (settings.drives_a_real_lock or settings.notifiers):
         yield "bad", NAMELESS
 
 
 def _apart(door: DoorConfig) -> Iterator[Remark]:
-    """Whether those who only listen are kept from the socket of the commands by its group, too."""
+    """Whether the group of the command socket also keeps out users who may only listen."""
     with suppress(OSError, KeyError):
         group = grp.getgrgid(door.socket.stat().st_gid)
         for name in door.subscribers:
@@ -75,7 +75,7 @@ def _apart(door: DoorConfig) -> Iterator[Remark]:
 
 
 def _osdp(panel: PanelConfig) -> Iterator[Remark]:
-    """What kiosk-door needs for its line. The key is not read here: it is not this user's."""
+    """What kiosk-door needs for its line to the panel. Does not read the key, which belongs to another user."""
     if find_spec("osdp_sys") is None:
         yield "bad", "the Python package libosdp is missing: pip install 'libosdp>=3.2.9,<3.3'"
     _, options = plugins.configured("panels", panel)
@@ -96,7 +96,7 @@ def _osdp(panel: PanelConfig) -> Iterator[Remark]:
 
 
 def _usb_hid(lock: LockConfig) -> Iterator[Remark]:
-    """Which boards there are and who may move them. None is opened: they are kiosk-door's."""
+    """Which boards exist and who may use them. Opens none, because they belong to kiosk-door."""
     _, options = plugins.configured("locks", lock)
     relay = usb_board.configured(options.model_dump(exclude_none=True))
     places = usb_board.places()
@@ -107,7 +107,7 @@ def _usb_hid(lock: LockConfig) -> Iterator[Remark]:
     elif all(relay.relay > place.relays for place in places):
         yield "bad", f"channel = {relay.relay}: no USB relay board that is there has so many relays"
     for device, _ in places:
-        with suppress(OSError):  # it has gone meanwhile
+        with suppress(OSError):  # it was unplugged meanwhile
             if stat.S_IMODE(device.stat().st_mode) & 0o077:
                 yield "bad", f"{device}: others can move the relay: install deploy/udev.rules, and no other rule for it"
     yield "note", "a USB relay stays as it is when kiosk-door dies, and when this machine hangs: see deploy/door.md"
@@ -115,7 +115,7 @@ def _usb_hid(lock: LockConfig) -> Iterator[Remark]:
 
 
 def _line(lock: dict[str, Any], root: Path) -> Iterator[Remark]:
-    """What becomes of the line without an owner, and before it has its first."""
+    """The level of the line when no process owns it, and before the first process owns it."""
     high = (lock.get("fail_mode") == "safe") == bool(lock.get("active_high"))
     level, pull = ("high", "up") if high else ("low", "down")
     kept = _kept(root)
@@ -138,7 +138,7 @@ def _line(lock: dict[str, Any], root: Path) -> Iterator[Remark]:
 
 
 def _kept(root: Path) -> bool | None:
-    """Whether a line keeps its level without an owner, where a driver says so."""
+    """Whether a line keeps its level without an owner; None if no driver says so."""
     for module in PERSIST:
         parameter = root / "sys/module" / module / "parameters/persist_gpio_outputs"
         try:

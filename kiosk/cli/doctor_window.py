@@ -1,4 +1,4 @@
-"""`kiosk doctor`, the window: would it be seen here, and can it write everybody's name?"""
+"""`kiosk doctor`: checks whether the window would be visible, and whether its fonts can draw all names."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PATIENCE = 5.0
 
 
 def remarks() -> Iterator[Remark]:
-    """Of the platform that is chosen here, else of the one that the unit chooses, else of the display. A platform is
-    tried in a process of its own, unless the unit's own window shows already that it works."""
+    """Findings about Qt's platform: the one set here, else the one of the unit, else the one of the display. Tries the
+    platform in a separate process, unless the unit's window is already open and so shows that it works."""
     chosen = os.environ.get("QT_QPA_PLATFORM", "")
     unit = {} if chosen else _unit()
     platform = chosen or _platform_of(unit.get("Environment", ""))
@@ -38,7 +38,7 @@ def remarks() -> Iterator[Remark]:
 
 
 def fonts(names: Sequence[str]) -> Iterator[Remark]:
-    """Names that would be drawn as boxes: the window says \"Welcome\" without them."""
+    """Names that the fonts cannot draw. The window then says \"Welcome\" without the name."""
     lacking = probe.undrawable(n for n in names if not n.isascii())
     if lacking:
         count = sum(any(c in lacking for c in name) for name in names)
@@ -47,7 +47,7 @@ def fonts(names: Sequence[str]) -> Iterator[Remark]:
 
 
 def _unit() -> dict[str, str]:
-    """What systemd says of the unit; empty where it does not know it, or there is no systemd."""
+    """The unit's properties from systemd; empty if systemd does not know the unit, or is missing."""
     command = ["systemctl", "show", UNIT, "--property=LoadState,ActiveState,Environment"]
     try:
         said = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True).stdout  # noqa: S603 - fixed
@@ -58,7 +58,7 @@ def _unit() -> dict[str, str]:
 
 
 def _platform_of(environment: str) -> str:
-    """QT_QPA_PLATFORM of a line of assignments, quoted as a shell would; empty where it is not there."""
+    """QT_QPA_PLATFORM from a line of assignments with shell quoting; empty if it is not set."""
     try:
         words = shlex.split(environment)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`kiosk door`: the door by hand. Everything goes through kiosk-door's socket, which checks who speaks."""
+"""`kiosk door`: operates the door by hand, through kiosk-door's socket, which checks the user."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from kiosk.station.door_client import DoorClient
 from kiosk.system.clock import boottime
 
 PATIENCE = 2.0
-"""Seconds that the door may take to answer."""
+"""Longest wait for the door's answer, in seconds."""
 LOOK_SECONDS = 0.2
 HANDS = ", ".join(Hand)
 
 
 @click.group()
 def door() -> None:
-    """The door by hand: its state, releases, lockdown.
+    """Operates the door by hand: its state, releases, lockdown.
 
-    Each command is written to the audit log of --home; a release only happens once it is written. Who only looks
-    (status, monitor) is written there once an hour.
+    The audit log of --home records each command. A release happens only after it is recorded. A user who only looks
+    (status, monitor) is recorded once an hour.
     """
 
 
@@ -54,7 +54,8 @@ def _settings(config_file: Path | None) -> DoorConfig:
 
 
 def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClient], DoorStatus]) -> DoorStatus:
-    """Done first, then written: what makes the door safer waits for no disk. Raises DoorError, GalleryError."""
+    """Runs a command first and records it then: what makes the door safer must not wait for a disk. Raises DoorError,
+    GalleryError."""
     with DoorClient(settings.socket) as client:
         status = act(client)
     try:
@@ -68,7 +69,8 @@ def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClien
 
 
 def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str | None = None) -> DoorReply:
-    """Written first, then done. Raises DoorError when the door refuses, GalleryError when it cannot be written."""
+    """Records a release first and requests it then. Raises DoorError when the door refuses, GalleryError when it cannot
+    be recorded."""
     grant_id = new_id()
     with log_of(home) as log:
         log.append([record(AuditKind.COMMAND, verb, grant_id)])
@@ -81,7 +83,8 @@ def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str 
 
 
 def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
-    """Until the door is secured or it is time; whoever interrupts this has it secured at once."""
+    """Waits until the door is secured or `until` is true. An interruption secures the door at once, because the
+    connection closes."""
     try:
         while (status := client.status(PATIENCE)).state is DoorState.RELEASED and not until(status):
             time.sleep(LOOK_SECONDS)
@@ -94,7 +97,7 @@ def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
 @json_option
 @name_home
 def status(home: Path, config_file: Path | None, as_json: bool) -> None:
-    """How the door is now."""
+    """Shows the door's present state."""
     with DoorClient(_settings(config_file).socket) as client:
         _print(client.status(PATIENCE), as_json)
     looked(home, "status")
@@ -106,7 +109,7 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 @json_option
 @name_home
 def release(home: Path, extended: bool, config_file: Path | None, as_json: bool) -> None:
-    """Releases the lock once, and stays until it is secured again. Interrupted, it secures at once."""
+    """Releases the lock once, and waits until it is secured again. An interruption secures it at once."""
     span = Span.EXTENDED if extended else Span.NORMAL
     with DoorClient(_settings(config_file).socket) as client:
         _release(home, client, "extend" if extended else "release", span)
@@ -121,8 +124,10 @@ def release(home: Path, extended: bool, config_file: Path | None, as_json: bool)
 @json_option
 @name_home
 def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_json: bool) -> None:
-    """Holds the door open as long as this command runs, max_hold_seconds of the configuration at most: a lease that it
-    renews and that lapses without it."""
+    """Holds the door open while this command runs, at most max_hold_seconds of the configuration.
+
+    The command renews a lease. Without the command the lease ends and the door is secured.
+    """
     settings = _settings(config_file)
     end = boottime() + min(seconds or settings.max_hold_seconds, settings.max_hold_seconds)
     with DoorClient(settings.socket) as client:
@@ -145,7 +150,7 @@ def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_js
 @json_option
 @name_home
 def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
-    """Secures the lock now; a release or a lease ends."""
+    """Secures the lock now. This ends a release or a lease."""
     _show(_order(home, _settings(config_file), "secure", lambda client: client.secure(PATIENCE)), as_json)
 
 
@@ -155,7 +160,7 @@ def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
 @json_option
 @name_home
 def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> None:
-    """From now on no grant releases the lock, over restarts too, until it is ended. The way out stays open."""
+    """Begins a lockdown, or ends it: no grant releases the lock, also after a restart. The way out stays open."""
     settings = _settings(config_file)
     verb = "lockdown_end" if end else "lockdown"
     if end:
@@ -176,7 +181,7 @@ def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> 
 @json_option
 @name_home
 def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bool) -> None:
-    """What happens at the door from now on, until interrupted. It takes no event away from anybody."""
+    """Shows what happens at the door from now on, until interrupted. Other subscribers still get every event."""
     stream = DoorEventStream(_settings(config_file).events, None)
     looked(home, "monitor")
     seen = 0
@@ -198,7 +203,7 @@ def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bo
 def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path | None, as_json: bool) -> None:
     """Moves the contact, exit button and tamper switch of a simulated door.
 
-    Without HANDS it reads them from standard input, one a line: a panel of text.
+    Without HANDS it reads them from standard input, one a line.
     """
     settings = _settings(config_file)
 
@@ -219,7 +224,7 @@ def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path 
 
 
 def _panel(settings: DoorConfig, move: Callable[[Hand], DoorStatus]) -> None:
-    """Until the window is closed. Raises KioskError when Qt cannot be loaded."""
+    """Shows the window until it is closed. Raises KioskError when Qt cannot be loaded."""
     from kiosk.gui.app import create_application, display_available  # noqa: PLC0415 - loads Qt
 
     if not display_available():
@@ -234,7 +239,7 @@ def _panel(settings: DoorConfig, move: Callable[[Hand], DoorStatus]) -> None:
 
 
 def _show(status: DoorStatus, as_json: bool) -> None:
-    """Whether it can be told or not: what was done at the door goes on as it was asked for."""
+    """Prints a status after an action. If it cannot be printed, the action still goes on."""
     with told_or_not():
         _print(status, as_json)
 

@@ -1,4 +1,4 @@
-"""Who did what to the door by hand, in the kiosk's audit log."""
+"""Records in the kiosk's audit log who operated the door by hand."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kiosk.storage.home import Home
 from kiosk.system.owner import acting_for
 
 LOOKED = timedelta(hours=1)
-"""Whoever looks at the door again within this time is not recorded again: a script may ask every second."""
+"""A user who looks at the door again within this time is not recorded again, because a script may ask every second."""
 
 
 class HandLog:
-    """The audit log, used by root with the rights of the home's owner: at the door root stays root."""
+    """The audit log. Root uses it with the rights of the home's owner, because at the door root stays root."""
 
     def __init__(self, home: Path) -> None:
-        """Raises GalleryError."""
+        """Opens the audit log. Raises GalleryError."""
         self._home = home
         path = Home(home).database
         with acting_for(home):
@@ -36,12 +36,12 @@ class HandLog:
             self._audit = Audit(open_database(path, check=False))
 
     def append(self, records: Sequence[AuditRecord]) -> None:
-        """Committed when this returns. Raises GalleryError."""
+        """Writes records. They are committed when this returns. Raises GalleryError."""
         with acting_for(self._home):
             self._audit.append(records)
 
     def since(self, begin: datetime, kind: AuditKind) -> list[AuditRecord]:
-        """Of one kind, not older. Raises GalleryError."""
+        """The records of one kind from `begin` on. Raises GalleryError."""
         with acting_for(self._home):
             return list(self._audit.records(since=begin, kinds=(kind,)))
 
@@ -53,20 +53,20 @@ class HandLog:
 
 @contextmanager
 def log_of(home: Path) -> Iterator[HandLog]:
-    """The log of a home that is there: a new one that nobody reads would not be one. Raises GalleryError."""
+    """Opens the audit log of an existing home. Makes none, because nobody would read it. Raises GalleryError."""
     with closing(HandLog(home)) as log:
         yield log
 
 
 def record(kind: AuditKind, verb: str, grant_id: str | None = None, outcome: str | None = None) -> AuditRecord:
-    """A line of the log. Of who asks it holds the user's number: no name of the environment, which anybody can set. Who
-    became root is auditd's to say."""
+    """A record of the audit log. It holds the caller's user number and no name from the environment, which anybody can
+    set. auditd knows which user became root."""
     detail: dict[str, str | int | float | bool | None] = {"uid": os.getuid()}
     return AuditRecord(kind, datetime.now(UTC), grant_id=grant_id, outcome=outcome, reason=verb, detail=detail)
 
 
 def looked(home: Path, verb: str) -> None:
-    """Written once an hour for each user who only looks. Raises GalleryError."""
+    """Records a user who only looks, once an hour. Raises GalleryError."""
     look = record(AuditKind.COMMAND, verb)
     try:
         with log_of(home) as log:

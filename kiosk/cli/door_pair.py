@@ -1,4 +1,4 @@
-"""`kiosk door pair`: the key of a panel's secure channel, set by the panel itself."""
+"""`kiosk door pair`: lets a panel set the key of its secure channel."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from kiosk.domain.errors import ConfigError
 @config_option
 @name_home
 def pair(home: Path, seconds: float, config_file: Path | None) -> None:
-    """Waits for the panel to set its key (install mode), and keeps it where [panel] says. Stop kiosk-door before it.
+    """Waits for the panel to set its key (install mode), and stores it where [panel] says. Stop kiosk-door before.
 
-    Whoever is on the line meanwhile can set the key: do it where nobody else is. It is never done but by this command.
+    Anybody on the line can set the key meanwhile: do this where nobody else is. Only this command accepts a key.
     """
     found = config.find(config_file)
     panel = None if found is None else config.read(found).panel

@@ -1,4 +1,4 @@
-"""`kiosk enrol`: somebody new, or somebody again, from photographs or a clip."""
+"""`kiosk enrol`: enrols a person, or enrols one again, from photographs or clips."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
 CLIP_STEP = 5
-"""Of a clip, every so many-th frame is looked at."""
+"""Of a clip, enrolment uses every fifth frame."""
 
 
 @click.command()
@@ -50,10 +50,10 @@ def enrol(
 ) -> None:
     """Enrols NAME, or WHO again, from photographs, folders of them, or clips of one person.
 
-    All must show the same, single person. Poor pictures of a photograph or folder are refused; of a clip the best
-    frames are taken. Where a panel owns the lock, only somebody with a badge number is let in. Enrolled again, a person
-    keeps id, validity and badge number: after a change of the embedder, or with better pictures. The new pictures must
-    look like the old ones, where these were made with the same network; where not, only you can tell who is on them.
+    All must show the same, single person. A poor photograph is refused; of a clip the best frames are taken. Where a
+    panel owns the lock, only a person with a badge number is let in. Enrol a person again after a change of the
+    embedder, or with better pictures: id, validity and badge number stay. The new pictures must match the old
+    references if these were made with the same network. If not, only you can tell who is on the pictures.
     """
     if (name is None) is (again is None):
         raise click.UsageError("name somebody new with --name, or somebody enrolled with --again")
@@ -86,7 +86,7 @@ def enrol(
         if len(samples) > len(own):
             enroller.refuse_too_many(with_another(rest.sizes, len(samples)))
         if subject is not None:
-            # An id, a badge and a validity never pass to another face where that can be seen.
+            # Id, badge and validity must not pass to another person's face, as far as that can be detected.
             old = ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, own)
             if own and enroller.already(samples, old) is None:
                 who = called(subject.name, subject.id, error=True)
@@ -112,7 +112,7 @@ def enrol(
 
 
 def check_name(name: str | None) -> None:
-    """Before the pictures are looked at. Raises GalleryError for what is no name."""
+    """Checks the name before the pictures are read. Raises GalleryError for a text that cannot be a name."""
     try:
         cleaned(name if name is not None else "nobody new")
     except ValueError as error:
@@ -120,7 +120,7 @@ def check_name(name: str | None) -> None:
 
 
 def gather(enroller: Enroller, source: Path) -> list[EnrolmentSample]:
-    """The samples of one source. Raises SampleError for any poor photograph, or for a clip without a good frame."""
+    """The samples of one source. Raises SampleError for a poor photograph, or for a clip without a good frame."""
     if not is_clip(source):
         return [enroller.sample(still) for still in stills(source)]
     good: list[EnrolmentSample] = []

@@ -1,4 +1,4 @@
-"""What `kiosk run` shows: lines on a console, and a window where one is wanted."""
+"""The output of `kiosk run`: lines on a console, and a window if one is wanted."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from kiosk.station import assembly
 log = structlog.get_logger("kiosk")
 NameOf = Callable[[str], str | None]
 TURN_SECONDS = 0.2
-"""How often the console looks whether it is to stop."""
+"""How often the console checks whether it must stop."""
 POSE_SECONDS = 0.5
-"""After the door has been released, until the screenshot is taken: the screen has settled then."""
+"""Delay from the door's release to the screenshot, until the screen no longer changes."""
 
 
 class Stop:
-    """Set by SIGTERM and SIGINT."""
+    """A flag that SIGTERM and SIGINT set."""
 
     def __init__(self) -> None:
         self.flag = Flag()
@@ -39,9 +39,11 @@ class Stop:
         self.flag.set()
 
     def due(self, kiosk: assembly.Kiosk) -> bool:
-        """Whether the kiosk is to stop: told to, at its end, or dead. Feeds the watchdog on the way.
+        """Whether the kiosk must stop: after a signal, at the end of its recording, or because it is dead. Also feeds
+        the watchdog.
 
-        What only a restart heals ends it at once: the unit starts it again, and nobody is refused for ever."""
+        A fault that only a restart can mend stops the kiosk at once: the unit starts it again, so that people are not
+        refused for ever."""
         if kiosk.lost is not None:
             log.error("restart_needed", message=kiosk.lost)
             return True
@@ -53,8 +55,8 @@ class Stop:
 
 
 class Console:
-    """Writes what happens, a line each. `publish` is called from the kiosk's threads: it never waits for the console,
-    and what cannot be written there is lost. Names are for a terminal: a journal or a file gets subject ids."""
+    """Prints each event as a line. The kiosk's threads call `publish`; it never waits for the console, and lines that
+    cannot be written are lost. Only a terminal gets names; a journal or a file gets subject ids."""
 
     def __init__(self, as_json: bool, name_of: NameOf, remark: Callable[[Event], str]) -> None:
         self._as_json = as_json
@@ -64,7 +66,7 @@ class Console:
         self._lost_told = False
 
     def publish(self, event: Event) -> None:
-        """What concerns nobody but the window is passed over."""
+        """Prints an event. Skips events that only concern the window."""
         said = self._said(event)
         if said is None:
             return
@@ -75,7 +77,7 @@ class Console:
             log.warning("console_lost", reason=self._outlet.trouble)
 
     def close(self) -> None:
-        """Writes what still waits, as far as that goes quickly."""
+        """Writes the waiting lines, but waits only a short time."""
         self._outlet.close()
 
     def _said(self, event: Event) -> tuple[Row, str] | None:
@@ -102,13 +104,13 @@ class Console:
         return None
 
     def wait(self, kiosk: assembly.Kiosk, stop: Stop) -> None:
-        """Until the end of the story, or a signal."""
+        """Waits until the end of the story, or a signal."""
         while not stop.due(kiosk):
             kiosk.finished.wait(TURN_SECONDS)
 
 
 class Window:
-    """The window, seen or offscreen. Qt is imported only when there is one."""
+    """The window, visible or offscreen. Qt is imported only when a window is made."""
 
     def __init__(self, name_of: NameOf, banner: str, offscreen: bool, picture: Path | None) -> None:
         """Raises KioskError when Qt cannot be loaded or `picture` could not be written."""
@@ -128,7 +130,7 @@ class Window:
         self._window = KioskWindow(self.bridge, name_of, banner=banner, beat=self._beat)
 
     def wait(self, kiosk: assembly.Kiosk, stop: Stop, full_screen: bool) -> None:
-        """Qt's loop until the end of the story, a signal, or the window is closed."""
+        """Runs Qt's loop until the end of the story, a signal, or the closing of the window."""
 
         def turn() -> None:
             if stop.due(kiosk):
@@ -145,18 +147,18 @@ class Window:
         self._snap()
 
     def close(self) -> None:
-        """Takes no more events."""
+        """Closes the bridge and the window."""
         self.bridge.close()
         self._window.close()
 
     def _beat(self) -> None:
-        """On each tick of the window: ten times a second."""
+        """Called on each tick of the window, ten times a second."""
         self._turn()
         if self._picture is not None and self._posing and self._welcomed():
             self._snap()
 
     def _welcomed(self) -> bool:
-        """Whether somebody has been welcomed for POSE_SECONDS: that is the picture that shows most."""
+        """Whether the welcome has been shown for POSE_SECONDS. The screenshot is taken then, because it shows most."""
         from kiosk.gui.presenter import Mode  # noqa: PLC0415
 
         if self._window.screen_state.mode is not Mode.GRANTED:
@@ -166,7 +168,7 @@ class Window:
         return time.monotonic() - self._pose >= POSE_SECONDS
 
     def _snap(self) -> None:
-        """Writes the picture once; what is shown last where nobody was welcomed."""
+        """Writes the screenshot once. If nobody was welcomed, it shows the last screen."""
         from kiosk.gui.app import screenshot  # noqa: PLC0415
 
         picture, self._picture = self._picture, None
@@ -175,7 +177,7 @@ class Window:
 
 
 def _writable(path: Path) -> None:
-    """Raises KioskError now rather than after the story."""
+    """Checks before the story that the file can be written. Raises KioskError."""
     try:
         with path.open("ab"):
             pass

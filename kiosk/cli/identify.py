@@ -1,4 +1,4 @@
-"""`kiosk identify`: who is on a picture?"""
+"""`kiosk identify`: finds out who is on a picture."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_js
 
 
 def look(stages: Stages, path: Path) -> Row:
-    """The largest face of one picture; what is not upright or no natural face is nobody's, and is not compared.
-    Raises SampleError when there is no face."""
+    """Identifies the largest face of one picture. A face that is not upright or not natural is not compared and matches
+    nobody. Raises SampleError when there is no face."""
     image = read_picture(path)
     faces = stages.detector.detect(image)
     if not faces:

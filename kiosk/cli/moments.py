@@ -1,4 +1,4 @@
-"""Dates and times on the command line: the machine's own zone, both ways."""
+"""Dates and times on the command line, read and printed in the machine's own time zone."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ MOMENT = click.DateTime(
         "%Y-%m-%dT%H:%M:%S%z",
     ]
 )
-"""In local time, or with an offset, as --json shows it."""
+"""Accepted formats: local time, or with an offset as --json prints it."""
 FIRST_YEAR, LAST_YEAR = 1970, 9998
-"""The ends of the calendar are no times in every zone."""
+"""Allowed years. The first and last years of the calendar do not exist in every time zone."""
 
 
 def begin(given: datetime | None) -> datetime | None:
-    """Where a validity begins, in UTC. Of two readings (clocks that go back or forward) the later one, so that nobody
-    is let in too early. Raises click.UsageError."""
+    """The begin of a validity in UTC. If a local time has two meanings (the clock changes), the later one, so that
+    nobody is let in too early. Raises click.UsageError."""
     return None if given is None else max(_readings(given))
 
 
 def end(given: datetime | None) -> datetime | None:
-    """Where a validity ends, in UTC; of two readings the earlier one. The last day of the year 9999 is how "never" is
-    often written: None. Raises click.UsageError."""
+    """The end of a validity in UTC; of two meanings the earlier one. The last day of the year 9999 often means "never"
+    and gives None. Raises click.UsageError."""
     if given is None or (given.year, given.month, given.day) == (9999, 12, 31):
         return None
     return min(_readings(given))
 
 
 def local(moment: datetime) -> datetime:
-    """In the machine's zone; as it is where it is no time there."""
+    """The time in the machine's zone; unchanged if it does not exist there."""
     try:
         return moment.astimezone()
     except (OverflowError, ValueError, OSError):
@@ -44,7 +44,7 @@ def local(moment: datetime) -> datetime:
 
 
 def shown(moment: datetime) -> str:
-    """For people, as it could be given: to the minute, or to the second where that says more."""
+    """The time as text in a format that the command line accepts: to the minute, or to the second if it is not 0."""
     at = local(moment)
     return f"{at:%Y-%m-%d %H:%M:%S}" if at.second else f"{at:%Y-%m-%d %H:%M}"
 

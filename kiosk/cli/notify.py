@@ -1,4 +1,4 @@
-"""`kiosk notify`: do the notifiers get through?"""
+"""`kiosk notify`: checks whether the notifiers work."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def notify() -> None:
 @json_option
 @click.pass_context
 def status(ctx: click.Context, config_file: Path | None, as_json: bool) -> None:
-    """What waits for each notifier, how many notices were dropped since ever, and what is wrong.
+    """Shows for each notifier what waits, how many notices were ever dropped, and what is wrong.
 
-    Exit status 1 when something is.
+    Exit status 1 when something is wrong.
     """
     found = _standing(_settings(config_file))
     for name, standing in found.items():
@@ -82,7 +82,7 @@ def test(ctx: click.Context, timeout: float, config_file: Path | None, as_json: 
 
 
 def findings(settings: Config) -> Iterator[tuple[str, str]]:
-    """For `kiosk doctor`: level and message."""
+    """Findings for `kiosk doctor`: (level, message)."""
     if not settings.notifiers:
         return
     try:
@@ -109,7 +109,7 @@ def _row(standing: Standing) -> dict[str, int | str | None]:
 
 
 def _settings(config_file: Path | None) -> Config:
-    """Raises ConfigError where nothing is configured."""
+    """The configuration. Raises ConfigError if there is none, or no notifier in it."""
     found = config.find(config_file)
     if found is None:
         raise ConfigError("there is no configuration: name one with --config")
@@ -120,7 +120,8 @@ def _settings(config_file: Path | None) -> Config:
 
 
 def _standing(settings: Config) -> dict[str, Standing]:
-    """Of the configured notifiers. Raises OutboxError when kiosk-notify does not run, or is not to be looked at."""
+    """The state of the configured notifiers. Raises OutboxError when kiosk-notify does not run, or this user may not
+    read its outbox."""
     path = settings.notify.outbox
     if not in_use(path):
         raise OutboxError(NOT_RUNNING)
@@ -129,8 +130,8 @@ def _standing(settings: Config) -> dict[str, Standing]:
 
 @contextmanager
 def _outbox(settings: Config) -> Iterator[Outbox]:
-    """The outbox of the running kiosk-notify, for root with that user's rights. Raises OutboxError when it does not
-    run, or is not to be looked at."""
+    """The outbox of the running kiosk-notify. Root opens it with that user's rights. Raises OutboxError when
+    kiosk-notify does not run, or this user may not use its outbox."""
     path = settings.notify.outbox
     takes = {name: section.alarms_only for name, section in settings.notifiers.items()}
     with acting_for(path):

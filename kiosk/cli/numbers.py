@@ -9,7 +9,7 @@ import click
 
 
 class Finite(click.FloatRange):
-    """A number in a range. "nan" and "inf", which Python reads as numbers too, are none: nan is in every range."""
+    """A finite number in a range. Rejects "nan" and "inf", which Python reads as numbers; nan would pass any range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Raises click.BadParameter."""

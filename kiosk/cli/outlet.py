@@ -1,6 +1,6 @@
-"""Lines of the running kiosk to a console or a journal: nothing that happens to them reaches who writes them.
+"""Writes lines of the running kiosk to a console or a journal. No fault of the output affects the writing thread.
 
-A pipe may be closed, a disk full, a terminal stopped with Ctrl-S, a journal stuck: the door must not notice.
+A pipe may be closed, a disk full, a terminal stopped with Ctrl-S, a journal stuck: the door must work on.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from typing import TextIO
 from kiosk.domain.plain_text import escaped
 
 ROOM = 1000
-"""Lines that may wait; further ones are lost."""
+"""Most waiting lines; further ones are lost."""
 FAREWELL_SECONDS = 1.0
-"""At the end, for what still waits."""
+"""Longest time at the end for writing the waiting lines."""
 
 
 class Outlet:
-    """Writes lines to a stream from a thread of its own. `put` never raises and never waits; a line that cannot be
-    written, or finds no room, is lost and counted in `lost`."""
+    """Writes lines to a stream in its own thread. `put` never raises and never waits. A line that cannot be written, or
+    for which there is no room, is lost and counted in `lost`."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._encoding = getattr(stream, "encoding", None) or "ascii"
         try:
-            # Past Python's own buffer: its lock would be held by a thread that hangs in the kernel.
+            # Writes past Python's buffer, because a thread that hangs in the kernel would keep the buffer's lock.
             self._file = None if stream is None else stream.fileno()
         except (OSError, ValueError):
             self._file = None
         self.lost = 0
         self.trouble = "" if self._file is not None else "it is closed"
-        """Why the last line that was lost could not be written."""
+        """Why a line could not be written."""
         self._lines: queue.Queue[bytes | None] = queue.Queue(ROOM)
         self._thread = Thread(target=self._loop, name="outlet", daemon=True)
         if self._file is not None:
             self._thread.start()
 
     def put(self, line: str) -> None:
-        """`line` escaped, with its line end. From any thread."""
+        """Queues `line`, escaped and with a line end. Any thread may call it."""
         if self._file is None:
             self.lost += 1
             return
@@ -50,7 +50,7 @@ class Outlet:
             self.trouble = self.trouble or ("it is not read" if isinstance(error, queue.Full) else str(error))
 
     def close(self, seconds: float = FAREWELL_SECONDS) -> None:
-        """Gives what waits `seconds` to be written, and leaves the rest."""
+        """Waits at most `seconds` until the waiting lines are written, and drops the rest."""
         until = time.monotonic() + seconds
         try:
             self._lines.put(None, timeout=seconds)

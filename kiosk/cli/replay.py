@@ -1,4 +1,4 @@
-"""`kiosk replay`: the pipeline over a recording, every frame, deterministic. It never meets a door."""
+"""`kiosk replay`: runs the pipeline over every frame of a recording, deterministically. It never uses a door."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class Tally:
         self.latencies: list[float] = []
 
     def observe(self, event: Observed) -> None:
-        """A frame of an attempt or of somebody near."""
+        """Counts a frame for which the pipeline reported an observation."""
         self.with_face += bool(event.faces)
         if event.quality is not None and event.quality.flaw is not None:
             self.flaws[event.quality.flaw.value] += 1
 
     def decide(self, decision: Decision) -> None:
-        """A decision."""
+        """Counts a decision."""
         self.outcomes[decision.outcome.value] += 1
         self.reasons[decision.reason.value] += 1
 
     def row(self) -> Row:
-        """The summary."""
+        """The summary as a JSON object."""
         return {
             "event": "summary",
             "frames": self.frames,
@@ -66,9 +66,9 @@ class Tally:
 @json_option
 @pass_home
 def replay(home: Path, source: Path, begin: float, end: float | None, config_file: Path | None, as_json: bool) -> None:
-    """Runs the pipeline over a clip or a folder of pictures: what would have been decided, and why.
+    """Runs the pipeline over a clip or a folder of pictures, and shows what it would have decided and why.
 
-    A new attempt begins after each decision. No door is opened and nothing is recorded.
+    A new attempt begins after each decision. It opens no door and records nothing.
     """
     config = settings(config_file)
     models = load(config.models, config.policy)

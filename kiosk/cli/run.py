@@ -1,4 +1,4 @@
-"""`kiosk run`: the kiosk itself; without a configuration, the demonstration."""
+"""`kiosk run`: runs the kiosk; without a configuration it runs the demonstration."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def run(
     full_screen: bool,
     as_json: bool,
 ) -> None:
-    """Watches the camera and opens the door to who may pass.
+    """Watches the camera and opens the door for people who may pass.
 
     Without a configuration this is the demonstration: simulated visitors and a simulated lock. Headless, its story
-    runs once; the exit status is 0 if every decision of it was the expected one.
+    runs once; the exit status is 0 if every decision was the expected one.
     """
     with closing(log_to_stderr()):
         found = config.find(config_file)
@@ -61,13 +61,14 @@ def run(
 
 
 def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json: bool) -> bool:
-    """The story; over and over where it is seen. True when it went as it should, or was ended by who looked at it."""
+    """Runs the story, repeated without end if the window is visible. True when every decision was as expected, or when
+    the person at the window ended it."""
     from kiosk.demonstration import stage  # noqa: PLC0415 - a real kiosk never loads it
 
     complain(stage.NOTICE)
     camera = stage.camera(loop=seen)
     score = stage.Score(camera.visit_at)
-    # Before there is a folder with a key in it: a window may fail to start.
+    # Starts the window before there is a folder with a key in it, because a window may fail to start.
     front = Front(seen, screenshot, full_screen, as_json, words.banner(True, True), score.remark)
     front.listeners.append(unfailing(score.take))
     with stage.stage() as (settings, home):
@@ -78,7 +79,7 @@ def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json
 def _serve(
     settings: config.Config, home: Home, seen: bool, screenshot: Path | None, full_screen: bool, as_json: bool
 ) -> bool:
-    """A configured kiosk, until it is told to stop or its recording ends. False when it died."""
+    """Runs a configured kiosk until a signal or the end of its recording. False when it died."""
     camera = assembly.camera(settings.camera)
     pretended = settings.lock is not None and settings.lock.kind == "simulated"
     front = Front(seen, screenshot, full_screen, as_json, words.banner(not camera.live, pretended), lambda _: "")
@@ -86,7 +87,7 @@ def _serve(
 
 
 class Front:
-    """A kiosk with its console and, where it is seen or pictured, its window."""
+    """A kiosk with its console and, if it is visible or needed for a screenshot, its window."""
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class Front:
         banner: str,
         remark: Callable[[Event], str],
     ) -> None:
-        """Raises KioskError when the window cannot be had or the screenshot could not be written."""
+        """Raises KioskError when the window cannot be opened or the screenshot could not be written."""
         self._names = Names()
         self._full_screen = full_screen
         self._stop = Stop()
@@ -105,20 +106,21 @@ class Front:
         self._window = (
             Window(self._names, banner, offscreen=not seen, picture=screenshot) if seen or screenshot else None
         )
-        # Each by itself: one that fails keeps nothing from the next.
+        # Each listener is wrapped: if one fails, the next still gets the event.
         self.listeners: list[Callable[[Event], None]] = [unfailing(self._console.publish)]
         if self._window is not None:
             self.listeners.append(unfailing(self._window.bridge.publish))
 
     def run(self, settings: config.Config, home: Home, camera: Camera) -> bool:
-        """False when it died. Raises KioskError when the kiosk cannot start."""
+        """Runs the kiosk. False when it died. Raises KioskError when the kiosk cannot start."""
         with ExitStack() as stack:
             stack.callback(self._console.close)
             if self._window is not None:
                 stack.callback(self._window.close)
             kiosk = stack.enter_context(assembly.running(settings, home, self._publish, self._show, camera))
-            # Without the key: names are all that is wanted here. Not to look only: where a look cannot share the file
-            # it reads it without locks, and its end would take those of this process's other connections away.
+            # Opened without the key, because only names are needed. Not opened read-only: a read-only connection that
+            # cannot share the file reads it without locks, and closing it would drop the locks of this process's other
+            # connections.
             directory = open_gallery(home, with_key=False, check=False)
             self._names.open(stack.enter_context(closing(directory)))
             stack.callback(self._names.close)

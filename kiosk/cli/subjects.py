@@ -1,4 +1,4 @@
-"""`kiosk subjects`: who is enrolled."""
+"""`kiosk subjects`: lists and changes the enrolled subjects."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
 
 @contextmanager
 def gallery_of(home: Path, read_only: bool = False) -> Iterator[Gallery]:
-    """The gallery without its key: these commands see no template."""
+    """Opens the gallery without its key, because these commands need no template."""
     with closing(open_gallery(Home(home), read_only=read_only, with_key=False)) as gallery:
         yield gallery
 
 
 def row(subject: Subject) -> Row:
-    """A subject for programs."""
+    """A subject as a JSON object."""
     return {
         "subject": subject.id,
         "name": subject.name,
@@ -53,7 +53,7 @@ def row(subject: Subject) -> Row:
 
 
 def line(subject: Subject, outdated: bool = False, named: bool = True) -> str:
-    """A subject for people. `outdated`: without a reference of the network that runs."""
+    """A subject as a line of text. `outdated`: it has no reference of the configured network."""
     notes = ["enrol again"] if outdated else []
     if subject.disabled:
         notes.append("disabled")
@@ -67,7 +67,8 @@ def line(subject: Subject, outdated: bool = False, named: bool = True) -> str:
 
 
 def check_badge(badge: int, config: Config) -> None:
-    """Raises GalleryError for a number that the configured panel, or any that there is, cannot be told."""
+    """Raises GalleryError for a badge number that does not fit into the panel's card format (without a panel: any
+    format)."""
     largest = LARGEST_BADGE if config.panel is None else config.panel.cards.largest
     if not 1 <= badge <= largest:
         where = "" if config.panel is None else f" in the {config.panel.card_bits} bits of [panel]"
@@ -75,8 +76,8 @@ def check_badge(badge: int, config: Config) -> None:
 
 
 def running_model(config_file: Path | None) -> str | None:
-    """The model_id of the configured embedder. None, said on standard error, where it cannot be told: whoever has to
-    shut somebody out needs the list then too."""
+    """The model_id of the configured embedder. If it cannot be found, prints why on standard error and returns None: an
+    admin who must shut somebody out needs the list then too."""
     try:
         models = settings(config_file).models
         return Manifest(models.folder or default_folder()).entry(models.embedder, EmbedderEntry).model_id
@@ -86,7 +87,7 @@ def running_model(config_file: Path | None) -> str | None:
 
 
 def tell_of(subject: Subject, as_json: bool) -> None:
-    """Prints how a subject is after a change: with the name on a terminal only."""
+    """Prints a subject after a change. Only a terminal gets the name."""
     with told_or_not():
         if as_json:
             emit({key: value for key, value in row(subject).items() if key != "name"})
@@ -104,7 +105,7 @@ def subjects() -> None:
 @json_option
 @pass_home
 def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
-    """Everybody, in the order of enrolment, and who is to be enrolled again: made with another network."""
+    """Lists everybody in the order of enrolment, and marks who must be enrolled again because of another network."""
     model_id = running_model(config_file)
     with gallery_of(home, read_only=True) as gallery:
         everybody = gallery.subjects()
@@ -124,7 +125,7 @@ def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
 @json_option
 @pass_home
 def show(home: Path, who: str, as_json: bool) -> None:
-    """One subject, by id, the beginning of it, or name."""
+    """Shows one subject, given by id, by the beginning of the id, or by name."""
     with gallery_of(home, read_only=True) as gallery:
         subject = gallery.find(who)
     if as_json:
@@ -159,7 +160,7 @@ def enable(home: Path, who: str, as_json: bool) -> None:
 @json_option
 @pass_home
 def badge(home: Path, who: str, number: int | None, clear: bool, config_file: Path | None, as_json: bool) -> None:
-    """Sets the badge NUMBER that a panel knows somebody by ([panel] in the configuration)."""
+    """Sets the badge NUMBER by which a panel knows a person ([panel] in the configuration)."""
     if (number is None) is not clear:
         raise click.UsageError("give the badge's number, or --clear")
     if number is not None:
@@ -177,7 +178,7 @@ def badge(home: Path, who: str, number: int | None, clear: bool, config_file: Pa
 @json_option
 @pass_home
 def remove(home: Path, who: str, yes: bool, as_json: bool) -> None:
-    """Forgets somebody: name and references; the audit log keeps the id."""
+    """Removes a person's name and references. The audit log keeps the id."""
     with gallery_of(home) as gallery:
         subject = gallery.find(who)
         if not yes:

@@ -1,4 +1,4 @@
-"""`kiosk evaluate`: the error rates of this program, end to end, on research sets. One module a command."""
+"""`kiosk evaluate`: measures the error rates of this program, end to end, on research sets. One module a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands of an evaluation share: arguments, the progress bar, figures as words."""
+"""Shared by the evaluation commands: arguments, the progress bar, figures as text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kiosk.evaluation.figures import Rate
 T = TypeVar("T")
 
 RELIABLE = 10
-"""False matches below which a false accept rate says little."""
+"""With fewer false matches a false accept rate says little."""
 
 root_argument = click.argument("root", type=click.Path(path_type=Path))
 plot_option = click.option(
@@ -36,7 +36,7 @@ report_option = click.option(
 
 
 def check_outputs(plot: Path | None, report: Path | None) -> None:
-    """Before the work, not after it. Raises KioskError where a file could not be written."""
+    """Checks the output files before the long work. Raises KioskError if a file could not be written."""
     if plot:
         plots.check()
     for path in (plot, report):
@@ -45,7 +45,7 @@ def check_outputs(plot: Path | None, report: Path | None) -> None:
 
 
 def write_report(path: Path, row: Row) -> None:
-    """Raises KioskError when it cannot be written."""
+    """Writes a report as JSON. Raises KioskError when it cannot be written."""
     try:
         path.write_text(json.dumps(row, allow_nan=False, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
@@ -53,27 +53,27 @@ def write_report(path: Path, row: Row) -> None:
 
 
 def progress(items: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
-    """A bar on standard error, if that is a terminal."""
+    """A progress bar on standard error, if that is a terminal."""
     return console.progress(items, "Pictures")
 
 
 def percent(share: float) -> str:
-    """0..1 in hundredths."""
+    """A share of 0..1 as a percentage."""
     return f"{100 * share:.2f}%"
 
 
 def rate_line(r: Rate) -> str:
-    """A rate with its interval and counts."""
+    """A rate with its interval and counts as text."""
     if not r.trials:
         return "none: no such picture with a face"
     return f"{percent(r.rate)} ({percent(r.low)} to {percent(r.high)}), {r.errors} of {r.trials}"
 
 
 def number(value: float) -> float | None:
-    """JSON has no NaN."""
+    """The value rounded for JSON; None for NaN, which JSON does not have."""
     return None if math.isnan(value) else round(value, 6)
 
 
 def squared_l2(score: float) -> float:
-    """The squared Euclidean distance of two unit vectors whose cosine is `score`: FaceNet's measure."""
+    """The squared Euclidean distance (FaceNet's measure) of two unit vectors whose cosine is `score`."""
     return 2 - 2 * score

@@ -1,4 +1,4 @@
-"""`kiosk evaluate detector`: the face detector on faces of known place."""
+"""`kiosk evaluate detector`: measures the face detector on faces at known places."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def detector(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Where the faces are: recall by size, landmarks, false detections, time.
+    """Measures the face detector: recall by size, landmarks, false detections, time.
 
-    With --truth, the faces of the list, and crops of its pictures that are free of faces. Without it, ROOT is a folder
-    or a tar of pictures with one known face each, over the centre, as Labeled Faces in the Wild; no other counts. The
-    networks look at the whole picture, of 640 pixels at most, at the threshold of the kiosk; "door" is the kiosk's own
-    way: a small look, then a closer one. Faces count from 40 pixels. Intervals are 95%: Clopper and Pearson's, or by
-    bootstrap over pictures. Times are processor time of one thread. The last line is one JSON object; the report holds
-    the curves as well.
+    With --truth it uses the faces of the list, and crops of its pictures without faces. Without it, ROOT is a folder or
+    a tar of pictures with one known face each, over the centre, as in Labeled Faces in the Wild; other faces do not
+    count. The networks get the whole picture, at most 640 pixels long, at the threshold of the kiosk. "door" is what
+    the kiosk does: one pass over a small picture, then one over the part with the face. Faces count from 40 pixels.
+    Intervals are 95%: Clopper and Pearson's, or by bootstrap over pictures. Times are processor time of one thread. The
+    last line is one JSON object; the report also holds the curves.
     """
     check_outputs(plot, report)
     config = settings(config_file).models
@@ -193,12 +193,12 @@ def _band(low: float, high: float) -> str:
 
 
 def _ratio(slow: Seen, fast: Seen) -> float:
-    """Median of the pictures: how many times as long the first took."""
+    """The median over the pictures of the first detector's time divided by the second's."""
     return float(np.median(np.array(slow.seconds) / np.array(fast.seconds)))
 
 
 def _curve(result: Result, name: str, pictures: int) -> tuple[Curve, Curve, Curve]:
-    """(thresholds, false detections a picture, recall), the thresholds falling."""
+    """(thresholds, false detections a picture, recall), from the highest threshold to the lowest."""
     seen = result.seen[name]
     scores = np.sort(np.array(seen.scores)[result.counted])
     false = np.sort(seen.false)
@@ -211,7 +211,7 @@ def _curve(result: Result, name: str, pictures: int) -> tuple[Curve, Curve, Curv
 
 
 def _points_of(curve: tuple[Curve, Curve, Curve]) -> list[Row]:
-    """At most CURVE_POINTS of them."""
+    """At most CURVE_POINTS points of a curve."""
     thinned = [c[np.unique(np.linspace(0, c.size - 1, CURVE_POINTS).astype(int))] if c.size else c for c in curve]
     return [
         {"threshold": round(t, 4), "false_a_picture": round(f, 6), "recall": round(r, 6)}

@@ -78,12 +78,12 @@ def fairness(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """False match rates by group.
+    """Measures false match rates by group.
 
-    ROOT holds an aligned.csv with the columns shard, path, source, age, gender, race, and its shards. Only pictures
-    that the list of held-out people names take part. Pairs that the reference network puts above 0.5 are taken for one
-    person and left out; the figures with them stand beside. No rate below 1e-4 is stated. Intervals are 95%, by
-    bootstrap over people. The last line is one JSON object.
+    ROOT holds an aligned.csv with the columns shard, path, source, age, gender, race, and its shards. Only pictures in
+    the list of held-out people count. Pairs that score above 0.5 with the reference network count as one person and are
+    left out; the figures with them are also shown. Rates below 1e-4 are not stated. Intervals are 95%, by bootstrap
+    over people. The last line is one JSON object.
     """
     check_outputs(plot, report)
     config = settings(config_file)
@@ -123,7 +123,8 @@ def fairness(
 
 
 def defaults(entry: EmbedderEntry, policy: PolicyConfig) -> list[float]:
-    """The scores of the table down to FMR FLOOR, and the configuration's fixed one. Raises KioskError without any."""
+    """The thresholds measured at FMR FLOOR or above, and the configuration's fixed one. Raises KioskError if there are
+    none."""
     points = {p.score for p in entry.operating_points() if p.fmr >= FLOOR * (1 - 1e-9)}
     if policy.threshold is not None:
         points.add(policy.threshold)

@@ -28,7 +28,7 @@ from kiosk.evaluation.samples import open_samples
 from kiosk.vision.models import load
 
 EDGES = np.linspace(-1, 1, 101)
-"""Of the histograms in the report."""
+"""Edges of the histograms in the report."""
 CURVE_POINTS = 200
 
 
@@ -49,13 +49,13 @@ def lfw(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Verification on Labeled Faces in the Wild.
+    """Measures verification on Labeled Faces in the Wild.
 
-    ROOT is a folder with the pictures at any depth, or a tar. Both official lists are read: one list of N pairs of
-    either kind, put into ten folds, or folds of their own. The threshold always comes from the other folds. Each
-    picture's central face goes through detector, alignment, embedder and byte template. A pair with a picture without
-    a face is an error, mated or not. The last line is one JSON object; the report holds the folds, the curve and the
-    histograms as well.
+    ROOT is a folder with the pictures at any depth, or a tar. It reads both official lists: one list of N mated and N
+    non-mated pairs, which it divides into ten folds, or a list with folds. The threshold always comes from the other
+    folds. Each picture's central face goes through detector, alignment, embedder and byte template. A pair with a
+    picture without a face is an error, mated or not. The last line is one JSON object; the report also holds the folds,
+    the curve and the histograms.
     """
     check_outputs(plot, report)
     config = settings(config_file)
@@ -101,7 +101,7 @@ def lfw(
 
 
 def _details(result: CrossValidation, tars: Mapping[str, Tar], mated: Scores, non_mated: Scores) -> Row:
-    """What the last line leaves out: the folds, the thresholds of each FAR, the DET curve and the histograms."""
+    """Figures that are only in the report: the folds, the thresholds of each FAR, the DET curve and the histograms."""
     folds = zip(result.accuracies, result.thresholds, strict=True)
     known = not np.isnan(mated).all() and not np.isnan(non_mated).all()
     curve = thinned(*error_curve(mated, non_mated), points=CURVE_POINTS) if known else []

@@ -1,4 +1,4 @@
-"""`kiosk evaluate pad`: presentation attack detection."""
+"""`kiosk evaluate pad`: measures presentation attack detection."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad
 
 MINIFASNET_CLASSES = 3
-"""A network with one number more answers twice, as ours do."""
+"""Number of classes of MiniFASNet. A network with one output more gives two answers, as ours do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one network, or the mean of several, did."""
+    """The figures of one network, or of the mean of several."""
 
     name: str
     threshold: float
@@ -104,21 +104,21 @@ def pad(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Presentation attack detection.
+    """Measures presentation attack detection.
 
     ROOT holds the folders bona_fide and attack, or a pad.csv and its pad-NN.tar (print and attack are attacks). The
-    largest face of each picture is scored, at the threshold of the kiosk. A picture without a face is left out of the
-    rates and counted. Intervals are Clopper and Pearson's, 95%. The last line is one JSON object.
+    largest face of each picture is scored, at the threshold of the kiosk. A picture without a face is in no rate, but
+    counted. Intervals are Clopper and Pearson's, 95%. The last line is one JSON object.
 
-    A reference takes 80 x 80 BGR pictures of CONTEXT times the face's box, 0 to 255, and its class 1 is bona fide, as
-    MiniFASNet's. Its rates are at the threshold that refuses as many bona fide presentations as the kiosk's: chosen on
-    these very pictures, in its favour.
+    A reference network takes 80 x 80 BGR pictures of CONTEXT times the face's box, 0 to 255, and its class 1 is bona
+    fide, as with MiniFASNet. Its rates are at the threshold that refuses as many bona fide presentations as the kiosk's
+    does. This threshold is chosen on the same pictures, in the reference's favour.
 
-    --species measures attempts instead: from each attack it draws frames as a camera at a door would see it held up
-    (cut out round the head on plain and on busy ground, bent, filling the frame; near, middle and far), 15 frames an
-    attempt with a hand's movement and a sensor's noise. An attempt passes with 3 frames in a row that PAD lets
-    through: one that it denies voids those before, the third ends the attempt. Bona fide are the set's, the clips' and
-    the demonstration's people.
+    --species measures attempts instead. From each attack it draws frames as a camera at a door would see them (cut out
+    around the head on plain and on busy background, bent, filling the frame; near, middle and far): 15 frames an
+    attempt, with a hand's movement and a sensor's noise. An attempt passes with 3 frames in a row that PAD lets
+    through. A denied frame voids those before; the third one ends the attempt. Bona fide are the people of the set, the
+    clips and the demonstration.
     """
     check_outputs(plot, report)
     config = settings(config_file)
@@ -164,7 +164,7 @@ def _write(lines: Sequence[str], row: Row, report: Path | None) -> None:
 
 
 def _ours(config: Config, models: Sequence[str]) -> tuple[str, FusedPad, FaceDetector]:
-    """Name, networks and detector of the kiosk. Raises ModelError."""
+    """Name, PAD networks and detector of the kiosk. Raises ModelError."""
     loaded = load(config.models, config.policy)
     if not models:
         return ", ".join(config.models.pad), loaded.pad, loaded.detector
@@ -174,7 +174,7 @@ def _ours(config: Config, models: Sequence[str]) -> tuple[str, FusedPad, FaceDet
 
 
 def _reference(text: str, threads: int) -> FusedPad:
-    """FILE@CONTEXT. Raises ModelError."""
+    """Loads a reference network, given as FILE@CONTEXT. Raises ModelError."""
     name, _, context = text.rpartition("@")
     path = Path(name)
     try:
@@ -214,7 +214,7 @@ def _result(name: str, threshold: float, scored: list[Scored]) -> Result:
 
 
 def _beside(ours: Result, name: str, scored: list[Scored]) -> Result:
-    """A reference at our BPCER."""
+    """The result of a reference network at our BPCER."""
     bona_fide, _ = attacks.scores(scored)
     return _result(name, attacks.threshold_with(bona_fide, ours.overall.bpcer.errors), scored)
 

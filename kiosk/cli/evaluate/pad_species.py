@@ -1,4 +1,4 @@
-"""`kiosk evaluate pad --species`: attempts with every species of attack, as a table and as JSON."""
+"""`kiosk evaluate pad --species`: measures attempts with every species of attack, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from kiosk.evaluation.pad import Presentation
 from kiosk.evaluation.pad_attempts import Cell, Count, Trial
 
 BONA_FIDE_FOLD = 4
-"""So many times as many bona fide pictures of a source as attacks: they are shown in one way only."""
+"""Bona fide pictures of a source for each attack of it. There are more of them because each is presented in one way
+only."""
 
 
 def trials(
@@ -26,7 +27,7 @@ def trials(
     pad: PresentationAttackDetector,
     pictures: int,
 ) -> list[Trial]:
-    """All attempts: the attacks in every species, the bona fide pictures, the clips and the demonstration's people.
+    """All attempts: the attacks as every species, the bona fide pictures, the clips and the demonstration's people.
     Raises SampleError."""
     if all(p.bona_fide for p in presentations):
         raise SampleError("there is no attack among these pictures: the species are drawn from attacks")
@@ -39,7 +40,7 @@ def trials(
 
 
 def report(found: Sequence[Trial], threshold: float, name: str) -> tuple[list[str], Row]:
-    """The table's lines, and the same for JSON, with every cell."""
+    """The table's lines, and a JSON object that also holds every cell."""
     attacks = [t for t in found if not t.cell.bona_fide]
     people = [t for t in found if t.cell.bona_fide]
     kind = _grouped(attacks, threshold, lambda c: f"{c.species}, {c.distance}" if c.distance else c.species)

@@ -1,4 +1,4 @@
-"""`kiosk evaluate quantization`: what the int8 network and the byte template cost."""
+"""`kiosk evaluate quantization`: measures what accuracy the int8 network and the byte template cost."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def quantization(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """The int8 network against its fp32, bytes against floats and bits.
+    """Compares the int8 network with its fp32 original, and byte templates with floats and bits.
 
-    ROOT and the list are those of `kiosk evaluate lfw`, and so are detector and alignment. The loss is that in TAR at
-    FAR 1e-3 over all pairs of the pictures, with a paired 95% interval by bootstrap over people. The last line is one
-    JSON object.
+    ROOT, the list, detector and alignment are those of `kiosk evaluate lfw`. The loss is the loss in TAR at FAR 1e-3
+    over all pairs of the pictures, with a paired 95% interval by bootstrap over people. The last line is one JSON
+    object.
     """
     check_outputs(plot, report)
     if float_file is None:

@@ -1,4 +1,4 @@
-"""`kiosk evaluate ruins`: are turned and ruined pictures all one person?"""
+"""`kiosk evaluate ruins`: measures whether turned and distorted pictures of strangers match one another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kiosk.station import assembly
 from kiosk.vision.models import load
 
 PEOPLE = 100
-"""4,950 pairs of strangers a kind."""
+"""Number of people: 4,950 pairs of strangers for each kind."""
 MOST_MATCHES = 0.001
 MOST_REFUSED = 0.005
 
@@ -41,13 +41,14 @@ MOST_REFUSED = 0.005
 def ruins(
     root: Path, people: int, kinds: tuple[str, ...], report: Path | None, config_file: Path | None, as_json: bool
 ) -> None:
-    """Turned and ruined pictures of strangers.
+    """Measures whether turned and distorted ("ruined") pictures of strangers match one another.
 
     ROOT is a folder with pictures at any depth, or a tar, named as in LFW (Name_0001.jpg). The first picture of each
-    person is ruined in one way after another and passes the kiosk's whole quality gate. A refused picture matches
-    nobody. The others are compared with one another at the threshold of one reference; the rate is of all pairs of
-    strangers that were presented. Exit status 1 where it is above 0.1% in a kind, or where more than 0.5% of the
-    pictures that the gate takes otherwise are refused by the walls. The last line is one JSON object.
+    person is distorted in one way after another and goes through the kiosk's whole quality gate. A refused picture
+    matches nobody. The others are compared with one another at the threshold for one reference. The rate is over all
+    pairs of strangers that were presented. Exit status 1 if it is above 0.1% in a kind, or if the checks against such
+    pictures refuse more than 0.5% of the unchanged pictures that the rest of the gate accepts. The last line is one
+    JSON object.
     """
     check_outputs(None, report)
     chosen = _chosen(kinds)
@@ -86,7 +87,8 @@ def ruins(
 
 
 def _chosen(kinds: tuple[str, ...]) -> list[Ruin]:
-    """The pictures as they are, and all kinds or those of these names. Raises SampleError for an unknown one."""
+    """The unchanged pictures, and the kinds with these names (all without a name). Raises SampleError for an unknown
+    name."""
     known = {r.name: r for r in RUINS}
     unknown = [k for k in kinds if k not in known]
     if unknown:

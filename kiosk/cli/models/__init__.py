@@ -1,4 +1,4 @@
-"""`kiosk models`: the networks, and whether they are the ones of the manifest."""
+"""`kiosk models`: lists the networks and checks them against the manifest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ models.add_command(install)
 @config_option
 @json_option
 def list_models(folder: Path | None, config_file: Path | None, as_json: bool) -> None:
-    """Name, role, model_id, size, threshold and licence of each network."""
+    """Lists name, role, model_id, size, threshold and licence of each network."""
     manifest = _manifest(folder, config_file)
     for entry in manifest.entries:
         threshold = entry.score_threshold if isinstance(entry, DetectorEntry) else entry.threshold
@@ -87,7 +87,7 @@ def verify(ctx: click.Context, folder: Path | None, config_file: Path | None, as
 @models.command("upstream")
 @json_option
 def list_upstream(as_json: bool) -> None:
-    """Networks of others that are known here: address, hash, licence, the threshold that their authors publish."""
+    """Lists known networks of other authors: address, hash, licence, and the threshold that the authors publish."""
     for u in known():
         licence = str(u.entry["licence"])
         if as_json:
@@ -99,12 +99,12 @@ def list_upstream(as_json: bool) -> None:
 
 
 def _manifest(folder: Path | None, config_file: Path | None) -> Manifest:
-    """Raises ConfigError and ModelError."""
+    """Opens the manifest. Raises ConfigError, ModelError."""
     return Manifest(folder or settings(config_file).models.folder or default_folder())
 
 
 def _size(manifest: Manifest, entry: Entry) -> int | None:
-    """Bytes of the file, None where it is missing."""
+    """Size of the file in bytes; None if it is missing."""
     try:
         return (manifest.folder / entry.file).stat().st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""Fetches a file over HTTPS. Only this command of an admin does: the running kiosk has no network."""
+"""Fetches a file over HTTPS. Only this admin command does so: the running kiosk has no network access."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from kiosk.domain.errors import ModelError
 from kiosk.vision.manifest import LARGEST, too_large
 
 SILENCE_SECONDS = 20.0
-"""Without a byte for so long, a download is given up."""
+"""A download is given up after this time without a byte."""
 SECONDS = 1800.0
-"""...and after so long however it goes."""
+"""A download is given up after this time in any case."""
 REDIRECTS = 5
 CHUNK = 1 << 16
 
 
 class _OnlyHttps(urllib.request.HTTPRedirectHandler):
-    """A few redirects, none of them to a place that nobody vouches for."""
+    """Follows at most REDIRECTS redirects, and only to https addresses."""
 
     max_redirections = REDIRECTS
     max_repeats = 1
@@ -41,9 +41,9 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
 
 
 def fetch(url: str, target: Path) -> None:
-    """Writes what is at `url` to `target`, with a bar on a terminal. The server must prove who it is.
+    """Downloads `url` to `target`, with a progress bar on a terminal. The server's certificate must be valid.
 
-    Raises ModelError for anything but a whole file of a fitting size, OSError when `target` cannot be written.
+    Raises ModelError unless it gets a complete file of an allowed size, OSError when `target` cannot be written.
     """
     if not _is_https(url):
         raise ModelError(f"{url}: only https: an address without it may be answered by anybody")
@@ -64,7 +64,7 @@ def _open(url: str) -> http.client.HTTPResponse:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """HTTPS and nothing else: no plain HTTP, no file:, no ftp:."""
+    """An opener for HTTPS only: no plain HTTP, no file:, no ftp:."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -107,7 +107,7 @@ def _write(response: http.client.HTTPResponse, target: Path, url: str) -> None:
 
 
 def _read(response: http.client.HTTPResponse, url: str) -> bytes:
-    """Apart from the writing, so that a full disk is not taken for a bad connection."""
+    """Reads the next part. This is separate from writing, so that a full disk is not reported as a bad connection."""
     try:
         return response.read(CHUNK)
     except (OSError, http.client.HTTPException) as error:

@@ -1,4 +1,4 @@
-"""`kiosk models install`: another network, from a file, an address, or by the name of a known one."""
+"""`kiosk models install`: installs another network from a file, from an address, or by the name of a known one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def install(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Puts a network that you hold the rights to beside copies of those that came with the program.
+    """Installs a network that you hold the rights to, beside copies of the shipped networks.
 
     \b
     NAME  one of `kiosk models upstream`: fetched from its public address
@@ -61,10 +61,10 @@ def install(
     detector or pad), licence, data, teacher, input (colour, mean, std, size) and those of its role; for an embedder
     dimension and template_scale, and thresholds where they were measured.
 
-    Root installs where nobody else may write; only the trial of the network has no rights at all.
-    The network is hashed and tried before anything changes. The configuration stays as it is: the last lines say what
-    to set. An embedder for which no threshold was measured may be evaluated, and never stands at a door; install it
-    once more with --threshold and --fmr when they are known.
+    Root installs into a folder that nobody else may write to. The trial of the network runs in a process without any
+    rights. The network is hashed and tried before anything changes. The configuration stays as it is: the last lines
+    say what to set. An embedder without a measured threshold can be evaluated, but never used at a door; install it
+    again with --threshold and --fmr when they are known.
     """
     own = places.SYSTEM_FOLDER if os.geteuid() == 0 else home / "models"
     place = (folder or settings(config_file).models.folder or own).absolute()
@@ -102,7 +102,7 @@ def _known(wanted: upstream.Upstream | None, sha256: str) -> Description | None:
 
 
 def _measured(what: Description, threshold: float | None, fmr: float | None) -> Description:
-    """With the threshold of the command line, which takes the place of all others."""
+    """The description with the threshold of the command line, which replaces all others."""
     if threshold is None and fmr is None:
         return what
     if threshold is None or fmr is None:
@@ -139,7 +139,7 @@ def _tell_of_embedder(entry: EmbedderEntry, before: AnyEntry | None, folder: Pat
 
 
 def _laxer(before: EmbedderEntry, after: EmbedderEntry) -> str:
-    """A line about a threshold that lets more people in than the one before, empty where it does not."""
+    """A warning if the new threshold lets more people in than the one before; otherwise empty."""
     old = min((p.score for p in before.operating_points()), default=0.0)
     new = min(p.score for p in after.operating_points())
     return f"LAXER than before: threshold {new:g}, it was {old:g}." if new < old else ""
