@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from kiosk.domain.badge import CardFormat
 from kiosk.domain.door.events import DOOR_NAME_PATTERN
-from kiosk.domain.door.machine import Relock
+from kiosk.domain.door.rules import Relock
 from kiosk.domain.errors import ConfigError, os_trouble
 from kiosk.environment import file_text, overridden, overriding, refuse_nul, tables
 

@@ -19,8 +19,8 @@ from kiosk.cli.numbers import Finite
 from kiosk.config import DoorConfig
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.door.events import DoorEvent
+from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
-from kiosk.domain.door.machine import MAX_GRANT_SECONDS
 from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError
 from kiosk.domain.ids import new_id

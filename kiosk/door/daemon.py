@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from pydantic import ValidationError
 
 from kiosk import config, plugins
-from kiosk.domain.door.machine import DoorMachine, DoorRules
-from kiosk.domain.door.passage import PassageRules
+from kiosk.domain.door.machine import DoorMachine
 from kiosk.domain.door.roles import Users
+from kiosk.domain.door.rules import DoorRules, PassageRules
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.ports.lock import Lock
 from kiosk.domain.ports.panel import Panel

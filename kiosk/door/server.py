@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from kiosk.domain.door.events import ALARMS, DoorEventKind, DoorNews
-from kiosk.domain.door.grants import DoorReply, DoorResult
-from kiosk.domain.door.machine import DoorMachine, Refusal
+from kiosk.domain.door.grants import DoorReply, DoorResult, Refusal
+from kiosk.domain.door.machine import DoorMachine
 from kiosk.domain.door.roles import Users, Verb
 from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, Hand, Readings
 from kiosk.domain.errors import DoorError, LockLostError

@@ -108,7 +108,7 @@ class WatchRequest(Message):
 
 
 class ReplyMessage(Message):
-    """What became of a grant. `reason` is a domain.door.machine.Refusal unless it was acted on."""
+    """What became of a grant. `reason` is a domain.door.grants.Refusal unless it was acted on."""
 
     type: Literal["reply"] = "reply"
     grant_id: Id

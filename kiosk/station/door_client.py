@@ -9,8 +9,8 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
-from kiosk.domain.door.machine import MAX_GRANT_SECONDS
 from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand
 from kiosk.domain.errors import DoorError
 from kiosk.ipc.client import Connection

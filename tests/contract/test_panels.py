@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from kiosk import plugins
 from kiosk.domain.badge import Card, CardFormat
 from kiosk.domain.door.events import DoorEventKind
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
-from kiosk.domain.door.machine import MAX_GRANT_SECONDS, DoorRules, Refusal
+from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Refusal
 from kiosk.domain.door.panel import ONLINE_SECONDS, PanelMachine
+from kiosk.domain.door.rules import DoorRules
 from kiosk.domain.door.state import DoorState, Readings
 from kiosk.domain.errors import LockError
 from kiosk.domain.ports.panel import Panel

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
-from kiosk.domain.door.grants import DoorResult, Grant, Span
-from kiosk.domain.door.machine import Refusal
+from kiosk.domain.door.grants import DoorResult, Grant, Refusal, Span
 from kiosk.domain.door.roles import Role, Users, Verb
 from kiosk.domain.door.state import DoorMode, DoorState, Hand
 from kiosk.domain.errors import DoorError

@@ -19,8 +19,7 @@ import pytest
 
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
-from kiosk.domain.door.grants import DoorResult, Grant, Span
-from kiosk.domain.door.machine import Refusal
+from kiosk.domain.door.grants import DoorResult, Grant, Refusal, Span
 from kiosk.domain.door.passage import GRACE_SECONDS
 from kiosk.domain.door.state import Alarm, DoorMode, DoorState, Hand, Leaf
 from kiosk.domain.errors import DoorError

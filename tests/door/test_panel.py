@@ -11,8 +11,8 @@ import pytest
 
 from kiosk.domain.badge import CardFormat
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
-from kiosk.domain.door.grants import DoorResult, Grant, Span
-from kiosk.domain.door.machine import MAX_GRANT_SECONDS, Refusal
+from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
+from kiosk.domain.door.grants import DoorResult, Grant, Refusal, Span
 from kiosk.domain.door.state import DoorMode, DoorState
 from kiosk.ipc.client import Connection
 from kiosk.ipc.door_messages import GrantBody, ReleaseRequest, encode

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiosk.config import DoorConfig
-from kiosk.domain.door.grants import DoorResult, Grant
-from kiosk.domain.door.machine import Refusal
+from kiosk.domain.door.grants import DoorResult, Grant, Refusal
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import ConfigError, DoorError
 from kiosk.door.daemon import users_of

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from kiosk import config, plugins
 from kiosk.domain.door.events import DoorEventKind
 from kiosk.domain.door.grants import DoorResult, Grant
-from kiosk.domain.door.machine import RETRY_SECONDS, DoorMachine, DoorRules
+from kiosk.domain.door.machine import RETRY_SECONDS, DoorMachine
+from kiosk.domain.door.rules import DoorRules
 from kiosk.domain.door.state import DoorState, Readings
 from kiosk.domain.errors import LockError, LockLostError
 from kiosk.locks import secure_line, usb_board

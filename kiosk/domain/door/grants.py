@@ -42,9 +42,39 @@ class DoorResult(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+class Refusal(StrEnum):
+    """Why the door did not act on a grant."""
+
+    INVALID = "invalid"
+    FROM_FUTURE = "from_future"
+    DEADLINE_TOO_FAR = "deadline_too_far"
+    BEFORE_START = "before_start"
+    LATE = "late"
+    REPEATED = "repeated"
+    TOO_MANY = "too_many"
+    LOCKDOWN = "lockdown"
+    LAPSED = "lapsed"
+    """The lease that it would renew has ended, or is another connection's."""
+    HELD_OPEN = "held_open"
+    """A lease is held already: there is one at a time."""
+    HELD_OUT = "held_out"
+    """The lease has lasted as long as one may."""
+    NOT_ALLOWED = "not_allowed"
+    """Whoever asks may not: kiosk-door knows it by the user (domain.door.roles)."""
+    FAULT = "fault"
+    PANEL_OWNS_LOCK = "panel_owns_lock"
+    """Only a badge can be presented: nothing is extended, held open or released by hand from here."""
+    PANEL_OFFLINE = "panel_offline"
+    """There is no secure channel, or the panel has not asked before the deadline."""
+    BUSY = "busy"
+    """Another grant's badge waits for the panel to ask."""
+    WITHDRAWN = "withdrawn"
+    """The door was told to secure before the panel asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class DoorReply:
-    """The door's answer to a grant; `reason` is one of domain.door.machine.Refusal when refused, else a sentence."""
+    """The door's answer to a grant; `reason` is a Refusal when refused, else a sentence."""
 
     grant_id: str
     result: DoorResult

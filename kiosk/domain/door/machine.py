@@ -9,122 +9,17 @@ What wins, from the top: a lock that fails, lockdown, the command to secure, a l
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from enum import StrEnum
-
 from kiosk.domain.door.events import DoorEventKind, DoorNews, DoorReason, SecuredBy
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
-from kiosk.domain.door.passage import Passage, PassageRules
+from kiosk.domain.door.freshness import Freshness
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Refusal, Span
+from kiosk.domain.door.passage import Passage
 from kiosk.domain.door.release import Release
+from kiosk.domain.door.rules import DoorRules, Relock
 from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, Leaf, Readings
 from kiosk.domain.ports.lock import Lock
 
-MAX_GRANT_SECONDS = 1.5
-"""Longest time from the capture of a frame to the deadline of the grant that rests on it."""
-FUTURE_TOLERANCE = 0.05
-"""A frame may lie this far in the future: one clock for all, but drivers round their timestamps."""
 RETRY_SECONDS = 0.2
 """How often a lock that failed is told to secure again."""
-REMEMBERED_GRANTS = 1024
-"""Ids that are kept of each user. One is forgotten only when there are more and its deadline has passed."""
-
-_ROUNDING = 1e-6
-
-
-class Refusal(StrEnum):
-    """Why the door did not act on a grant."""
-
-    INVALID = "invalid"
-    FROM_FUTURE = "from_future"
-    DEADLINE_TOO_FAR = "deadline_too_far"
-    BEFORE_START = "before_start"
-    LATE = "late"
-    REPEATED = "repeated"
-    TOO_MANY = "too_many"
-    LOCKDOWN = "lockdown"
-    LAPSED = "lapsed"
-    """The lease that it would renew has ended, or is another connection's."""
-    HELD_OPEN = "held_open"
-    """A lease is held already: there is one at a time."""
-    HELD_OUT = "held_out"
-    """The lease has lasted as long as one may."""
-    NOT_ALLOWED = "not_allowed"
-    """Whoever asks may not: kiosk-door knows it by the user (domain.door.roles)."""
-    FAULT = "fault"
-    PANEL_OWNS_LOCK = "panel_owns_lock"
-    """Only a badge can be presented: nothing is extended, held open or released by hand from here."""
-    PANEL_OFFLINE = "panel_offline"
-    """There is no secure channel, or the panel has not asked before the deadline."""
-    BUSY = "busy"
-    """Another grant's badge waits for the panel to ask."""
-    WITHDRAWN = "withdrawn"
-    """The door was told to secure before the panel asked."""
-
-
-class Relock(StrEnum):
-    """What ends a release before its time."""
-
-    TIME = "time"
-    """Nothing: it always lasts its time."""
-    OPENING = "opening"
-    CLOSING = "closing"
-
-
-@dataclass(frozen=True, slots=True)
-class DoorRules:
-    """Seconds. `max_release_seconds` bounds what several grants add up to, from the first of them; a lease lasts
-    `lease_seconds` from its last renewal, and `max_hold_seconds` from its beginning at most."""
-
-    release_seconds: float = 5.0
-    extended_seconds: float = 15.0
-    max_release_seconds: float = 60.0
-    lease_seconds: float = 30.0
-    relock: Relock = Relock.CLOSING
-    passage: PassageRules = field(default_factory=PassageRules)
-    max_hold_seconds: float = 3600.0
-
-
-class Freshness:
-    """Which grants are good in themselves: fresh, single and bounded (rule 2), whatever is then done on them."""
-
-    def __init__(self, started_at: float) -> None:
-        self._started_at = started_at
-        self._seen: dict[int | None, dict[str, float]] = {}
-
-    def refusal(self, grant: Grant, now: float, uid: int | None = None) -> Refusal | None:
-        """What is wrong with a grant of the user `uid`; None when nothing is, and its id is spent then."""
-        return self._unacceptable(grant, now) or self._used(grant, now, uid)
-
-    def _unacceptable(self, grant: Grant, now: float) -> Refusal | None:
-        """What is wrong with the grant itself. A comparison with NaN is false, so finite numbers come first."""
-        if not (grant.id and math.isfinite(grant.captured_at) and math.isfinite(grant.deadline)):
-            return Refusal.INVALID
-        if grant.deadline < grant.captured_at or (grant.renews is not None and grant.span is not Span.HOLD_OPEN):
-            return Refusal.INVALID
-        if grant.captured_at > now + FUTURE_TOLERANCE:
-            return Refusal.FROM_FUTURE
-        if grant.deadline - grant.captured_at > MAX_GRANT_SECONDS + _ROUNDING:
-            return Refusal.DEADLINE_TOO_FAR
-        if grant.captured_at < self._started_at:
-            return Refusal.BEFORE_START
-        if now > grant.deadline:
-            return Refusal.LATE
-        return None
-
-    def _used(self, grant: Grant, now: float, uid: int | None) -> Refusal | None:
-        """Whether the id was seen before, from whomever; remembers it. An id is spent even when the door then fails.
-        Each user has room of its own: one that sends too many keeps no other out."""
-        if any(grant.id in ids for ids in self._seen.values()):
-            return Refusal.REPEATED
-        ids = self._seen.setdefault(uid, {})
-        if len(ids) >= REMEMBERED_GRANTS:
-            oldest = next(iter(ids))
-            if now <= ids[oldest]:
-                return Refusal.TOO_MANY
-            del ids[oldest]
-        ids[grant.id] = grant.deadline
-        return None
 
 
 class DoorMachine:
@@ -144,7 +39,7 @@ class DoorMachine:
         self._rules = rules
         self._lockdown = lockdown
         self._news: list[DoorNews] = []
-        self._passage = Passage(rules.passage, self._news)
+        self._passage = Passage(rules.passage)
         self._state = DoorState.UNKNOWN
         self._release = Release(rules.max_release_seconds, rules.max_hold_seconds)
         self._retry_at: float | None = None
@@ -218,13 +113,14 @@ class DoorMachine:
             self._release.expire(now)
             if self._release.until is None:
                 self._secure(now, SecuredBy.TIME)
-        self._passage.tick(now)
+        self._news += self._passage.tick(now)
 
     def observe(self, readings: Readings | None, now: float) -> None:
         """Takes the inputs' levels; None when they could not be read. The leaf's movement may end a release, not a
         lease. The exit button ends nothing and begins nothing: it releases in hardware."""
         self.tick(now)
-        moved = self._passage.observe(readings, now)
+        moved, news = self._passage.observe(readings, now)
+        self._news += news
         if self._state is not DoorState.RELEASED or self._release.leased:
             return
         if moved is Leaf.OPEN and self._rules.relock is Relock.OPENING:
@@ -305,7 +201,7 @@ class DoorMachine:
             self._tell(DoorEventKind.RELEASED, now, grant.id, grant.span, uid)
         extra = rules.extended_seconds - rules.release_seconds if grant.span is Span.EXTENDED else 0.0
         passing = None if held else grant.id
-        self._passage.released(passing, now, holding=release.leased, extra=max(0.0, extra))
+        self._news += self._passage.released(passing, now, holding=release.leased, extra=max(0.0, extra))
         return True
 
     def _secure(self, now: float, why: SecuredBy, uid: int | None = None) -> None:
@@ -324,7 +220,7 @@ class DoorMachine:
                 self._tell(
                     DoorEventKind.SECURED, now, reason=SecuredBy.FAULT if was is DoorState.FAULT else why, uid=uid
                 )
-        self._passage.secured(now)
+        self._news += self._passage.secured(now)
 
     def _failed(self, error: Exception, now: float) -> None:
         self._fault = str(error)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from kiosk.domain.badge import Card, CardFormat
 from kiosk.domain.door.events import DoorEventKind, DoorNews, DoorReason, SecuredBy
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
-from kiosk.domain.door.machine import DoorRules, Freshness, Refusal
+from kiosk.domain.door.freshness import Freshness
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Refusal, Span
 from kiosk.domain.door.passage import Passage
+from kiosk.domain.door.rules import DoorRules
 from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, Readings
 from kiosk.domain.ports.panel import Panel, Turn
 
@@ -52,7 +53,7 @@ class PanelMachine:
         self._fresh = Freshness(started_at)
         self._news: list[DoorNews] = []
         self._replies: list[DoorReply] = []
-        self._passage = Passage(rules.passage, self._news)
+        self._passage = Passage(rules.passage)
         self._waiting: _Waiting | None = None
         self._turned_at = started_at
         self._asked_at: float | None = None
@@ -125,13 +126,14 @@ class PanelMachine:
         self._turn(now)
         if self._expected_until is not None and now >= self._expected_until:
             self._expected_until = None
-            self._passage.secured(now)
-        self._passage.tick(now)
+            self._news += self._passage.secured(now)
+        self._news += self._passage.tick(now)
 
     def observe(self, readings: Readings | None, now: float) -> None:
         """Takes the inputs' levels; None when they could not be read."""
         self.tick(now)
-        self._passage.observe(readings, now)
+        _moved, news = self._passage.observe(readings, now)
+        self._news += news
 
     def secure(self, now: float, uid: int | None = None) -> None:
         """Withdraws what waits. The lock is the panel's: more cannot be done from here."""
@@ -218,7 +220,7 @@ class PanelMachine:
         self._waiting = None
         self._replies.append(DoorReply(waiting.grant.id, DoorResult.PRESENTED))
         self._tell(DoorEventKind.PRESENTED, now, waiting.grant.id, uid=waiting.uid)
-        self._passage.released(waiting.grant.id, now)
+        self._news += self._passage.released(waiting.grant.id, now)
         self._expected_until = now + self._rules.release_seconds
 
     def _withdraw(self, result: DoorResult, why: Refusal) -> None:

@@ -11,18 +11,14 @@ would excuse every opening. The door can be left all the same, for the button's 
 from __future__ import annotations
 
 import math
-from collections import deque
-from dataclasses import dataclass, field
 
-from kiosk.domain.door.events import DoorEventKind, DoorNews, DoorReason
+from kiosk.domain.door.events import DoorEventKind, DoorNews
+from kiosk.domain.door.inputs import Debounced, Flips
+from kiosk.domain.door.rules import PassageRules
 from kiosk.domain.door.state import Alarm, DoorFault, Leaf, Readings
 
 GRACE_SECONDS = 1.0
 """A leaf that has left its lock takes so long until the contact tells."""
-CHATTER_CHANGES = 20
-CHATTER_SECONDS = 10.0
-"""A contact or a button that changes more often than that in so long is not one. The fault ends after as long a
-quiet."""
 REX_STUCK_SECONDS = 60.0
 """A button that is pressed for longer is stuck, or somebody has seen to it."""
 BEEP_SECONDS, BEEP_PERIOD = 0.2, 1.0
@@ -32,67 +28,11 @@ DOUBTS = frozenset({DoorFault.CONTACT_CHATTER, DoorFault.CONTACT_STILL, DoorFaul
 """With these nobody can say that the door was not opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class PassageRules:
-    """`held_seconds` open is an alarm, `pre_alarm_seconds` before that a warning. `still_after` releases in a row
-    without an opening put the contact in doubt."""
-
-    held_seconds: float = 30.0
-    pre_alarm_seconds: float = 10.0
-    rex_seconds: float = 10.0
-    debounce_seconds: float = 0.05
-    still_after: int = 20
-
-
-@dataclass(slots=True)
-class Debounced:
-    """An input that is believed once it has been the same for `seconds`; its first reading at once."""
-
-    seconds: float
-    level: bool | None = None
-    due: float | None = None
-    """When another reading of the same level will be believed."""
-    since: float = 0.0
-    """When the level that is believed was first seen."""
-    _raw: bool | None = None
-    _seen: float = 0.0
-
-    def read(self, level: bool, now: float) -> bool:
-        """Takes a reading; whether what is believed has changed with it."""
-        if level != self._raw:
-            self._raw, self._seen = level, now
-            self.due = None if level == self.level else now + self.seconds
-        first = self.level is None
-        if level == self.level or not (first or (self.due is not None and now >= self.due)):
-            return False
-        self.level, self.since, self.due = level, self._seen, None
-        return True
-
-
-@dataclass(slots=True)
-class Flips:
-    """How often an input changes."""
-
-    _raw: bool | None = None
-    _times: deque[float] = field(default_factory=lambda: deque(maxlen=CHATTER_CHANGES + 1))
-
-    def read(self, level: bool, now: float) -> bool | None:
-        """Takes a reading. True: it chatters. False: it is quiet. None: neither, so what was said last holds."""
-        if self._raw is not None and level != self._raw:
-            self._times.append(now)
-        self._raw = level
-        if len(self._times) > CHATTER_CHANGES and now - self._times[0] <= CHATTER_SECONDS:
-            return True
-        quiet = not self._times or now - self._times[-1] >= CHATTER_SECONDS
-        return False if quiet else None
-
-
 class Passage:
-    """One door leaf. `news` is where it tells what has happened."""
+    """One door leaf. Whatever is told to it is answered with what has happened by it, in order."""
 
-    def __init__(self, rules: PassageRules, news: list[DoorNews]) -> None:
+    def __init__(self, rules: PassageRules) -> None:
         self._rules = rules
-        self._news = news
         self._contact = Debounced(rules.debounce_seconds)
         self._tamper = Debounced(rules.debounce_seconds)
         self._rex: bool | None = None
@@ -157,7 +97,9 @@ class Passage:
 
     # What happens
 
-    def released(self, grant_id: str | None, now: float, *, holding: bool = False, extra: float = 0.0) -> None:
+    def released(
+        self, grant_id: str | None, now: float, *, holding: bool = False, extra: float = 0.0
+    ) -> list[DoorNews]:
         """The lock was released: for the passage of `grant_id`, where there is one. `holding`: the door may stand open.
         Whoever needs `extra` seconds to pass may have it open for so much longer."""
         self._released, self._holding = True, holding
@@ -165,93 +107,98 @@ class Passage:
         if grant_id is not None and self.leaf is not Leaf.UNKNOWN:
             self._pending.append(grant_id)
         self._extra = max(self._extra, extra)
-        if self._contact.level:
-            self._take(now)
-            self._arm(now)
+        if not self._contact.level:
+            return []
+        self._arm(now)
+        return self._take(now)
 
-    def secured(self, now: float) -> None:
+    def secured(self, now: float) -> list[DoorNews]:
         """The lock is no longer released, or should not be. Does nothing when it was not."""
         if not self._released:
-            return
+            return []
         self._released = self._holding = False
         self._expected_until = max(self._expected_until, now + GRACE_SECONDS)
         self._pending_until = now + GRACE_SECONDS if self._pending else None
         if self._contact.level and self._alarm is Alarm.NONE and self._held_at is None:
             self._arm(now)
+        return []
 
-    def observe(self, readings: Readings | None, now: float) -> Leaf | None:
-        """Takes readings, None when they could not be had. The leaf's new place when it has changed with them."""
+    def observe(self, readings: Readings | None, now: float) -> tuple[Leaf | None, list[DoorNews]]:
+        """Takes readings, None when they could not be had. The leaf's new place when it has changed with them, and what
+        has happened."""
         if readings is None:
-            self._fault(DoorFault.INPUTS, True, now)
-            return None
-        self._fault(DoorFault.INPUTS, False, now)
+            return None, self._fault(DoorFault.INPUTS, True, now)
+        news = self._fault(DoorFault.INPUTS, False, now)
         if readings.rex is not None:
-            self._observe_rex(readings.rex, now)
+            news += self._observe_rex(readings.rex, now)
         if readings.tamper is not None:
-            self._observe_tamper(readings.tamper, now)
-        moved = readings.open is not None and self._observe_contact(readings.open, now)
-        self.tick(now)
-        return self.leaf if moved else None
+            news += self._observe_tamper(readings.tamper, now)
+        moved = False
+        if readings.open is not None:
+            moved, told = self._observe_contact(readings.open, now)
+            news += told
+        news += self.tick(now)
+        return self.leaf if moved else None, news
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float) -> list[DoorNews]:
         """Does what is due."""
+        news: list[DoorNews] = []
         if self._pending_until is not None and now >= self._pending_until and not self._moving:
-            self._give_up(now)
+            news += self._give_up(now)
         if self._held_at is not None:
             if now >= self._held_at:
                 self._held_at = None
-                self._raise(Alarm.HELD_OPEN, DoorEventKind.HELD_OPEN, now)
+                news += self._raise(Alarm.HELD_OPEN, DoorEventKind.HELD_OPEN, now)
             elif self._alarm is Alarm.NONE and now >= self._held_at - self._rules.pre_alarm_seconds:
-                self._raise(Alarm.HELD_OPEN_SOON, DoorEventKind.HELD_OPEN_SOON, now)
+                news += self._raise(Alarm.HELD_OPEN_SOON, DoorEventKind.HELD_OPEN_SOON, now)
+        return news
 
-    def _observe_rex(self, pressed: bool, now: float) -> None:
-        self._look_for_chatter(DoorFault.REX_CHATTER, self._rex_flips.read(pressed, now), now)
+    def _observe_rex(self, pressed: bool, now: float) -> list[DoorNews]:
+        news = self._look_for_chatter(DoorFault.REX_CHATTER, self._rex_flips.read(pressed, now), now)
         begins = pressed and not self._rex
         if begins:
             self._rex_since = now
         if pressed and DoorFault.REX_CHATTER not in self._faults:
             self._expected_until = max(self._expected_until, now + self._rules.rex_seconds)
             if begins:
-                self._tell(DoorEventKind.REX_PRESSED, now)
+                news.append(DoorNews(DoorEventKind.REX_PRESSED, now))
                 if self._contact.level:
                     self._arm(now)
         self._rex = pressed
-        self._fault(DoorFault.REX_STUCK, pressed and now - self._rex_since > REX_STUCK_SECONDS, now)
+        return news + self._fault(DoorFault.REX_STUCK, pressed and now - self._rex_since > REX_STUCK_SECONDS, now)
 
-    def _observe_tamper(self, tampered: bool, now: float) -> None:
+    def _observe_tamper(self, tampered: bool, now: float) -> list[DoorNews]:
         first = self._tamper.level is None
         if self._tamper.read(tampered, now) and (tampered or not first):
-            self._tell(DoorEventKind.TAMPER if tampered else DoorEventKind.TAMPER_ENDED, now)
+            return [DoorNews(DoorEventKind.TAMPER if tampered else DoorEventKind.TAMPER_ENDED, now)]
+        return []
 
-    def _observe_contact(self, is_open: bool, now: float) -> bool:
-        self._look_for_chatter(DoorFault.CONTACT_CHATTER, self._contact_flips.read(is_open, now), now)
+    def _observe_contact(self, is_open: bool, now: float) -> tuple[bool, list[DoorNews]]:
+        """Whether a movement (or the first reading) is believed now."""
+        news = self._look_for_chatter(DoorFault.CONTACT_CHATTER, self._contact_flips.read(is_open, now), now)
         first = self._contact.level is None
         if not self._contact.read(is_open, now):
-            return False
+            return False, news
         if not first:
             self._untaken = 0
-            self._fault(DoorFault.CONTACT_STILL, False, now)
-        if is_open:
-            self._opened(first, now)
-        else:
-            self._closed(first, now)
-        return True
+            news += self._fault(DoorFault.CONTACT_STILL, False, now)
+        news += self._opened(first, now) if is_open else self._closed(first, now)
+        return True, news
 
-    def _opened(self, first: bool, now: float) -> None:
+    def _opened(self, first: bool, now: float) -> list[DoorNews]:
         """Nobody knows how a door was opened that the first reading finds open: not forced, but it may be held."""
-        self._tell(DoorEventKind.OPENED, now)
+        opened = DoorNews(DoorEventKind.OPENED, now)
         if first or self._released or self._contact.since <= self._expected_until:
-            self._take(now)
             self._arm(now)
-        else:
-            self._raise(Alarm.FORCED_OPEN, DoorEventKind.FORCED_OPEN, now)
+            return [opened, *self._take(now)]
+        return [opened, *self._raise(Alarm.FORCED_OPEN, DoorEventKind.FORCED_OPEN, now)]
 
-    def _closed(self, first: bool, now: float) -> None:
-        if not first:
-            self._tell(DoorEventKind.CLOSED, now)
+    def _closed(self, first: bool, now: float) -> list[DoorNews]:
+        news = [] if first else [DoorNews(DoorEventKind.CLOSED, now)]
         if self._alarm in {Alarm.HELD_OPEN, Alarm.FORCED_OPEN}:
-            self._tell(DoorEventKind.ALARM_ENDED, now, reason=self._alarm)
+            news.append(DoorNews(DoorEventKind.ALARM_ENDED, now, reason=self._alarm))
         self._alarm, self._held_at, self._extra = Alarm.NONE, None, 0.0
+        return news
 
     def _arm(self, now: float) -> None:
         """The time that the door may be open begins, or begins again; not once there is an alarm."""
@@ -260,36 +207,31 @@ class Passage:
         self._alarm = Alarm.NONE
         self._held_at = None if self._holding else now + self._rules.held_seconds + self._extra
 
-    def _take(self, now: float) -> None:
-        for grant_id in self._pending:
-            self._tell(DoorEventKind.ACCESS_TAKEN, now, grant_id)
-        self._pending, self._pending_until = [], None
+    def _take(self, now: float) -> list[DoorNews]:
+        taken, self._pending, self._pending_until = self._pending, [], None
+        return [DoorNews(DoorEventKind.ACCESS_TAKEN, now, grant_id) for grant_id in taken]
 
-    def _give_up(self, now: float) -> None:
-        if not self._faults & DOUBTS:
-            for grant_id in self._pending:
-                self._tell(DoorEventKind.ACCESS_NOT_TAKEN, now, grant_id)
-        self._pending, self._pending_until, self._extra = [], None, 0.0
+    def _give_up(self, now: float) -> list[DoorNews]:
+        untaken, self._pending, self._pending_until, self._extra = self._pending, [], None, 0.0
+        doubtful = bool(self._faults & DOUBTS)
+        news = [] if doubtful else [DoorNews(DoorEventKind.ACCESS_NOT_TAKEN, now, grant_id) for grant_id in untaken]
         self._untaken += 1
         if self._untaken >= self._rules.still_after:
-            self._fault(DoorFault.CONTACT_STILL, True, now)
+            news += self._fault(DoorFault.CONTACT_STILL, True, now)
+        return news
 
-    def _look_for_chatter(self, what: DoorFault, chatters: bool | None, now: float) -> None:
-        if chatters is not None:
-            self._fault(what, chatters, now)
+    def _look_for_chatter(self, what: DoorFault, chatters: bool | None, now: float) -> list[DoorNews]:
+        return [] if chatters is None else self._fault(what, chatters, now)
 
-    def _raise(self, alarm: Alarm, kind: DoorEventKind, now: float) -> None:
+    def _raise(self, alarm: Alarm, kind: DoorEventKind, now: float) -> list[DoorNews]:
         self._alarm, self._changed_at = alarm, now
-        self._tell(kind, now)
+        return [DoorNews(kind, now)]
 
-    def _fault(self, what: DoorFault, there: bool, now: float) -> None:
+    def _fault(self, what: DoorFault, there: bool, now: float) -> list[DoorNews]:
         if there == (what in self._faults):
-            return
+            return []
         if there:
             self._faults.add(what)
         else:
             self._faults.discard(what)
-        self._tell(DoorEventKind.FAULT if there else DoorEventKind.FAULT_ENDED, now, reason=what)
-
-    def _tell(self, kind: DoorEventKind, now: float, grant_id: str | None = None, reason: DoorReason = "") -> None:
-        self._news.append(DoorNews(kind, now, grant_id, reason))
+        return [DoorNews(DoorEventKind.FAULT if there else DoorEventKind.FAULT_ENDED, now, reason=what)]

@@ -10,16 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
-from kiosk.domain.door.machine import (
-    FUTURE_TOLERANCE,
-    MAX_GRANT_SECONDS,
-    REMEMBERED_GRANTS,
-    RETRY_SECONDS,
-    DoorMachine,
-    DoorRules,
-    Refusal,
-)
+from kiosk.domain.door.freshness import FUTURE_TOLERANCE, MAX_GRANT_SECONDS, REMEMBERED_GRANTS
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Refusal
+from kiosk.domain.door.machine import RETRY_SECONDS, DoorMachine
+from kiosk.domain.door.rules import DoorRules
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import LockError
 

@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.door.events import DoorEventKind
+from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
 from kiosk.domain.door.grants import DoorResult, Grant, Span
-from kiosk.domain.door.machine import MAX_GRANT_SECONDS, DoorMachine, DoorRules
-from kiosk.domain.door.passage import CHATTER_CHANGES, GRACE_SECONDS, REX_STUCK_SECONDS
+from kiosk.domain.door.inputs import CHATTER_CHANGES
+from kiosk.domain.door.machine import DoorMachine
+from kiosk.domain.door.passage import GRACE_SECONDS, REX_STUCK_SECONDS
+from kiosk.domain.door.rules import DoorRules
 from kiosk.domain.door.state import DoorMode, DoorState, Readings
 from kiosk.domain.errors import LockError, LockLostError
 

@@ -10,9 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from kiosk.domain.badge import Card, CardFormat
 from kiosk.domain.door.events import DoorEventKind
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
-from kiosk.domain.door.machine import MAX_GRANT_SECONDS, DoorRules, Refusal
+from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Refusal, Span
 from kiosk.domain.door.panel import OFFLINE_SECONDS, ONLINE_SECONDS, PanelMachine
+from kiosk.domain.door.rules import DoorRules
 from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, Leaf, Readings
 from kiosk.domain.errors import LockError
 from kiosk.domain.ports.panel import Turn

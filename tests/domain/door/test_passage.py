@@ -12,17 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kiosk.domain.door.events import DoorEventKind, DoorNews
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
-from kiosk.domain.door.machine import MAX_GRANT_SECONDS, DoorMachine, DoorRules, Refusal, Relock
-from kiosk.domain.door.passage import (
-    BEEP_PERIOD,
-    BEEP_SECONDS,
-    CHATTER_CHANGES,
-    CHATTER_SECONDS,
-    GRACE_SECONDS,
-    REX_STUCK_SECONDS,
-    PassageRules,
-)
+from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Refusal, Span
+from kiosk.domain.door.inputs import CHATTER_CHANGES, CHATTER_SECONDS
+from kiosk.domain.door.machine import DoorMachine
+from kiosk.domain.door.passage import BEEP_PERIOD, BEEP_SECONDS, GRACE_SECONDS, REX_STUCK_SECONDS
+from kiosk.domain.door.rules import DoorRules, PassageRules, Relock
 from kiosk.domain.door.state import Alarm, DoorFault, DoorMode, DoorState, Leaf, Readings
 from kiosk.domain.errors import LockError
 

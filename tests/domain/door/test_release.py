@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
-from kiosk.domain.door.machine import MAX_GRANT_SECONDS, DoorMachine, DoorRules, Refusal
+from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Refusal, Span
+from kiosk.domain.door.machine import DoorMachine
+from kiosk.domain.door.rules import DoorRules
 from kiosk.domain.door.state import DoorMode, DoorState
 
 MAXIMUM, LEASE, HOLD = 60.0, 30.0, 100.0
