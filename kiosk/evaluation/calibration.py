@@ -1,8 +1,8 @@
-"""PAD before one site's own camera: people and attacks that are held before it, one after another.
+"""PAD with one site's own camera: people and attacks are presented to it, one after another.
 
-A presentation gives the scores of its usable frames, and nothing else is kept of it. It passes as an attempt does
-at the door: with so many usable frames in a row that PAD lets through, before the third that it denies. Intervals are
-Clopper and Pearson's, 95%.
+Only the scores of a presentation's usable frames are kept. A presentation passes like an attempt at the door: with
+enough usable frames in a row that PAD lets through, before the third that it denies. Intervals are Clopper and
+Pearson's, 95%.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from kiosk.evaluation.pad_attempts import FRAMES, granted
 
 BONA_FIDE = "bona fide"
 SECONDS = 10.0
-"""A presentation ends after so long, or with FRAMES usable frames."""
+"""A presentation ends after this time, or with FRAMES usable frames."""
 NOBODY, SEVERAL = "nobody", "several_faces"
-"""Why a frame was of no use, beside the flaws of the quality gate."""
+"""Why a frame was not usable, in addition to the flaws of the quality gate."""
 LARGEST = 0.9999
-"""Threshold that the configuration takes."""
+"""Largest threshold that the configuration accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """One of a species, or BONA_FIDE. `scores` of the usable frames, 0 (attack) to 1; `hindrance`: why most of the
-    others were none, empty where all were."""
+    """One presentation of a species, or of BONA_FIDE. `scores` of the usable frames, 0 (attack) to 1. `hindrance`: the
+    most frequent reason why frames were not usable; empty if all were usable."""
 
     species: str
     scores: tuple[float, ...]
@@ -38,16 +38,16 @@ class Presentation:
 
     @property
     def strength(self) -> float | None:
-        """The largest threshold at which it passes; None where too few frames were usable: PAD was not asked, and the
-        door stays closed."""
+        """The largest threshold at which it passes. None if too few frames were usable: then PAD decides nothing, and
+        the door stays closed."""
         rules = Rules()
         return max((s for s in self.scores if granted(self.scores, s, rules)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Presentations of one species at a threshold: those that were judged wrongly, of those that gave enough usable
-    frames; the frames of these alike; and how many did not."""
+    """Presentations of one species at a threshold. `attempts`: errors among presentations with enough usable frames.
+    `frames`: errors among their frames. `silent`: number of presentations with too few usable frames."""
 
     attempts: Rate
     frames: Rate
@@ -56,8 +56,8 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A threshold, and what it does to these presentations. `threshold` is None where none is good: the least that is
-    allowed refuses more people than were to be."""
+    """A threshold, and its effect on these presentations. `threshold` is None if there is none: even the lowest allowed
+    threshold refuses too many people."""
 
     threshold: float | None
     refused: int
@@ -74,8 +74,8 @@ def present(
     pad: PresentationAttackDetector,
     min_face: float,
 ) -> Presentation:
-    """Scores frames until there are enough, or the time is over. `min_face` (px of the box's width) is when a second
-    face disturbs. A frame that a network fails on counts as denied, as at the door."""
+    """Scores frames until there are enough, or the time is over. A second face counts from `min_face` on (px, width of
+    the box). A frame on which a network fails counts as denied, as at the door."""
     scores: list[float] = []
     hindrances: Counter[str] = Counter()
     begin: float | None = None
@@ -113,7 +113,7 @@ def _look(
 
 
 def count(presentations: Sequence[Presentation], threshold: float) -> Counted:
-    """Of one species: attacks that pass at `threshold`, or people who do not."""
+    """Counts the errors of one species at `threshold`: attacks that pass, or people who do not."""
     judged = [p for p in presentations if p.strength is not None]
     people = bool(judged) and judged[0].species == BONA_FIDE
     wrong = sum((s >= threshold) is not people for p in judged if (s := p.strength) is not None)
@@ -126,8 +126,9 @@ def count(presentations: Sequence[Presentation], threshold: float) -> Counted:
 
 
 def advise(presentations: Sequence[Presentation], least: float, bpcer: float) -> Advice:
-    """Of the thresholds from `least` on at which at most the share `bpcer` of the people are refused, one at which the
-    fewest attacks pass: `least` where it is one of them, else the middle of those. Raises ValueError without people."""
+    """Suggests a threshold of at least `least` that refuses at most the share `bpcer` of the people and lets the fewest
+    attacks pass. If `least` is among the best ones it is chosen, else the middle of their range. Raises ValueError
+    without people."""
     people = sorted(s for p in presentations if p.species == BONA_FIDE and (s := p.strength) is not None)
     attacks = [s for p in presentations if p.species != BONA_FIDE and (s := p.strength) is not None]
     if not people:
@@ -148,6 +149,6 @@ def advise(presentations: Sequence[Presentation], least: float, bpcer: float) ->
 
 
 def _between(low: float, high: float) -> float:
-    """Above `low` and not above `high`: the middle, in four digits where that is possible."""
+    """A number above `low` and not above `high`: the middle, rounded to four digits if possible."""
     middle = (low + high) / 2
     return round(middle, 4) if low < round(middle, 4) <= high else middle

@@ -1,9 +1,9 @@
-"""The trial of a network that is not known yet, in a process without rights.
+"""Tries an unknown network in a process without rights.
 
-A file from somewhere else may break or take over what opens it. `python -m kiosk.evaluation.confined FOLDER NAME` reads
-what it needs, gives away whatever it may do, and only then lets a library look at the network: no network (where the
-kernel lets it), no new privileges, no files written, bounds on memory and processes, and where it was root a user that
-is nobody else's. Exit status 2 with one line for a bad network.
+A foreign file may crash or take over the program that opens it. `python -m kiosk.evaluation.confined FOLDER NAME` first
+reads the files that it needs, then gives up all its rights, and only then lets a library open the network. It has no
+access to a computer network (if the kernel allows that), gets no new privileges, can write no files, has limits on
+memory and processes, and runs as an unused user if it was root. Exit status 2 with one line for a bad network.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import sys
 from pathlib import Path
 
 FIRST_UID, LAST_UID = 61184, 65519
-"""Where systemd takes users from that exist as long as a process does (systemd.io/UIDS-GIDS)."""
+"""The range from which systemd takes temporary users (systemd.io/UIDS-GIDS)."""
 MEMORY_BYTES = 2 << 30
-"""Beyond what the process has when it begins."""
+"""Memory allowed in addition to what the process has at its start."""
 PROCESSES = 64
-"""Threads too; numpy begins some on a machine with many cores."""
+"""Limit on processes and threads. numpy starts several threads on a machine with many cores."""
 _NO_NEW_PRIVS = 38
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
 
 
 def without_network() -> None:
-    """A network of its own, with nothing in it. Before any thread begins: a thread keeps what it has. Where the kernel
-    does not let it, the process keeps its network, and has no rights on it but a user's."""
+    """Gives the process an empty network namespace. Call it before any thread starts, because a thread keeps its old
+    one. If the kernel refuses, the process keeps the machine's network, but has only an ordinary user's rights on
+    it."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     if libc.unshare(_NEWNET) != 0 and os.geteuid() != 0:
@@ -35,7 +36,8 @@ def without_network() -> None:
 
 
 def without_rights() -> None:
-    """From here on nothing is written, nothing is started, and root is nobody. Raises OSError when root stays root."""
+    """Gives up all rights: from here on the process writes no file and starts no program, and is no longer root. Raises
+    OSError if it is still root."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
@@ -50,9 +52,9 @@ def without_rights() -> None:
 
 
 def main() -> int:
-    """FOLDER and NAME from the command line."""
+    """Tries the network FOLDER NAME of the command line. Returns the exit status."""
     without_network()
-    from kiosk.domain.errors import ModelError  # noqa: PLC0415 - numpy and the networks' libraries begin threads
+    from kiosk.domain.errors import ModelError  # noqa: PLC0415 - numpy and the networks' libraries start threads
     from kiosk.evaluation import trial  # noqa: PLC0415
 
     folder, name = Path(sys.argv[1]), sys.argv[2]

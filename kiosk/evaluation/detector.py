@@ -1,5 +1,7 @@
-"""A face detector against faces of known place: recall by size, error of the landmarks, false detections, time; and
-another network beside it, on the same pictures in the same process, at the same thresholds."""
+"""Measures a face detector on faces at known places: recall by size, error of the landmarks, false detections, time.
+
+Another network can be measured beside it, on the same pictures, in the same process, at the same thresholds.
+"""
 
 from __future__ import annotations
 
@@ -26,22 +28,23 @@ from kiosk.vision.pixels import picture
 from kiosk.vision.yunet import YuNet
 
 LARGEST = 640
-"""A picture with a longer side is shrunk to it: what a kiosk's camera gives."""
+"""Longest side of a picture, in pixels, as a kiosk's camera gives. Larger pictures are shrunk."""
 COUNTED = 40.0
-"""Pixels, the root of a box's area: smaller faces are in a band of their own, smaller detections in none."""
+"""Smallest counted face, in pixels (root of the box's area). Smaller faces are in a separate band; smaller detections
+do not count."""
 BANDS = ((24.0, 40.0), (40.0, 64.0), (64.0, 100.0), (100.0, 160.0), (160.0, math.inf))
 OVERLAP = 0.5
-"""Intersection over union from which a detection is that face."""
+"""Smallest intersection over union at which a detection counts as the face."""
 LOW = 0.1
-"""Score from which detections are kept, for the curve."""
+"""Lowest score of detections that are kept for the curve."""
 CROPS = 12
-"""Tries for a face-free crop in each picture."""
+"""Number of tries to find face-free crops in each picture."""
 CROP_SIDES = (64, 161)
 CROP_SHOWN = 256
-"""A crop is shown to the detectors at this size: what is far away as if it were near."""
+"""Side of a crop as the detectors get it, in pixels. This enlarges distant things as if they were near."""
 RESAMPLES = 2000
 NETWORK_SIDE = 640
-"""The size of picture that the file of YuNet 2023mar states."""
+"""The picture size that the file of YuNet 2023mar states."""
 NETWORK_RUNS, WARM_UP = 40, 5
 
 Numbers = NDArray[np.float64]
@@ -50,10 +53,10 @@ Counts = NDArray[np.int64]
 
 @dataclass(slots=True)
 class Seen:
-    """What one detector made of the pictures. `scores` and `errors` hold one number for each face that is not ignored:
-    the score of its detection (0 where there is none) and the mean error of its landmarks over the true distance of
-    the eyes (NaN where it is not known). `false` holds the scores of detections where there is no face, `crops` the
-    highest one of each face-free crop (0 for none); both from COUNTED pixels. `seconds` of processor time a picture."""
+    """The results of one detector. `scores` and `errors` hold one number for each face that is not ignored: the score
+    of its detection (0 for none), and the mean error of its landmarks divided by the true distance of the eyes (NaN if
+    unknown). `false` holds the scores of detections where there is no face; `crops` holds the highest score in each
+    face-free crop (0 for none). Both count from COUNTED pixels. `seconds`: processor time for each picture."""
 
     scores: list[float] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
@@ -64,7 +67,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`sizes`, `sources` and `pictures` describe the faces; a size of NaN is not known."""
+    """The results of all detectors. `sizes` (NaN if unknown), `sources` and `pictures` describe the faces."""
 
     sizes: Numbers
     sources: tuple[str, ...]
@@ -78,27 +81,27 @@ class Result:
 
     @property
     def counted(self) -> NDArray[np.bool_]:
-        """The faces from COUNTED pixels."""
+        """Which faces have at least COUNTED pixels, or an unknown size."""
         return ~(self.sizes < COUNTED)
 
     @property
     def located(self) -> bool:
-        """Whether the faces' places are known, so that a detection elsewhere is false."""
+        """Whether the places of the faces are known, so that a detection elsewhere is false."""
         return not np.isnan(self.sizes).all()
 
     def band(self, low: float, high: float) -> NDArray[np.bool_]:
-        """The faces from `low` to below `high` pixels."""
+        """Which faces have `low` to below `high` pixels."""
         return (self.sizes >= low) & (self.sizes < high)
 
     def errors(self, name: str, threshold: float) -> Numbers:
-        """Of the landmarks of each counted face that is found; NaN for the others."""
+        """The landmark error of each counted face that is found; NaN for the others."""
         seen = self.seen[name]
         return np.where(self.counted & (np.array(seen.scores) >= threshold), seen.errors, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its 95% interval by bootstrap over pictures; NaN where it is not known."""
+    """A figure with its 95% interval by bootstrap over pictures; NaN if unknown."""
 
     value: float
     low: float
@@ -106,8 +109,8 @@ class Interval:
 
 
 def load(config: ModelsConfig, reference: Path | None) -> tuple[DetectorEntry, dict[str, Finder], FaceDetector]:
-    """The manifest's entry, the networks by name (the kiosk's own first), and the detector as it works at the door.
-    One thread each. Raises ModelError."""
+    """The manifest's entry, the networks by name (the kiosk's own first), and the detector as used at the door. One
+    thread each. Raises ModelError."""
     manifest = Manifest(config.folder or default_folder())
     entry = manifest.entry(config.detector, DetectorEntry)
     low = entry.model_copy(update={"score_threshold": LOW})
@@ -135,8 +138,8 @@ def _content(path: Path) -> bytes:
 def run(
     pictures: Iterable[TruePicture], source: Pictures, finders: Mapping[str, Finder], door: Detector, door_name: str
 ) -> Result:
-    """Shows every picture to every detector in turn, and the face-free crops of it to the networks. Raises SampleError
-    for a picture that is missing, ModelError for a network that is no detector or gives what is not finite."""
+    """Runs every detector on every picture in turn, and the networks on its face-free crops. Raises SampleError for a
+    missing picture, ModelError for a network that is no detector or gives values that are not finite."""
     seen = {name: Seen() for name in (*finders, door_name)}
     sizes: list[float] = []
     sources: list[str] = []
@@ -163,7 +166,7 @@ def run(
 
 
 def shrunk(image: Image, faces: Sequence[TrueFace] | None) -> tuple[Image, Sequence[TrueFace] | None]:
-    """The picture at LARGEST pixels at most, and the faces in it."""
+    """The picture, shrunk to at most LARGEST pixels, and the faces in it."""
     by = min(1.0, LARGEST / max(image.shape[:2]))
     if by < 1:
         image = picture(cv2.resize(image, None, fx=by, fy=by, interpolation=cv2.INTER_AREA))
@@ -171,8 +174,8 @@ def shrunk(image: Image, faces: Sequence[TrueFace] | None) -> tuple[Image, Seque
 
 
 def judge(found: Sequence[Face], faces: Sequence[TrueFace] | None, image: Image, seen: Seen) -> None:
-    """Adds what the detections of one picture come to. The best detection first: each takes the free face that it
-    overlaps most. So what is left out below a threshold never changes what is above it."""
+    """Adds the results of one picture's detections. In the order of their scores, each detection takes the free face
+    that it overlaps most. So detections below a threshold never change the results above it."""
     height, width = image.shape[:2]
     if faces is None:
         over = (f.score for f in found if _holds(f.box, width / 2, height / 2))
@@ -196,7 +199,8 @@ def judge(found: Sequence[Face], faces: Sequence[TrueFace] | None, image: Image,
 
 
 def landmark_error(face: Face, true: TrueFace) -> float:
-    """Mean distance of the five landmarks over the true distance of the eyes; NaN where they are not known."""
+    """Mean distance of the five landmarks from the true ones, divided by the true distance of the eyes; NaN if the true
+    ones are unknown."""
     if not true.landmarks:
         return math.nan
     off = np.linalg.norm(np.subtract(face.landmarks, true.landmarks), axis=1)
@@ -204,7 +208,7 @@ def landmark_error(face: Face, true: TrueFace) -> float:
 
 
 def face_free(image: Image, faces: Sequence[TrueFace], seed: int) -> list[Image]:
-    """Squares that touch no face's box, known or ignored, enlarged: the same for the same seed."""
+    """Enlarged square crops that touch no face's box, also no ignored one. The same seed gives the same crops."""
     rng = np.random.default_rng(seed)
     height, width = image.shape[:2]
     crops = []
@@ -229,7 +233,7 @@ def recall_difference(result: Result, names: tuple[str, str], threshold: float) 
 
 
 def landmark_ratio(result: Result, names: tuple[str, str], threshold: float) -> Interval:
-    """Mean landmark error of the first detector over that of the second, over the faces that both find."""
+    """Mean landmark error of the first detector divided by that of the second, over the faces that both find."""
     a, b = (result.errors(n, threshold) for n in names)
     both = ~np.isnan(a) & ~np.isnan(b)
     weights = _resampled(result)[:, both]
@@ -238,7 +242,7 @@ def landmark_ratio(result: Result, names: tuple[str, str], threshold: float) -> 
 
 
 def _resampled(result: Result) -> Numbers:
-    """RESAMPLES + 1 rows of weights of the faces: how often its picture was drawn; each once in the first row."""
+    """RESAMPLES + 1 rows with a weight for each face: how often its picture was drawn. The first row is all ones."""
     count = int(np.max(result.pictures, initial=0)) + 1
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
     rows: Numbers = np.vstack([np.ones(count), drawn])[:, result.pictures]
@@ -253,8 +257,8 @@ def _interval(values: Numbers) -> Interval:
 
 
 def network_times(config: ModelsConfig, reference: Path) -> tuple[float, float]:
-    """Median milliseconds of processor time of the two networks alone (ours decodes in its graph, the reference leaves
-    that to others), in onnxruntime, taking turns. Raises ModelError when the reference does not take the picture."""
+    """Median milliseconds of processor time of the two networks alone, in onnxruntime, alternating. (Ours also decodes
+    in its graph; the reference does not.) Raises ModelError when the reference does not accept the picture."""
     manifest = Manifest(config.folder or default_folder())
     own = Network.load(manifest, manifest.entry(config.detector, DetectorEntry), threads=1)
     plain = Input(colour="bgr", mean=(0, 0, 0), std=(1, 1, 1))

@@ -1,9 +1,10 @@
-"""False match rates by group: do people of one age, gender or race pass for one another more often than others?
+"""False match rates by group: do people of one age, gender or race match one another more often than others?
 
-The people are those kept out of training, with the labels of an aligned set (aligned.csv beside its shards). A picture
-passes detector, alignment, embedder and byte template of the kiosk. Each picture is a person of its own; since the set
-repeats some people without saying so, pairs that a reference network puts above SAME_PERSON are taken for one person
-and left out. The figures with them are given as well: the truth lies between.
+It uses people who were kept out of training, with the labels of an aligned set (aligned.csv beside its shards). Each
+picture goes through detector, alignment, embedder and byte template of the kiosk. Each picture counts as another
+person. But the set holds some people several times without a label, so pairs that score above SAME_PERSON with a
+reference network count as one person and are left out. The figures with these pairs are also given; the truth lies
+between both.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from kiosk.vision.models import Models
 from kiosk.vision.network import Network
 
 SAME_PERSON = 0.5
-"""Cosine of the reference network above which two pictures are taken for one person."""
+"""Cosine of the reference network above which two pictures count as one person."""
 MOST_REMOVED = 0.05
-"""Of all pairs: a reference network that puts more above SAME_PERSON was given the wrong input."""
+"""Largest share of pairs above SAME_PERSON. With more, the reference network got the wrong input."""
 FLOOR = 1e-4
-"""No false match rate below this is stated: the groups are too small for it."""
+"""Lowest false match rate that is stated, because the groups are too small for lower ones."""
 AGES = ((0, 9), (10, 17), (18, 29), (30, 44), (45, 59), (60, 200))
 GENDERS = {"0": "male", "1": "female"}
 RACES = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "other"}
@@ -43,20 +44,20 @@ COLUMNS = ("shard", "path", "source", "age", "gender", "race")
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """A picture with the set's labels: `groups` by attribute."""
+    """A picture with the set's labels. `groups`: the group for each attribute."""
 
     samples: Samples
     path: str
     groups: Mapping[str, str]
 
     def image(self) -> Image:
-        """Raises SampleError for a file that is no picture."""
+        """Reads the picture. Raises SampleError for a file that is no picture."""
         return read_image(self.samples, self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A false match rate. NaN where it is not stated: below FLOOR, or of fewer than 1 / FLOOR pairs."""
+    """A false match rate. NaN if it is not stated: below FLOOR, or of fewer than 1 / FLOOR pairs."""
 
     pairs: int
     false_matches: int
@@ -66,8 +67,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class GroupRate:
-    """`within` the group; `across`: one of the pair is of another group of the attribute. `ratio`: of `within` to the
-    mean over the attribute's groups. `unremoved` is `within` with the pairs that were taken for one person."""
+    """The rates of one group. `within`: both people of a pair are in the group. `across`: one is in another group of
+    the attribute. `ratio`: `within` divided by the mean over the attribute's groups. `unremoved`: `within`, with the
+    pairs that count as one person."""
 
     attribute: str
     group: str
@@ -80,8 +82,8 @@ class GroupRate:
 
 @contextmanager
 def open_portraits(root: Path, heldout: Path, min_age: int = 0) -> Iterator[list[Portrait]]:
-    """The pictures of `root` that the list of held-out people names, that have all labels and that show people of at
-    least `min_age` years. Raises SampleError."""
+    """The pictures of `root` that are in the list of held-out people, have all labels, and show people of at least
+    `min_age` years. Raises SampleError."""
     held = {(row["source"], row["path"]) for row in _table(heldout, ("source", "path"))}
     rows = [r for r in _table(root / "aligned.csv", COLUMNS) if (r["source"], r["path"]) in held]
     with ExitStack() as stack:
@@ -100,7 +102,7 @@ def open_portraits(root: Path, heldout: Path, min_age: int = 0) -> Iterator[list
 
 
 def labels(row: Mapping[str, str]) -> dict[str, str] | None:
-    """Age band, gender and race; None where one is missing or unknown."""
+    """Age band, gender and race; None if one is missing or unknown."""
     try:
         age = int(row["age"])
         band = next(f"{low}-{high}" if high < 200 else f"{low}+" for low, high in AGES if low <= age <= high)
@@ -121,8 +123,8 @@ def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """Unit rows of the pictures with a face: byte templates with their excess (domain.matching.Cohort), and the
-    reference network's vectors."""
+    """The pictures with a face, as rows of unit vectors: byte templates with their excess (domain.matching.Cohort), and
+    the reference network's vectors."""
 
     groups: list[Mapping[str, str]]
     rows: NDArray[np.float32]
@@ -132,7 +134,7 @@ class Faces:
 
 
 def embed(portraits: Iterable[Portrait], models: Models, reference: Network) -> Faces:
-    """The central face of each picture, through both networks. Raises SampleError."""
+    """Runs both networks on the central face of each picture. Raises SampleError."""
     groups: list[Mapping[str, str]] = []
     templates: list[Template] = []
     others: list[NDArray[np.float32]] = []
@@ -166,8 +168,8 @@ def _unit(vectors: Sequence[NDArray[np.generic]]) -> NDArray[np.float32]:
 def pairs_above(
     rows: NDArray[np.float32], excess: NDArray[np.float32], level: float
 ) -> tuple[People, People, NDArray[np.float32]]:
-    """(first, second, score) of all pairs of rows whose score, by the product and both rows' `excess`, is at
-    least `level`."""
+    """(first, second, score) of all pairs of rows whose score is at least `level`. The score is computed from the
+    product of the rows and from both rows' `excess`."""
     first, second, scores = [], [], []
     for i in range(len(rows) - 1):
         row = above_strangers(rows[i + 1 :] @ rows[i], excess[i + 1 :], excess[i : i + 1])
@@ -179,11 +181,11 @@ def pairs_above(
 
 
 class Comparisons:
-    """All pairs of the faces once, and the rounds of the bootstrap; then the rates at any threshold."""
+    """Compares all pairs of faces once and draws the rounds of the bootstrap. Then gives the rates at any threshold."""
 
     def __init__(self, faces: Faces, lowest: float) -> None:
-        """`lowest` is the lowest threshold that will be asked for. Raises SampleError for a reference network that
-        cannot tell people apart."""
+        """`lowest` is the lowest threshold that rates() will be called with. Raises SampleError for a reference network
+        that cannot tell people apart."""
         self._faces = faces
         self._first, self._second, self._scores = pairs_above(faces.rows, faces.excess, lowest)
         a, b, _ = pairs_above(faces.reference, np.zeros_like(faces.excess), SAME_PERSON)
@@ -202,7 +204,7 @@ class Comparisons:
         self._draws = draws(count)
 
     def rates(self, threshold: float) -> list[GroupRate]:
-        """Of every group of every attribute."""
+        """The rates of every group of every attribute."""
         return [rate for attribute in self._faces.groups[0] for rate in self._attribute(attribute, threshold)]
 
     def _attribute(self, attribute: str, threshold: float) -> list[GroupRate]:
@@ -229,7 +231,7 @@ class Comparisons:
         ]
 
     def _share(self, member: NDArray[np.bool_], threshold: float, within: bool, removing: bool = True) -> Share:
-        """Of the pairs within a group, or of those with one of a pair in it."""
+        """The rate of the pairs within a group, or of the pairs with one person in it."""
         belongs: Callable[[People, People], NDArray[np.bool_]] = (
             (lambda a, b: member[a] & member[b]) if within else (lambda a, b: member[a] != member[b])
         )
@@ -256,7 +258,8 @@ class Comparisons:
 
 
 def stated(pairs: int, false_matches: int, interval: Interval) -> Share:
-    """Nothing below FLOOR is stated, and nothing of fewer pairs than it takes to see one false match there."""
+    """A rate as far as it is stated: not below FLOOR, and not with fewer than 1 / FLOOR pairs, too few to see one false
+    match at that rate."""
     if pairs < 1 / FLOOR:
         return Share(pairs, false_matches, np.nan, Interval(np.nan, np.nan))
 

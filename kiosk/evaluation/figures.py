@@ -1,7 +1,7 @@
-"""Error rates from comparison scores and from counts: pure statistics, in the words of ISO/IEC 19795-1 and 30107-3.
+"""Error rates from comparison scores and from counts: pure statistics, with the terms of ISO/IEC 19795-1 and 30107-3.
 
-Scores are higher for a likelier match. A score of NaN stands for a comparison that could not be made because a picture
-gave no face (a failure to enrol, FTE): it is an error whatever the threshold, for mated and non-mated pairs alike.
+A higher score means a likelier match. A score of NaN means that the comparison was not possible because a picture gave
+no face (a failure to enrol, FTE). It is an error at every threshold, for mated and non-mated pairs alike.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Fold:
     non_mated: Scores
 
     def correct(self, threshold: float) -> int:
-        """Pairs that the threshold decides rightly. No comparison with NaN is true, so an FTE is never among them."""
+        """Number of pairs that the threshold decides correctly. Comparisons with NaN are false, so an FTE never
+        counts."""
         return int((self.mated >= threshold).sum() + (self.non_mated < threshold).sum())
 
     def __len__(self) -> int:
@@ -46,8 +47,8 @@ class CrossValidation:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean: the folds' sample standard deviation over the root of their number, as LFW's authors state it
-        (UMass Amherst technical report 07-49)."""
+        """Standard error of the mean: the folds' sample standard deviation divided by the root of their number, as
+        LFW's authors define it (UMass Amherst technical report 07-49)."""
         return float(np.std(self.accuracies, ddof=1)) / math.sqrt(len(self.accuracies))
 
 
@@ -63,7 +64,7 @@ class Tar:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share with its 95% confidence interval. `rate` is NaN where nothing was tried."""
+    """A share with its 95% confidence interval. `rate` is NaN without trials."""
 
     errors: int
     trials: int
@@ -72,12 +73,12 @@ class Rate:
 
     @property
     def rate(self) -> float:
-        """0..1."""
+        """The share of errors, 0..1."""
         return self.errors / self.trials if self.trials else math.nan
 
 
 def best_threshold(mated: Scores, non_mated: Scores) -> float:
-    """The threshold with the fewest errors; of several, the middle one. Raises ValueError where there is no score."""
+    """The threshold with the fewest errors; of several, the middle one. Raises ValueError without scores."""
     a, b = _finite(mated), _finite(non_mated)
     scores = np.unique(np.concatenate([a, b]))
     if not scores.size:
@@ -90,7 +91,7 @@ def best_threshold(mated: Scores, non_mated: Scores) -> float:
 
 
 def cross_validate(folds: Sequence[Fold]) -> CrossValidation:
-    """Each fold is judged at the best threshold of all the others. Raises ValueError for fewer than two folds."""
+    """Measures each fold at the best threshold of all other folds. Raises ValueError for fewer than two folds."""
     if len(folds) < 2:
         raise ValueError("a threshold from the other folds needs at least two")
     accuracies, thresholds = [], []
@@ -105,12 +106,12 @@ def cross_validate(folds: Sequence[Fold]) -> CrossValidation:
 
 
 def tar_at_far(mated: Scores, non_mated: Scores, far: float) -> Tar:
-    """FAR is over the non-mated comparisons that were made, TAR over all mated pairs. With fewer than 1 / `far`
-    non-mated pairs no false match is allowed at all. Raises ValueError where either kind has no pair."""
+    """The TAR at a FAR. FAR is over the non-mated comparisons that were made, TAR over all mated pairs. With fewer than
+    1 / `far` non-mated pairs no false match is allowed. Raises ValueError if either kind has no pair."""
     b = _finite(non_mated)
     if not b.size or not mated.size:
         raise ValueError("TAR at a FAR needs mated and non-mated pairs")
-    # The rate is a decimal: 1e-3 of 1,000 pairs is one pair, whatever binary makes of it.
+    # `far` is meant as a decimal: 1e-3 of 1,000 pairs is one pair, despite the rounding of binary numbers.
     allowed = min(math.floor(far * b.size * (1 + 1e-9)), b.size)
     threshold = float(np.nextafter(b[-1 - allowed], np.inf)) if allowed < b.size else float(b[0])
     return Tar(
@@ -122,8 +123,8 @@ def tar_at_far(mated: Scores, non_mated: Scores, far: float) -> Tar:
 
 
 def equal_error(mated: Scores, non_mated: Scores) -> tuple[float, float]:
-    """(rate, threshold) where the two error rates are closest: their mean there. Raises ValueError where either kind
-    has no score."""
+    """(rate, threshold) at the threshold where the two error rates are closest; the rate is their mean there. Raises
+    ValueError if either kind has no score."""
     a, b = _finite(mated), _finite(non_mated)
     if not a.size or not b.size:
         raise ValueError("an equal error rate needs scores of both kinds")
@@ -143,7 +144,7 @@ def error_curve(mated: Scores, non_mated: Scores) -> tuple[Curve, Curve, Curve]:
 
 
 def thinned(thresholds: Curve, false_accepts: Curve, false_rejects: Curve, points: int) -> list[tuple[float, ...]]:
-    """At most so many points of an error curve, spread evenly over the logarithm of the false accept rate."""
+    """At most `points` points of an error curve, spread evenly over the logarithm of the false accept rate."""
     kept = np.flatnonzero(false_accepts > 0)
     if not kept.size:
         return []
@@ -154,8 +155,9 @@ def thinned(thresholds: Curve, false_accepts: Curve, false_rejects: Curve, point
 
 
 def clopper_pearson(errors: int, trials: int, confidence: float = 0.95) -> Rate:
-    """The exact binomial interval (Biometrika 26, 1934): the rates at which as many errors, or as few, would have been
-    a chance of half of 1 - confidence. 0..1 where nothing was tried. Raises ValueError for impossible counts."""
+    """The exact binomial interval (Biometrika 26, 1934). At its lower end, so many errors or more have the probability
+    (1 - confidence) / 2; at its upper end, so many or fewer have it. 0..1 without trials. Raises ValueError for
+    impossible counts."""
     if not 0 <= errors <= trials:
         raise ValueError(f"{errors} errors of {trials} trials")
     tail = (1 - confidence) / 2
@@ -165,7 +167,7 @@ def clopper_pearson(errors: int, trials: int, confidence: float = 0.95) -> Rate:
 
 
 def _bisect(holds: Callable[[float], bool]) -> float:
-    """The smallest p of 0..1 at which `holds`, which is false below it and true above."""
+    """The smallest p in 0..1 for which `holds(p)`; `holds` is false below it and true above it."""
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2
@@ -174,7 +176,7 @@ def _bisect(holds: Callable[[float], bool]) -> float:
 
 
 def _binomial_cdf(most: int, trials: int, p: float) -> float:
-    """Probability of at most `most` errors, 0 < p < 1."""
+    """Probability of at most `most` errors in `trials` trials; 0 < p < 1."""
     log_choose = math.lgamma(trials + 1)
     terms = (
         log_choose - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * math.log(p) + (trials - k) * math.log1p(-p)
@@ -184,5 +186,5 @@ def _binomial_cdf(most: int, trials: int, p: float) -> float:
 
 
 def _finite(scores: Scores) -> Scores:
-    """Sorted, without the pairs that were not compared."""
+    """The scores, sorted, without the pairs that were not compared."""
     return np.sort(scores[~np.isnan(scores)])

@@ -1,7 +1,7 @@
-"""Verification as Labeled Faces in the Wild asks for it (UMass Amherst technical report 07-49), and all pairs.
+"""Verification by the protocol of Labeled Faces in the Wild (UMass Amherst technical report 07-49), and on all pairs.
 
-A picture passes the project's own way: detector, alignment, embedder, byte template; the score of a pair is that of a
-search at the door. Quality gate and PAD take no part.
+Each picture goes through detector, alignment, embedder and byte template of this project. A pair has the score of a
+search at the door. Quality gate and PAD are not used.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ FARS = {"0.001": 1e-3, "0.0001": 1e-4, "0.00001": 1e-5, "0.000001": 1e-6}
 FOLDS_OF_ONE_LIST = 10
 
 Templates = Mapping[str, Template | None]
-"""By picture; None where no face was found."""
+"""The template of each picture; None if no face was found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two pictures, by name without folder and suffix: `Name_0001`."""
+    """Two pictures, named without folder and suffix: `Name_0001`."""
 
     first: str
     second: str
@@ -39,25 +39,25 @@ class Pair:
 
 
 PairList = tuple[tuple[Pair, ...], ...]
-"""Pairs by fold."""
+"""The pairs of each fold."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllPairs:
-    """Scores of every pair of the pictures. NaN: not compared, a picture of the pair has no face."""
+    """Scores of every pair of the pictures. NaN: not compared, because a picture of the pair has no face."""
 
     mated: NDArray[np.float32]
     non_mated: NDArray[np.float32]
 
     def tars(self) -> dict[str, Tar]:
-        """TAR at each of FARS; empty where there is no mated or no non-mated pair."""
+        """TAR at each of FARS; empty if there is no mated or no non-mated pair."""
         if not self.mated.size or not (~np.isnan(self.non_mated)).any():
             return {}
         return {name: figures.tar_at_far(self.mated, self.non_mated, far) for name, far in FARS.items()}
 
 
 def find_list(name: Path, root: Path, samples: Samples) -> str:
-    """The text of a list of pairs: a file on disk, or one of `samples` with this name. Raises SampleError."""
+    """The text of a list of pairs, from a file on disk or a file of `samples` with this name. Raises SampleError."""
     try:
         if name.is_file():
             return name.read_text(encoding="utf-8")
@@ -72,8 +72,9 @@ def find_list(name: Path, root: Path, samples: Samples) -> str:
 
 
 def parse_pairs(text: str, source: str) -> PairList:
-    """Both official formats. First line `N`: N mated lines, then N non-mated, put into ten folds alternately. First
-    line `F N`: F times N mated lines, then N non-mated. Raises SampleError with the line that is wrong."""
+    """Reads both official formats. First line `N`: N mated lines, then N non-mated ones, put into ten folds
+    alternately. First line `F N`: F times N mated lines, then N non-mated ones. Raises SampleError, which names the
+    wrong line."""
     header, *lines = text.rstrip().splitlines() or [""]
     try:
         numbers = [int(n) for n in header.split()]
@@ -113,18 +114,18 @@ def _pair(line: str, where: str) -> Pair:
 
 
 def picture_name(person: str, number: int) -> str:
-    """As LFW names its pictures, without the suffix."""
+    """The name of a picture in LFW, without the suffix."""
     return f"{person}_{number:04d}"
 
 
 def person(picture: str) -> str:
-    """The person of a picture's name."""
+    """The person in a picture's name."""
     return picture.rpartition("_")[0]
 
 
 def locate(folds: PairList, samples: Samples, root: Path) -> dict[str, str]:
-    """Path of each picture of the list, in the order in which they are read fastest. Raises SampleError for one that
-    is missing."""
+    """Path of each picture of the list, in the order that is fastest to read. Raises SampleError for a missing
+    picture."""
     wanted = {name for fold in folds for pair in fold for name in (pair.first, pair.second)}
     found = {stem: path for path in pictures(samples) if (stem := PurePosixPath(path).stem) in wanted}
     missing = sorted(wanted - found.keys())
@@ -134,7 +135,7 @@ def locate(folds: PairList, samples: Samples, root: Path) -> dict[str, str]:
 
 
 def central(faces: Sequence[Face], image: Image) -> Face | None:
-    """The face nearest to the picture's centre: in LFW the subject is the central one."""
+    """The face nearest to the picture's centre, which in LFW is the subject."""
     height, width = image.shape[:2]
     return min(
         faces,
@@ -144,7 +145,8 @@ def central(faces: Sequence[Face], image: Image) -> Face | None:
 
 
 def template(image: Image, detector: Detector, embedder: Embedder) -> Template | None:
-    """None for a picture without a face, or with one that a network has no use for: a failure to enrol (FTE)."""
+    """The template of the central face. None for a picture without a face that the networks can use: a failure to enrol
+    (FTE)."""
     try:
         face = central(detector.detect(image), image)
         return None if face is None else embedder.embed(image, face)
@@ -162,7 +164,7 @@ def templates(
 def verify(folds: PairList, found: Templates, cohort: Cohort) -> CrossValidation:
     """Accuracy over the list's folds. A pair with a picture without a face is an error, mated or not.
 
-    Raises SampleError when no face was found in so many pictures that there is no threshold to choose.
+    Raises SampleError when so many pictures have no face that no threshold can be chosen.
     """
     try:
         return figures.cross_validate([fold_scores(fold, found, cohort) for fold in folds])
@@ -171,7 +173,7 @@ def verify(folds: PairList, found: Templates, cohort: Cohort) -> CrossValidation
 
 
 def fold_scores(fold: Sequence[Pair], found: Templates, cohort: Cohort) -> Fold:
-    """NaN for a pair with a picture without a face."""
+    """The scores of a fold; NaN for a pair with a picture without a face."""
     mated = [_score(pair, found, cohort) for pair in fold if pair.mated]
     non_mated = [_score(pair, found, cohort) for pair in fold if not pair.mated]
     return Fold(np.array(mated, np.float64), np.array(non_mated, np.float64))
@@ -189,10 +191,10 @@ def _score(pair: Pair, found: Templates, cohort: Cohort) -> float:
 
 
 def all_pairs(found: Templates, cohort: Cohort) -> AllPairs:
-    """Every picture with every other one; the same person's are mated."""
+    """Compares every picture with every other one. Pairs of the same person are mated."""
     people = np.unique([person(name) for name in found], return_inverse=True)[1]
     length = next((len(t) for t in found.values() if t is not None), 1)
-    # An FTE is a row of NaN, and so is every score with it.
+    # An FTE is a row of NaN, so every score with it is NaN too.
     rows = np.array([np.full(length, np.nan) if t is None else t for t in found.values()], np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     excess = np.array([0.0 if t is None else cohort.excess(t[np.newaxis])[0] for t in found.values()], np.float32)

@@ -1,4 +1,4 @@
-"""Presentation attack detection, measured as ISO/IEC 30107-3 asks: APCER, BPCER, and the equal error rate."""
+"""Measures presentation attack detection by ISO/IEC 30107-3: APCER, BPCER, and the equal error rate."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ COLUMNS = frozenset({"shard", "path", "source", "label"})
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """One picture of the set. `source` is who took it; a folder is one source. `subject` is who it shows, where a large
-    source says so: that is then a source of its own."""
+    """One picture of the set. `source`: who took it; a folder is one source. `subject`: whom it shows, if a large
+    source says so; each such subject then counts as a separate source."""
 
     samples: Samples
     path: str
@@ -38,18 +38,18 @@ class Presentation:
 
     @property
     def group(self) -> str:
-        """What its rates are counted under."""
+        """The name under which its errors are counted."""
         return self.subject or self.source
 
     def image(self) -> Image:
-        """Raises SampleError for a file that is no picture."""
+        """Reads the picture. Raises SampleError for a file that is no picture."""
         return read_image(self.samples, self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One picture's `score` by one network: 0 (attack) .. 1 (bona fide); NaN for a picture without a face, which is
-    left out of all rates."""
+    """One picture's `score` by one network: 0 (attack) .. 1 (bona fide). NaN for a picture without a face, which counts
+    in no rate."""
 
     source: str
     bona_fide: bool
@@ -58,8 +58,8 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class PadFigures:
-    """`apcer`: attacks taken for bona fide. `bpcer`: bona fide presentations taken for attacks. `eer` is NaN where one
-    of the two kinds is missing."""
+    """The error rates. `apcer`: attacks classified as bona fide. `bpcer`: bona fide presentations classified as
+    attacks. `eer` is NaN if one of the two kinds is missing."""
 
     apcer: Rate
     bpcer: Rate
@@ -70,7 +70,7 @@ class PadFigures:
 
 @contextmanager
 def open_set(root: Path) -> Iterator[list[Presentation]]:
-    """The pictures of a folder with `bona_fide` and `attack`, or with pad.csv and its shards. Raises SampleError."""
+    """The pictures of a folder that holds `bona_fide` and `attack`, or pad.csv and its shards. Raises SampleError."""
     with ExitStack() as stack:
         if (root / "pad.csv").is_file():
             yield _listed(root, stack)
@@ -112,7 +112,8 @@ def _listed(root: Path, stack: ExitStack) -> list[Presentation]:
 
 
 def select(presentations: list[Presentation], sources: tuple[str, ...]) -> list[Presentation]:
-    """Those of the sources or subjects named, all without a name. Raises SampleError for an unknown one."""
+    """The presentations of the named sources or subjects; all if none is named. Raises SampleError for an unknown
+    name."""
     known = {p.source for p in presentations} | {p.group for p in presentations}
     unknown = [s for s in sources if s not in known]
     if unknown:
@@ -123,8 +124,8 @@ def select(presentations: list[Presentation], sources: tuple[str, ...]) -> list[
 def run(
     presentations: Iterable[Presentation], detector: Detector, pads: Sequence[PresentationAttackDetector]
 ) -> Iterator[list[Scored]]:
-    """The score of the largest face of each picture by each of the networks, as at the door; 0 where one fails: that
-    denies there."""
+    """For each picture: the score of its largest face by each network, as at the door. 0 if the network fails, because
+    that denies at the door."""
     for p in presentations:
         image = p.image()
         try:
@@ -143,7 +144,7 @@ def _score(pad: PresentationAttackDetector, image: Image, faces: Sequence[Face])
 
 
 def measure(scored: list[Scored], threshold: float) -> PadFigures:
-    """Error rates at `threshold`, and where they are equal."""
+    """The error rates at `threshold`, and the equal error rate."""
     bona_fide, attacks = scores(scored)
     eer = figures.equal_error(bona_fide, attacks) if bona_fide.size and attacks.size else (math.nan, math.nan)
     return PadFigures(
@@ -156,14 +157,14 @@ def measure(scored: list[Scored], threshold: float) -> PadFigures:
 
 
 def by_source(scored: list[Scored], threshold: float) -> dict[str, PadFigures]:
-    """The same, each source alone, sorted by name."""
+    """The figures of each source, sorted by name."""
     names = sorted({s.source for s in scored})
     return {name: measure([s for s in scored if s.source == name], threshold) for name in names}
 
 
 def threshold_with(bona_fide: NDArray[np.float64], refused: int) -> float:
-    """The highest threshold at which at most so many bona fide presentations are refused: two networks are compared
-    at the same BPCER. Raises ValueError where there is none to be refused."""
+    """The highest threshold that refuses at most `refused` bona fide presentations. With it two networks are compared
+    at the same BPCER. Raises ValueError without bona fide presentations."""
     ordered = np.sort(bona_fide)
     if not ordered.size:
         raise ValueError("a threshold needs bona fide presentations")
@@ -171,13 +172,13 @@ def threshold_with(bona_fide: NDArray[np.float64], refused: int) -> float:
 
 
 def mean_error(sources: Mapping[str, PadFigures]) -> float:
-    """The mean of APCER and BPCER over the sources, each source counting alike; NaN where none has both kinds."""
+    """The mean of APCER and BPCER over the sources, with the same weight for each; NaN if none has both kinds."""
     both = [(r.apcer.rate + r.bpcer.rate) / 2 for r in sources.values() if r.apcer.trials and r.bpcer.trials]
     return float(np.mean(both)) if both else math.nan
 
 
 def scores(scored: list[Scored]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(bona fide, attacks), without the pictures that had no face."""
+    """(bona fide scores, attack scores), without the pictures that had no face."""
     kept = [s for s in scored if not math.isnan(s.score)]
     return (
         np.array([s.score for s in kept if s.bona_fide], np.float64),

@@ -1,5 +1,8 @@
-"""Presentation attack detection in attempts: what a still that is held before the door, or a person, gets in a window
-of frames. Attacks are drawn in every species and distance (`species`); intervals are Clopper and Pearson's."""
+"""Measures presentation attack detection in attempts: the result for a person, or for a still picture held before the
+camera, over a window of frames.
+
+Attacks are drawn as every species at every distance (`species`). Intervals are Clopper and Pearson's.
+"""
 
 from __future__ import annotations
 
@@ -25,19 +28,19 @@ from kiosk.evaluation.pad import Presentation
 from kiosk.evaluation.species import Distance, Species, draw, held
 
 FRAMES = 15
-"""Of an attempt: what a second of most cameras gives."""
+"""Number of frames of an attempt: one second of most cameras."""
 SCENE_RATE = 15.0
 """Frames a second of the demonstration's scene."""
 SPECIES = tuple(
     (s, d) for s, d in product(Species, Distance) if s is not Species.AS_FRAMED or d is Distance.MIDDLE
-)  # as framed, a picture has the distance that it was taken at
-"""What each attack is presented as."""
+)  # "as framed" has only the distance at which the picture was taken
+"""The species and distances in which each attack is presented."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What is counted together. A bona fide presentation has no species; `distance` is empty where the picture has the
-    one that it was taken at."""
+    """Attempts that are counted together. A bona fide presentation has no species. `distance` is empty for pictures at
+    the distance at which they were taken."""
 
     source: str
     species: str
@@ -47,7 +50,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One attempt of one cell: the scores of its frames, NaN where no face was found."""
+    """One attempt of one cell: the scores of its frames, NaN if no face was found."""
 
     cell: Cell
     scores: tuple[float, ...]
@@ -55,18 +58,18 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Of one cell or of several: frames and attempts that passed as bona fide, of those with a face."""
+    """The counts of one or several cells: frames and attempts that passed as bona fide, of those with a face."""
 
     frames: Rate
     attempts: Rate
     no_face: int
-    """Attempts in which too few frames showed a face: in no rate."""
+    """Number of attempts in which too few frames showed a face. They count in no rate."""
 
 
 def granted(scores: Sequence[float], threshold: float, rules: Rules) -> bool | None:
-    """Whether PAD lets an attempt through, as at the door (`domain.attempt`): `needed` frames in a row, since one that
-    denies voids the window; more denials than a window has frames to spare end it. A frame without a face is no
-    evidence either way. None where too few frames show a face."""
+    """Whether PAD lets an attempt through, as at the door (`domain.attempt`): it needs `needed` frames in a row,
+    because a denied frame voids the window. The attempt ends with more denials than a window has spare frames. A frame
+    without a face counts neither way. None if too few frames show a face."""
     seen = [s for s in scores if not math.isnan(s)]
     if len(seen) < rules.needed:
         return None
@@ -86,7 +89,7 @@ def granted(scores: Sequence[float], threshold: float, rules: Rules) -> bool | N
 def attacks(
     presentations: Sequence[Presentation], detector: Detector, most: int
 ) -> Iterator[tuple[Cell, Iterable[Image]]]:
-    """Every species at every distance, of at most `most` pictures a source, spread evenly over it."""
+    """Every species at every distance, from at most `most` pictures of each source, spread evenly over it."""
     for p in _spread([p for p in presentations if not p.bona_fide], most):
         image = p.image()
         box = _box(detector, image)
@@ -100,14 +103,14 @@ def attacks(
 
 
 def bona_fide(presentations: Sequence[Presentation], most: int) -> Iterator[tuple[Cell, Iterable[Image]]]:
-    """The bona fide pictures as they are, held as the attacks are: what differs is the face."""
+    """The unchanged bona fide pictures, moved as the attacks are, so that only the face differs."""
     for p in _spread([p for p in presentations if p.bona_fide], most):
         rng = np.random.default_rng(zlib.crc32(p.path.encode()))
         yield Cell(p.group, "", "", True), held(p.image(), FRAMES, rng)
 
 
 def clips(paths: Sequence[Path]) -> Iterator[tuple[Cell, Iterable[Image]]]:
-    """Clips of people, or folders of clips, in windows of FRAMES. Raises SampleError, at once for a missing one."""
+    """Clips of people, or folders of clips, in windows of FRAMES. Raises SampleError; for a missing clip at once."""
     those: list[Path] = []
     for path in paths:
         found = sorted(p for p in path.iterdir() if is_clip(p)) if path.is_dir() else [path]
@@ -127,7 +130,7 @@ def _windows(those: Sequence[Path]) -> Iterator[tuple[Cell, Iterable[Image]]]:
 
 
 def scene() -> Iterator[tuple[Cell, Iterable[Image]]]:
-    """The people of the demonstration, while they stand before the door."""
+    """Frames of the demonstration's people while they stand before the door."""
     rendered = Scene(0)
     for visit in STORY:
         if visit.kind is Kind.LIVE:
@@ -141,13 +144,13 @@ def scene() -> Iterator[tuple[Cell, Iterable[Image]]]:
 def run(
     presented: Iterable[tuple[Cell, Iterable[Image]]], detector: Detector, pad: PresentationAttackDetector
 ) -> Iterator[Trial]:
-    """The largest face of each frame, as at the door; 0 where a network fails: that denies there."""
+    """Scores the largest face of each frame, as at the door. 0 if a network fails, because that denies at the door."""
     for cell, frames in presented:
         yield Trial(cell, tuple(_score(image, detector, pad) for image in frames))
 
 
 def count(trials: Iterable[Trial], threshold: float) -> Count:
-    """What passed at `threshold`."""
+    """Counts what passed at `threshold`."""
     rules = Rules()
     trials = list(trials)
     scores = np.array([s for t in trials for s in t.scores], np.float64)
@@ -161,7 +164,7 @@ def count(trials: Iterable[Trial], threshold: float) -> Count:
 
 
 def refused(c: Count) -> Count:
-    """The same of what did not pass: the errors of bona fide presentations."""
+    """The counts of what did not pass: the errors of bona fide presentations."""
     frames, attempts = (clopper_pearson(r.trials - r.errors, r.trials) for r in (c.frames, c.attempts))
     return Count(frames, attempts, c.no_face)
 

@@ -1,4 +1,4 @@
-"""Scores of presentation attack detection, drawn with matplotlib (the extra `plots`)."""
+"""Draws scores of presentation attack detection with matplotlib (the extra `plots`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BINS = np.linspace(0, 1, 41)
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One network's scores, and the threshold that its rates are stated at."""
+    """One network's scores, and the threshold of its rates."""
 
     bona_fide: Scores
     attacks: Scores
@@ -25,12 +25,12 @@ class System:
 
 
 def draw(systems: Mapping[str, System], path: Path) -> None:
-    """BPCER over APCER of all of them, and beside it each one's histograms. Raises KioskError when there is nothing to
-    draw, or the file cannot be written or has an unknown suffix."""
+    """Draws BPCER over APCER of all systems, and beside it the histograms of each. Raises KioskError when there is
+    nothing to draw, or the file cannot be written or has an unknown suffix."""
     plots.check()
     if any(not s.bona_fide.size or not s.attacks.size for s in systems.values()):
         raise KioskError(f"{path}: a curve needs scores of both kinds")
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - an extra, imported only where it is used
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - an optional extra
 
     figure, panels = plt.subplots(1, 1 + len(systems), figsize=(5 * (1 + len(systems)), 5), layout="constrained")
     for axes, (name, system) in zip(panels[1:], systems.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Curves of an evaluation, with matplotlib (the extra `plots`)."""
+"""Draws curves of an evaluation with matplotlib (the extra `plots`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BINS = 80
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A rate with its interval, to be drawn; NaN for what is not stated."""
+    """A rate with its interval for a drawing; NaN for values that are not stated."""
 
     label: str
     rate: float
@@ -34,13 +34,13 @@ class Mark:
 
 
 def check() -> None:
-    """Raises KioskError where matplotlib is missing: before the work, not after it."""
+    """Raises KioskError if matplotlib is missing. Call it before the long work."""
     if "MPLCONFIGDIR" not in os.environ:
-        # matplotlib keeps its list of fonts there: nothing is written in a user's folder.
+        # matplotlib writes its list of fonts there, so that it writes nothing into the user's home.
         os.environ["MPLCONFIGDIR"] = tempfile.mkdtemp(prefix="kiosk-plots-")
         atexit.register(shutil.rmtree, os.environ["MPLCONFIGDIR"], ignore_errors=True)
     try:
-        import matplotlib as mpl  # noqa: PLC0415 - an extra, imported only where it is used
+        import matplotlib as mpl  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         raise KioskError("--plot needs matplotlib: pip install 'face-kiosk[plots]'") from error
     mpl.use("Agg")
@@ -67,7 +67,7 @@ def det(mated: Scores, non_mated: Scores, title: str, path: Path) -> None:
 
 
 def dets(systems: Mapping[str, tuple[Scores, Scores]], path: Path) -> None:
-    """The DET curves of several systems by name, of the (mated, non-mated) scores of each. Raises as `det` does."""
+    """Draws the DET curves of several systems. `systems`: (mated, non-mated) scores by name. Raises as `det` does."""
     _comparable(systems, path)
     from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
 
@@ -79,8 +79,9 @@ def dets(systems: Mapping[str, tuple[Scores, Scores]], path: Path) -> None:
 
 
 def rates(panels: Mapping[str, Sequence[Mark]], floor: float, xlabel: str, path: Path) -> None:
-    """Rates of groups with their intervals, in panels on one logarithmic axis from `floor` on, where an interval begins
-    whose low end is not stated. Raises KioskError when the file cannot be written or has an unknown suffix."""
+    """Draws rates of groups with their intervals, in panels on one logarithmic axis that starts at `floor`. An interval
+    without a stated low end also starts there. Raises KioskError when the file cannot be written or has an unknown
+    suffix."""
     check()
     from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
 
@@ -100,8 +101,8 @@ def rates(panels: Mapping[str, Sequence[Mark]], floor: float, xlabel: str, path:
 def recall(
     curves: Mapping[str, tuple[Curve, Curve]], bands: Sequence[str], rates: Mapping[str, Sequence[Rate]], path: Path
 ) -> None:
-    """Draws recall over false detections a picture, (x, y) for each detector, and beside it recall in each band of
-    sizes with its interval. Raises KioskError when the file cannot be written or has an unknown suffix."""
+    """Draws recall over false detections a picture ((x, y) for each detector), and beside it recall with its interval
+    in each band of sizes. Raises KioskError when the file cannot be written or has an unknown suffix."""
     check()
     from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
 

@@ -1,9 +1,9 @@
-"""What accuracy an int8 network and a byte template cost: the same faces through several networks and templates.
+"""Measures what accuracy an int8 network and a byte template cost: several networks and templates on the same faces.
 
-A picture passes detector and alignment once. Each network gives a feature vector of the aligned face, and each kind of
-template is made of that vector. The figures are those of `kiosk evaluate lfw`; the intervals are of the loss in TAR,
-paired, by bootstrap over the people of the pictures. Scores are cosines, without the cohort's correction, which is
-measured for one network and its bytes: what is compared here are templates.
+Detector and alignment run once for each picture. Each network gives a feature vector of the aligned face, and each kind
+of template is made from that vector. The figures are those of `kiosk evaluate lfw`. The intervals are of the loss in
+TAR, paired, by bootstrap over the people of the pictures. Scores are cosines without the cohort's correction, because
+that was measured for one network with byte templates, and templates are compared here.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ from kiosk.vision.network import Network
 FARS = (1e-3, 1e-4)
 LOSS_FAR = 1e-3
 DECIMALS = 6
-"""Of a score: float32 sums differ in the last digits, and equal Hamming distances must stay equal."""
+"""Decimals of a score. Scores are rounded because float32 sums differ in the last digits, and equal Hamming distances
+must stay equal."""
 
 Rows = NDArray[np.float32]
-"""One template a row, so scaled that the product of two rows is their score; NaN for a picture without a face."""
+"""One template a row, scaled so that the product of two rows is their score; NaN for a picture without a face."""
 
 
 class Form(StrEnum):
-    """What is kept of a feature vector. FLOAT: the unit vector. BYTES: the kiosk's template. BITS: the signs alone,
-    compared by Hamming distance: score = 1 - 2 distance / bits."""
+    """What a template keeps of a feature vector. FLOAT: the unit vector. BYTES: the kiosk's template. BITS: only the
+    signs, compared by Hamming distance: score = 1 - 2 distance / bits."""
 
     FLOAT = "float"
     BYTES = "bytes"
@@ -61,7 +62,7 @@ COMPARED = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """One network with one form of template. `scores` are all mated and all non-mated ones."""
+    """The figures of one network with one form of template. `scores`: all mated and all non-mated scores."""
 
     network: str
     form: Form
@@ -73,13 +74,13 @@ class Result:
 
     @property
     def name(self) -> str:
-        """Network and template in words."""
+        """Network and template as text."""
         return f"{self.network} network, {self.form} template"
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """TAR at LOSS_FAR of `before` less that of `after`, 0..1, with its 95% interval."""
+    """TAR at LOSS_FAR of `before` minus that of `after`, 0..1, with its 95% interval."""
 
     before: str
     after: str
@@ -88,7 +89,7 @@ class Loss:
 
 
 def aligned_faces(paths: Iterable[tuple[str, str]], samples: Samples, detector: Detector) -> dict[str, Image | None]:
-    """The central face of each (name, path), aligned; None where there is none. Raises SampleError."""
+    """The central face of each (name, path), aligned; None if there is no face. Raises SampleError."""
     faces: dict[str, Image | None] = {}
     for name, path in paths:
         image = read_image(samples, path)
@@ -101,7 +102,7 @@ def aligned_faces(paths: Iterable[tuple[str, str]], samples: Samples, detector: 
 
 
 def like(entry: EmbedderEntry, path: Path, threads: int) -> FaceEmbedder:
-    """The network of a file, taken to have the input and output of `entry`. Raises ModelError."""
+    """Loads the network of a file. Assumes that it has the input and output of `entry`. Raises ModelError."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -121,7 +122,7 @@ def vectors(faces: Mapping[str, Image | None], embedder: FaceEmbedder) -> list[V
 
 
 def rows(found: Sequence[Vector | None], form: Form, scale: float) -> Rows:
-    """A vector without direction counts as a picture without a face."""
+    """The templates as rows. A zero vector counts as a picture without a face."""
     length = next((v.size for v in found if v is not None), 1)
     return np.array([_row(v, form, scale, length) for v in found], np.float32)
 
@@ -143,7 +144,7 @@ def _row(vector: Vector | None, form: Form, scale: float, length: int) -> NDArra
 def run(
     networks: Mapping[str, FaceEmbedder], faces: Mapping[str, Image | None], folds: PairList, scale: float
 ) -> list[Result]:
-    """Each network with its FORMS. Raises ValueError where there are too few pairs of faces."""
+    """Measures each network with its FORMS. Raises ValueError if there are too few pairs of faces."""
     results = []
     for network, embedder in networks.items():
         found = vectors(faces, embedder)
@@ -152,7 +153,7 @@ def run(
 
 
 def measure(network: str, form: Form, given: Rows, names: Sequence[str], folds: PairList) -> Result:
-    """Figures of one network and template. Raises ValueError where there are no pairs to choose a threshold from."""
+    """The figures of one network and template. Raises ValueError if there are no pairs to choose a threshold from."""
     people = np.unique([person(n) for n in names], return_inverse=True)[1].astype(np.int64)
     mated, non_mated, scores = compare(given, people, max(FARS))
     place = {name: k for k, name in enumerate(names)}
@@ -172,7 +173,8 @@ def _fold(fold: Sequence[Pair], given: Rows, place: Mapping[str, int]) -> Fold:
 def compare(
     given: Rows, people: NDArray[np.int64], far: float
 ) -> tuple[Mated, NonMated, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Every picture with every other one: the mated scores, the best of the non-mated ones up to `far`, and all."""
+    """Compares every picture with every other one. Returns the mated scores, the highest non-mated scores (enough for
+    `far`), and all scores."""
     place = np.arange(len(given))
     parts: dict[bool, list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]] = {True: [], False: []}
     for i in place[:-1]:
@@ -194,7 +196,7 @@ def compare(
 
 
 def losses(results: Sequence[Result]) -> list[Loss]:
-    """The comparisons of COMPARED that can be made: what the second loses against the first in TAR at LOSS_FAR."""
+    """For each possible comparison of COMPARED: the loss of the second against the first in TAR at LOSS_FAR."""
     by_kind = {(r.network, r.form): r for r in results}
     return [_loss(by_kind[a], by_kind[b]) for a, b in COMPARED if a in by_kind and b in by_kind]
 

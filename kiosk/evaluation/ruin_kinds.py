@@ -1,7 +1,7 @@
-"""What can be done to a picture of a face so that it is no upright, natural face any more.
+"""Ways to distort ("ruin") a picture of a face so that it is no longer an upright, natural face.
 
-Each kind is a function of a picture (H x W x 3, BGR) and gives one of the same form. Sizes are shares of the picture's
-width, so that a kind does the same at any resolution. All are drawn the same way each time.
+Each kind is a function from a picture (H x W x 3, BGR) to a picture. Sizes are shares of the picture's width, so that a
+kind does the same at any resolution. Each kind is deterministic.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ Change = Callable[[Image], Image]
 
 @dataclass(frozen=True, slots=True)
 class Ruin:
-    """`kept_out`: neither the walls' bounds nor their form were chosen with this kind in view."""
+    """A kind of distortion. `kept_out`: this kind was not used to design the checks against distorted pictures or to
+    choose their bounds."""
 
     name: str
     change: Change
@@ -32,7 +33,7 @@ def _turned(code: int) -> Change:
 
 
 def _rolled(degrees: float) -> Change:
-    """Clockwise around the middle; the edge is drawn out."""
+    """Rotates clockwise around the centre. The edge pixels fill the corners."""
 
     def change(image: Image) -> Image:
         height, width = image.shape[:2]
@@ -47,7 +48,7 @@ def _grey(image: Image) -> Image:
 
 
 def _levels(count: int) -> Change:
-    """Of each channel."""
+    """Reduces each channel to `count` levels."""
     steps = np.round(np.round(np.arange(256) / 255 * (count - 1)) / (count - 1) * 255).astype(np.uint8)
     return lambda image: picture(cv2.LUT(image, steps))
 
@@ -57,7 +58,7 @@ def _grey_levels(count: int) -> Change:
 
 
 def _coarse(cells: int) -> Change:
-    """So many pixels across the picture."""
+    """Reduces the picture to `cells` pixels across."""
 
     def change(image: Image) -> Image:
         height, width = image.shape[:2]
@@ -68,7 +69,7 @@ def _coarse(cells: int) -> Change:
 
 
 def _compressed(quality: int) -> Change:
-    """As JPEG, quality 0..100."""
+    """Compresses as JPEG with quality 0..100."""
 
     def change(image: Image) -> Image:
         content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
@@ -90,7 +91,7 @@ def _blurred(share: float) -> Change:
 
 
 def _covered(top: float, bottom: float, left: float, right: float, level: int) -> Change:
-    """One level of grey over a part of the picture, in shares of its height and width."""
+    """Covers a part of the picture (shares of height and width) with one grey level."""
 
     def change(image: Image) -> Image:
         height, width = image.shape[:2]
@@ -114,7 +115,7 @@ def _waves(image: Image) -> Image:
 
 
 def _shuffled(image: Image) -> Image:
-    """Small squares, each turned on its own."""
+    """Rotates small squares of the picture independently."""
     out, side = image.copy(), max(2, image.shape[1] // 24)
     rng = np.random.default_rng(0)
     for y in range(0, image.shape[0] - side, side):
@@ -125,7 +126,7 @@ def _shuffled(image: Image) -> Image:
 
 
 def _drawn(image: Image) -> Image:
-    """Edges, dark on white."""
+    """Draws the edges, dark on white."""
     soft = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (0, 0), 1.2)
     lines = np.clip(255 - 8 * np.abs(cv2.Laplacian(soft, cv2.CV_32F)), 0, 255).astype(np.uint8)
     return picture(cv2.cvtColor(lines, cv2.COLOR_GRAY2BGR))
@@ -145,7 +146,7 @@ def _stretched(width: float, height: float) -> Change:
 
 
 def _halves_alike(image: Image) -> Image:
-    """The left half and its mirror image."""
+    """Replaces the right half by the mirror image of the left half."""
     out, width = image.copy(), image.shape[1]
     out[:, width - width // 2 :] = image[:, : width // 2][:, ::-1]
     return out
@@ -167,7 +168,7 @@ def _false_colour(image: Image) -> Image:
 
 
 def _dark_for_light(image: Image) -> Image:
-    """The colours stay, light and dark change places."""
+    """Keeps the colours and swaps light and dark."""
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     hsv[:, :, 2] = 255 - hsv[:, :, 2]
     return picture(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR))
@@ -178,14 +179,14 @@ def _negative(image: Image) -> Image:
 
 
 UPRIGHT = Ruin("as it is", lambda image: image)
-"""No ruin: what the walls may cost."""
+"""The unchanged picture: it shows what the checks cost."""
 
 QUARTERS = (
     Ruin("turned by 90", _turned(cv2.ROTATE_90_CLOCKWISE)),
     Ruin("turned by 180", _turned(cv2.ROTATE_180)),
     Ruin("turned by 270", _turned(cv2.ROTATE_90_COUNTERCLOCKWISE)),
 )
-"""Those that the centre of an embedder's ruined pictures is made of."""
+"""The kinds from which the centre of an embedder's distorted pictures is computed."""
 
 RUINS = (
     *QUARTERS,

@@ -1,7 +1,9 @@
-"""Are turned and ruined pictures all one person? Strangers' pictures, ruined in one way, held against each other.
+"""Do turned and distorted ("ruined") pictures all look like one person? Compares strangers' pictures that are distorted
+in the same way.
 
-A picture passes the kiosk's whole gate: detector, quality, the way up, embedder, the wall behind it. What is refused
-matches nobody. What is not is compared as at a door with one reference.
+A picture goes through the kiosk's whole gate: detector, quality, the check that it is upright, embedder, and the
+embedder's check against distorted pictures. A refused picture matches nobody. Other pictures are compared as at a door
+with one reference.
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ from kiosk.evaluation.ruin_kinds import Ruin
 from kiosk.evaluation.samples import Samples, pictures, read_image
 
 NO_FACE = "no_face"
-"""Why a picture was refused in which no face was found; the others are the names of the flaws."""
+"""The reason for refusing a picture without a face. The other reasons are the names of the flaws."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """What the gate made of one picture: its `template`, or why it was `refused`."""
+    """The gate's result for one picture: its `template`, or the reason why it was `refused`."""
 
     template: Template | None
     refused: str = ""
@@ -36,8 +38,8 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class RuinFigures:
-    """Of one kind. `matches`: pairs of strangers at or above the threshold, of all that were presented, and of those
-    that were compared."""
+    """The figures of one kind. `matches`: pairs of strangers at or above the threshold, of all presented pairs;
+    `matches_compared`: of the pairs that were compared."""
 
     ruin: Ruin
     refused: Rate
@@ -47,8 +49,8 @@ class RuinFigures:
 
 
 def one_a_person(samples: Samples, people: int) -> list[tuple[str, str]]:
-    """(person, path) of the first picture of so many people, in the order in which they are read fastest. A picture is
-    named as LFW does: Name_0001."""
+    """(person, path) of the first picture of each of `people` people, in the order that is fastest to read. Pictures
+    are named as in LFW: Name_0001."""
     first: dict[str, str] = {}
     for path in pictures(samples):
         first.setdefault(lfw.person(path.rpartition("/")[2].rpartition(".")[0]), path)
@@ -56,7 +58,7 @@ def one_a_person(samples: Samples, people: int) -> list[tuple[str, str]]:
 
 
 def look(image: Image, detector: Detector, gate: QualityGate, embedder: Embedder) -> Sight:
-    """As enrolment and the door do, of the largest face."""
+    """Runs the gate on the largest face, as enrolment and the door do."""
     faces = detector.detect(image)
     if not faces:
         return Sight(None, NO_FACE)
@@ -75,12 +77,12 @@ def sights(
     gate: QualityGate,
     embedder: Embedder,
 ) -> list[Sight]:
-    """Of each person's picture, ruined. Raises SampleError for a file that is no picture."""
+    """Runs the gate on each person's distorted picture. Raises SampleError for a file that is no picture."""
     return [look(ruin.change(read_image(samples, path)), detector, gate, embedder) for _, path in paths]
 
 
 def figures(ruin: Ruin, seen: Sequence[Sight], cohort: Cohort, threshold: float) -> RuinFigures:
-    """Over all pairs of the people; each is there once."""
+    """The figures of one kind over all pairs of people. Each person has one picture."""
     scores = pair_scores([s.template for s in seen if s.template is not None], cohort)
     matches = int((scores >= threshold).sum())
     reasons = Counter(s.refused for s in seen if s.refused)
@@ -94,14 +96,15 @@ def figures(ruin: Ruin, seen: Sequence[Sight], cohort: Cohort, threshold: float)
 
 
 def refused_by_walls(upright: RuinFigures) -> Rate:
-    """Of the pictures as they are, those that only the look at the way up and the embedder's wall refuse."""
+    """The share of unchanged pictures that only two checks refuse: the one for the upright position, and the embedder's
+    one against distorted pictures."""
     by_walls = sum(upright.reasons.get(flaw.value, 0) for flaw in (Flaw.TURNED_OVER, Flaw.UNNATURAL))
     taken = upright.refused.trials - upright.refused.errors
     return clopper_pearson(by_walls, taken + by_walls)
 
 
 def pair_scores(templates: Sequence[Template], cohort: Cohort) -> NDArray[np.float64]:
-    """Of each template with each later one: those of a search at the door."""
+    """The scores of each template with each later one, as in a search at the door."""
     if len(templates) < 2:
         return np.empty(0)
     rows = np.stack(templates)

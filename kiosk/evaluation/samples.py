@@ -1,4 +1,4 @@
-"""Pictures of a research set where they lie: a folder, to any depth, or a tar."""
+"""Reads pictures of a research set from a folder, at any depth, or directly from a tar."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kiosk.domain.face import Image
 
 
 class Samples(Protocol):
-    """Files by name; the names are paths with slashes, in the order in which they are read fastest."""
+    """Files by name. The names are paths with slashes, in the order that is fastest to read."""
 
     names: list[str]
 
     def read(self, name: str) -> bytes:
-        """Raises SampleError when it cannot be read."""
+        """The content of a file. Raises SampleError when it cannot be read."""
 
 
 class FolderSamples:
@@ -30,7 +30,7 @@ class FolderSamples:
         self.names = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
 
     def read(self, name: str) -> bytes:
-        """Raises SampleError when it cannot be read."""
+        """The content of a file. Raises SampleError when it cannot be read."""
         try:
             return (self._root / name).read_bytes()
         except OSError as error:
@@ -51,7 +51,7 @@ class TarSamples:
         self.names = list(self._members)
 
     def read(self, name: str) -> bytes:
-        """Raises SampleError when it is not there or cut off."""
+        """The content of a file. Raises SampleError when it is missing or cut off."""
         member = self._members.get(name)
         if member is None:
             raise SampleError(f"{self._path}: there is no {name} in it")
@@ -64,7 +64,7 @@ class TarSamples:
 
 @contextmanager
 def open_samples(root: Path) -> Iterator[Samples]:
-    """Raises SampleError for anything that is neither a folder nor a tar."""
+    """Opens a folder or a tar. Raises SampleError for anything else."""
     if root.is_dir():
         yield FolderSamples(root)
         return
@@ -84,5 +84,5 @@ def pictures(samples: Samples) -> list[str]:
 
 
 def read_image(samples: Samples, name: str) -> Image:
-    """Raises SampleError for a file that is no picture."""
+    """Reads and decodes a picture. Raises SampleError for a file that is no picture."""
     return decode(samples.read(name), name)

@@ -1,7 +1,8 @@
-"""Attacks as a door sees them, drawn from one labelled picture of an attack: the species of ISO/IEC 30107-3.
+"""Draws attacks as a camera at a door sees them, from one labelled picture of an attack: the species of ISO/IEC
+30107-3.
 
-Pure: the same picture, species, distance and generator of random numbers give the same frame. The recipe of the
-networks draws its training pictures with it too, from other sources than those it is measured on.
+Pure: the same picture, species, distance and random number generator give the same frame. The training recipe of the
+networks also draws its pictures with this module, but from other sources than those used for measurement.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from kiosk.domain.face import Box, Image
 from kiosk.vision.pixels import picture
 
 HEIGHT, WIDTH = 480, 640
-"""Pixels of a drawn frame: what most cameras at a door give."""
+"""Size of a drawn frame in pixels, as most cameras at a door give."""
 
 
 class Species(StrEnum):
@@ -30,9 +31,9 @@ class Species(StrEnum):
     CUT_OUT_PLAIN = "cut-out, plain ground"
     CUT_OUT_BUSY = "cut-out, busy ground"
     BENT = "bent"
-    """A cut-out bent round an upright axis, on a busy ground."""
+    """A cut-out, bent around a vertical axis, on a busy background."""
     EDGELESS = "edgeless"
-    """The picture fills the frame: no edge of paper or screen is to be seen."""
+    """The picture fills the frame: no edge of paper or screen is visible."""
 
 
 class Distance(StrEnum):
@@ -44,14 +45,14 @@ class Distance(StrEnum):
 
     @property
     def share(self) -> float:
-        """Height of the face's box in heights of the frame."""
+        """Height of the face's box as a share of the frame's height."""
         return {"far": 0.22, "middle": 0.35, "near": 0.55}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A head that is cut out: half axes of the ellipse in heights and widths of the face's box, and how far its centre
-    lies above the box's, in heights."""
+    """The ellipse of a cut-out head: its half axes in heights and widths of the face's box, and how far its centre lies
+    above the box's centre, in heights of the box."""
 
     across: float = 0.75
     along: float = 0.8
@@ -59,8 +60,8 @@ class Cut:
 
 
 def draw(image: Image, box: Box, species: Species, distance: Distance, rng: np.random.Generator) -> Image:
-    """The frame that a camera at a door would see: HEIGHT x WIDTH, or the picture itself where it stays as framed.
-    Raises ValueError for a box without area."""
+    """The frame that a camera at a door would see: HEIGHT x WIDTH, or the picture itself for AS_FRAMED. Raises
+    ValueError for a box without area."""
     if species is Species.AS_FRAMED:
         return image
     if box.width < 1 or box.height < 1:
@@ -76,8 +77,9 @@ def draw(image: Image, box: Box, species: Species, distance: Distance, rng: np.r
 
 
 def edgeless(image: Image, box: Box, share: float) -> Image:
-    """The part of the picture around the face in which its box is `share` of the height, HEIGHT high and WIDTH wide;
-    where the picture ends before, its edges are the frame's: the face is larger or the frame narrower."""
+    """The part of the picture around the face in which the face's box has the share `share` of the height, scaled to
+    HEIGHT x WIDTH. If the picture is too small for that, the part ends at the picture's edges: the face is then larger
+    or the frame narrower."""
     height, width = image.shape[:2]
     high = min(box.height / share, height)
     wide = min(high * WIDTH / HEIGHT, width)
@@ -91,9 +93,9 @@ def edgeless(image: Image, box: Box, share: float) -> Image:
 def cut_out(
     image: Image, box: Box, ground: Image, share: float, cut: Cut, bend: float, place: tuple[float, float]
 ) -> Image:
-    """The head, cut out and laid over the ground, its box `share` of the frame high. `bend`: radians that the paper
-    turns away from the camera at its sides; 0 is flat. `place`: of the head's centre, in what is left of the frame's
-    half width and height beside the head."""
+    """The head, cut out and placed on the background `ground`; its box has the share `share` of the frame's height.
+    `bend`: angle in radians by which the paper turns away from the camera at its sides; 0 is flat. `place`: position of
+    the head's centre, as a share of the free space beside the head (half width and half height of the frame)."""
     scale = share * HEIGHT / box.height
     half_w, half_h = cut.across * box.width * scale, cut.along * box.height * scale
     at_x = WIDTH / 2 + place[0] * max(WIDTH / 2 - half_w, 0.0)
@@ -118,7 +120,7 @@ def cut_out(
 
 
 def _seen(image: Image, at: tuple[NDArray[np.floating], NDArray[np.floating]], scale: float) -> NDArray[np.float32]:
-    """The picture's pixels at these places; averaged first where it is made much smaller."""
+    """The picture's pixels at these positions. If the picture is made much smaller, pixels are averaged first."""
     by = max(int(1 / scale), 1)
     if by > 1:
         image = picture(cv2.resize(image, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA))
@@ -127,12 +129,12 @@ def _seen(image: Image, at: tuple[NDArray[np.floating], NDArray[np.floating]], s
 
 
 def plain(rng: np.random.Generator) -> Image:
-    """A wall of one colour, unevenly lit: HEIGHT x WIDTH."""
+    """A background: an unevenly lit wall of one colour, HEIGHT x WIDTH."""
     return _lit(np.tile(rng.uniform(40, 235) + rng.normal(0, 12, 3), (HEIGHT // 4, WIDTH // 4, 1)), rng)
 
 
 def busy(rng: np.random.Generator) -> Image:
-    """Shelves, people, plants: boxes, discs and lines, more or less out of focus: HEIGHT x WIDTH."""
+    """A background that suggests shelves, people and plants: boxes, discs and lines, out of focus, HEIGHT x WIDTH."""
     image = np.zeros((HEIGHT // 2, WIDTH // 2, 3), np.uint8)
     image[:] = np.clip(rng.uniform(30, 220) + rng.normal(0, 15, 3), 0, 255)
     for k in range(int(rng.integers(25, 80))):
@@ -149,7 +151,7 @@ def busy(rng: np.random.Generator) -> Image:
 
 
 def _lit(image: NDArray[np.generic], rng: np.random.Generator) -> Image:
-    """Lighter on one side, and made as large as a frame."""
+    """Lights one side more, and scales to the size of a frame."""
     angle, strength = rng.uniform(0, 2 * math.pi), rng.uniform(0, 0.25)
     v, u = np.mgrid[-1 : 1 : image.shape[0] * 1j, -1 : 1 : image.shape[1] * 1j]
     light = 1 + strength * (u * math.cos(angle) + v * math.sin(angle))
@@ -157,8 +159,8 @@ def _lit(image: NDArray[np.generic], rng: np.random.Generator) -> Image:
 
 
 def held(still: Image, count: int, rng: np.random.Generator) -> Iterator[Image]:
-    """`count` frames of a still before a sensor: a hand moves it by 1 to 3 px from frame to frame and never far, the
-    sensor's noise has 1.5 to 3 grey levels, and the light changes slowly."""
+    """`count` camera frames of a still picture in a hand. The hand moves it by 1 to 3 px from frame to frame, but never
+    far. The sensor's noise has 1.5 to 3 grey levels, and the light changes slowly."""
     height, width = still.shape[:2]
     sigma, at = float(rng.uniform(1.5, 3.0)), np.zeros(2)
     grain = (rng.standard_normal((height + 64, width + 64, 3), np.float32) * sigma).astype(np.float32)

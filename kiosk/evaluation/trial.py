@@ -1,6 +1,6 @@
-"""Does a network do what its manifest entry says? Tried once, on the demonstration's visitors, before it is trusted.
+"""Tries once, on the demonstration's visitors, whether a network does what its manifest entry says.
 
-One from somewhere else is tried by `check_apart`, in a process without rights (kiosk.evaluation.confined).
+`check_apart` tries a foreign network, in a process without rights (kiosk.evaluation.confined).
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
 
 TEMPLATE_NUMBERS = 128
-"""The gallery keeps templates of this length."""
+"""Length of the templates in the gallery."""
 SECONDS = 120
 ROUNDING = 0.03
-"""What bytes may change of a score; 0.006 with a scale that fits."""
+"""Largest allowed change of a score by rounding templates to bytes. Measured: 0.006 with a suitable scale."""
 APART = 0.7
-"""The score that no two visitors may have. Measured: at most 0.46 with three embedders that were fed as they should be,
+"""Scores of two different visitors must be below this. Measured: at most 0.46 with three embedders and correct input,
 0.98 and more with a wrong mean or std."""
 
 
 def check(manifest: Manifest, entry: AnyEntry, threads: int = 1) -> None:
-    """Raises ModelError when the network is missing, altered, cannot be loaded, takes or gives other shapes than its
-    role asks for, gives numbers that are of no use, or does not know one visitor from another."""
+    """Raises ModelError when the network is missing, altered or cannot be loaded, has other input or output shapes than
+    its role needs, gives useless numbers, or cannot tell the visitors apart."""
     try:
         if isinstance(entry, EmbedderEntry):
             _embedder(manifest, entry, threads)
@@ -63,7 +63,7 @@ def check(manifest: Manifest, entry: AnyEntry, threads: int = 1) -> None:
 
 
 def check_apart(folder: Path, name: str) -> None:
-    """The same in a process of its own, which may do nothing else. Raises ModelError."""
+    """Runs check() in a separate process without rights. Raises ModelError."""
     command = [sys.executable, "-P", "-m", "kiosk.evaluation.confined", str(folder), name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603 - our own
@@ -76,14 +76,15 @@ def check_apart(folder: Path, name: str) -> None:
 
 
 def held(folder: Path, name: str) -> HeldManifest:
-    """All that the trial of a network reads, so that it can be made without the right to read. Raises ModelError."""
+    """Reads in advance everything that the trial of a network reads, so that the trial needs no right to read files.
+    Raises ModelError."""
     _visitors()
     return HeldManifest(Manifest(folder), [name])
 
 
 @cache
 def _visitors() -> tuple[tuple[Image, Face], ...]:
-    """Pictures of people who do not exist, with their faces as the program's own detector finds them."""
+    """Pictures of invented people, with their faces as the shipped detector finds them."""
     manifest = Manifest(default_folder())
     detector = FaceDetector.load(manifest, manifest.entry(ModelsConfig().detector, DetectorEntry), 1)
     images = [SimulatedCamera.enrolment_picture(visitor) for visitor in VISITORS]

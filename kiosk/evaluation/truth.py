@@ -1,9 +1,9 @@
-"""Pictures whose faces are known: a list in CSV, and the pictures that it names.
+"""Pictures whose faces are known: a list in CSV, and the pictures of the list.
 
-The columns: `picture` (a file below the root, `archive.tar#member` or `clip.mp4#number of the frame`), `source`,
-`ignore` (0 or 1), `x, y, width, height` of the box and the five landmarks, all in pixels of that picture, left and
-right as the picture has them. One row a face; a picture without a face has one row without a box. Landmarks may be
-absent. Lines that begin with # are notes.
+Columns: `picture` (a file below the root, `archive.tar#member` or `clip.mp4#number of the frame`), `source`, `ignore`
+(0 or 1), `x, y, width, height` of the box, and the five landmarks. All coordinates are in pixels of that picture; left
+and right are as seen in the picture. There is one row for each face; a picture without a face has one row without a
+box. Landmarks may be missing. Lines that begin with # are comments.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ COLUMNS = ("picture", "source", "ignore", *BOX, *LANDMARKS)
 
 @dataclass(frozen=True, slots=True)
 class TrueFace:
-    """A face of known place. `landmarks` as in domain.face.Face, empty where one is hidden. An ignored one is neither
-    a miss nor a false detection."""
+    """A face at a known place. `landmarks` as in domain.face.Face; empty if one is hidden. An ignored face counts
+    neither as a miss nor as a false detection."""
 
     box: Box
     landmarks: tuple[tuple[float, float], ...] = ()
@@ -40,7 +40,7 @@ class TrueFace:
 
     @property
     def size(self) -> float:
-        """Pixels: the root of the box's area."""
+        """Size in pixels: the root of the box's area."""
         return math.sqrt(self.box.width * self.box.height)
 
     def scaled(self, by: float) -> TrueFace:
@@ -55,7 +55,7 @@ class TrueFace:
 
 @dataclass(frozen=True, slots=True)
 class TruePicture:
-    """A picture with all its faces; None: nothing is known but that one face is over its centre."""
+    """A picture with all its faces. `faces` is None if it is only known that one face is over the centre."""
 
     name: str
     source: str
@@ -63,8 +63,7 @@ class TruePicture:
 
 
 def read_truth(path: Path) -> list[TruePicture]:
-    """The pictures in the order in which their files are read fastest. Raises SampleError for a list that is missing
-    or wrong."""
+    """The pictures, in the order that is fastest to read. Raises SampleError for a missing or wrong list."""
     found: dict[str, tuple[str, list[TrueFace]]] = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -83,14 +82,14 @@ def read_truth(path: Path) -> list[TruePicture]:
 
 
 def _rows(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(number of the line, its columns); no value of a table like this one goes over several lines."""
+    """(line number, columns) of each row. No value extends over several lines."""
     kept = [(number, line) for number, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
     reader = csv.DictReader((line for _, line in kept), restval="")
     yield from zip((number for number, _ in kept[1:]), reader, strict=False)
 
 
 def _place(item: tuple[str, object]) -> tuple[str, int, str]:
-    """Frames of a clip by number."""
+    """Sort key: by file; the frames of a clip by number."""
     file, _, inside = item[0].partition("#")
     return file, int(inside) if inside.isdecimal() else 0, inside
 
@@ -112,7 +111,7 @@ def _face(row: Mapping[str, str]) -> TrueFace | None:
 
 
 class Pictures:
-    """Reads pictures by the names of a list; archives stay open until the end."""
+    """Reads pictures by their names in a list. Archives stay open until the end."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -127,8 +126,8 @@ class Pictures:
         self._stack.close()
 
     def centred(self) -> list[TruePicture]:
-        """All pictures of a root that is a folder or an archive, each with one known face, over its centre. Raises
-        SampleError where there are none."""
+        """All pictures of the root (a folder or an archive), each with one known face, over its centre. Raises
+        SampleError if there are none."""
         self._archives[""] = samples = self._stack.enter_context(open_samples(self._root))
         names = pictures(samples)
         if not names:
@@ -136,7 +135,7 @@ class Pictures:
         return [TruePicture(f"#{name}", self._root.stem, None) for name in names]
 
     def read(self, name: str) -> Image:
-        """Raises SampleError when there is no such picture."""
+        """Reads a picture. Raises SampleError when it does not exist."""
         file, _, inside = name.partition("#")
         if not inside:
             return read_picture(self._root / file)
@@ -147,7 +146,7 @@ class Pictures:
         return read_image(self._archives[file], inside)
 
     def _frame(self, file: str, inside: str) -> Image:
-        """Reads on from the frame before, and from the begin of another clip."""
+        """Reads on from the previous frame; starts at the begin of another clip."""
         if self._clip is None or self._clip[0] != file:
             self._clip = file, stills(self._root / file)
         for still in self._clip[1]:

@@ -1,4 +1,4 @@
-"""How fast kiosk-door is on this machine: its start, its memory, and from a committed decision to the relay."""
+"""Measures kiosk-door on this machine: its start, its memory, and the time from a committed decision to the relay."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class DoorTiming:
-    """Seconds from the start of the process to the lock's safe level, and to its first answer; MiB; milliseconds from
-    the decision's record, committed, to the lock's release, through the socket."""
+    """Seconds from the start of the process to the lock's secured level, and to its first answer. Memory in MiB.
+    Milliseconds from the commit of the decision's record to the lock's release, through the socket."""
 
     start_to_secured: float
     start_to_ready: float
@@ -46,7 +46,7 @@ class DoorTiming:
 
 
 class Wire:
-    """The recorder of a simulated lock, to learn when the line was first requested at its safe level."""
+    """The recorder of a simulated lock. It finds out when the line first had its secured level."""
 
     def __init__(self, path: Path) -> None:
         self.first: float | None = None
@@ -57,7 +57,7 @@ class Wire:
         self._thread.start()
 
     def close(self) -> None:
-        """After the door has gone."""
+        """Ends the recorder. Call it after kiosk-door has ended."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(PATIENCE)
         self._listener.close()
@@ -73,21 +73,21 @@ class Wire:
 
 
 class Stamped:
-    """The audit log, and when its last record was committed."""
+    """The audit log. It also notes when each decision was committed."""
 
     def __init__(self, audit: AuditTrail) -> None:
         self._audit = audit
         self.committed_at: list[float] = []
 
     def append(self, records: Sequence[AuditRecord]) -> None:
-        """Raises GalleryError."""
+        """Writes records. Raises GalleryError."""
         self._audit.append(records)
         if records[-1].kind == "decision":
             self.committed_at.append(boottime())
 
 
 def measure(grants: int) -> DoorTiming:
-    """Against a kiosk-door of its own with a simulated lock. Raises DoorError when it does not start or refuses."""
+    """Starts a kiosk-door with a simulated lock and measures it. Raises DoorError when it does not start or refuses."""
     with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as name:
         folder = Path(name)
         config, record, path = folder / "kiosk.toml", folder / "record", folder / "door.sock"
@@ -123,7 +123,7 @@ def _await(client: DoorClient, until: float) -> float:
 
 
 def _grants(folder: Path, client: DoorClient, count: int) -> list[float]:
-    """When each decision was committed; each was released anew."""
+    """Makes `count` grants, each with a new release. Returns when each decision was committed."""
     home = Home(folder / "home")
     open_gallery(home).close()
     writer = Writer.at(home.database, time.monotonic)
@@ -142,6 +142,6 @@ def _grants(folder: Path, client: DoorClient, count: int) -> list[float]:
 
 
 def _resident_mb(pid: int) -> float:
-    """proc(5): VmHWM, the most it ever was."""
+    """The largest resident memory that the process ever had, in MiB (proc(5): VmHWM)."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024

@@ -1,4 +1,4 @@
-"""How long a frame takes from picture to decision, stage by stage, on this machine."""
+"""Measures how long a frame takes from picture to decision, stage by stage, on this machine."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ WIDTH, HEIGHT, RATE = 640, 480, 30.0
 REFERENCES = 1000
 STAGES = ("repeats", "detect", "quality", "pad", "embed", "search")
 WARM_UP = 10
-"""Frames, and comparisons of two embedders, that are not counted."""
+"""Number of first frames, and of first comparisons of two embedders, that are not counted."""
 PATIENCE = 1000
-"""Frames in a row without a face that is fit to be compared, until the measurement is given up."""
+"""The measurement is given up after this many frames in a row without a usable face."""
 TURN = 5
-"""Faces that one embedder takes before the other has its turn."""
+"""Number of faces for one embedder before the other has its turn."""
 
 
 class RandomGallery:
-    """The port Matcher over random references: nobody, but the work of a real search."""
+    """Implements the port Matcher with random references. They belong to nobody, but a search costs as much as a real
+    one."""
 
     def __init__(
         self,
@@ -67,13 +68,13 @@ class RandomGallery:
         return self._matrix.search(probe, self._threshold)
 
     def subject(self, subject_id: str) -> Subject | None:
-        """None: nobody of this gallery may pass."""
+        """None: this gallery has no subjects, so nobody may pass."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Milliseconds."""
+    """Percentiles in milliseconds."""
 
     p50: float
     p99: float
@@ -81,9 +82,9 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """`step` and `stages` over the `frames` that passed every stage; `seen` counts those without a usable face too.
-    `first_decision` is in seconds from the start of this process, Python's own start included; frames were not waited
-    for."""
+    """`step` and `stages` cover the `frames` that passed every stage. `seen` also counts frames without a usable face.
+    `first_decision`: seconds from the start of this process, including Python's own start, without waiting for
+    frames."""
 
     stages: dict[str, Times]
     step: Times
@@ -96,8 +97,8 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Medians in milliseconds of one run of two embedders' networks, one face at a time, taking turns. `runs`: how many
-    a template of ours takes."""
+    """Medians in milliseconds of one run of two embedders' networks, one face at a time, alternating. `runs`: how many
+    runs one template of ours takes."""
 
     ours: float
     other: float
@@ -105,12 +106,12 @@ class Contest:
 
     @property
     def ratio(self) -> float:
-        """How many times as long the other takes."""
+        """The other's time divided by ours."""
         return self.other / self.ours
 
 
 def pipeline(config: Config, models: Models, gate: QualityGate) -> Pipeline:
-    """The kiosk's own pipeline over random references, with a new attempt right after each decision."""
+    """The kiosk's own pipeline with random references, and a new attempt directly after each decision."""
     entry, attempt = models.embedder_entry, config.attempt
     gallery = RandomGallery(entry.model_id, entry.dimension, models.thresholds, cohort=models.cohort)
     return Pipeline(
@@ -122,8 +123,8 @@ def pipeline(config: Config, models: Models, gate: QualityGate) -> Pipeline:
 
 
 def scene() -> Iterator[Image]:
-    """The demonstration's live visitors, standing before the kiosk one after another. Raises CameraError when a
-    visitor's picture is missing."""
+    """Pictures of the demonstration's live visitors, who stand before the kiosk one after another. Raises CameraError
+    when a visitor's picture is missing."""
     view = Scene()
     moments = [(visit, i / RATE) for visit in STORY if visit.kind is Kind.LIVE for i in range(round(HOLD * RATE))]
     for number, (visit, t) in enumerate(moments):
@@ -131,7 +132,7 @@ def scene() -> Iterator[Image]:
 
 
 def frames(images: Iterable[Image]) -> Iterator[Frame]:
-    """Pictures as 640 x 480 frames of a camera, each with noise of its own: what comes again is no evidence."""
+    """Pictures as 640 x 480 frames of a camera. Each gets its own noise, because repeated pictures are no evidence."""
     begin = datetime.now(UTC)
     grain = np.random.default_rng(0).integers(0, 4, (HEIGHT, WIDTH, 3), np.uint8)
     for number, image in enumerate(images):
@@ -185,7 +186,8 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> Timing:
 
 
 def contest(config: Config, other: Path, count: int) -> Contest:
-    """Our embedder against the one in the file `other`: the same threads, one random face at a time, `count` each.
+    """Compares our embedder with the one in the file `other`: the same threads, one random face at a time, `count`
+    each.
 
     Raises ModelError when the file is not an embedder of 1 x 3 x 112 x 112 floats.
     """
@@ -196,7 +198,7 @@ def contest(config: Config, other: Path, count: int) -> Contest:
         content = other.read_bytes()
     except OSError as error:
         raise ModelError(f"{other}: cannot be read ({error.strerror})") from error
-    # Only the time counts: any scale does.
+    # Only the time matters, so any scale will do.
     scale = Input(colour="rgb", mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
     theirs = Network(content, scale, str(other), config.models.threads)
     faces = np.random.default_rng(2).uniform(-1, 1, (TURN, 1, 3, 112, 112)).astype(np.float32)

@@ -1,4 +1,5 @@
-"""What the kiosk takes while nobody stands before it: the real processes, and the share of a core of each thread."""
+"""Measures what the kiosk costs while nobody stands before it: the real processes, and each thread's share of a
+core."""
 
 from __future__ import annotations
 
@@ -20,28 +21,28 @@ from kiosk.station.attention import NOBODY_SECONDS
 from kiosk.station.door_client import DoorClient
 
 MOST_HEADLESS, MOST_WINDOW = 0.10, 0.15
-"""Shares of a core that are right, at 15 frames of 640 x 480 a second."""
+"""Largest allowed shares of a core, at 15 frames of 640 x 480 a second."""
 START_SECONDS = 60.0
 SETTLED_SECONDS = NOBODY_SECONDS + 3.0
-"""After its start, until the room counts as empty and the window stands."""
+"""Time from the start until the room counts as empty and the window no longer changes."""
 PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Shares of a core by the thread's name; those without a name of their own are one."""
+    """Shares of a core by thread name. Threads with the same name are added."""
 
     threads: dict[str, float]
 
     @property
     def share(self) -> float:
-        """All threads together."""
+        """The share of all threads together."""
         return sum(self.threads.values())
 
 
 def measure(models: ModelsConfig, window: bool, seconds: float) -> Idle:
-    """The kiosk with these networks before a simulated empty room, over `seconds`; with its window drawn offscreen, or
-    headless. Raises KioskError when it or kiosk-door does not start."""
+    """Runs the kiosk with these networks and a simulated empty room for `seconds`, headless or with its window drawn
+    offscreen. Raises KioskError when the kiosk or kiosk-door does not start."""
     with tempfile.TemporaryDirectory(prefix="kiosk-idle-") as name:
         folder = Path(name)
         config = _config(folder, models)
@@ -61,7 +62,7 @@ def measure(models: ModelsConfig, window: bool, seconds: float) -> Idle:
 
 
 def _config(folder: Path, models: ModelsConfig) -> Path:
-    """All of it in one folder, with a simulated lock."""
+    """Writes a configuration with a simulated lock and with all files in one folder."""
     of_models = [
         f"{key} = {json.dumps(value)}" for key, value in models.model_dump(mode="json", exclude_none=True).items()
     ]
@@ -84,7 +85,7 @@ def _config(folder: Path, models: ModelsConfig) -> Path:
 
 @contextmanager
 def _running(module: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A program of ours, until the block ends."""
+    """Runs one of our programs until the block ends."""
     quiet = subprocess.DEVNULL
     with subprocess.Popen([sys.executable, "-P", "-m", *module], stdout=quiet, stderr=subprocess.PIPE) as process:  # noqa: S603 - our own
         try:
@@ -95,7 +96,7 @@ def _running(module: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _await(there: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    """Raises KioskError, with its last line, when the program ends or nothing comes of it."""
+    """Waits until `there()`. Raises KioskError, with the program's last line, when it ends or takes too long."""
     until = time.monotonic() + START_SECONDS
     while True:
         if process.poll() is not None:
@@ -109,10 +110,10 @@ def _await(there: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
 
 
 def _used(pid: int) -> dict[str, float]:
-    """Seconds of processor that each thread has used until now, by its name (proc(5): fields 14 and 15 of stat)."""
+    """Processor seconds that each thread has used so far, by its name (proc(5): fields 14 and 15 of stat)."""
     used: dict[str, float] = defaultdict(float)
     for task in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # the thread has ended
             name, _, rest = (task / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
             fields = rest.split()
             used[name.partition("(")[2]] += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,8 +1,8 @@
-"""What notifiers that reach nobody cost the kiosk, and what becomes of what they should have told.
+"""Measures what notifiers that cannot reach anybody cost the kiosk, and what happens to their notices.
 
-The pipeline decides with a real audit log, in turns with and without a real kiosk-notify that listens to it; that one's
-broker and endpoint refuse every connection. It stands still while it is not its turn. Decisions come as fast as this
-machine makes them, far faster than people walk through a door, so that its outbox is soon full.
+The pipeline decides with a real audit log, in turns with and without a real kiosk-notify. The broker and the endpoint
+of kiosk-notify refuse every connection. In turns without it, kiosk-notify is stopped. Decisions come as fast as this
+machine makes them, far faster than people walk through a door, so that the outbox is soon full.
 """
 
 from __future__ import annotations
@@ -44,31 +44,31 @@ from kiosk.storage.home import Home
 from kiosk.system.clock import boottime
 
 BLOCK = 30
-"""Frames in one turn; the first two turns are not counted."""
+"""Number of frames in one turn. The first two turns are not counted."""
 CAPACITY = 20
 PATIENCE = 60.0
 NICE = "5"
-"""As the unit of kiosk-notify has it."""
+"""The nice value of kiosk-notify's unit."""
 NOTIFIERS = ("broker", "endpoint")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What one notifier's outbox holds at the end."""
+    """The state of one notifier's outbox at the end."""
 
     waiting: int
     dropped: int
     told: bool
-    """The number dropped is told before all else, and is right."""
+    """The notice about dropped notices comes first, and its number is right."""
     alarm: bool
-    """A fault, older than all decisions, is still there."""
+    """A fault that is older than all decisions is still in the outbox."""
     in_order: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NotifyTiming:
-    """Frames a second without and beside kiosk-notify, by the median of the turns; milliseconds of this process's CPU a
-    frame; `decisions` of which `recorded` are in the audit log (-1: not these, or not in order)."""
+    """Frames a second without and beside kiosk-notify, the median of the turns. Milliseconds of this process's CPU a
+    frame. Of `decisions`, `recorded` are in the audit log (-1: others, or in a wrong order)."""
 
     without: float
     beside: float
@@ -82,18 +82,18 @@ class NotifyTiming:
 
     @property
     def ratio(self) -> float:
-        """Of the two frame rates."""
+        """The frame rate beside kiosk-notify divided by the rate without it."""
         return self.beside / self.without
 
     @property
     def good(self) -> bool:
-        """Nothing is missing in the audit log, and each outbox is bounded and kept what it should."""
+        """Whether the audit log is complete, and each outbox kept its bound and the right notices."""
         well = all(k.waiting <= self.capacity and k.told and k.alarm and k.in_order for k in self.kept.values())
         return well and self.recorded == self.decisions
 
 
 def measure(way: Pipeline, source: Iterable[Frame], count: int) -> NotifyTiming:
-    """Over `count` frames without and as many beside kiosk-notify. Raises KioskError when that does not start."""
+    """Measures `count` frames without and as many beside kiosk-notify. Raises KioskError when it does not start."""
     turns = 2 * (1 + -(-count // BLOCK))
     with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as name, _dead_port() as port:
         settings = _configure(Path(name), port)
@@ -143,7 +143,7 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> NotifyTiming:
 
 
 def _decide(way: Pipeline, frame: Frame, access: Access, announcer: Announcer | None) -> Iterator[str]:
-    """One frame, as the station takes it: the decisions' ids."""
+    """Processes one frame as the station does. Yields the ids of the decisions."""
     for event in way.step(frame):
         for settled in access.settle(event.decision) if isinstance(event, Decided) else [event]:
             if announcer is not None:
@@ -154,7 +154,7 @@ def _decide(way: Pipeline, frame: Frame, access: Access, announcer: Announcer | 
 
 @contextmanager
 def _dead_port() -> Iterator[int]:
-    """A port of this machine that nobody listens at, and nobody else can."""
+    """A port of this machine on which nobody listens. It is reserved, so that nobody else can listen on it."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield int(holder.getsockname()[1])
@@ -176,7 +176,7 @@ def _configure(folder: Path, port: int) -> Config:
 
 @contextmanager
 def _kiosk_notify(folder: Path, settings: Config) -> Iterator[subprocess.Popen[bytes]]:
-    """One that listens to the kiosk already. Raises KioskError."""
+    """Runs kiosk-notify, and waits until it is connected to the kiosk. Raises KioskError."""
     command = [
         "nice",
         "-n",
@@ -203,7 +203,7 @@ def _kiosk_notify(folder: Path, settings: Config) -> Iterator[subprocess.Popen[b
 
 
 def _listens(settings: Config) -> bool:
-    """Whether the kiosk's first event, its start, has come to all outboxes."""
+    """Whether the kiosk's first event, its start, has reached all outboxes."""
     if not in_use(settings.notify.outbox):
         return False
     with closing(_outbox(settings)) as outbox:
@@ -216,7 +216,7 @@ def _outbox(settings: Config) -> Outbox:
 
 
 def _kept(settings: Config, notifier: str, told: list[str]) -> Kept:
-    """Takes everything out, as the notifier would once it gets through again."""
+    """Empties the outbox as the notifier would once it works again, and checks the notices."""
     with closing(_outbox(settings)) as outbox:
         dropped = outbox.standing()[notifier].dropped
         notices: list[Notice] = []
