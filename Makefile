@@ -1,56 +1,69 @@
-# make run    the kiosk; without a configuration, its demonstration
-# make test   all checks: ruff, mypy, the layers, the tests
-# make qt68-test    the window's tests against PySide6 6.8, which Debian 13 and older boards have; installs it, 75 MB
-# make prove [ROUNDS=1000]   what takes longer than a test should: random commands beside a running kiosk, kills
-# make torture [KILLS=1000]   kills kiosk and kiosk-door at random, and judges what the lock saw; then a hostile day:
-#                random commands beside all three processes, with kills, and what is left of the database
-# make vm-test    kiosk-door and its unit in a Debian arm64 guest with a real gpiochip; needs QEMU, 70 MB of downloads
-# make recipes-test    the training recipes in small; installs PyTorch, which nothing else needs
-# All make what they need in .venv first. PYTHON chooses the interpreter (3.11 to 3.13).
+# Everything makes what it needs in .venv first. PYTHON chooses the interpreter (3.11 to 3.13).
 
 PYTHON ?= python3
 VENV := .venv
 QT68 := .venv-qt68
 BIN := $(VENV)/bin
+ARGS ?=
 RUN_ARGS ?=
 JOBS ?= 2
 KILLS ?= 1000
 ROUNDS ?= 1000
+UNIT := tests/domain tests/ipc tests/gui/test_presenter.py tests/gui/test_words.py tests/gui/test_layout.py \
+	tests/test_documents.py
 
-.PHONY: install run test check prove qt68-test torture vm-test recipes-test clean
+.DEFAULT_GOAL := help
+.PHONY: help install run fmt lint check unit test prove qt68-test recipes-test torture vm-test screenshots clean
 
-install: $(VENV)/.installed
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.installed
+install: $(VENV)/.installed  ## .venv, with the kiosk in it
+
+run: $(VENV)/.installed  ## the kiosk; without a configuration, its demonstration (RUN_ARGS=--headless)
 	$(BIN)/kiosk run $(RUN_ARGS)
 
-# The recipes' tests load networks in a way that a process with the kiosk's own cannot: they run by themselves.
-test: $(VENV)/.tests-installed check
-	$(BIN)/pytest -m 'not train and not prove' -n $(JOBS) --dist loadfile
+fmt: $(VENV)/.tests-installed  ## formats, and mends what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
-prove: $(VENV)/.tests-installed
+lint: $(VENV)/.tests-installed  ## ruff, its format, mypy over kiosk (strict), tests and recipes, the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini --cache-dir .mypy_cache/tests tests models/train
+	$(BIN)/lint-imports
+
+check: lint  ## the same as lint
+
+unit: $(VENV)/.tests-installed  ## the core without hardware, networks or processes: under a minute
+	$(BIN)/pytest -q -n $(JOBS) $(UNIT) $(ARGS)
+
+# The recipes' tests load networks in a way that a process with the kiosk's own cannot: they run by themselves.
+test: $(VENV)/.tests-installed $(if $(ARGS),,check)  ## lint and all tests; with ARGS="tests/door -k rex" those alone
+	$(BIN)/pytest -m 'not train and not prove' -n $(JOBS) --dist loadfile $(ARGS)
+
+prove: $(VENV)/.tests-installed  ## what takes longer than a test should: random commands beside the kiosk (ROUNDS=1000)
 	PROVE_ROUNDS=$(ROUNDS) $(BIN)/pytest -m prove --timeout 3600
 
 # The oldest PySide6 that is allowed, in a virtual environment of its own that borrows all else from the other: by
 # addsitedir, which follows the other's .pth files too, so that a child started with -P finds the kiosk itself.
-qt68-test: $(QT68)/.installed
+qt68-test: $(QT68)/.installed  ## the window against PySide6 6.8, which boards have; installs it, 75 MB
 	$(QT68)/bin/python -m pytest tests/gui
 
-recipes-test: $(VENV)/.train-installed
+recipes-test: $(VENV)/.train-installed  ## the training recipes in small; installs PyTorch, which nothing else needs
 	$(BIN)/pytest -m train tests/train
 
-check: $(VENV)/.tests-installed
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-
-torture: $(VENV)/.tests-installed
+torture: $(VENV)/.tests-installed  ## kills kiosk and kiosk-door at random and judges what the lock saw (KILLS=1000)
 	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death revert
 	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death keep
 	$(BIN)/python tests/torture/hostile_day.py --rounds $(ROUNDS) --enrolments 60
 
-vm-test: $(VENV)/.tests-installed
+vm-test: $(VENV)/.tests-installed  ## kiosk-door and the units in an arm64 guest with a gpiochip; needs QEMU, 70 MB
 	$(BIN)/python tests/vm/vm.py
+
+screenshots: $(VENV)/.installed  ## takes the README's pictures of the window anew
+	$(BIN)/python deploy/pictures/take.py
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "make: Python 3.11 to 3.13 is needed, this is %d.%d: set PYTHON=python3.12, say" % sys.version_info[:2])'
@@ -72,5 +85,5 @@ $(VENV)/.train-installed: $(VENV)/.tests-installed
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --editable '.[test,plots,train]'
 	touch $@
 
-clean:
+clean:  ## removes the virtual environments and what was built
 	rm -rf $(VENV) $(QT68) build dist

@@ -111,7 +111,7 @@ def beside_thresholds(
     gone = np.stack([first[out], second[out]], axis=1)
     people = np.ones(count + others.shape[1], np.int64)
     best = Beside.best(score, first[~out], second[~out], people, max(FMRS), gone)
-    return _rows(source, replace(best, held=count), score.size), len(gone)
+    return _rows(source, replace(best, held=count), score.size), len(gone)  # type: ignore[call-arg]
 
 
 def _rows(source: str, best: NonMated, pairs: int) -> list[Fmr]:

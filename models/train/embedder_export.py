@@ -101,13 +101,13 @@ def shuffle_stem(graph: onnx.GraphProto) -> None:
     graph.node.insert(at, shuffle)
 
 
-class _Reader(quantization.CalibrationDataReader):
+class _Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
     def __init__(self, x: torch.Tensor) -> None:
         self.batches: Iterator[NDArray[np.float32]] = iter(((x - 127.5) / 128).split(16))
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         x = next(self.batches, None)
-        return None if x is None else {"input": x.numpy()}
+        return None if x is None else {"input": x.numpy()}  # type: ignore[attr-defined]
 
 
 def calibration_faces(shared: Path, work: Path, share: float = 1.0) -> torch.Tensor:

@@ -341,7 +341,7 @@ def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) 
     cohort = centres.cohort()
     got = lfw(scores_of(cohort, templates(unit)), names, pairs)
     print(f"LFW View 1, with the cohort: accuracy {got.accuracy:.3f}, all pairs {told(got.tar)}", flush=True)
-    teachers = Teachers(*(session(shared / "weights" / n, threads) for n in TEACHERS), work)
+    teachers = Teachers(*(session(shared / "weights" / n, threads) for n in TEACHERS), work)  # type: ignore[call-arg]
     rows, removed, groups = heldout_thresholds(net, teachers, cohort, shared)
     print(f"held-out people: pairs left out because the teachers take them for one person: {removed}")
     report(rows)

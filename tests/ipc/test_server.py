@@ -22,7 +22,7 @@ class Selector(selectors.DefaultSelector):
 
     full = False
 
-    def register(self, fileobj: selectors._FileObject, events: int, data: object = None) -> selectors.SelectorKey:
+    def register(self, fileobj: selectors._FileObject, events: int, data: object = None) -> selectors.SelectorKey:  # type: ignore[name-defined]
         if self.full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return super().register(fileobj, events, data)
