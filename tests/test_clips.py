@@ -13,8 +13,8 @@ from kiosk.cameras.sources import Still, stills
 from kiosk.config import Config
 from kiosk.domain.decision import Decision
 from kiosk.domain.errors import SampleError
-from kiosk.domain.events import Decided
 from kiosk.domain.face import Frame
+from kiosk.domain.updates import Proposed
 from kiosk.station import assembly
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.storage.gallery import Gallery, NewReference, open_gallery
@@ -65,7 +65,7 @@ def enrol(models: Models, gallery: Gallery, pictures: Iterable[Still]) -> str:
 def replay(models: Models, gallery: Gallery, pictures: Iterable[Still]) -> list[Decision]:
     pipeline = assembly.replay_pipeline(CONFIG, models, gallery)
     events = (pipeline.step(Frame(s.image, s.number, s.at, NOON + timedelta(seconds=s.at))) for s in pictures)
-    return [e.decision for step in events for e in step if isinstance(e, Decided)]
+    return [e.decision for step in events for e in step if isinstance(e, Proposed)]
 
 
 IN_SHORT = {"s13"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kiosk.demonstration import stage
 from kiosk.domain.decision import Reason
-from kiosk.domain.events import Decided, Event
+from kiosk.domain.updates import Decided, Update
 from kiosk.gui import words
 from kiosk.gui.app import create_application, screenshot
 from kiosk.gui.presenter import Mode
@@ -35,7 +35,7 @@ def main() -> None:
 
     reasons: list[Reason] = []
 
-    def publish(event: Event) -> None:
+    def publish(event: Update) -> None:
         if isinstance(event, Decided):
             reasons.append(event.decision.reason)
         bridge.publish(event)

@@ -196,11 +196,11 @@ def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bo
 
 @door.command()
 @click.argument("hands", nargs=-1, type=click.Choice([hand.value for hand in Hand]))
-@click.option("--panel", is_flag=True, help="A window with a button for each.")
+@click.option("--window", is_flag=True, help="A window with a button for each.")
 @config_option
 @json_option
 @name_home
-def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path | None, as_json: bool) -> None:
+def simulate(home: Path, hands: tuple[str, ...], window: bool, config_file: Path | None, as_json: bool) -> None:
     """Moves the contact, exit button and tamper switch of a simulated door.
 
     Without HANDS it reads them from standard input, one a line.
@@ -210,8 +210,8 @@ def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path 
     def move(hand: Hand) -> DoorStatus:
         return _order(home, settings, f"simulate_{hand}", partial(DoorClient.simulate, hand=hand, timeout=PATIENCE))
 
-    if panel:
-        _panel(settings, move)
+    if window:
+        _window(settings, move)
         return
     if not hands:
         complain(f"one a line: {HANDS}")
@@ -223,17 +223,17 @@ def simulate(home: Path, hands: tuple[str, ...], panel: bool, config_file: Path 
             complain(f"{word!r} is none of {HANDS}")
 
 
-def _panel(settings: DoorConfig, move: Callable[[Hand], DoorStatus]) -> None:
+def _window(settings: DoorConfig, move: Callable[[Hand], DoorStatus]) -> None:
     """Shows the window until it is closed. Raises KioskError when Qt cannot be loaded."""
     from kiosk.gui.app import create_application, display_available  # noqa: PLC0415 - loads Qt
 
     if not display_available():
         raise ConfigError("no display answers: name the hands on the command line, or one a line on standard input")
     application = create_application(sys.argv[:1], offscreen=False)
-    from kiosk.gui.door_panel import DoorPanel  # noqa: PLC0415
+    from kiosk.gui.door_simulator import DoorSimulator  # noqa: PLC0415
 
     with DoorClient(settings.socket) as client:
-        window = DoorPanel(move, partial(client.status, PATIENCE), _words)
+        window = DoorSimulator(move, partial(client.status, PATIENCE), _words)
         window.show()
         application.exec()
 

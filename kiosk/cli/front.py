@@ -15,7 +15,7 @@ import structlog
 from kiosk.cli.console import Row, as_json_line, names_wanted, output_outlet
 from kiosk.cli.decisions import decision_line, decision_row, door_row
 from kiosk.domain.errors import KioskError
-from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Recovered, Unexplained
+from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Recovered, Unexplained, Update
 from kiosk.station import assembly
 
 log = structlog.get_logger("kiosk")
@@ -58,14 +58,14 @@ class Console:
     """Prints each event as a line. The kiosk's threads call `publish`; it never waits for the console, and lines that
     cannot be written are lost. Only a terminal gets names; a journal or a file gets subject ids."""
 
-    def __init__(self, as_json: bool, name_of: NameOf, remark: Callable[[Event], str]) -> None:
+    def __init__(self, as_json: bool, name_of: NameOf, remark: Callable[[Update], str]) -> None:
         self._as_json = as_json
         self._name_of: NameOf = name_of if names_wanted() else lambda _: None
         self._remark = remark
         self._outlet = output_outlet()
         self._lost_told = False
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Update) -> None:
         """Prints an event. Skips events that only concern the window."""
         said = self._said(event)
         if said is None:
@@ -80,7 +80,7 @@ class Console:
         """Writes the waiting lines, but waits only a short time."""
         self._outlet.close()
 
-    def _said(self, event: Event) -> tuple[Row, str] | None:
+    def _said(self, event: Update) -> tuple[Row, str] | None:
         match event:
             case Decided(decision):
                 name = self._name_of(decision.subject_id) if decision.subject_id else None

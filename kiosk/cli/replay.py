@@ -15,8 +15,8 @@ from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, 
 from kiosk.cli.decisions import decision_line, decision_row
 from kiosk.cli.numbers import Finite
 from kiosk.domain.decision import Decision
-from kiosk.domain.events import Decided, Observed
 from kiosk.domain.face import Frame
+from kiosk.domain.updates import Observed, Proposed
 from kiosk.station import assembly
 from kiosk.vision.models import load
 
@@ -88,7 +88,7 @@ def replay(home: Path, source: Path, begin: float, end: float | None, config_fil
             for event in events:
                 if isinstance(event, Observed):
                     tally.observe(event)
-                elif isinstance(event, Decided):
+                elif isinstance(event, Proposed):
                     tally.decide(event.decision)
                     _show(event.decision, still.at, seconds, as_json)
     if as_json:

@@ -11,9 +11,9 @@ import click
 from kiosk import config
 from kiosk.cli.console import complain, config_option, home_of, json_option, log_to_stderr
 from kiosk.cli.front import Console, Stop, Window
-from kiosk.domain.events import Event
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
+from kiosk.domain.updates import Update
 from kiosk.gui import words
 from kiosk.gui.app import display_available
 from kiosk.station import assembly
@@ -96,7 +96,7 @@ class Front:
         full_screen: bool,
         as_json: bool,
         banner: str,
-        remark: Callable[[Event], str],
+        remark: Callable[[Update], str],
     ) -> None:
         """Raises KioskError when the window cannot be opened or the screenshot could not be written."""
         self._names = Names()
@@ -107,7 +107,7 @@ class Front:
             Window(self._names, banner, offscreen=not seen, picture=screenshot) if seen or screenshot else None
         )
         # Each listener is wrapped: if one fails, the next still gets the event.
-        self.listeners: list[Callable[[Event], None]] = [unfailing(self._console.publish)]
+        self.listeners: list[Callable[[Update], None]] = [unfailing(self._console.publish)]
         if self._window is not None:
             self.listeners.append(unfailing(self._window.bridge.publish))
 
@@ -132,7 +132,7 @@ class Front:
             systemd.notify("STOPPING=1")
             return not kiosk.died
 
-    def _publish(self, event: Event) -> None:
+    def _publish(self, event: Update) -> None:
         for listener in self.listeners:
             listener(event)
 

@@ -20,7 +20,7 @@ from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.demonstration.story import STORY, VISITORS, Enrolment, Visit
 from kiosk.domain.decision import Decision
 from kiosk.domain.errors import DoorError
-from kiosk.domain.events import Decided, Event
+from kiosk.domain.updates import Decided, Update
 from kiosk.station import assembly
 from kiosk.station.door_client import DoorClient
 from kiosk.storage.gallery import NewReference, open_gallery
@@ -41,12 +41,12 @@ class Score:
         self._visit_at = visit_at
         self.decisions: list[tuple[Visit | None, Decision]] = []
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Update) -> None:
         """Takes every event."""
         if isinstance(event, Decided):
             self.decisions.append((self._visit_at(event.decision.evidence.frame_number), event.decision))
 
-    def remark(self, event: Event) -> str:
+    def remark(self, event: Update) -> str:
         """The remark beside a decision on the console: whose visit it was, and whether the story expects it."""
         if not isinstance(event, Decided):
             return ""

@@ -25,7 +25,6 @@ from kiosk.domain.ports.lock import Lock
 from kiosk.domain.ports.panel import Panel
 from kiosk.door.spool import sync_folder
 from kiosk.ipc.door_messages import (
-    EventMessage,
     LockdownRequest,
     Message,
     RefusedMessage,
@@ -34,6 +33,7 @@ from kiosk.ipc.door_messages import (
     Request,
     SecureRequest,
     SimulateRequest,
+    StateMessage,
     StatusMessage,
     StatusRequest,
     WatchRequest,
@@ -153,7 +153,7 @@ class DoorServer:
         while (state := self._machine.state) is not self._told:
             self._told = state
             for client in list(self._watching.values()):
-                self._clients.send(client, EventMessage(state=state))
+                self._clients.send(client, StateMessage(state=state))
         for reply in self._machine.take_replies():
             self._reply(self._owed.pop(reply.grant_id), reply)
         for news in self._machine.take_news():
@@ -263,7 +263,7 @@ class DoorServer:
                 self._simulate(request.hand)
             case WatchRequest():
                 self._watching[client.number] = client
-                return EventMessage(state=self._machine.state)
+                return StateMessage(state=self._machine.state)
             case StatusRequest():
                 pass
         return StatusMessage.of(self._status())

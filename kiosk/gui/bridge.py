@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from kiosk.domain.events import Event, Observed, Waiting
 from kiosk.domain.face import Frame
+from kiosk.domain.updates import Observed, Update, Waiting
 from kiosk.system.clock import boottime
 
 _EVENTS_AT_MOST = 1000
@@ -33,13 +33,13 @@ class Bridge(QObject):
         super().__init__()
         self._clock = clock
         self._mutex = threading.Lock()
-        self._events: deque[tuple[Event, float]] = deque(maxlen=_EVENTS_AT_MOST)
+        self._events: deque[tuple[Update, float]] = deque(maxlen=_EVENTS_AT_MOST)
         self._frame: tuple[Frame, float] | None = None
         self._awake = False
         self._closed = False
         self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Update) -> None:
         """Hands an event to the window. An event that only describes the present picture (Waiting, Observed) replaces
         the last waiting event if that is also one."""
         with self._mutex:

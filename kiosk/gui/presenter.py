@@ -14,8 +14,8 @@ from enum import StrEnum
 from kiosk.domain.decision import Decision, Reason
 from kiosk.domain.door.grants import DoorResult
 from kiosk.domain.door.state import DoorState
-from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Recovered, Waiting
 from kiosk.domain.face import Box
+from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Observed, Recovered, Update, Waiting
 from kiosk.gui import words
 from kiosk.gui.words import Icon, Words
 
@@ -116,7 +116,7 @@ class Presenter:
         """Takes note that the camera delivered a picture at the time `at`."""
         self._frame_at = max(self._frame_at, at)
 
-    def handle(self, event: Event, at: float) -> None:
+    def handle(self, event: Update, at: float) -> None:
         """Takes an event that was published at `at` (seconds of CLOCK_BOOTTIME)."""
         match event:
             case Waiting():

@@ -9,8 +9,8 @@ from PySide6.QtCore import QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from kiosk.domain.events import Event
 from kiosk.domain.face import Frame
+from kiosk.domain.updates import Update
 from kiosk.gui import theme, words
 from kiosk.gui.bridge import Bridge
 from kiosk.gui.layout import Rect, arrange
@@ -118,7 +118,7 @@ class KioskWindow(QWidget):
         timer.start()
         return timer
 
-    def _take_event(self, event: Event, at: float) -> None:
+    def _take_event(self, event: Update, at: float) -> None:
         self._presenter.handle(event, at)
         self._refresh()
 

@@ -184,7 +184,7 @@ class RefusedMessage(Message):
     verb: Verb
 
 
-class EventMessage(Message):
+class StateMessage(Message):
     """The state has changed, or is this when the watching began."""
 
     type: Literal["event"] = "event"
@@ -192,7 +192,7 @@ class EventMessage(Message):
 
 
 Request = ReleaseRequest | StatusRequest | SecureRequest | LockdownRequest | SimulateRequest | WatchRequest
-Answer = ReplyMessage | StatusMessage | EventMessage | RefusedMessage
+Answer = ReplyMessage | StatusMessage | StateMessage | RefusedMessage
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _ANSWERS: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])

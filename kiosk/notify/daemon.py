@@ -29,9 +29,9 @@ from kiosk.ipc.door_event_messages import DoorEventStream
 from kiosk.ipc.kiosk_event_messages import KioskEventStream
 from kiosk.notifiers.conditions import ALARMS, Change, Condition
 from kiosk.notify.file import OutboxError, claimed
-from kiosk.notify.outbox import Outbox
+from kiosk.notify.outbox import Outbox, Place
 from kiosk.notify.pairs import Pairs
-from kiosk.notify.receivers import Arrival, Receiver, from_door, from_kiosk
+from kiosk.notify.receivers import Receiver, from_door, from_kiosk
 from kiosk.notify.workers import Worker
 from kiosk.system import systemd
 from kiosk.system.health import Health
@@ -89,11 +89,11 @@ class Service:
         """Raises OutboxLostError when the outbox's file is gone."""
         self._outbox.confirm()
 
-    def _from_door(self, event: DoorEvent) -> Arrival:
+    def _from_door(self, event: DoorEvent) -> tuple[Notice, Place]:
         self._pairs.door(event)
         return from_door(event)
 
-    def _from_kiosk(self, event: KioskEvent) -> Arrival:
+    def _from_kiosk(self, event: KioskEvent) -> tuple[Notice, Place]:
         self._pairs.kiosk(event)
         return from_kiosk(event, self._names)
 
@@ -109,8 +109,8 @@ class Service:
             log("error", UNEXPLAINED, grant=notice.grant_id)
         return found
 
-    def _put(self, arrival: Arrival) -> None:
-        self._outbox.put(arrival.notice, source=arrival.source, run=arrival.run, sequence=arrival.sequence)
+    def _put(self, notice: Notice, place: Place | None) -> None:
+        self._outbox.put(notice, place)
         for worker in self._workers:
             worker.wake()
 

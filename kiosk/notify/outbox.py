@@ -31,6 +31,15 @@ _NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event stands among those of its source: `sequence` counts up by one within a `run`."""
+
+    source: str
+    run: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """The oldest notice of a notifier, and its position in the outbox."""
 
@@ -72,23 +81,23 @@ class Outbox:
             )
             db.execute("UPDATE health SET trouble = ''")
 
-    def put(self, notice: Notice, *, source: str = "", run: str = "", sequence: int = 0) -> bool:
+    def put(self, notice: Notice, place: Place | None = None) -> bool:
         """Returns once the notice is on disk for every notifier that takes it; False when it is a repetition.
 
-        `source`, `run` and `sequence` number the source's events. A gap means that the source dropped events; the
-        outbox counts them as dropped.
+        `place` is None for a notice that kiosk-notify makes itself. A gap between two places means that the source
+        dropped events; the outbox counts them as dropped.
         """
         with self._writing() as db:
             if db.execute("SELECT 1 FROM seen WHERE id = ?", (notice.id,)).fetchone():
                 return False
             db.execute("INSERT INTO seen (id) VALUES (?)", (notice.id,))
             db.execute("DELETE FROM seen WHERE position <= (SELECT max(position) FROM seen) - ?", (REMEMBERED,))
-            missed = _missed(db, source, run, sequence) if source else 0
+            missed = 0 if place is None else _missed(db, place)
             _remember(db, notice)
             body = _NOTICE.dump_json(notice).decode()
             for name, urgent_only in self._notifiers.items():
-                if missed:
-                    _count(db, name, missed, source)
+                if place is not None and missed:
+                    _count(db, name, missed, place.source)
                 if notice.urgent or not urgent_only:
                     db.execute(
                         "INSERT INTO waiting (notifier, id, urgent, body) VALUES (?, ?, ?, ?)",
@@ -222,14 +231,16 @@ def _remember(db: sqlite3.Connection, notice: Notice) -> None:
         db.execute("INSERT OR REPLACE INTO present VALUES (1, ?)", (conditions.dump(),))
 
 
-def _missed(db: sqlite3.Connection, source: str, run: str, sequence: int) -> int:
+def _missed(db: sqlite3.Connection, place: Place) -> int:
     """Number of events that the source itself dropped, for lack of room, between the last event and this one."""
-    row: Sequence[object] | None = db.execute("SELECT run, sequence FROM source WHERE name = ?", (source,)).fetchone()
-    db.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?)", (source, run, sequence))
+    row: Sequence[object] | None = db.execute(
+        "SELECT run, sequence FROM source WHERE name = ?", (place.source,)
+    ).fetchone()
+    db.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?)", (place.source, place.run, place.sequence))
     if row is None:
         return 0
-    before = int(str(row[1])) if row[0] == run else 0
-    return max(0, sequence - before - 1)
+    before = int(str(row[1])) if row[0] == place.run else 0
+    return max(0, place.sequence - before - 1)
 
 
 def _count(db: sqlite3.Connection, notifier: str, count: int, reason: str) -> None:

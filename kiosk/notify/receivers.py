@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event as Flag
 from threading import Thread
@@ -14,6 +14,7 @@ from kiosk.domain.door.events import DoorEvent
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import LOST, REACHED, KioskEvent, Notice, of_door, of_kiosk
 from kiosk.notify.file import OutboxError
+from kiosk.notify.outbox import Place
 from kiosk.system.health import Health
 from kiosk.system.systemd import log
 
@@ -43,24 +44,14 @@ class Stream(Protocol[E]):
         """Hangs up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A notice and its number at its source. `source` is "" for notices that kiosk-notify itself makes."""
-
-    notice: Notice
-    source: str = ""
-    run: str = ""
-    sequence: int = 0
-
-
-def from_door(event: DoorEvent) -> Arrival:
+def from_door(event: DoorEvent) -> tuple[Notice, Place]:
     """Makes a notice. The door's count of events continues across its restarts, so `run` is empty."""
-    return Arrival(of_door(event), "door", "", event.sequence)
+    return of_door(event), Place("door", "", event.sequence)
 
 
-def from_kiosk(event: KioskEvent, names: bool) -> Arrival:
+def from_kiosk(event: KioskEvent, names: bool) -> tuple[Notice, Place]:
     """Makes a notice. The kiosk counts from the beginning at each start (`run`). Drops the name unless `names`."""
-    return Arrival(of_kiosk(event if names else replace(event, name=None)), "kiosk", event.run, event.sequence)
+    return of_kiosk(event if names else replace(event, name=None)), Place("kiosk", event.run, event.sequence)
 
 
 class Receiver:
@@ -71,8 +62,8 @@ class Receiver:
         source: str,
         door: str,
         stream: Stream[E],
-        arrival: Callable[[E], Arrival],
-        put: Callable[[Arrival], None],
+        notice_of: Callable[[E], tuple[Notice, Place]],
+        put: Callable[[Notice, Place | None], object],
         health: Health,
         stop: Flag,
         looked: Callable[[bool, bool], Sequence[Notice]] = lambda _there, _idle: (),
@@ -87,7 +78,7 @@ class Receiver:
         self._looked = looked
         self._reached: bool | None = None
         self._away_since = time.monotonic()
-        self._thread = Thread(target=self._run, args=(stream, arrival), name=source, daemon=True)
+        self._thread = Thread(target=self._run, args=(stream, notice_of), name=source, daemon=True)
 
     def start(self) -> None:
         """Starts the thread; call it once."""
@@ -97,15 +88,15 @@ class Receiver:
         """Waits for the thread, at most `timeout` seconds. Set the flag `stop` before."""
         self._thread.join(timeout)
 
-    def _run(self, stream: Stream[E], arrival: Callable[[E], Arrival]) -> None:
+    def _run(self, stream: Stream[E], notice_of: Callable[[E], tuple[Notice, Place]]) -> None:
         while not self._stop.is_set():
             self._health.beat(self._source)
             event = stream.next(TURN_SECONDS)
             self._watch(stream.connected)
-            if event is not None and self._kept(arrival(event)):
+            if event is not None and self._kept(*notice_of(event)):
                 stream.acknowledge(event)
             for notice in self._looked(stream.connected, event is None):
-                self._kept(Arrival(notice))
+                self._kept(notice)
         stream.close()
 
     def _watch(self, connected: bool) -> None:
@@ -116,15 +107,15 @@ class Receiver:
         if connected is not self._reached and (connected or now - self._away_since >= LOST_SECONDS):
             self._reached = connected
             kind = f"notify.{self._source}_{REACHED if connected else LOST}"
-            self._kept(Arrival(Notice(new_id(), kind, self._door, datetime.now(UTC), urgent=True)))
+            self._kept(Notice(new_id(), kind, self._door, datetime.now(UTC), urgent=True))
 
-    def _kept(self, arrival: Arrival) -> bool:
+    def _kept(self, notice: Notice, place: Place | None = None) -> bool:
         """Stores the notice, and tries until that succeeds: acknowledging the next event would acknowledge this one
         too. False if it must stop before."""
         told = False
         while True:
             try:
-                self._put(arrival)
+                self._put(notice, place)
             except OutboxError as error:
                 if not told:
                     log("error", "outbox_failed", error=str(error))

@@ -10,9 +10,9 @@ from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Decision, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Recovered
 from kiosk.domain.ports.door import Door
 from kiosk.domain.ports.gallery import AuditTrail
+from kiosk.domain.updates import Decided, DoorAnswered, Faulted, Recovered, Update
 
 BACKLOG = 1000
 """Refusals and outcomes kept in memory while the audit log cannot be written. No grant is ever made meanwhile. They are
@@ -85,8 +85,8 @@ class Access:
         self.under_way: str | None = None
         """The grant that the door has been sent and whose outcome is not recorded yet."""
 
-    def settle(self, decision: Decision) -> list[Event]:
-        """The decision as it stands after the record and the door; never a grant that is not on disk first."""
+    def settle(self, decision: Decision) -> list[Update]:
+        """What was proposed, as it stands after the record and the door; never a grant that is not on disk first."""
         deadline = decision.evidence.captured_at + self._grant_seconds
         if decision.granted and self._clock() >= deadline:
             decision = refused(decision, Reason.STALE_FRAME)
@@ -136,7 +136,7 @@ class Access:
             AuditRecord(AuditKind.FAULT, record.wall_at, reason="records_dropped", detail={"count": count})
         )
 
-    def _health(self, trouble: str | None) -> list[Event]:
+    def _health(self, trouble: str | None) -> list[Update]:
         was, self._broken = self._broken, trouble is not None
         if trouble is not None and not was:
             return [Faulted(Reason.AUDIT_UNAVAILABLE, trouble)]

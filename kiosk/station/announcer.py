@@ -17,10 +17,10 @@ from pathlib import Path
 from threading import Condition, Thread
 
 from kiosk.domain.errors import DoorError
-from kiosk.domain.events import Decided, Event, Faulted, Recovered, Unexplained
 from kiosk.domain.ids import is_subject_id, new_id
 from kiosk.domain.notices import KioskEventKind, plain_name
 from kiosk.domain.refusals import Unusual
+from kiosk.domain.updates import Decided, Faulted, Recovered, Unexplained, Update
 from kiosk.ipc.door_messages import MAX_PACKET, encode
 from kiosk.ipc.kiosk_event_messages import KioskEventMessage, acknowledged
 from kiosk.ipc.limits import Seldom
@@ -81,14 +81,14 @@ class Announcer:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Update) -> None:
         """Decisions and faults; the rest is nobody's business outside."""
         try:
             self._tell(event)
         except Exception as error:  # noqa: BLE001 - what cannot be told must not stop the kiosk
             log("error", "event_not_told", error=f"{type(error).__name__}: {error}")
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Update) -> None:
         match event:
             case Decided(decision):
                 kind = KioskEventKind.GRANTED if decision.granted else KioskEventKind.REFUSED

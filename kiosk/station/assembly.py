@@ -22,12 +22,12 @@ from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.state import DoorStatus
 from kiosk.domain.errors import ConfigError, GalleryError
-from kiosk.domain.events import DoorChanged, Event, Faulted
 from kiosk.domain.face import Frame
 from kiosk.domain.matching import enrol_again
 from kiosk.domain.ports.camera import Camera
 from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.thresholds import Threshold
+from kiosk.domain.updates import DoorChanged, Faulted, Update
 from kiosk.ipc.door_event_messages import DoorEventStream
 from kiosk.station.access import Access
 from kiosk.station.announcer import Announcer, users_of
@@ -174,7 +174,7 @@ class Kiosk:
 def running(
     config: Config,
     home: Home,
-    publish: Callable[[Event], None],
+    publish: Callable[[Update], None],
     show: Callable[[Frame], None],
     eye: Camera,
 ) -> Iterator[Kiosk]:
@@ -261,8 +261,8 @@ def refusal_limit(config: Config, home: Home) -> Iterator[RefusalLimit | None]:
 
 @contextmanager
 def announcing(
-    config: Config, directory: Matcher, publish: Callable[[Event], None]
-) -> Iterator[Callable[[Event], None]]:
+    config: Config, directory: Matcher, publish: Callable[[Update], None]
+) -> Iterator[Callable[[Update], None]]:
     """`publish`, and kiosk-notify hears of it too, where there is anybody that it tells."""
     if not config.notifiers:
         yield publish
@@ -279,7 +279,7 @@ def announcing(
     announcer = Announcer(config.notify.socket, config.door.name, users, names)
     announcer.start()
 
-    def both(event: Event) -> None:
+    def both(event: Update) -> None:
         publish(event)
         announcer.publish(event)
 
@@ -290,7 +290,7 @@ def announcing(
 
 
 def _tell_of_other_models(
-    model_id: str, gallery: Gallery, pipeline: Pipeline, access: Access, publish: Callable[[Event], None]
+    model_id: str, gallery: Gallery, pipeline: Pipeline, access: Access, publish: Callable[[Update], None]
 ) -> None:
     """References that the embedder cannot use, said at start and not only to the first who stands at the door. Where
     there are no others, nobody can be recognised: a fault until somebody is enrolled."""
@@ -324,7 +324,7 @@ def door_status(config: Config) -> DoorStatus:
         return client.status(timeout=2.0)
 
 
-def _watch(watcher: DoorWatcher, publish: Callable[[Event], None]) -> None:
+def _watch(watcher: DoorWatcher, publish: Callable[[Update], None]) -> None:
     """Tells of the door's state."""
     state = watcher.wait(0.5)
     if state is not None:

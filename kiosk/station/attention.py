@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from kiosk.domain.events import Event, Waiting
 from kiosk.domain.face import Frame
+from kiosk.domain.updates import Finding, Waiting
 
 NOBODY_SECONDS = 5.0
 """Without a face for so long, the room counts as empty. Longer than an attempt, and than a glance aside."""
@@ -29,8 +29,8 @@ class Attention:
         # A time that went back is another camera's: nothing is known of it.
         return not (empty and 0 <= since < EMPTY_GAP)
 
-    def found(self, frame: Frame, events: Sequence[Event]) -> None:
+    def found(self, frame: Frame, findings: Sequence[Finding]) -> None:
         """What the pipeline said of a frame. Anything but that it waits keeps every frame searched."""
         self._searched_at = frame.captured_at
-        if self._somebody_at > frame.captured_at or not all(isinstance(event, Waiting) for event in events):
+        if self._somebody_at > frame.captured_at or not all(isinstance(finding, Waiting) for finding in findings):
             self._somebody_at = frame.captured_at

@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Unexplained
 from kiosk.domain.notices import UNEXPLAINED
 from kiosk.domain.ports.gallery import AuditTrail
+from kiosk.domain.updates import Unexplained
 from kiosk.ipc.door_event_messages import DoorEventStream
 from kiosk.system.clock import boottime
 from kiosk.system.systemd import log

@@ -15,7 +15,6 @@ from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand
 from kiosk.domain.errors import DoorError
 from kiosk.ipc.client import Connection
 from kiosk.ipc.door_messages import (
-    EventMessage,
     GrantBody,
     LockdownRequest,
     Message,
@@ -24,6 +23,7 @@ from kiosk.ipc.door_messages import (
     ReplyMessage,
     SecureRequest,
     SimulateRequest,
+    StateMessage,
     StatusMessage,
     StatusRequest,
     WatchRequest,
@@ -215,4 +215,4 @@ class DoorWatcher:
             self._connection.send(encode(WatchRequest()))
         packet = self._connection.receive(until)
         answer = None if packet is None else decode_answer(packet)
-        return answer.state if isinstance(answer, EventMessage) else None
+        return answer.state if isinstance(answer, StateMessage) else None

@@ -11,12 +11,12 @@ from typing import TypeVar
 import structlog
 
 from kiosk.domain.audit import AuditKind, AuditRecord
-from kiosk.domain.decision import Reason
+from kiosk.domain.decision import Decision, Reason
 from kiosk.domain.door.grants import DoorResult
 from kiosk.domain.errors import CameraError
-from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Recovered
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
+from kiosk.domain.updates import DoorAnswered, Faulted, Finding, Proposed, Recovered, Update
 from kiosk.station.access import Access
 from kiosk.station.attention import Attention
 from kiosk.station.latest import LatestFrame
@@ -60,7 +60,7 @@ class Station:
         access: Access,
         health: Health,
         clock: Callable[[], float],
-        publish: Callable[[Event], None],
+        publish: Callable[[Update], None],
         show: Callable[[Frame], None],
         max_age: float,
         policy: Mapping[str, str | int | float | bool | None] | None = None,
@@ -145,16 +145,16 @@ class Station:
         try:
             frame = self._latest.take(self._patience)
             self._patience = FRAME_TIMEOUT
-            events = self._look(frame)
+            findings = self._look(frame)
         except EOFError:
             return False
         except CameraError as error:
-            events = self._interrupt(Reason.CAMERA_UNAVAILABLE, str(error))
-        for event in events:
-            self._tell(event)
+            findings = self._interrupt(Reason.CAMERA_UNAVAILABLE, str(error))
+        for finding in findings:
+            self._tell(finding)
         return True
 
-    def _look(self, frame: Frame) -> list[Event]:
+    def _look(self, frame: Frame) -> list[Finding]:
         age = self._clock() - frame.captured_at
         fresh = 0 <= age <= self._max_age
         if fresh and not self._attention.due(frame):
@@ -162,27 +162,30 @@ class Station:
         self._show(frame)
         if not fresh:
             return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
-        events = self._pipeline.step(frame)
-        self._attention.found(frame, events)
-        return events
+        findings = self._pipeline.step(frame)
+        self._attention.found(frame, findings)
+        return findings
 
-    def _interrupt(self, reason: Reason, message: str) -> list[Event]:
+    def _interrupt(self, reason: Reason, message: str) -> list[Finding]:
         return self._pipeline.interrupt(reason, message, self._clock(), datetime.now(UTC))
 
-    def _tell(self, event: Event) -> None:
-        """Settles decisions; logs and publishes the rest as it is."""
-        events = self._access.settle(event.decision) if isinstance(event, Decided) else [event]
-        if isinstance(event, Decided) and event.decision.granted and not any(map(_acted, events)):
-            self._pipeline.stayed_closed(event.decision)
-        for e in events:
-            if isinstance(e, Faulted):
-                log.error("fault", reason=e.reason.value, message=e.message)
-                self._access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=e.reason.value))
-            elif isinstance(e, Recovered):
-                log.info("recovered", reason=e.reason.value)
-            self._publish(e)
+    def _tell(self, finding: Finding) -> None:
+        """Settles what is proposed; logs and publishes the rest as it is."""
+        for update in self._settle(finding.decision) if isinstance(finding, Proposed) else [finding]:
+            if isinstance(update, Faulted):
+                log.error("fault", reason=update.reason.value, message=update.message)
+                self._access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=update.reason.value))
+            elif isinstance(update, Recovered):
+                log.info("recovered", reason=update.reason.value)
+            self._publish(update)
+
+    def _settle(self, proposed: Decision) -> list[Update]:
+        updates = self._access.settle(proposed)
+        if proposed.granted and not any(map(_acted, updates)):
+            self._pipeline.stayed_closed(proposed)
+        return updates
 
 
-def _acted(event: Event) -> bool:
+def _acted(update: Update) -> bool:
     """Whether the door, or the panel, took a grant."""
-    return isinstance(event, DoorAnswered) and event.reply.result in {DoorResult.RELEASED, DoorResult.PRESENTED}
+    return isinstance(update, DoorAnswered) and update.reply.result in {DoorResult.RELEASED, DoorResult.PRESENTED}

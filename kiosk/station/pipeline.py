@@ -15,7 +15,6 @@ from datetime import datetime
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.errors import CameraError
-from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
 from kiosk.domain.face import Face, Flaw, Frame, Quality
 from kiosk.domain.patience import Patience
 from kiosk.domain.people import Template
@@ -25,6 +24,7 @@ from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttac
 from kiosk.domain.presence import Presence
 from kiosk.domain.refusals import FaceAlone, FaceLimit
 from kiosk.domain.tracking import Seen, Tracker
+from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
 from kiosk.station.stages import StageFault, Stopwatch
 from kiosk.station.standing_faults import StandingFaults
 from kiosk.vision.frozen import Memory
@@ -45,7 +45,7 @@ class Stages:
 
 
 class Pipeline:
-    """`step` turns a frame into events. `min_face` (px of the box's width) is when a second face disturbs;
+    """`step` turns a frame into findings. `min_face` (px of the box's width) is when a second face disturbs;
     `largest_badge` what a panel can be told, None where the kiosk's own door has the lock."""
 
     def __init__(
@@ -82,23 +82,23 @@ class Pipeline:
         self._faults = StandingFaults()
         self.stopwatch = Stopwatch()
 
-    def step(self, frame: Frame) -> list[Event]:
+    def step(self, frame: Frame) -> list[Finding]:
         """Never raises: a fault of any stage is a refusal with its reason."""
         self.stopwatch.start()
         try:
-            events = self._step(frame)
+            findings = self._step(frame)
         except StageFault as fault:
             return self.interrupt(fault.reason, str(fault), frame.captured_at, frame.wall_at, frame.number)
         except Exception as error:  # noqa: BLE001 - between the stages: whatever it is, it denies and is recorded
             message = f"{type(error).__name__}: {error}"
             return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
-        return [*self._recovered(frame.captured_at), *events]
+        return [*self._recovered(frame.captured_at), *findings]
 
     def expect(self, reason: Reason) -> None:
         """A fault that was told before the first frame: it is not told again, but its end is."""
         self._faults.see(reason, -math.inf)
 
-    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
+    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Finding]:
         """Something outside or inside failed: an open attempt is refused. Without one, the fault is refused and so
         recorded once, until it has gone and come again."""
         known = not self._faults.see(reason, at)
@@ -122,13 +122,13 @@ class Pipeline:
             detail=message[:200],
         )
         self._fault_until = self._patience.after_fault(at)
-        return [Decided(decision)] if known else [Faulted(reason, message), Decided(decision)]
+        return [Proposed(decision)] if known else [Faulted(reason, message), Proposed(decision)]
 
-    def _recovered(self, at: float) -> list[Event]:
+    def _recovered(self, at: float) -> list[Finding]:
         """What was at fault, works on this frame, and has not failed for a while."""
         return [Recovered(r) for r in self._faults.passed(self.stopwatch.passed | WHOLE_FRAME, at)]
 
-    def _step(self, frame: Frame) -> list[Event]:
+    def _step(self, frame: Frame) -> list[Finding]:
         stages, watch = self._stages, self.stopwatch
         with watch.stage("repeats", Reason.INTERNAL_FAULT):
             seen = self._memory.take(frame)
@@ -151,7 +151,9 @@ class Pipeline:
             quality = stages.quality.assess(frame.image, faces[0])
         return self._present(frame, faces, quality, track, seen)
 
-    def _present(self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int, seen: Seen) -> list[Event]:
+    def _present(
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int, seen: Seen
+    ) -> list[Finding]:
         """One face, judged and tracked."""
         if self._attempt is None:
             waits = self._limit.off(frame.captured_at) or self._patience.waits(track, faces[0].box, frame.captured_at)
@@ -183,7 +185,7 @@ class Pipeline:
 
     def _turn_away(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality, attempt: Attempt, probe: Template
-    ) -> list[Event]:
+    ) -> list[Finding]:
         """The face had its attempts or must wait: it is not compared. What was compared before it came is a refusal."""
         verdict = attempt.abandon(frame)
         if verdict is None and self._patience.to_tell(probe, frame.captured_at):
@@ -210,14 +212,14 @@ class Pipeline:
 
     def _conclude(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, verdict: Verdict | None
-    ) -> list[Event]:
+    ) -> list[Finding]:
         progress = self._attempt.progress if self._attempt else 0.0
         observed = Observed(frame.number, faces, quality, progress)
         if verdict is None:
             return [observed]
         if self._stays(verdict, frame.captured_at):
             return [replace(observed, let_in=True)]
-        return [observed, Decided(self._decision(verdict, frame))]
+        return [observed, Proposed(self._decision(verdict, frame))]
 
     def _stays(self, verdict: Verdict, at: float) -> bool:
         """Whether the face is of somebody who was let in and has not gone. Nothing is decided about them then."""
@@ -254,14 +256,16 @@ class Pipeline:
         if decision.subject_id is not None:
             self._presence.forget(decision.subject_id)
 
-    def _hindered(self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason) -> list[Event]:
+    def _hindered(
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason
+    ) -> list[Finding]:
         """This frame can be no evidence, and what was gathered before it no longer is."""
         if self._attempt is None:
             return [Observed(frame.number, faces, quality, 0.0)]
         self._attempt.restart(self._attempt.track, because)
         return self._conclude(frame, faces, quality, self._attempt.expire(frame))
 
-    def _nobody(self, frame: Frame) -> list[Event]:
+    def _nobody(self, frame: Frame) -> list[Finding]:
         lost = self._tracker.lost(frame.captured_at)
         if lost:
             self._resume_at = frame.captured_at
@@ -273,7 +277,7 @@ class Pipeline:
         if verdict is None or self._stays(verdict, frame.captured_at):
             self._attempt = None
             return [Waiting(frame.number)]
-        return [Decided(self._decision(verdict, frame)), Waiting(frame.number)]
+        return [Proposed(self._decision(verdict, frame)), Waiting(frame.number)]
 
     def _decision(self, verdict: Verdict, frame: Frame) -> Decision:
         """The policy's word on a verdict. A gallery or door that fails here refuses."""

@@ -20,9 +20,9 @@ import structlog
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Outcome, Reason
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Event, Faulted, Recovered
 from kiosk.domain.ports.gallery import AuditTrail
 from kiosk.domain.refusals import ABOUT_PEOPLE, HOUR, FaceAlone
+from kiosk.domain.updates import Faulted, Recovered, Update
 from kiosk.storage.audit import RESET, Audit
 from kiosk.system.clock import boot_name, boottime
 
@@ -102,7 +102,7 @@ class RefusalLimit:
         with self._guard:
             return self._alone.off(at)
 
-    def turn(self) -> list[Event]:
+    def turn(self) -> list[Update]:
         """Looks whether somebody has reset it; what has changed since the last turn. Never raises."""
         reset = self._was_reset()
         with self._guard:
@@ -126,7 +126,7 @@ class RefusalLimit:
 def keep_limit(
     limit: RefusalLimit,
     audit: AuditTrail,
-    publish: Callable[[Event], None],
+    publish: Callable[[Update], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """One turn, and a pause: records and tells when face alone is off, and when it is on again."""

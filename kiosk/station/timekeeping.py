@@ -21,8 +21,8 @@ import structlog
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Evidence, Reason
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Event, Faulted, Recovered
 from kiosk.domain.ports.gallery import AuditTrail
+from kiosk.domain.updates import Faulted, Recovered, Update
 from kiosk.storage.audit import Floor
 from kiosk.system.clock import boottime
 from kiosk.system.time_sync import synchronised
@@ -80,7 +80,7 @@ class Timekeeper:
         """Why the time of this evidence is not known; None where it is."""
         return self._judge(_distance(evidence.wall_at, evidence.captured_at))
 
-    def turn(self) -> list[Event]:
+    def turn(self) -> list[Update]:
         """Looks at both clocks; what has gone wrong or come right since the last turn. Never raises."""
         distance = _distance(self._wall(), self._boot())
         if not self._set and self._boot() >= self._ask_at:
@@ -96,7 +96,7 @@ class Timekeeper:
         self._reported = trouble
         if trouble is before:
             return []
-        gone: list[Event] = [] if before is None else [Recovered(before)]
+        gone: list[Update] = [] if before is None else [Recovered(before)]
         return gone if trouble is None else [*gone, Faulted(trouble, MESSAGES[trouble])]
 
     def _judge(self, distance: float) -> Reason | None:
@@ -118,7 +118,10 @@ class Timekeeper:
 
 
 def keep_time(
-    keeper: Timekeeper, audit: AuditTrail, publish: Callable[[Event], None], sleep: Callable[[float], None] = time.sleep
+    keeper: Timekeeper,
+    audit: AuditTrail,
+    publish: Callable[[Update], None],
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """One turn, and a pause: tells and records when the time is no longer known, and when it is again."""
     for event in keeper.turn():

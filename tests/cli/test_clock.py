@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.audit import AuditKind, AuditRecord
-from kiosk.domain.events import Faulted, Recovered
+from kiosk.domain.updates import Faulted, Recovered
 from kiosk.station.timekeeping import Timekeeper
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery

@@ -29,9 +29,9 @@ from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.door.state import DoorStatus
 from kiosk.domain.errors import CameraError, ConfigError
-from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Observed, Recovered, Unexplained
 from kiosk.domain.face import Frame
 from kiosk.domain.ids import new_id
+from kiosk.domain.updates import Decided, DoorAnswered, Faulted, Observed, Recovered, Unexplained, Update
 from kiosk.station import assembly
 from kiosk.station.access import decision_record
 from kiosk.station.door_client import DoorClient
@@ -70,16 +70,16 @@ class Bench:
     models: Models
     door: int
     camera: Visitor = field(default_factory=Visitor)
-    events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
+    events: queue.SimpleQueue[Update] = field(default_factory=queue.SimpleQueue)
     on_progress: Callable[[], None] = lambda: None
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Update) -> None:
         """As the kiosk's threads call it."""
         if isinstance(event, Observed) and event.progress > 0:
             self.on_progress()
         self.events.put(event)
 
-    def next(self, kind: type) -> Event:
+    def next(self, kind: type) -> Update:
         """Waits for the next event of a kind."""
         until = time.monotonic() + PATIENCE
         while True:

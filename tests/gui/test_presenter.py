@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult
 from kiosk.domain.door.state import DoorState
-from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Recovered, Waiting
 from kiosk.domain.face import Box, Face, Flaw, Quality
+from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Observed, Recovered, Update, Waiting
 from kiosk.gui import presenter, words
 from kiosk.gui.presenter import Mode, Presenter, Screen
 
@@ -38,7 +38,7 @@ def observed(flaw: Flaw | None = None, progress: float = 0.0, faces: int = 1) ->
     return Observed(1, (FACE,) * faces, Quality(0.3, flaw) if flaw else GOOD, progress)
 
 
-def after(*events: tuple[float, Event], seen_at: float | None = None) -> Presenter:
+def after(*events: tuple[float, Update], seen_at: float | None = None) -> Presenter:
     made = Presenter(NAMES.get)
     for at, event in events:
         made.handle(event, at)
@@ -276,7 +276,7 @@ def test_a_door_that_cannot_work_is_out_of_order(state: DoorState) -> None:
 
 IDS = st.sampled_from(["g1", "g2"])
 TIMES = st.none() | st.floats(-10, 120)
-EVENTS: st.SearchStrategy[Event] = st.one_of(
+EVENTS: st.SearchStrategy[Update] = st.one_of(
     st.just(Waiting(1)),
     st.builds(observed, st.none() | st.sampled_from(Flaw), st.floats(0, 1), st.integers(0, 2)),
     st.builds(granted, IDS, st.sampled_from(["s1", "s2", "s3", None])),
@@ -289,7 +289,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 
 
 @given(st.lists(st.tuples(st.floats(0, 4), EVENTS), max_size=30), st.floats(0, 8))
-def test_no_story_shows_an_open_door_that_is_not(story: list[tuple[float, Event]], wait: float) -> None:
+def test_no_story_shows_an_open_door_that_is_not(story: list[tuple[float, Update]], wait: float) -> None:
     watched, unwatched = Presenter(NAMES.get), Presenter(NAMES.get)
     door: DoorState | None = None
     ends: dict[str, float] = {}

@@ -17,8 +17,8 @@ from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import KioskError
-from kiosk.domain.events import Decided, DoorAnswered, DoorChanged, Event, Faulted, Observed, Waiting
 from kiosk.domain.face import Box, Face, Flaw, Frame, Quality
+from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Observed, Update, Waiting
 from kiosk.gui import words
 from kiosk.gui.app import screenshot
 from kiosk.gui.presenter import Mode
@@ -37,11 +37,11 @@ EVIDENCE = Evidence(1, 0.0, WALL)
 FACE = Face(Box(235, 120, 190, 240), ((290, 235), (370, 235), (330, 270), (305, 310), (355, 310)), 0.9)
 GOLDEN = Path(__file__).parent / "golden"
 
-GRANTED: list[Event] = [
+GRANTED: list[Update] = [
     Decided(Decision("g1", Outcome.GRANTED, Reason.MATCHED, "s1", EVIDENCE)),
     DoorAnswered("g1", DoorReply("g1", DoorResult.RELEASED, "", 105.0)),
 ]
-STATES: dict[str, list[Event]] = {
+STATES: dict[str, list[Update]] = {
     "starting": [],
     "idle": [Waiting(1)],
     "guiding": [Observed(1, (FACE,), Quality(0.2, Flaw.TURNED), 0.0)],
@@ -94,7 +94,7 @@ class Kit:
     def _beat(self) -> None:
         self.beats += 1
 
-    def show(self, width: int, height: int, events: list[Event], *, frames: int = 2) -> None:
+    def show(self, width: int, height: int, events: list[Update], *, frames: int = 2) -> None:
         self.window.resize(width, height)
         self.window.show()
         for event in events:

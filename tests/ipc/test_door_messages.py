@@ -16,7 +16,6 @@ from kiosk.domain.errors import DoorError
 from kiosk.domain.ids import is_id
 from kiosk.ipc.door_messages import (
     MAX_PACKET,
-    EventMessage,
     GrantBody,
     LockdownRequest,
     Message,
@@ -24,6 +23,7 @@ from kiosk.ipc.door_messages import (
     ReplyMessage,
     SecureRequest,
     SimulateRequest,
+    StateMessage,
     StatusMessage,
     StatusRequest,
     WatchRequest,
@@ -106,7 +106,7 @@ def test_requests_as_written(request_: Message, written: dict[str, object]) -> N
                 "faults": [],
             },
         ),
-        (EventMessage(state=DoorState.FAULT), {"type": "event", "state": "fault"}),
+        (StateMessage(state=DoorState.FAULT), {"type": "event", "state": "fault"}),
     ],
 )
 def test_answers_as_written(answer: Message, written: dict[str, object]) -> None:

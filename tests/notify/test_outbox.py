@@ -20,7 +20,7 @@ from kiosk.domain.door.events import ALARMS, DoorEvent, DoorEventKind
 from kiosk.domain.notices import DROPPED, TEST, Notice, of_door, overflow
 from kiosk.notifiers.conditions import Condition
 from kiosk.notify.file import OutboxError, claimed
-from kiosk.notify.outbox import Outbox
+from kiosk.notify.outbox import Outbox, Place
 
 NOW = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
 
@@ -184,13 +184,13 @@ def test_what_the_other_side_refuses_is_counted_and_a_refused_count_ends(opened:
 
 def test_events_that_never_came_are_counted(opened: Callable[..., Outbox]) -> None:
     outbox = opened()
-    outbox.put(notice(1), source="door", sequence=40)
-    outbox.put(notice(2), source="door", sequence=41)
-    outbox.put(notice(3), source="kiosk", run="x", sequence=7)
+    outbox.put(notice(1), Place("door", "", 40))
+    outbox.put(notice(2), Place("door", "", 41))
+    outbox.put(notice(3), Place("kiosk", "x", 7))
     assert drain(outbox) == [notice(1), notice(2), notice(3)]
-    outbox.put(notice(4), source="door", sequence=45)
-    outbox.put(notice(5), source="door", sequence=1)  # its spool was lost: nothing can be said
-    outbox.put(notice(6), source="kiosk", run="y", sequence=3)
+    outbox.put(notice(4), Place("door", "", 45))
+    outbox.put(notice(5), Place("door", "", 1))  # its spool was lost: nothing can be said
+    outbox.put(notice(6), Place("kiosk", "y", 3))
     told = drain(opened())
     assert [(n.count, n.reason) for n in told if n.kind == DROPPED] == [(3, "door"), (2, "kiosk")]
 
@@ -271,7 +271,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from kiosk.domain.notices import Notice
-from kiosk.notify.outbox import Outbox
+from kiosk.notify.outbox import Outbox, Place
 outbox = Outbox(Path(sys.argv[1]), "main", 100000, {"a": False})
 number = int(sys.argv[2])
 while True:

@@ -22,8 +22,8 @@ from pydantic import TypeAdapter
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.door.state import DoorMode, Hand
-from kiosk.domain.events import Decided, Faulted
 from kiosk.domain.notices import DROPPED, Notice
+from kiosk.domain.updates import Decided, Faulted
 from kiosk.notify.outbox import Outbox
 from kiosk.station.announcer import Announcer
 from kiosk.station.door_client import DoorClient

@@ -15,8 +15,8 @@ from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.notices import DROPPED, Notice, NoticeRefusedError, NotifierError
 from kiosk.notify import receivers
 from kiosk.notify.file import OutboxError
-from kiosk.notify.outbox import Outbox
-from kiosk.notify.receivers import Arrival, Receiver, from_door
+from kiosk.notify.outbox import Outbox, Place
+from kiosk.notify.receivers import Receiver, from_door
 from kiosk.notify.workers import Worker
 from kiosk.system.health import Health
 
@@ -183,7 +183,7 @@ def receive() -> Iterator[Callable[..., None]]:
     stop = Flag()
     receivers: list[Receiver] = []
 
-    def start(source: Source, put: Callable[[Arrival], None]) -> None:
+    def start(source: Source, put: Callable[[Notice, Place | None], object]) -> None:
         receivers.append(Receiver("door", "main", source, from_door, put, Health(lambda: 0.0), stop))
         receivers[-1].start()
 
@@ -202,11 +202,11 @@ def test_an_event_is_acknowledged_once_it_is_kept_and_before_the_next(
     acknowledged_before: list[list[int]] = []
     full = [True] * 5
 
-    def put(arrival: Arrival) -> None:
-        if arrival.notice.id == "e2" and full:
+    def put(notice: Notice, _place: Place | None) -> None:
+        if notice.id == "e2" and full:
             full.pop()
             raise OutboxError("the disk is full")
-        kept.append(arrival.notice.id)
+        kept.append(notice.id)
         acknowledged_before.append(list(source.history))
 
     receive(source, put)
@@ -219,7 +219,7 @@ def test_a_source_that_is_lost_is_told_of_once(receive: Callable[..., None], mon
     monkeypatch.setattr(receivers, "LOST_SECONDS", 0.05)
     told: queue.Queue[Notice] = queue.Queue()
     source = Source()
-    receive(source, lambda arrival: told.put(arrival.notice))
+    receive(source, lambda notice, _place: told.put(notice))
     assert told.get(timeout=PATIENCE).kind == "notify.door_reached"
     source.connected = False
     lost = told.get(timeout=PATIENCE)

@@ -11,7 +11,7 @@ from kiosk.domain.audit import AuditRecord
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Decided, DoorAnswered, Event, Faulted, Recovered
+from kiosk.domain.updates import Decided, DoorAnswered, Faulted, Recovered, Update
 from kiosk.station.access import BACKLOG, Access
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -45,13 +45,13 @@ class World:
         self.grants.append(grant)
         return DoorReply(grant.id, self.answer, "" if self.answer is DoorResult.RELEASED else "because")
 
-    def settle(self, granted: bool = True, age: float = 0.1, number: int = 1) -> list[Event]:
+    def settle(self, granted: bool = True, age: float = 0.1, number: int = 1) -> list[Update]:
         outcome, reason = (Outcome.GRANTED, Reason.MATCHED) if granted else (Outcome.REFUSED, Reason.NOT_ENROLLED)
         evidence = Evidence(number, self.now - age, NOON, frames=3)
         return self.access.settle(Decision(f"d{number}", outcome, reason, "ada" if granted else None, evidence))
 
 
-def decided(events: list[Event]) -> Decision:
+def decided(events: list[Update]) -> Decision:
     (decision,) = [e.decision for e in events if isinstance(e, Decided)]
     return decision
 

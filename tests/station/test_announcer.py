@@ -17,10 +17,10 @@ from kiosk.config import Config, NotifierConfig, NotifyConfig
 from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import DoorError, GalleryError
-from kiosk.domain.events import Decided, DoorChanged, Event, Faulted, Recovered, Unexplained, Waiting
 from kiosk.domain.face import Quality
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind
 from kiosk.domain.people import Subject
+from kiosk.domain.updates import Decided, DoorChanged, Faulted, Recovered, Unexplained, Update, Waiting
 from kiosk.ipc.door_messages import MAX_PACKET, decode
 from kiosk.ipc.kiosk_event_messages import _EVENTS, KioskEventStream
 from kiosk.station import announcer, assembly
@@ -71,7 +71,7 @@ def test_the_kiosk_tells_names_only_if_it_is_configured_to(
         notify=NotifyConfig(socket=tmp_path / "kiosk.sock", names=names, subscribers=("nobody-has-this-name",)),
         notifiers={"guard": NotifierConfig(kind="webhook")},
     )
-    shown: list[Event] = []
+    shown: list[Update] = []
     other = Decided(Decision(id_of("g3"), Outcome.REFUSED, Reason.SUBJECT_DISABLED, SOMEBODY[::-1], EVIDENCE))
     with assembly.announcing(settings, Directory(), shown.append) as publish:
         publish(GRANTED)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.decision import Reason
-from kiosk.domain.events import Event, Faulted, Observed, Recovered, Waiting
 from kiosk.domain.face import Frame
+from kiosk.domain.updates import Faulted, Finding, Observed, Recovered, Waiting
 from kiosk.station.attention import NOBODY_SECONDS, Attention
 
 PICTURE = np.zeros((1, 1, 3), np.uint8)
@@ -27,7 +27,7 @@ def frame(at: float) -> Frame:
     return Frame(PICTURE, round(at * 1000), at, WALL)
 
 
-def searched(attention: Attention, times: list[float], *events: Event) -> list[float]:
+def searched(attention: Attention, times: list[float], *events: Finding) -> list[float]:
     """Which of these frames are searched, if each search says this."""
     found = []
     for at in times:
@@ -59,7 +59,7 @@ def test_an_empty_room_is_searched_less_often_and_often_enough(rate: float) -> N
 
 
 @pytest.mark.parametrize("event", SOMEBODY)
-def test_whatever_happens_wakes_it_at_once(event: Event) -> None:
+def test_whatever_happens_wakes_it_at_once(event: Finding) -> None:
     attention = Attention()
     searched(attention, ticks(0.0, 30.0, 15))
     assert attention.due(frame(31.0))

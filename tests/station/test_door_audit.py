@@ -13,7 +13,7 @@ import pytest
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Unexplained
+from kiosk.domain.updates import Unexplained
 from kiosk.station.door_audit import DoorAuditor
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database

@@ -15,7 +15,7 @@ import pytest
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.door.state import DoorState, DoorStatus
 from kiosk.domain.errors import DoorError
-from kiosk.ipc.door_messages import MAX_PACKET, EventMessage, ReplyMessage, StatusMessage, encode
+from kiosk.ipc.door_messages import MAX_PACKET, ReplyMessage, StateMessage, StatusMessage, encode
 from kiosk.ipc.kiosk_event_messages import KioskEventStream
 from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.system.clock import boottime
@@ -158,7 +158,7 @@ def test_a_kiosk_that_may_not_asks_the_door_before_its_first_grant(scripted: Scr
 
 def test_a_watcher_tells_each_change_once(scripted: Script) -> None:
     states = [DoorState.SECURED, DoorState.SECURED, DoorState.RELEASED, DoorState.FAULT]
-    watcher = DoorWatcher(scripted([[encode(EventMessage(state=state)) for state in states]]))
+    watcher = DoorWatcher(scripted([[encode(StateMessage(state=state)) for state in states]]))
     told = [watcher.wait(10) for _ in range(4)]
     assert told == [DoorState.SECURED, DoorState.RELEASED, DoorState.FAULT, DoorState.UNKNOWN]
     watcher.close()

@@ -17,8 +17,8 @@ from kiosk.domain.audit import AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import CameraError
-from kiosk.domain.events import Event, Faulted, Waiting
 from kiosk.domain.face import Frame
+from kiosk.domain.updates import Faulted, Update, Waiting
 from kiosk.station.access import Access
 from kiosk.station.loop import Station, unfailing
 from kiosk.station.pipeline import Pipeline
@@ -34,11 +34,11 @@ class Seen(Pipeline):
     def __init__(self) -> None:
         self.numbers: list[int] = []
 
-    def step(self, frame: Frame) -> list[Event]:
+    def step(self, frame: Frame) -> list[Update]:
         self.numbers.append(frame.number)
         return [Waiting(frame.number)]
 
-    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Event]:
+    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Update]:
         return [Faulted(reason, message)]
 
 
@@ -98,7 +98,7 @@ class World:
         self.camera.live = False  # each frame of the script is waited for
         self.pipeline = Seen()
         self.paper = Paper()
-        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[Update] = queue.SimpleQueue()
         self.shown: list[int] = []
         self.health = Health(time.monotonic)
         self.station = Station(
@@ -162,7 +162,7 @@ def test_an_old_frame_or_one_of_the_future_is_no_evidence(age: float) -> None:
 def test_a_pipeline_that_dies_is_seen() -> None:
     world = World([0.0] * 5)
 
-    def die(frame: Frame) -> list[Event]:
+    def die(frame: Frame) -> list[Update]:
         raise RuntimeError("a mistake of ours")
 
     world.pipeline.step = die  # type: ignore[method-assign]
@@ -186,7 +186,7 @@ def test_silence_is_noticed_and_leaving_is_not_silence() -> None:
 
 
 def test_who_looks_on_cannot_stop_who_decides() -> None:
-    def fail(_event: Event) -> None:
+    def fail(_event: Update) -> None:
         raise BrokenPipeError
 
     world = World([0.0, 0.0, 0.0])

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from kiosk.domain.attempt import Rules
 from kiosk.domain.decision import Comparison, Decision, Reason
 from kiosk.domain.errors import OutdatedError
-from kiosk.domain.events import Decided, Event, Faulted, Observed, Recovered, Waiting
 from kiosk.domain.face import Box, Face, Flaw, Frame, Quality
 from kiosk.domain.people import Subject
 from kiosk.domain.refusals import HOUR, FaceAlone
+from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
 from kiosk.station.pipeline import Pipeline, Stages
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -109,8 +109,8 @@ class Scene:
         self.number = 0
         self.at = 100.0
 
-    def frames(self, count: int, frozen: bool = False) -> list[Event]:
-        events: list[Event] = []
+    def frames(self, count: int, frozen: bool = False) -> list[Finding]:
+        events: list[Finding] = []
         for _ in range(count):
             self.number += 1
             self.at += 1 / FPS
@@ -121,7 +121,7 @@ class Scene:
         return events
 
     def decisions(self, count: int) -> list[Decision]:
-        return [e.decision for e in self.frames(count) if isinstance(e, Decided)]
+        return [e.decision for e in self.frames(count) if isinstance(e, Proposed)]
 
 
 def test_an_enrolled_person_is_granted_after_the_needed_frames() -> None:
@@ -229,7 +229,7 @@ def test_another_face_in_another_place_cannot_use_the_votes_of_the_first() -> No
 
 def test_a_frozen_camera_never_grants() -> None:
     scene = Scene(Script())
-    decisions = [e.decision for e in scene.frames(int(4 * FPS), frozen=True) if isinstance(e, Decided)]
+    decisions = [e.decision for e in scene.frames(int(4 * FPS), frozen=True) if isinstance(e, Proposed)]
     assert [(d.granted, d.reason) for d in decisions] == [(False, Reason.CAMERA_UNAVAILABLE)]
 
 
@@ -261,7 +261,7 @@ def test_who_stays_after_a_grant_is_not_let_in_again_whatever_the_detector_misse
     for _ in range(20):  # 60 s
         script.faces = [face()]
         events = scene.frames(int(2.4 * FPS))
-        assert not [e for e in events if isinstance(e, Decided)]
+        assert not [e for e in events if isinstance(e, Proposed)]
         assert all(e.let_in for e in events if isinstance(e, Observed) and e.progress == 0), "and is told so"
         script.faces = []
         assert scene.decisions(int(0.6 * FPS)) == [], "its track ends, and it has not gone"
@@ -318,7 +318,7 @@ def from_buffers(count: int, frames: int, rules: Rules) -> list[Decision]:
         image[:8, :60] = number % 251
         scene.at += 1 / FPS
         events = scene.pipeline.step(Frame(image, number, scene.at, NOON))
-        decisions += [e.decision for e in events if isinstance(e, Decided)]
+        decisions += [e.decision for e in events if isinstance(e, Proposed)]
     return decisions
 
 
@@ -347,12 +347,12 @@ def test_on_a_slow_machine_a_face_need_not_be_followed_for_as_many_frames() -> N
 
 def test_a_frozen_camera_before_an_empty_room_is_a_fault_and_its_end_is_told() -> None:
     scene = Scene(Script(faces=[]))
-    events: list[Event] = []
+    events: list[Finding] = []
     for number in range(int(10 * FPS)):
         scene.at += 1 / FPS
         events += scene.pipeline.step(Frame(BUFFERS[0], number, scene.at, NOON))
-    told = [e for e in events if isinstance(e, Faulted | Decided)]
-    assert [type(e) for e in told] == [Faulted, Decided]
+    told = [e for e in events if isinstance(e, Faulted | Proposed)]
+    assert [type(e) for e in told] == [Faulted, Proposed]
     assert isinstance(told[0], Faulted)
     assert told[0].reason is Reason.CAMERA_UNAVAILABLE
     events = []
@@ -611,14 +611,14 @@ def test_a_fault_is_told_once_and_its_end_too() -> None:
 def test_a_fault_that_comes_and_goes_is_one_fault_and_one_decision() -> None:
     script = Script()
     scene = Scene(script, replace(DEFAULT, pause=30.0))
-    events: list[Event] = []
+    events: list[Finding] = []
     for number in range(int(20 * FPS)):
         script.broken = "detect" if number % 3 == 0 else ""
         events += scene.frames(1)
     assert [e for e in events if isinstance(e, Faulted | Recovered)] == [
         Faulted(Reason.DETECTOR_FAULT, "RuntimeError: detect is broken")
     ]
-    assert len([e for e in events if isinstance(e, Decided)]) == 1
+    assert len([e for e in events if isinstance(e, Proposed)]) == 1
 
 
 def test_a_broken_network_refuses_every_later_attempt() -> None:
@@ -647,7 +647,7 @@ def test_an_interruption_ends_an_open_attempt_once() -> None:
     scene = Scene(Script())
     scene.frames(2)
     first = scene.pipeline.interrupt(Reason.CAMERA_UNAVAILABLE, "unplugged", scene.at, NOON)
-    assert [type(e) for e in first] == [Faulted, Decided]
+    assert [type(e) for e in first] == [Faulted, Proposed]
     assert scene.pipeline.interrupt(Reason.CAMERA_UNAVAILABLE, "unplugged", scene.at + 2, NOON) == []
     assert Recovered(Reason.CAMERA_UNAVAILABLE) in scene.frames(int(2 * FPS) + OVER)
 
@@ -734,7 +734,7 @@ def test_a_fault_that_was_told_at_start_is_not_told_again_but_its_end_is() -> No
     scene.pipeline.expect(Reason.REFERENCES_OF_ANOTHER_MODEL)
     events = scene.frames(3)
     assert not [e for e in events if isinstance(e, Faulted)]
-    (decision,) = [e.decision for e in events if isinstance(e, Decided)]
+    (decision,) = [e.decision for e in events if isinstance(e, Proposed)]
     assert (decision.granted, decision.reason) == (False, Reason.REFERENCES_OF_ANOTHER_MODEL)
     assert "enrol again" in decision.detail
     scene.script.broken = ""

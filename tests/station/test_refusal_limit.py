@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Event, Faulted, Recovered
 from kiosk.domain.ids import new_id
 from kiosk.domain.refusals import HOUR, FaceAlone
+from kiosk.domain.updates import Faulted, Recovered, Update
 from kiosk.station.access import decision_record
 from kiosk.station.refusal_limit import RefusalLimit, keep_limit, remembered
 from kiosk.storage.audit import RESET, Audit
@@ -211,7 +211,7 @@ def test_a_log_that_cannot_be_read_resets_nothing(audit: Audit, monkeypatch: pyt
 def test_what_changes_is_published_and_recorded(audit: Audit, fails: bool) -> None:
     world = World(audit, limit=1)
     world.refuse()
-    heard: list[Event] = []
+    heard: list[Update] = []
     kept: list[AuditRecord] = []
 
     def append(records: Sequence[AuditRecord]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kiosk.domain.audit import AuditRecord
 from kiosk.domain.decision import Evidence, Reason
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Event, Faulted, Recovered
+from kiosk.domain.updates import Faulted, Recovered, Update
 from kiosk.station.timekeeping import ASK_SECONDS, TOLERANCE, Timekeeper, is_behind, keep_time
 from kiosk.storage.audit import Floor
 
@@ -52,7 +52,7 @@ class Machine:
         return Evidence(1, self.boot, self.wall)
 
 
-def told(events: list[Event]) -> list[tuple[str, Reason]]:
+def told(events: list[Update]) -> list[tuple[str, Reason]]:
     return [(type(e).__name__, e.reason) for e in events if isinstance(e, Faulted | Recovered)]
 
 
@@ -231,7 +231,7 @@ def test_it_is_told_and_recorded_and_a_log_that_fails_ends_nothing(fails: bool) 
     machine = Machine()
     machine.wall -= DAY
     keeper, paper = machine.keeper(), Paper(fails)
-    heard: list[Event] = []
+    heard: list[Update] = []
     waits: list[float] = []
     turn: Callable[[], None] = lambda: keep_time(keeper, paper, heard.append, waits.append)  # type: ignore[arg-type]  # noqa: E731
     turn()

@@ -18,7 +18,7 @@ from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.events import Decided, DoorAnswered
+from kiosk.domain.updates import Decided, DoorAnswered
 from kiosk.station.access import Access
 from kiosk.station.door_audit import record_of
 from kiosk.station.writer import Writer

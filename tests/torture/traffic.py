@@ -21,7 +21,7 @@ from pathlib import Path
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
-from kiosk.domain.events import DoorAnswered
+from kiosk.domain.updates import DoorAnswered
 from kiosk.ipc.door_event_messages import DoorEventStream
 from kiosk.station.access import Access
 from kiosk.station.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor

@@ -18,12 +18,12 @@ from kiosk.demonstration.story import STORY, Kind
 from kiosk.domain.attempt import Rules
 from kiosk.domain.decision import Comparison
 from kiosk.domain.errors import KioskError, ModelError
-from kiosk.domain.events import Decided
 from kiosk.domain.face import Frame, Image
 from kiosk.domain.matching import Cohort, ReferenceMatrix
 from kiosk.domain.people import Reference, Subject, Template
 from kiosk.domain.ports.recognition import QualityGate
 from kiosk.domain.thresholds import Thresholds
+from kiosk.domain.updates import Proposed
 from kiosk.station.pipeline import Pipeline, Stages
 from kiosk.vision.manifest import EmbedderEntry, Input, Manifest, default_folder
 from kiosk.vision.models import Models
@@ -155,7 +155,7 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> Timing:
         events = way.step(frame)
         took = time.perf_counter() - begin
         seen += 1
-        decided = next((e.decision for e in events if isinstance(e, Decided)), None)
+        decided = next((e.decision for e in events if isinstance(e, Proposed)), None)
         if decided is not None and decided.detail:
             raise KioskError(f"a stage failed while it was timed: {decided.detail}")
         if decided is not None and first_decision is None:

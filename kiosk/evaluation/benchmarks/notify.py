@@ -27,9 +27,9 @@ from kiosk.config import Config
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.decision import Reason
 from kiosk.domain.errors import KioskError
-from kiosk.domain.events import Decided, Faulted
 from kiosk.domain.face import Frame
 from kiosk.domain.notices import DROPPED, KioskEventKind, Notice
+from kiosk.domain.updates import Decided, Faulted, Proposed, Update
 from kiosk.notify.file import in_use
 from kiosk.notify.outbox import Outbox
 from kiosk.station.access import Access
@@ -144,8 +144,9 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> NotifyTiming:
 
 def _decide(way: Pipeline, frame: Frame, access: Access, announcer: Announcer | None) -> Iterator[str]:
     """Processes one frame as the station does. Yields the ids of the decisions."""
-    for event in way.step(frame):
-        for settled in access.settle(event.decision) if isinstance(event, Decided) else [event]:
+    for found in way.step(frame):
+        updates: list[Update] = access.settle(found.decision) if isinstance(found, Proposed) else [found]
+        for settled in updates:
             if announcer is not None:
                 announcer.publish(settled)
             if isinstance(settled, Decided):

@@ -1,4 +1,5 @@
-"""What the pipeline and the door tell the world: window, console, log. One way only: nobody answers an event."""
+"""What the pipeline finds in a frame, and what window, console and log are told of it and of the door. One way only:
+nobody answers. Inside the kiosk's process; what it tells other processes is domain.notices.KioskEvent."""
 
 from __future__ import annotations
 
@@ -35,8 +36,16 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """An attempt has ended in this decision. Nothing is recorded and the door knows nothing of it: station.access
+    settles it, and may refuse what is granted here."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
-    """An attempt has ended."""
+    """A decision as it stands, once it is recorded, or kept back until it can be."""
 
     decision: Decision
 
@@ -79,4 +88,8 @@ class Unexplained:
     uid: int | None
 
 
-Event = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered | Unexplained
+Finding = Waiting | Observed | Proposed | Faulted | Recovered
+"""What the pipeline says of a frame, or of its absence."""
+
+Update = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered | Unexplained
+"""What the kiosk's process tells itself: window, console, announcer, demonstration."""

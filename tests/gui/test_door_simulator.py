@@ -37,10 +37,10 @@ class Door:
 
 
 def test_each_button_is_a_hand(application: QApplication) -> None:
-    from kiosk.gui.door_panel import DoorPanel
+    from kiosk.gui.door_simulator import DoorSimulator
 
     door = Door()
-    panel = DoorPanel(door.move, door.look, lambda status: f"leaf {status.leaf}")
+    panel = DoorSimulator(door.move, door.look, lambda status: f"leaf {status.leaf}")
     assert panel.state.text() == "leaf closed"
     for button in (panel.leaf, panel.rex, panel.housing, panel.leaf, panel.housing):
         button.click()
@@ -49,10 +49,10 @@ def test_each_button_is_a_hand(application: QApplication) -> None:
 
 
 def test_it_shows_what_others_do_and_a_door_that_is_away(application: QApplication) -> None:
-    from kiosk.gui.door_panel import DoorPanel
+    from kiosk.gui.door_simulator import DoorSimulator
 
     door = Door()
-    panel = DoorPanel(door.move, door.look, lambda status: f"leaf {status.leaf}")
+    panel = DoorSimulator(door.move, door.look, lambda status: f"leaf {status.leaf}")
     door.leaf, door.tamper = Leaf.OPEN, True
     panel.refresh()
     assert (panel.state.text(), panel.leaf.isChecked(), panel.housing.isChecked()) == ("leaf open", True, True)

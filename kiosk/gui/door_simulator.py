@@ -13,7 +13,7 @@ from kiosk.domain.errors import KioskError
 LOOK_MILLISECONDS = 300
 
 
-class DoorPanel(QWidget):
+class DoorSimulator(QWidget):
     """`move` operates the door, `look` reads its status, `say` makes a text of a status. Shows their errors."""
 
     def __init__(
