@@ -14,8 +14,8 @@ from kiosk.system.systemd import occupy_standard_files
 
 
 def main() -> None:
-    """Exit status 0 when all went as asked, 1 when a check failed, 2 with one line for bad input."""
-    # A core dump would hold templates in clear.
+    """Exit status 0 for success, 1 when a check failed, 2 with one line for bad input."""
+    # No core dumps: they would hold templates in clear.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     occupy_standard_files()
     status = _run()
@@ -39,14 +39,14 @@ def _run() -> int:
         complain("stopped")
         return 1
     except BrokenPipeError:
-        return 0  # of click's own help texts
+        return 0  # the reader of click's own help text closed the pipe
     except OSError as error:
         complain(os_trouble(error))
     return 2
 
 
 def _explain(error: click.ClickException) -> None:
-    """One line: what is wrong, and where the help is. A group without a command shows its help."""
+    """Prints one line: what is wrong, and where the help is. A group without a command shows its help."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return

@@ -1,8 +1,8 @@
-"""The configuration's file as it is read, and what the environment changes of it. Standard library only: kiosk-door
-reads it before the rest.
+"""Reads the configuration's file and applies the environment's overrides. Uses only the standard library, because
+kiosk-door needs it before everything else.
 
 `KIOSK_SECTION__KEY=value` overrides `key` of `[section]`: KIOSK_CAMERA__DEVICE=/dev/video2. Values are read as TOML
-where they can be (numbers, true, lists) and as plain text otherwise.
+if possible (numbers, true, lists) and as plain text otherwise.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from kiosk.domain.plain_text import one_line
 
 PREFIX = "KIOSK_"
 LARGEST = 128 * 1024
-"""Bytes of a configuration: ten times the one that is shipped."""
+"""Largest configuration in bytes: ten times the shipped one."""
 LONGEST_LINE = 4096
-"""Characters. The time that a dotted key takes grows with the square of its parts."""
+"""Longest line in characters. It is limited because the time for a dotted key grows with the square of its parts."""
 
 
 def file_text(path: Path) -> str:
-    """The configuration's text. Looked at before it is read: a pipe would be waited for, a disk image be swallowed.
+    """The configuration's text. Checks the file before reading it: reading a pipe could block, and a disk image would
+    fill the memory.
 
-    Raises ConfigError for what is no file of UTF-8 text of at most LARGEST bytes that this user may read.
+    Raises ConfigError unless it is a readable file of UTF-8 text of at most LARGEST bytes.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -48,19 +49,19 @@ def file_text(path: Path) -> str:
 
 
 def tables(text: str, source: str) -> dict[str, object]:
-    """TOML. Raises ConfigError naming `source` for whatever is none."""
+    """Parses TOML. Raises ConfigError, which names `source`, if it is not valid."""
     if any(len(line) > LONGEST_LINE for line in text.splitlines()):
         raise ConfigError(f"{source}: a line is longer than {LONGEST_LINE} characters")
     try:
         return tomllib.loads(text)
     except RecursionError as error:
         raise ConfigError(f"{source}: not valid TOML: nested too deep") from error
-    except ValueError as error:  # a number of thousands of digits too
+    except ValueError as error:  # also for a number with thousands of digits
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
 
 
 def overridden(data: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, object]:
-    """The file's content with the environment's values in it. Raises ConfigError."""
+    """The file's content with the environment's overrides. Raises ConfigError."""
     merged = {k: dict(v) if isinstance(v, dict) else v for k, v in data.items()}
     for name, text in environ.items():
         if not name.startswith(PREFIX) or "__" not in name:
@@ -78,9 +79,9 @@ def overridden(data: Mapping[str, object], environ: Mapping[str, str]) -> dict[s
 
 
 def refuse_nul(data: Mapping[str, object], source: str) -> None:
-    """Raises ConfigError naming a key that has a NUL in it or in its text: no path and no name may have one."""
+    """Raises ConfigError for a key that contains NUL, itself or in its text, because no path or name may contain it."""
     left: list[tuple[str, object]] = [("", data)]
-    while left:  # a dotted key may be nested deeper than functions can be
+    while left:  # no recursion: a dotted key may be nested deeper than function calls can be
         where, value = left.pop()
         if "\0" in where or (isinstance(value, str) and "\0" in value):
             raise ConfigError(f"{source}: {one_line(where)}: has a NUL character (\\u0000) in it: take it out")
@@ -91,7 +92,7 @@ def refuse_nul(data: Mapping[str, object], source: str) -> None:
 
 
 def overriding(environ: Mapping[str, str], sections: Collection[str]) -> list[str]:
-    """Names of the variables that override a key of one of these sections."""
+    """Names of the environment variables that override a key of one of these sections."""
     names = [name for name in environ if name.startswith(PREFIX) and "__" in name]
     return sorted(name for name in names if name.removeprefix(PREFIX).lower().split("__", 1)[0] in sections)
 

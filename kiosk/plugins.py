@@ -1,4 +1,4 @@
-"""Plug-ins by entry point. Only names that the configuration asks for are loaded."""
+"""Loads plug-ins by entry point. Only the names in the configuration are loaded."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kiosk.domain.errors import ConfigError
 
 
 def load(group: str, name: str) -> object:
-    """The object behind entry point `name` of `group` ("cameras", "locks" ...).
+    """The object of entry point `name` of `group` ("cameras", "locks" ...).
 
-    Raises ConfigError for a name that is not installed, or whose import fails: there is no fallback to another.
+    Raises ConfigError when the name is not installed or its import fails. There is no fallback to another plug-in.
     """
     found = [p for p in entry_points(group=f"kiosk.{group}") if p.name == name]
     if len(found) != 1:
@@ -27,9 +27,9 @@ def load(group: str, name: str) -> object:
 
 
 def make(group: str, section: PluginSection) -> object:
-    """The plug-in that a section names, made with the section's own keys, which its Options check.
+    """Makes the plug-in that a section names, with the section's own keys, which its Options check.
 
-    Raises ConfigError as configured() does, and whatever its making raises.
+    Raises ConfigError as configured() does, and the errors of the plug-in's constructor.
     """
     plugin, options = configured(group, section)
     made: object = plugin(options)
@@ -37,8 +37,7 @@ def make(group: str, section: PluginSection) -> object:
 
 
 def configured(group: str, section: PluginSection) -> tuple[type, BaseModel]:
-    """The plug-in's class and its checked options. Raises ConfigError for a plug-in that is not one or keys that are
-    wrong."""
+    """The plug-in's class and its checked options. Raises ConfigError for a wrong plug-in or wrong keys."""
     plugin, options = load(group, section.kind), options_of(group, section.kind)
     assert isinstance(plugin, type)
     try:
@@ -48,7 +47,7 @@ def configured(group: str, section: PluginSection) -> tuple[type, BaseModel]:
 
 
 def options_of(group: str, kind: str) -> type[BaseModel]:
-    """The keys that a plug-in takes. Raises ConfigError for a plug-in that is not one."""
+    """The Options class of a plug-in. Raises ConfigError if it is no plug-in."""
     plugin = load(group, kind)
     options = getattr(plugin, "Options", None)
     if not (isinstance(plugin, type) and isinstance(options, type) and issubclass(options, BaseModel)):

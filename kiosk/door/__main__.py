@@ -1,7 +1,7 @@
-"""How kiosk-door begins: the lock's line at its safe level, then everything else.
+"""The start of kiosk-door: sets the lock's line to its secured level, then does everything else.
 
-Nothing is imported before that but the standard library and, where there is a gpio lock, gpiod: the rest, pydantic
-above all, takes several times as long.
+Before that it imports only the standard library and, for a gpio lock, gpiod. Importing the rest, above all pydantic,
+takes several times as long.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kiosk.locks import secure_line
 
 
 def named_config(arguments: Sequence[str]) -> str:
-    """FILE of `--config FILE` or `--config=FILE`; empty where there is none."""
+    """FILE of `--config FILE` or `--config=FILE`; empty without it."""
     for word, following in itertools.pairwise([*arguments, ""]):
         if word == "--config":
             return following
@@ -25,13 +25,13 @@ def named_config(arguments: Sequence[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console script, as daemon.main."""
+    """The console script. Returns the exit status of daemon.main."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     file = named_config(arguments)
     if file:
         secure_line.hold(Path(file))
 
-    from kiosk.door import daemon  # noqa: PLC0415 - after the safe level
+    from kiosk.door import daemon  # noqa: PLC0415 - only after the line is secured
 
     return daemon.main(arguments)
 

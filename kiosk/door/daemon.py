@@ -1,6 +1,6 @@
-"""kiosk-door: the process that owns the lock. Safe level first, then everything else.
+"""kiosk-door: the process that owns the lock. It secures the lock first, then does everything else.
 
-Imports the standard library, pydantic and the configured lock's plug-in only; a test holds it to that.
+It imports only the standard library, pydantic and the configured lock's plug-in. A test checks that.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STDIN = 0
 
 
 class StopSignals:
-    """Turns SIGTERM, SIGINT and SIGHUP into something that a selector can wait for."""
+    """Lets a selector wait for SIGTERM, SIGINT and SIGHUP."""
 
     def __init__(self) -> None:
         self._reader, self._writer = socket.socketpair()
@@ -50,12 +50,12 @@ class StopSignals:
             signal.signal(number, lambda _number, _frame: None)
 
     def fileno(self) -> int:
-        """Readable once a signal has come."""
+        """Becomes readable when a signal has arrived."""
         return self._reader.fileno()
 
 
 def users_of(door: config.DoorConfig) -> Users:
-    """Who may do what. The door's own user and root are operators. Raises ConfigError."""
+    """The users and their roles. The door's own user and root are operators. Raises ConfigError."""
     return Users(
         operators=numbers_of("door.operators", door.operators) | {os.getuid(), 0},
         clients=numbers_of("door.clients", door.clients),
@@ -64,21 +64,21 @@ def users_of(door: config.DoorConfig) -> Users:
 
 
 def build_lock(section: config.LockConfig, rules: DoorRules, lockdown: bool) -> tuple[Lock, DoorMachine]:
-    """The configured lock, taken at its secured level, and its machine. Raises ConfigError, LockError."""
+    """Makes the configured lock, at its secured level, and its state machine. Raises ConfigError, LockError."""
     lock = cast("Lock", plugins.make("locks", section))
     return lock, DoorMachine(lock, boottime(), rules, lockdown=lockdown)
 
 
 def build_panel(section: config.PanelConfig, rules: DoorRules, lockdown: bool) -> tuple[Panel, PanelMachine]:
-    """The line to the configured panel, and its machine. Raises ConfigError, LockError."""
-    from kiosk.domain.door.panel import PanelMachine  # noqa: PLC0415 - not where there is a lock
+    """Opens the line to the configured panel, and makes its state machine. Raises ConfigError, LockError."""
+    from kiosk.domain.door.panel import PanelMachine  # noqa: PLC0415 - a lock does not need it
 
     panel = cast("Panel", plugins.make("panels", section))
     return panel, PanelMachine(panel, section.cards, boottime(), rules, lockdown=lockdown)
 
 
 def rules_of(door: config.DoorConfig) -> DoorRules:
-    """The configured times, as the state machine takes them."""
+    """The configured times for the state machine."""
     return DoorRules(
         release_seconds=door.release_seconds,
         extended_seconds=max(door.extended_seconds, door.release_seconds),
@@ -97,7 +97,8 @@ def rules_of(door: config.DoorConfig) -> DoorRules:
 
 
 def refuse_nameless(settings: config.Config) -> None:
-    """A lock that is real, or a panel, is a door of a site that may have others. Raises ConfigError."""
+    """Refuses a real lock or a panel without a configured name, because its site may have other doors. Raises
+    ConfigError."""
     if settings.drives_a_real_lock and not settings.door.named:
         raise ConfigError(config.NAMELESS)
 
@@ -120,7 +121,7 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
     with ExitStack() as stack:
         stack.callback(lock.close)
         machine.start(boottime())
-        refuse_nameless(settings)  # after the lock is secured, whatever else is wrong
+        refuse_nameless(settings)  # only now, because the lock must be secured whatever else is wrong
         users = users_of(door)
         spool = Spool(door.state, door.name)
         stack.callback(spool.close)
@@ -169,7 +170,7 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    # Nothing abbreviated: door_start looks for --config before this parser is there.
+    # No abbreviations, because door.__main__ looks for --config before this parser exists.
     parser = _Parser(
         prog="kiosk-door", description="Owns the lock and decides how long it may be released.", allow_abbrev=False
     )

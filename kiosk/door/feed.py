@@ -1,4 +1,4 @@
-"""The door's end of the events' socket: offers each subscriber what it has not acknowledged yet, in order."""
+"""Serves the door's event socket: sends each subscriber the events that it has not acknowledged, in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kiosk.ipc.limits import Limits
 from kiosk.ipc.server import Client, Clients
 
 MAX_SUBSCRIBERS = 8
-"""Connections of each user."""
+"""Most connections of each user."""
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class _Subscription:
 
 
 class Feed:
-    """Serves subscribers from the spool. A slow one waits at its window; nobody waits for it."""
+    """Serves subscribers from the spool. A slow subscriber gets no more events than its window, and delays nobody."""
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class Feed:
         self._offer(subscription)
 
     def _subscribe(self, uid: int, name: str) -> int:
-        """The last number that is acknowledged under this name. Raises DoorError for a name that is another's: whoever
-        acknowledges under it decides what the other never hears."""
+        """The last number acknowledged under this name. Raises DoorError for another user's name, because an
+        acknowledgement under that name would hide events from that user."""
         if not self._users.may_be_called(uid, name):
             raise DoorError(f"the name {name} belongs to another user")
         return self._spool.subscribe(name, None if name in {AUDIT, NOTIFY} else uid)
@@ -83,7 +83,7 @@ class Feed:
             self._offer(subscription)
 
     def _offer(self, subscription: _Subscription) -> None:
-        """Up to WINDOW events that are not acknowledged are under way."""
+        """Sends events until WINDOW of them are not acknowledged."""
         for event in islice(self._spool.after(subscription.acknowledged), WINDOW):
             if event.sequence > subscription.sent:
                 if not self._clients.send(subscription.client, DoorEventMessage.of(event)):

@@ -1,8 +1,8 @@
 """The loop of kiosk-door.
 
-One thread: the state machine of domain.door.machine, the lock's inputs, a listening socket for commands and its
-clients. Each request is checked against the user who sent it (domain.door.roles). The loop sleeps until a packet comes,
-an input changes, the machine's next deadline or the next period of reading; and it never waits for a client or a disk.
+One thread serves the state machine (domain.door.machine), the lock's inputs, and a listening socket for commands with
+its clients. Each request is checked against the user who sent it (domain.door.roles). The loop sleeps until a packet
+arrives, an input changes, or the next deadline or reading of the inputs is due. It never waits for a client or a disk.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from kiosk.domain.door.panel import PanelMachine
 
 MAX_CLIENTS = 16
-"""Connections of each user."""
+"""Most connections of each user."""
 READ_SECONDS = 0.1
-"""Inputs are read at least this often, whatever their edges say."""
+"""Longest time between two readings of the inputs, also without edges."""
 
 
 class _Readable(Protocol):
@@ -59,21 +59,21 @@ class _Readable(Protocol):
 
 
 class Movable(Protocol):
-    """A simulated lock whose door can be moved."""
+    """A simulated lock with inputs that can be moved."""
 
     def move(self, hand: Hand) -> None:
-        """Raises LockError."""
+        """Moves an input. Raises LockError."""
 
 
 class LockdownFile:
-    """Whether there is a lockdown, over restarts: there is one while the file is there, or when nobody can tell."""
+    """Stores a lockdown across restarts. There is a lockdown while the file exists, or if that cannot be found out."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "lockdown"
 
     @property
     def on(self) -> bool:
-        """Read from the disk."""
+        """Whether there is a lockdown, read from the disk."""
         try:
             self._path.lstat()
         except FileNotFoundError:
@@ -83,7 +83,7 @@ class LockdownFile:
         return True
 
     def set(self, on: bool) -> None:
-        """Returns once it is on disk. Raises OSError."""
+        """Begins or ends a lockdown. It is on disk when this returns. Raises OSError."""
         if on:
             self._path.touch(mode=0o600)
         else:
@@ -92,7 +92,7 @@ class LockdownFile:
 
 
 class DoorServer:
-    """Serves one machine on one listening socket until told to stop. `tell` takes what has happened."""
+    """Serves one state machine on one listening socket until it is stopped. `tell` takes each event of the machine."""
 
     def __init__(
         self,
@@ -126,11 +126,11 @@ class DoorServer:
             self.selector.register(self._edges, selectors.EVENT_READ, lambda: None)
 
     def stop_on(self, source: _Readable | int) -> None:
-        """Ends run() once `source` is readable (or at its end)."""
+        """Ends run() when `source` becomes readable (or reaches its end)."""
         self.selector.register(source, selectors.EVENT_READ, self._stop)
 
     def run(self) -> None:
-        """Returns after stop; the caller secures and closes the lock."""
+        """Runs the loop until it is stopped. The caller then secures and closes the lock."""
         interval = watchdog_interval()
         self._turn()
         notify("READY=1")
@@ -149,7 +149,8 @@ class DoorServer:
         self.report()
 
     def report(self) -> None:
-        """Tells the lock's state to whoever watches it, what is owed, and what has happened since the last time."""
+        """Sends the state to the watching clients, sends replies that have become due, and passes on the machine's
+        events since the last call."""
         while (state := self._machine.state) is not self._told:
             self._told = state
             for client in list(self._watching.values()):
@@ -167,7 +168,7 @@ class DoorServer:
             fields["error"] = self._machine.fault
         level = "warning" if news.kind in ALARMS else "info"
         said = {key: value for key, value in fields.items() if value}
-        if news.kind in {DoorEventKind.RELEASED, DoorEventKind.SECURED}:  # a client can have as many as it likes
+        if news.kind in {DoorEventKind.RELEASED, DoorEventKind.SECURED}:  # a client can cause any number of them
             self.limits.seldom.log(level, news.kind.value, os.getuid() if news.uid is None else news.uid, **said)
         else:
             log(level, news.kind.value, **said)
@@ -181,13 +182,13 @@ class DoorServer:
         if self._wired:
             waits.append(READ_SECONDS)
         if due is not None:
-            waits.append(max(0.0, min(due - boottime(), READ_SECONDS)))  # what is waited for does not count a suspend
+            waits.append(max(0.0, min(due - boottime(), READ_SECONDS)))  # select() does not count suspended time
         if (resume := self.limits.throttle.due_in) is not None:
             waits.append(resume)
         return min(waits, default=None)
 
     def _turn(self) -> None:
-        """Reads the inputs, does what is due, and tells."""
+        """Reads the inputs, does what is due, and reports."""
         readings = self._read()
         self._wired = readings is None or readings != Readings()
         now = boottime()
@@ -200,7 +201,7 @@ class DoorServer:
     def _read(self) -> Readings | None:
         try:
             readings = self._lock.read()
-        except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, the inputs are not known, which is told
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; then the inputs are reported as unknown
             if isinstance(error, LockLostError) and isinstance(self._machine, DoorMachine):
                 self._machine.lost(error, boottime())
                 return Readings()
@@ -213,7 +214,7 @@ class DoorServer:
         return readings
 
     def _forget_edges(self) -> None:
-        """A device that is gone is readable for ever; the period of reading is enough."""
+        """Stops waiting for edges: the descriptor of a lost device is always readable. Periodic reading is enough."""
         if self._edges is not None:
             self.selector.unregister(self._edges)
             self._edges = None
@@ -224,7 +225,7 @@ class DoorServer:
         self._sounding = on
         try:
             self._lock.sound(on)
-        except Exception as error:  # noqa: BLE001 - a plug-in: a sounder that fails stops nothing
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; a failed sounder stops nothing
             log("error", "sounder_failed", error=str(error))
 
     def _handle(self, client: Client, packet: bytes) -> None:
@@ -240,7 +241,7 @@ class DoorServer:
         self._clients.send(client, ReplyMessage.of(reply))
 
     def _answer(self, client: Client, request: Request) -> Message | None:
-        """None where it comes later, or has been sent."""
+        """The answer to a request; None if it comes later or was already sent."""
         now = boottime()
         if not self._users.may(client.uid, verb := verb_of(request)):
             return self._refused(client, request, verb)
@@ -269,7 +270,7 @@ class DoorServer:
         return StatusMessage.of(self._status())
 
     def _refused(self, client: Client, request: Request, verb: Verb) -> Message:
-        """This user may not: nothing is done, and what else comes of this connection is served as before."""
+        """The answer to a user who may not make this request. Nothing is done, and the connection is still served."""
         self.limits.seldom.log("warning", "verb_refused", client.uid, verb=verb)
         if isinstance(request, ReleaseRequest):
             return ReplyMessage.of(DoorReply(request.grant.id, DoorResult.REFUSED, Refusal.NOT_ALLOWED))
@@ -280,8 +281,9 @@ class DoorServer:
         return status if self._kept else replace(status, faults=(*status.faults, DoorFault.LOCKDOWN_NOT_KEPT))
 
     def _lock_down(self, on: bool, now: float, uid: int) -> None:
-        """Begun before it is kept, ended after that is undone: where the disk fails the lockdown stands. The disk is
-        waited for, so nothing may be released meanwhile: in a lockdown nothing is."""
+        """Begins a lockdown before it is stored, and ends it only after its file is deleted: if the disk fails, the
+        lockdown stays. The loop waits for the disk here. That is safe, because the lockdown releases nothing
+        meanwhile."""
         if on:
             self._machine.lockdown(True, now, uid)
         elif self._machine.mode is not DoorMode.LOCKDOWN:
@@ -297,7 +299,7 @@ class DoorServer:
             self._machine.lockdown(False, now, uid)
 
     def _simulate(self, hand: Hand) -> None:
-        """Raises DoorError, which ends the connection, for a lock that is real or has no such inputs."""
+        """Moves an input of a simulated lock. Raises DoorError, which ends the connection, for any other lock."""
         if not self._lock.simulated or not hasattr(self._lock, "move"):
             raise DoorError("this lock is not simulated")
         cast("Movable", self._lock).move(hand)
@@ -305,6 +307,6 @@ class DoorServer:
         self._turn()
 
     def _gone(self, client: Client) -> None:
-        """The client is gone: its release ends now."""
+        """Ends the release of a client that has left."""
         self._watching.pop(client.number, None)
         self._machine.client_gone(client.number, boottime())

@@ -1,13 +1,12 @@
-"""The door's events on disk, until every subscriber has acknowledged them. Bounded, and never waited for.
+"""Keeps the door's events on disk until every subscriber has acknowledged them. It is bounded and delays nobody.
 
-One file of JSON lines, in the words of the events' protocol: events, acknowledgements ("acknowledge" with the
-subscriber's name), and after a rewrite the number that comes next. The audit log is a subscriber from the first event
-on, whether it has come yet or not: what others have acknowledged before that waits for it. A thread of its own writes
-and syncs it, so that a slow disk does not delay the lock; an event is offered to subscribers once it is on disk. A last
-line that power loss cut short is passed over.
+It is one file of JSON lines in the format of the event protocol: events, acknowledgements ("acknowledge" with the
+subscriber's name), and after a rewrite the next sequence number. The audit log counts as a subscriber from the first
+event on, even before it connects, so events wait for it although others have acknowledged them. A separate thread
+writes and syncs the file, so that a slow disk does not delay the lock. An event is sent to subscribers once it is on
+disk. A last line that power loss cut short is ignored.
 
-A disk that cannot be written keeps nothing back: events are then offered from memory, and what is kept there is written
-when the disk works again.
+If the disk cannot be written, events are still sent, from memory. They are written when the disk works again.
 """
 
 from __future__ import annotations
@@ -32,26 +31,26 @@ from kiosk.system.systemd import log
 
 FILE = "events.jsonl"
 CAPACITY = 2000
-"""Events. When there are more, the oldest that is no alarm goes first."""
+"""Most events. When there are more, the oldest event that is no alarm is dropped."""
 MAX_NAMES = 2
-"""Names of subscribers that one user may have, besides those that belong to a role."""
+"""Most subscriber names of one user, in addition to names that belong to a role."""
 MAX_WAITING = 100
-"""Writes that wait for the disk."""
+"""Most writes that wait for the disk."""
 LINES_BEFORE_REWRITE = 4 * CAPACITY
 
 
 class Spool:
-    """For the door's thread; only the writing is another's."""
+    """The events and acknowledgements. Only the door's thread uses it; another thread does the writing."""
 
     def __init__(self, folder: Path, door: str, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Raises DoorError when the folder or what is in it cannot be used."""
+        """Reads the file. Raises DoorError when the folder or the file cannot be used."""
         self._path = folder / FILE
         self._door = door
         self._wall = wall
         self._events: dict[int, DoorEvent] = {}
         self._acknowledged: dict[str, int] = {AUDIT: 0}
         self._owners: dict[str, int] = {}
-        """Whose a subscriber's name is, where it does not belong to a role."""
+        """The user of each subscriber name that does not belong to a role."""
         self._next = 1
         self._lines = 0
         try:
@@ -66,16 +65,16 @@ class Spool:
         self._rewrite()
 
     def fileno(self) -> int:
-        """Readable when more events can be offered; then call settle()."""
+        """Becomes readable when more events can be sent. Then call settle()."""
         return self._writer.fileno()
 
     def settle(self) -> None:
-        """Takes note of what the writer has done."""
+        """Takes over the writer's progress, and rewrites the file if writes were left out."""
         if self._writer.settle():
             self._rewrite()
 
     def append(self, news: DoorNews) -> DoorEvent:
-        """Numbers and stamps what has happened, and has it written."""
+        """Gives an event its number and time, and has it written."""
         event = DoorEvent(
             self._next, new_id(), news.kind, self._door, self._wall(), news.at, news.grant_id, news.reason, news.uid
         )
@@ -87,8 +86,9 @@ class Spool:
         return event
 
     def subscribe(self, subscriber: str, uid: int | None) -> int:
-        """The last sequence number that this subscriber has acknowledged. The name belongs to the user `uid` from now
-        on; None: it belongs to a role, which was looked at. Raises DoorError for another user's, and for too many."""
+        """The last sequence number that this subscriber has acknowledged. From now on the name belongs to the user
+        `uid`; None means that it belongs to a role, which the caller has checked. Raises DoorError for another user's
+        name, and for too many names."""
         if uid is not None:
             if self._owners.get(subscriber, uid) != uid:
                 raise DoorError(f"the name {subscriber} belongs to another user")
@@ -100,18 +100,19 @@ class Spool:
         return self._acknowledged[subscriber]
 
     def forget_others(self, users: frozenset[int]) -> None:
-        """Names of users who may not listen any more: nothing is kept for them."""
+        """Forgets the names of users who may no longer subscribe, so that no events are kept for them."""
         for name in [name for name, uid in self._owners.items() if uid not in users]:
             log("warning", "subscriber_forgotten", name=name, uid=self._owners.pop(name))
             del self._acknowledged[name]
         self._rewrite()
 
     def acknowledge(self, subscriber: str, sequence: int) -> None:
-        """Up to `sequence` nothing is offered to it again. Raises DoorError for events that have not been yet."""
+        """Events up to `sequence` are not sent to this subscriber again. Raises DoorError for numbers of future
+        events."""
         if sequence > self._writer.written:
             raise DoorError("what was not sent cannot be acknowledged")
         if sequence <= self._acknowledged.get(subscriber, -1):
-            return  # known already: nothing for the disk to do
+            return  # already known: nothing to write
         self._acknowledged[subscriber] = sequence
         everywhere = min(self._acknowledged.values())
         for old in [number for number in self._events if number <= everywhere]:
@@ -120,16 +121,16 @@ class Spool:
 
     @property
     def last(self) -> int:
-        """The sequence number of the last event that can be offered."""
+        """The sequence number of the last event that can be sent."""
         return self._writer.written
 
     def after(self, sequence: int) -> Iterator[DoorEvent]:
-        """What can be offered to somebody who has had everything up to `sequence`, in order."""
+        """The events after `sequence` that can be sent, in order."""
         written = self._writer.written
         return (event for number, event in self._events.items() if sequence < number <= written)
 
     def close(self) -> None:
-        """Writes what waits."""
+        """Finishes the waiting writes."""
         self._writer.close()
 
     def _acknowledgement(self, subscriber: str) -> bytes:
@@ -137,7 +138,7 @@ class Spool:
         return json.dumps({**row, "uid": self._owners.get(subscriber)}).encode()
 
     def _dispensable(self) -> int:
-        """The oldest event that is no alarm; the oldest alarm where there are only alarms."""
+        """The number of the event to drop first: the oldest that is no alarm; if all are alarms, the oldest alarm."""
         ordinary = (number for number, event in self._events.items() if event.kind not in ALARMS)
         return next(ordinary, next(iter(self._events)))
 
@@ -188,7 +189,7 @@ class Spool:
 
 
 class _Writer:
-    """The thread. After a failure it writes nothing until it is given the whole file anew."""
+    """The writing thread. After a failure it writes nothing until it gets the whole file again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -197,9 +198,9 @@ class _Writer:
         self._file: int | None = None
         self._left_out = False
         self.failed = False
-        """Whether the file is not what it should be."""
+        """Whether the file is incomplete because a write failed."""
         self.written = 0
-        """Up to this sequence number events may be offered."""
+        """Events up to this sequence number may be sent."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
 
@@ -207,14 +208,15 @@ class _Writer:
         return self._bell
 
     def put(self, content: bytes, upto: int, *, anew: bool) -> None:
-        """A disk that hangs is not waited for, and not piled up for: the whole file is written when it works again."""
+        """Queues a write. Never waits for a disk that hangs, and queues at most MAX_WAITING writes for it; when the
+        disk works again the whole file is written."""
         if self._jobs.qsize() < MAX_WAITING and (anew or not self._left_out):
             self._jobs.put((content, upto, anew))
         else:
             self._left_out = True
 
     def settle(self) -> bool:
-        """Whether something was left out while the disk hung, and the file must be written anew now."""
+        """Whether a write was left out while the disk hung, so that the whole file must be written now."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._bell)
         due = self._left_out and self._jobs.empty()

@@ -1,4 +1,4 @@
-"""One connection to a socket of kiosk-door, seen from its clients."""
+"""A client's connection to a socket of kiosk-door."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ CONNECT_SECONDS = 0.1
 
 
 class Connection:
-    """Packets both ways; every method raises DoorError once it is of no use any more."""
+    """Sends and receives packets. Methods raise DoorError once the connection is broken."""
 
     def __init__(self, path: Path) -> None:
-        """Waits for CONNECT_SECONDS at most, and only where the socket's queue is full: the kernel then lets everybody
-        in by turns. A door that is not there is known at once."""
+        """Connects. Waits at most CONNECT_SECONDS, and only if the socket's queue is full; then the kernel lets clients
+        in one after another. Fails at once if the door is not running."""
         try:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as error:
@@ -32,7 +32,7 @@ class Connection:
             raise DoorError(f"kiosk-door cannot be reached at {path}: {error}") from error
 
     def alive(self) -> bool:
-        """False once the other end is gone. A dead process's end is closed by the kernel at once."""
+        """Whether the other end is still there. When a process dies the kernel closes its end at once."""
         try:
             return self._socket.recv(1, socket.MSG_PEEK) != b""
         except BlockingIOError:
@@ -41,14 +41,14 @@ class Connection:
             return False
 
     def send(self, packet: bytes) -> None:
-        """Never waits."""
+        """Sends a packet. Never waits."""
         try:
             self._socket.send(packet)
         except OSError as error:
             raise DoorError(f"kiosk-door does not listen: {error}") from error
 
     def receive(self, until: float) -> bytes | None:
-        """The next packet; None when none has come by `until` (CLOCK_BOOTTIME)."""
+        """The next packet; None if none arrives by `until` (CLOCK_BOOTTIME)."""
         self._socket.settimeout(max(0.0, until - boottime()))
         try:
             packet, _, flags, _ = self._socket.recvmsg(MAX_PACKET)
@@ -70,5 +70,5 @@ class Connection:
 
 
 def _timeval(seconds: float) -> bytes:
-    """struct timeval, as setsockopt(2) takes it."""
+    """The seconds as a struct timeval for setsockopt(2)."""
     return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))

@@ -1,15 +1,15 @@
-"""The door's events, for whoever subscribes: the kiosk's audit log and kiosk-notify.
+"""The door's events, for its subscribers: the kiosk's audit log and kiosk-notify.
 
-A socket of its own, `door.events` of the configuration, on which nothing can be commanded. One JSON object a packet
-(SOCK_SEQPACKET), at most MAX_PACKET bytes, both ways; the peer's user is checked (`door.subscribers`).
+They have a separate socket, `door.events` of the configuration, which takes no commands. One JSON object a packet
+(SOCK_SEQPACKET), at most MAX_PACKET bytes, in both directions; the peer's user is checked (`door.subscribers`).
 
     subscriber -> door    subscribe     first, once: under a name
                           acknowledge   everything up to this sequence number is on my disk
     door -> subscriber    event         at most WINDOW of them unacknowledged
 
-Delivery is at least once and in order: events wait in a bounded spool on disk until each known subscriber has
-acknowledged them, over restarts of either side and power loss. A name is known from its first subscription on;
-the audit log's always is.
+Events are delivered at least once and in order. They wait in a bounded spool on disk until each known subscriber has
+acknowledged them, also across restarts of both sides and power loss. A name is known from its first subscription on;
+the audit log's name is always known.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from kiosk.ipc.door_messages import Id, Message, decode
 from kiosk.ipc.subscription import EventStream
 
 WINDOW = 32
-"""Events that may be under way without acknowledgement."""
+"""Most events that are sent without an acknowledgement."""
 
 Sequence = Annotated[int, Field(ge=0)]
 
 
 class SubscribeRequest(Message):
-    """Send me what I have not acknowledged yet, and then what comes. Without a name: only what comes, and nothing is
-    kept for me."""
+    """Asks for all events that this name has not acknowledged, and then for new ones. Without a name: asks only for new
+    events, and the door keeps none for this subscriber."""
 
     type: Literal["subscribe"] = "subscribe"
     subscriber: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None
 
 
 class AcknowledgeRequest(Message):
-    """Up to `sequence` all is kept on this side: do not send it again."""
+    """All events up to `sequence` are on the subscriber's disk and need not be sent again."""
 
     type: Literal["acknowledge"] = "acknowledge"
     sequence: Sequence
 
 
 class DoorEventMessage(Message):
-    """domain.door.events.DoorEvent."""
+    """A domain.door.events.DoorEvent as a message."""
 
     type: Literal["event"] = "event"
     sequence: Sequence
@@ -60,7 +60,7 @@ class DoorEventMessage(Message):
 
     @classmethod
     def of(cls, event: DoorEvent) -> Self:
-        """From the domain's event."""
+        """The message for a DoorEvent."""
         return cls(
             sequence=event.sequence,
             id=event.id,
@@ -74,7 +74,7 @@ class DoorEventMessage(Message):
         )
 
     def event(self) -> DoorEvent:
-        """As the domain has it."""
+        """The DoorEvent of this message."""
         return DoorEvent(
             self.sequence, self.id, self.kind, self.door, self.wall_at, self.at, self.grant_id, self.reason, self.uid
         )
@@ -87,12 +87,12 @@ _EVENTS: TypeAdapter[DoorEventMessage] = TypeAdapter(DoorEventMessage)
 
 
 def decode_subscriber(packet: bytes) -> SubscriberRequest:
-    """Raises DoorError, saying what is wrong, for anything but a well-formed request."""
+    """A subscriber's request. Raises DoorError, which says what is wrong, unless it is well formed."""
     return decode(_REQUESTS, packet)
 
 
 def decode_event(packet: bytes) -> DoorEvent:
-    """Raises DoorError, saying what is wrong, for anything but a well-formed event."""
+    """The event in a packet. Raises DoorError, which says what is wrong, unless it is well formed."""
     return decode(_EVENTS, packet).event()
 
 
@@ -100,8 +100,8 @@ class DoorEventStream(EventStream[DoorEvent]):
     """A subscription to the door's events."""
 
     def __init__(self, path: Path, subscriber: str | None) -> None:
-        """None only watches: from now on, and nothing is kept. Raises pydantic.ValidationError for a name that is not
-        lower-case letters, digits and hyphens."""
+        """`subscriber` None: get only new events, and the door keeps none. Raises pydantic.ValidationError for a name
+        that is not lower-case letters, digits and hyphens."""
         super().__init__(
             path,
             decode_event,

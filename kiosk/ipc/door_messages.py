@@ -1,4 +1,4 @@
-"""What is said over the door's socket: one JSON object a packet, at most MAX_PACKET bytes, both ways.
+"""Messages on the door's command socket: one JSON object a packet, at most MAX_PACKET bytes, in both directions.
 
     client -> door    release (a grant)      -> reply, with the same grant id
                       status                 -> status
@@ -8,10 +8,9 @@
                       watch                  -> event with the present state, then one for each change
     door -> client    reply, status, event, refused (this user may not ask for that: domain.door.roles)
 
-Answers come in the order of the requests; where a panel owns the lock, the reply to a grant comes when the panel has
-asked, at the grant's deadline at the latest. Unknown keys and types are refused on both sides: the two ends are always
-of one version. See deploy/decisions/0001-door-protocol.md. What the door has to tell of itself is another socket's:
-ipc.door_event_messages.
+Answers come in the order of the requests. If a panel owns the lock, the reply to a grant comes when the panel has
+asked, or at the grant's deadline. Both sides refuse unknown keys and types, because both ends always have the same
+version. See deploy/decisions/0001-door-protocol.md. The door's events go over another socket: ipc.door_event_messages.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from kiosk.domain.errors import DoorError
 from kiosk.domain.ids import ID_PATTERN
 
 MAX_PACKET = 4096
-"""Bytes. A longer packet ends the connection."""
+"""Largest packet in bytes. A longer packet ends the connection."""
 
 T = TypeVar("T")
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
-"""domain.ids, as every socket takes it."""
+"""An id (domain.ids), checked on every socket."""
 
 
 class Message(BaseModel):
@@ -42,7 +41,7 @@ class Message(BaseModel):
 
 
 class GrantBody(Message):
-    """domain.door.grants.Grant; times in seconds of CLOCK_BOOTTIME."""
+    """A domain.door.grants.Grant as a message. Times are in seconds of CLOCK_BOOTTIME."""
 
     id: Id
     captured_at: float
@@ -53,7 +52,8 @@ class GrantBody(Message):
 
     @classmethod
     def of(cls, grant: Grant) -> Self:
-        """Raises ValidationError for what cannot be sent: what is no id (domain.ids), NaN, infinity."""
+        """The message for a Grant. Raises ValidationError for values that cannot be sent: no id (domain.ids), NaN,
+        infinity."""
         return cls(
             id=grant.id,
             captured_at=grant.captured_at,
@@ -64,51 +64,51 @@ class GrantBody(Message):
         )
 
     def grant(self) -> Grant:
-        """As the domain has it."""
+        """The Grant of this message."""
         return Grant(self.id, self.captured_at, self.deadline, self.span, self.renews, self.badge)
 
 
 class ReleaseRequest(Message):
-    """Release the lock on this grant."""
+    """Asks the door to release the lock on this grant."""
 
     type: Literal["release"] = "release"
     grant: GrantBody
 
 
 class StatusRequest(Message):
-    """Say how you are."""
+    """Asks for the door's status."""
 
     type: Literal["status"] = "status"
 
 
 class SecureRequest(Message):
-    """Secure the lock now."""
+    """Asks the door to secure the lock now."""
 
     type: Literal["secure"] = "secure"
 
 
 class LockdownRequest(Message):
-    """From now on no grant releases the lock; or no longer so. It outlasts the door's own restart."""
+    """Begins or ends a lockdown, in which no grant releases the lock. It lasts across restarts of the door."""
 
     type: Literal["lockdown"] = "lockdown"
     on: bool
 
 
 class SimulateRequest(Message):
-    """Somebody does something to a simulated door."""
+    """Moves an input of a simulated door."""
 
     type: Literal["simulate"] = "simulate"
     hand: Hand
 
 
 class WatchRequest(Message):
-    """Send me events from now on."""
+    """Asks for the present state and every later change."""
 
     type: Literal["watch"] = "watch"
 
 
 class ReplyMessage(Message):
-    """What became of a grant. `reason` is a domain.door.grants.Refusal unless it was acted on."""
+    """The result of a grant. `reason` is a domain.door.grants.Refusal unless the door acted on the grant."""
 
     type: Literal["reply"] = "reply"
     grant_id: Id
@@ -118,7 +118,7 @@ class ReplyMessage(Message):
 
     @classmethod
     def of(cls, reply: DoorReply) -> Self:
-        """From the state machine's answer."""
+        """The message for the state machine's answer."""
         return cls.model_validate(
             {
                 "grant_id": reply.grant_id,
@@ -129,12 +129,12 @@ class ReplyMessage(Message):
         )
 
     def reply(self) -> DoorReply:
-        """As the domain has it."""
+        """The DoorReply of this message."""
         return DoorReply(self.grant_id, self.result, self.reason, self.released_until)
 
 
 class StatusMessage(Message):
-    """domain.door.state.DoorStatus."""
+    """A domain.door.state.DoorStatus as a message."""
 
     type: Literal["status"] = "status"
     state: DoorState
@@ -149,7 +149,7 @@ class StatusMessage(Message):
 
     @classmethod
     def of(cls, status: DoorStatus) -> Self:
-        """From the state machine's status."""
+        """The message for the state machine's status."""
         return cls(
             state=status.state,
             simulated=status.simulated,
@@ -163,7 +163,7 @@ class StatusMessage(Message):
         )
 
     def status(self) -> DoorStatus:
-        """As the domain has it."""
+        """The DoorStatus of this message."""
         return DoorStatus(
             self.state,
             self.simulated,
@@ -178,14 +178,14 @@ class StatusMessage(Message):
 
 
 class RefusedMessage(Message):
-    """In place of a status: whoever asks may not. Nothing was done, and the connection is as good as before."""
+    """Answer to a user who may not make this request. Nothing was done, and the connection stays usable."""
 
     type: Literal["refused"] = "refused"
     verb: Verb
 
 
 class StateMessage(Message):
-    """The state has changed, or is this when the watching began."""
+    """The door's state: at the begin of watching, and after each change."""
 
     type: Literal["event"] = "event"
     state: DoorState
@@ -199,7 +199,7 @@ _ANSWERS: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminato
 
 
 def verb_of(request: Request) -> Verb:
-    """What a request asks for."""
+    """The verb of a request, for checking the user's rights."""
     match request:
         case ReleaseRequest():
             return {Span.NORMAL: Verb.RELEASE, Span.EXTENDED: Verb.EXTEND, Span.HOLD_OPEN: Verb.HOLD_OPEN}[
@@ -212,7 +212,7 @@ def verb_of(request: Request) -> Verb:
 
 
 def encode(message: Message) -> bytes:
-    """One packet. Raises DoorError when it would be too long."""
+    """A message as a packet. Raises DoorError when it would be too long."""
     packet = message.model_dump_json().encode()
     if len(packet) > MAX_PACKET:
         raise DoorError(f"a message of {len(packet)} bytes is too long for the door's socket")
@@ -220,17 +220,17 @@ def encode(message: Message) -> bytes:
 
 
 def decode_request(packet: bytes) -> Request:
-    """Raises DoorError, saying what is wrong, for anything but a well-formed request."""
+    """The request in a packet. Raises DoorError, which says what is wrong, unless it is well formed."""
     return decode(_REQUESTS, packet)
 
 
 def decode_answer(packet: bytes) -> Answer:
-    """Raises DoorError, saying what is wrong, for anything but a well-formed answer."""
+    """The answer in a packet. Raises DoorError, which says what is wrong, unless it is well formed."""
     return decode(_ANSWERS, packet)
 
 
 def decode(adapter: TypeAdapter[T], packet: bytes) -> T:
-    """A packet as one of the adapter's messages. Raises DoorError, saying what is wrong."""
+    """The packet as one of the adapter's messages. Raises DoorError, which says what is wrong."""
     if len(packet) > MAX_PACKET:
         raise DoorError("a packet is too long")
     try:

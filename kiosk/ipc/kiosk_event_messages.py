@@ -1,6 +1,6 @@
-"""The kiosk's own events, as they go over its socket to kiosk-notify.
+"""The kiosk's own events, as messages on its socket to kiosk-notify.
 
-Nothing can be commanded on it, and nothing biometric is told. One JSON object a packet (SOCK_SEQPACKET):
+The socket takes no commands and carries nothing biometric. One JSON object a packet (SOCK_SEQPACKET):
 
     kiosk -> subscriber    event         one at a time
     subscriber -> kiosk    acknowledge   this event is on my disk: the next one, please
@@ -21,7 +21,7 @@ from kiosk.ipc.door_messages import Id, Message, decode
 from kiosk.ipc.subscription import EventStream
 
 REASONS = frozenset({"", *Reason})
-"""All that an event of the kiosk can give as its reason."""
+"""All possible reasons of a kiosk event."""
 
 
 def _known(reason: str) -> str:
@@ -37,7 +37,8 @@ def _plain(name: str) -> str:
 
 
 class KioskEventMessage(Message):
-    """domain.notices.KioskEvent. Every text is an id, one of a few words, the door's name, or a name of one line."""
+    """A domain.notices.KioskEvent as a message. Every text is an id, a fixed word, the door's name, or a name of one
+    line."""
 
     type: Literal["event"] = "event"
     run: Id
@@ -52,7 +53,7 @@ class KioskEventMessage(Message):
     reason: Annotated[str, AfterValidator(_known)] = ""
 
     def event(self) -> KioskEvent:
-        """As the domain has it."""
+        """The KioskEvent of this message."""
         return KioskEvent(
             run=self.run,
             sequence=self.sequence,
@@ -68,7 +69,7 @@ class KioskEventMessage(Message):
 
 
 class AcknowledgeEvent(Message):
-    """The event with this id is kept on this side."""
+    """The event with this id is on the subscriber's disk."""
 
     type: Literal["acknowledge"] = "acknowledge"
     id: Id
@@ -79,7 +80,7 @@ _ACKNOWLEDGEMENTS: TypeAdapter[AcknowledgeEvent] = TypeAdapter(AcknowledgeEvent)
 
 
 def acknowledged(packet: bytes) -> str:
-    """The id of the event that a subscriber has kept. Raises DoorError for what is no acknowledgement."""
+    """The id of the event that a subscriber acknowledges. Raises DoorError if the packet is no acknowledgement."""
     return decode(_ACKNOWLEDGEMENTS, packet).id
 
 

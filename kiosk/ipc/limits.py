@@ -1,5 +1,5 @@
-"""What a user of the door's sockets can use up: lines of the log, and the time of the loop. Both are bounded for each
-user by itself, so that nobody's flood hides or delays what another does."""
+"""Limits what each user of the door's sockets can use: log lines, and time of the loop. Each user has separate limits,
+so that no user's flood hides or delays what another user does."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kiosk.system.systemd import log
 
 LINES_AT_ONCE = 10
 LINE_SECONDS = 10.0
-"""Lines of one user and kind: so many at once, then one in so many seconds."""
+"""Log lines of one user and kind: LINES_AT_ONCE at once, then one in LINE_SECONDS."""
 MAX_KINDS = 200
-"""Users and kinds that are told apart."""
+"""Most pairs of user and kind that are counted separately."""
 LONGEST_PAUSE = 0.2
-"""Seconds: a client that dies meanwhile is noticed after it, and its release secured."""
+"""Longest pause of a client in seconds. If the client dies in the pause, its release is secured only after it."""
 SHARE = 0.25
-"""Of a core: what one user's packets may cost kiosk-door, in the long run..."""
+"""Share of a core that one user's packets may cost kiosk-door in the long run."""
 SAVED_SECONDS = 0.1
-"""...and so much at once after a quiet."""
+"""Processor time that one user's packets may cost at once after a quiet time."""
 
 
 @dataclass(slots=True)
@@ -32,14 +32,14 @@ class _Lines:
 
 
 class Seldom:
-    """Writes log lines that somebody else can cause. What is left out is counted, and told."""
+    """Writes log lines that other users can cause. Counts and reports the lines that it leaves out."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._kinds: dict[tuple[int, str], _Lines] = {}
 
     def log(self, level: str, event: str, uid: int, **fields: object) -> None:
-        """One line about what the user `uid` did, unless there were too many."""
+        """Logs a line about an action of the user `uid`, unless there were too many."""
         now = self._clock()
         if (uid, event) not in self._kinds and len(self._kinds) >= MAX_KINDS:
             self.flush()
@@ -58,7 +58,7 @@ class Seldom:
         log(level, event, uid=uid, **fields)
 
     def flush(self) -> None:
-        """Tells how many lines were left out of what has become quiet. Call it now and then."""
+        """Reports how many lines were left out for kinds that have become quiet. Call it regularly."""
         now = self._clock()
         for (uid, event), lines in self._kinds.items():
             if lines.left_out and lines.left + (now - lines.at) / LINE_SECONDS >= 1:
@@ -78,8 +78,8 @@ class _Account:
 
 
 class Throttle:
-    """Stops reading from a user whose packets cost more than its share, until that is made up for; the loop calls
-    resume(). What is not read waits in the user's own sockets."""
+    """Pauses reading from a user whose packets cost more than the user's share. The loop calls resume(). Unread packets
+    wait in the user's own sockets."""
 
     def __init__(self, selector: selectors.BaseSelector, clock: Callable[[], float] = time.monotonic) -> None:
         self._selector = selector
@@ -90,11 +90,11 @@ class Throttle:
 
     @property
     def due_in(self) -> float | None:
-        """Seconds until resume() is due; None when nobody waits."""
+        """Seconds until resume() is due; None if no client is paused."""
         return max(0.0, min(self._due.values()) - self._clock()) if self._due else None
 
     def spend(self, uid: int, seconds: float) -> float:
-        """Takes note of what a packet cost. How long (seconds) this user is not to be read from."""
+        """Adds the cost of a packet. Returns for how many seconds to pause this user."""
         now = self._clock()
         account = self._accounts.setdefault(uid, _Account(SAVED_SECONDS, now))
         account.saved = min(SAVED_SECONDS, account.saved + SHARE * (now - account.at)) - seconds
@@ -102,17 +102,17 @@ class Throttle:
         return min(LONGEST_PAUSE, max(0.0, -account.saved / SHARE))
 
     def pause(self, file: int, seconds: float) -> None:
-        """Does not read from this descriptor for so long."""
+        """Stops reading from this descriptor for `seconds`."""
         self._paused[file] = self._selector.unregister(file)
         self._due[file] = self._clock() + seconds
 
     def forget(self, file: int) -> bool:
-        """This descriptor is closed next. Whether it was paused: the selector does not know it then."""
+        """Call it before this descriptor is closed. True if it was paused; then the selector does not know it."""
         self._due.pop(file, None)
         return self._paused.pop(file, None) is not None
 
     def resume(self) -> None:
-        """Reads again where it is due; later, where the kernel has no room for that now."""
+        """Reads again from descriptors whose pause is over. If the kernel has no room for that now, it tries later."""
         now = self._clock()
         for file in [file for file, due in self._due.items() if now >= due]:
             key = self._paused[file]
@@ -125,7 +125,7 @@ class Throttle:
 
 
 class Limits:
-    """Both, for the sockets of one loop."""
+    """Both limits for the sockets of one loop."""
 
     def __init__(self, selector: selectors.BaseSelector) -> None:
         self.seldom = Seldom()

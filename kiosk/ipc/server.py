@@ -1,4 +1,4 @@
-"""A listening socket of kiosk-door and who is connected to it: peers checked, packets bounded, nobody waited for."""
+"""A listening socket and its clients. It checks the peers, bounds packets, and never waits for a client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kiosk.ipc.door_messages import MAX_PACKET, Message, encode
 from kiosk.ipc.limits import Limits
 
 ACCEPTS = 64
-"""Connections that are taken, or turned away, in one turn: who floods the socket does not fill its queue."""
+"""Most connections that are accepted or refused in one turn, so that a flood does not fill the socket's queue."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,10 +33,10 @@ class Client:
 
 
 class Clients:
-    """The connections of one socket. `handle` takes a client's packet and may raise DoorError: then the client is
-    dropped, as is one that does not read what it is sent. `gone` is called once for each that has left.
+    """The connections of one socket. `handle` takes a client's packet; if it raises DoorError the client is dropped. A
+    client that does not read its packets is also dropped. `gone` is called once for each client that has left.
 
-    Each user has `each` connections of its own, and a share of the loop's time: no user can take another's.
+    Each user has at most `each` connections and a share of the loop's time, so that no user can use up another's.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Clients:
         selector.register(listener, selectors.EVENT_READ, self._accept)
 
     def send(self, client: Client, message: Message) -> bool:
-        """Whether it went out; a client that does not read is dropped."""
+        """Sends a message. False if that failed; then the client was dropped because it does not read."""
         if client.number not in self._clients:
             return False
         try:
@@ -75,7 +75,7 @@ class Clients:
         return True
 
     def drop(self, client: Client, why: str) -> None:
-        """Ends a connection whose client did what it should not."""
+        """Ends the connection of a client that broke the protocol."""
         self._limits.seldom.log("warning", "client_dropped", client.uid, reason=why)
         self.forget(client)
 
@@ -89,7 +89,7 @@ class Clients:
         client.socket.close()
 
     def close(self) -> None:
-        """Ends all connections, and takes no more."""
+        """Ends all connections, and accepts no more."""
         for client in list(self._clients.values()):
             self.forget(client)
         self._selector.unregister(self._listener)
@@ -105,12 +105,12 @@ class Clients:
                 return
             try:
                 self._take(connection)
-            except OSError as error:  # it is gone already, or the kernel has no room for one more: the door goes on
+            except OSError as error:  # the client is gone, or the kernel has no room for one more: the door works on
                 self._limits.seldom.log("warning", "client_not_taken", os.getuid(), error=str(error))
                 connection.close()
 
     def _take(self, connection: socket.socket) -> None:
-        """Raises OSError where nothing can be known of it, or it cannot be waited for."""
+        """Registers a connection. Raises OSError when its user cannot be found out, or the selector cannot take it."""
         uid = peer_uid(connection)
         mine = sum(client.uid == uid for client in self._clients.values())
         if uid not in self._users or mine >= self._each:
@@ -125,7 +125,7 @@ class Clients:
         self._clients[client.number] = client
 
     def _read(self, client: Client) -> None:
-        """One packet: clients take turns."""
+        """Reads only one packet, so that clients take turns."""
         if client.number not in self._clients:
             return
         try:
@@ -150,7 +150,7 @@ class Clients:
 
 
 def peer_uid(connection: socket.socket) -> int:
-    """The user at the other end, as the kernel knows it (SO_PEERCRED)."""
+    """The user at the other end, from the kernel (SO_PEERCRED)."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _pid, uid, _gid = struct.unpack("3i", credentials)
     return int(uid)
@@ -160,8 +160,8 @@ def peer_uid(connection: socket.socket) -> int:
 def listening(path: Path) -> Iterator[socket.socket]:
     """A listening socket at `path`, for its user and group only.
 
-    A socket that a dead door left there is replaced. Raises DoorError when a door runs there already, when something
-    else is in the way, or when the place cannot be used.
+    Replaces a socket that a dead process left there. Raises DoorError when a process already listens there, when
+    another kind of file is there, or when the folder cannot be used.
     """
     with ExitStack() as stack:
         try:
@@ -186,7 +186,7 @@ def _listen(path: Path, stack: ExitStack) -> socket.socket:
     finally:
         os.umask(before)
     stack.callback(path.unlink, missing_ok=True)
-    listener.listen(socket.SOMAXCONN)  # refused after accept, not left waiting
+    listener.listen(socket.SOMAXCONN)  # surplus clients are accepted and then refused, not left waiting
     listener.setblocking(False)
     return listener
 

@@ -1,4 +1,4 @@
-"""A subscription to somebody's events, whoever's they are: it connects again by itself when the other end was away."""
+"""A subscription to the events of another process. It reconnects by itself."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kiosk.ipc.door_messages import Message, encode
 from kiosk.system.clock import boottime
 
 RETRY_SECONDS = 0.5
-"""Pause between two tries to reach the other end."""
+"""Pause between two tries to connect."""
 
 E = TypeVar("E")
 
 
 class EventStream(Generic[E]):
-    """For one thread. What was not acknowledged comes again after the connection was lost.
+    """A subscription for one thread. Events that were not acknowledged come again after the connection was lost.
 
     while not stopping:
         event = stream.next(0.5)
@@ -35,7 +35,7 @@ class EventStream(Generic[E]):
         acknowledgement: Callable[[E], Message],
         greeting: Message | None = None,
     ) -> None:
-        """`decode` raises DoorError for a packet that is no event; `greeting` is said first on each connection."""
+        """`decode` raises DoorError for a packet that is no event. `greeting` is sent first on each connection."""
         self._path = path
         self._decode = decode
         self._acknowledgement = acknowledgement
@@ -44,11 +44,11 @@ class EventStream(Generic[E]):
 
     @property
     def connected(self) -> bool:
-        """Whether the other end was there when it was last asked."""
+        """Whether the stream was connected at the last call."""
         return self._connection is not None
 
     def next(self, timeout: float) -> E | None:
-        """The next event, waiting at most `timeout` seconds; None when there is none, or nobody. Never raises."""
+        """The next event; None if none arrives within `timeout` seconds, or there is no connection. Never raises."""
         until = boottime() + timeout
         while True:
             try:
@@ -60,7 +60,8 @@ class EventStream(Generic[E]):
                 return None
 
     def acknowledge(self, event: E) -> None:
-        """This event and all before it are kept. Never raises: one that does not arrive comes again."""
+        """Acknowledges this event and all before it. Never raises: if the acknowledgement is lost, the event comes
+        again."""
         if self._connection is None:
             return
         try:
@@ -69,7 +70,7 @@ class EventStream(Generic[E]):
             self.close()
 
     def close(self) -> None:
-        """Hangs up; the next call connects again."""
+        """Closes the connection. The next call connects again."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None

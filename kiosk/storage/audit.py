@@ -1,4 +1,5 @@
-"""The audit log: who was let in or not, and why. Subject ids, never names, templates or pictures. Append-only."""
+"""The audit log: who was let in or not, and why. It holds subject ids, never names, templates or pictures.
+Append-only."""
 
 from __future__ import annotations
 
@@ -15,15 +16,15 @@ from kiosk.domain.errors import GalleryError
 from kiosk.storage.database import Store, to_text, to_time
 
 RESET = "reset"
-"""The reason of a record of ATTEMPTS by which a person says that no refusal before counts any more."""
+"""The reason of an ATTEMPTS record: earlier refusals no longer count, because a person reset them."""
 UNKNOWN = "unknown"
-"""What became of a grant that no outcome was recorded for."""
+"""The outcome of a grant for which no outcome was recorded."""
 RESTARTED = "kiosk_restarted"
 
 LARGEST_ID = 2**63 - 1
-"""Of SQLite."""
+"""The largest id of SQLite."""
 
-# Not INSERT OR IGNORE, which would also swallow a record that the table refuses.
+# Not INSERT OR IGNORE, which would also drop a record that the table refuses.
 _INSERT = (
     "INSERT INTO audit (kind, wall_at, grant_id, subject_id, outcome, reason, detail, record_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (record_id) DO NOTHING"
@@ -41,8 +42,8 @@ _PENDING = (
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The newest time that is known to have been, None for an empty log; `accepted` is the id of the record with a
-    person's last word on the clock, 0 without."""
+    """The newest time that is known to have passed; None for an empty log. `accepted`: id of the last record by which a
+    person confirmed the clock, 0 without one."""
 
     at: datetime | None
     accepted: int = 0
@@ -54,25 +55,25 @@ Row = tuple[str | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One person at the door: what was decided, and what the door did, None while that is not known."""
+    """One person at the door: the decision, and what the door did (None while that is not known)."""
 
     decision: AuditRecord
     outcome: AuditRecord | None
 
 
 class Audit:
-    """The log in an open store; implements the port AuditTrail."""
+    """The audit log in an open store. Implements the port AuditTrail."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def append(self, records: Sequence[AuditRecord]) -> None:
-        """Returns once all are on disk, in one transaction. Raises GalleryError when they are not, or when that is not
-        known: whoever appends them again does not make them twice."""
+        """Writes records in one transaction; they are on disk when this returns. Raises GalleryError when they are not,
+        or when that is not known. Appending the same records again does not store them twice."""
         self.write(encode(records))
 
     def write(self, rows: Sequence[Row]) -> None:
-        """As `append`, for records that `encode` has seen."""
+        """Like `append`, for records that `encode` has converted."""
         with self._store.transaction():
             insert(self._store, rows)
 
@@ -84,7 +85,7 @@ class Audit:
         kinds: Sequence[AuditKind] = (),
         subject_id: str | None = None,
     ) -> list[AuditRecord]:
-        """The newest `limit` records that fit, newest last. Raises GalleryError."""
+        """The newest `limit` matching records, newest last. Raises GalleryError."""
         where, values = _conditions(since, grant_id, kinds, subject_id)
         rows = self._store.rows(
             f"SELECT * FROM audit{where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - only fixed texts and question marks
@@ -98,24 +99,25 @@ class Audit:
         return self._stories(f"{where} ORDER BY id DESC LIMIT ?", [*values, -1 if limit is None else limit])
 
     def story(self, grant_id: str) -> Story | None:
-        """The decision of this grant with its outcome; None when there is no such decision. Raises GalleryError."""
+        """The decision of this grant with its outcome; None if there is none. Raises GalleryError."""
         found = self._stories(" WHERE grant_id = ?", [grant_id])
         return found[-1] if found else None
 
     def foresees(self, grant_id: str) -> bool:
-        """Whether something stands behind this grant: a decision that granted it, or a command by hand. Raises
+        """Whether the log explains this grant: by a decision that granted it, or by a command by hand. Raises
         GalleryError."""
         found = self.records(grant_id=grant_id, kinds=(AuditKind.DECISION, AuditKind.COMMAND))
         return any(record.kind is AuditKind.COMMAND or record.outcome == Outcome.GRANTED for record in found)
 
     def newest(self) -> datetime | None:
-        """The latest time that any record has; None for an empty log. One look into an index. Raises GalleryError."""
+        """The latest time of any record; None for an empty log. Needs only one look into an index. Raises
+        GalleryError."""
         found = self._store.rows("SELECT max(wall_at) AS newest FROM audit")[0]["newest"]
         return None if found is None else to_time(found)
 
     def floor(self) -> Floor:
-        """The newest time that counts: of the last word on the clock (`kiosk clock accept`) and all after it. Raises
-        GalleryError."""
+        """The newest time that counts: of the last confirmation of the clock (`kiosk clock accept`) and all records
+        after it. Raises GalleryError."""
         accepted = self._store.rows("SELECT coalesce(max(id), 0) AS id FROM audit WHERE kind = ?", [AuditKind.CLOCK])[
             0
         ]["id"]
@@ -124,7 +126,7 @@ class Audit:
         return Floor(None if newest is None else to_time(newest), accepted)
 
     def newest_first(self, kinds: Sequence[AuditKind], page: int = 500) -> Iterator[AuditRecord]:
-        """All records of these kinds from the newest back, read as they are taken. Raises GalleryError."""
+        """All records of these kinds, newest first, read while the caller iterates. Raises GalleryError."""
         before = LARGEST_ID
         marks = ", ".join("?" for _ in kinds)
         sql = f"SELECT * FROM audit WHERE id < ? AND kind IN ({marks}) ORDER BY id DESC LIMIT ?"  # noqa: S608 - marks
@@ -133,8 +135,8 @@ class Audit:
             before = rows[-1]["id"]
 
     def reset_since(self, seen: int) -> tuple[int, bool]:
-        """The id of the newest record, and whether there is a reset of attempts after the record `seen`. Only what has
-        come since is looked at. Raises GalleryError."""
+        """The id of the newest record, and whether attempts were reset after the record `seen`. Reads only records
+        after `seen`. Raises GalleryError."""
         found = self._store.rows(
             "SELECT max(id) AS id, max(kind = ? AND reason = ?) AS reset FROM audit WHERE id > ?",
             [AuditKind.ATTEMPTS, RESET, seen],
@@ -142,15 +144,16 @@ class Audit:
         return found["id"] or seen, bool(found["reset"])
 
     def last_id(self) -> int:
-        """Of the newest record; 0 for an empty log. Raises GalleryError."""
+        """The id of the newest record; 0 for an empty log. Raises GalleryError."""
         return int(self._store.rows("SELECT coalesce(max(id), 0) AS id FROM audit")[0]["id"])
 
     def pending_grants(self) -> list[AuditRecord]:
-        """Granted decisions without an outcome: the kiosk died before the door's answer was recorded."""
+        """Granted decisions without an outcome. The kiosk died before it recorded the door's answer."""
         return [_record(row) for row in self._store.rows(_PENDING, [Outcome.GRANTED.value])]
 
     def settle_pending(self, wall_at: datetime) -> list[AuditRecord]:
-        """At start, before anything is decided: gives each pending grant the outcome `unknown`; returns these."""
+        """Gives each pending grant the outcome `unknown`, and returns these records. Call it at start, before any
+        decision."""
         with self._store.transaction():
             settled = [
                 AuditRecord(AuditKind.OUTCOME, wall_at, d.grant_id, d.subject_id, outcome=UNKNOWN, reason=RESTARTED)
@@ -160,11 +163,12 @@ class Audit:
         return settled
 
     def confirm(self) -> None:
-        """Raises GalleryLostError when the file is no longer the one that was opened."""
+        """Raises GalleryLostError when the file at the path is no longer the one that was opened."""
         self._store.confirm()
 
     def complete(self) -> None:
-        """After that: leaves the file that was moved whole, and nothing that could harm another one. Never raises."""
+        """Call it after GalleryLostError: completes the moved file and leaves nothing that could harm another file.
+        Never raises."""
         self._store.complete()
 
     def close(self) -> None:
@@ -177,10 +181,11 @@ class Audit:
 
 
 def insert(store: Store, rows: Sequence[Row]) -> None:
-    """Appends inside the caller's transaction; a record that is there already, by its record_id, stays as it is.
+    """Appends records inside the caller's transaction. A record with a known record_id is not stored again.
 
-    A grant whose record was in doubt is refused, and comes again as a refusal under the same record_id. If the grant is
-    on disk after all, the refusal becomes its outcome: one decision, and what became of it.
+    If it is in doubt whether a grant was recorded, the kiosk refuses the grant and records that refusal under the same
+    record_id. If the grant is on disk after all, the refusal becomes its outcome. So there is one decision with one
+    outcome.
     """
     store.conn.executemany(_INSERT, rows)
     refusals = [row for row in rows if row[0] == AuditKind.DECISION and row[4] == Outcome.REFUSED.value]
@@ -188,7 +193,7 @@ def insert(store: Store, rows: Sequence[Row]) -> None:
 
 
 def encode(records: Sequence[AuditRecord]) -> list[Row]:
-    """Records as the table takes them. Raises GalleryError for one that cannot be written."""
+    """Converts records to rows of the table. Raises GalleryError for a record that cannot be written."""
     return [_row(record) for record in records]
 
 
@@ -232,7 +237,8 @@ def _row(record: AuditRecord) -> Row:
 
 
 def _plain(value: str | float | bool | None) -> str | float | bool | None:
-    """JSON knows no NaN and no infinity, yet the record of a fault that gave one must not be lost: they become text."""
+    """Turns NaN and infinity into text, which JSON does not have, so that the record of a fault with such a number is
+    not lost."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

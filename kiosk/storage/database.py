@@ -1,8 +1,8 @@
-"""The SQLite file: how it is opened, what is refused, and what its errors mean to people.
+"""The SQLite file: opens it, refuses unknown and damaged files, and explains its errors to people.
 
 Journal: WAL with synchronous=FULL. A commit is one append and one fsync of the -wal file, so that an acknowledged
 transaction survives power loss; the rollback journal needs three or four fsyncs and synchronous=EXTRA for the same
-promise (https://www.sqlite.org/pragma.html#pragma_synchronous). Commands may also read while the kiosk writes.
+promise (https://www.sqlite.org/pragma.html#pragma_synchronous). With WAL, commands can read while the kiosk writes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kiosk.system.sqlite_file import Anchor, Look
 BUSY_SECONDS = 5.0
 """How long a command waits for another process's transaction."""
 LOOKS = 20
-"""Times that a file which somebody begins to use just then is read again."""
+"""Most repetitions of a read that is disturbed because another process begins to use the file."""
 
 T = TypeVar("T")
 
@@ -45,30 +45,30 @@ _DAMAGED_TEXT = "keep it aside and put a copy back, or move it and gallery.key a
 _OPEN_TEXT = "the gallery cannot be opened: see to the rights of the file and its folder, and that the disk is not full"
 
 
-# secure_delete: what is removed is overwritten with zeros, not only unlinked from its page.
+# secure_delete: removed data are overwritten with zeros, not only unlinked from their page.
 _PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cell_size_check=ON", "trusted_schema=OFF")
 
 
 class Store(sqlite_utils.Database):
-    """An open gallery file. For one thread at a time; it may be opened in one thread and used in another."""
+    """An open gallery file. Only one thread may use it at a time; it may be opened in another thread."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, look: Look | None = None) -> None:
-        """`look` is where a connection that only reads came from."""
-        # Plug-ins of sqlite-utils that happen to be installed have no business in the gallery.
+        """`look`: the Look that a read-only connection belongs to."""
+        # Plug-ins of sqlite-utils that happen to be installed must not run on the gallery.
         super().__init__(connection, execute_plugins=False)
         self.path = path
         self._look = look
         self._anchor: Anchor | None = None
         self.lost: str | None = None
-        """Why nothing but opening it again helps; None while that is not so."""
+        """Why the file must be opened again; None while it is usable."""
 
     @property
     def read_only(self) -> bool:
-        """Whether it only reads."""
+        """Whether this connection is read-only."""
         return self._look is not None
 
     def anchor(self) -> None:
-        """Remembers which files these are; `transaction` acknowledges nothing that went into others."""
+        """Remembers the identity of the files, so that `transaction` fails when they were replaced."""
         self._anchor = Anchor(self.path)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
@@ -77,7 +77,7 @@ class Store(sqlite_utils.Database):
             return self.steady(lambda: list(self.query(sql, parameters)))
 
     def steady(self, read: Callable[[], T]) -> T:
-        """What `read` gives. It is read again where it was disturbed (Look). Errors are those of SQLite."""
+        """The result of `read`. Repeats it if another process disturbed it (Look). Raises the errors of SQLite."""
         look = self._look
         if look is None:
             return read()
@@ -97,10 +97,10 @@ class Store(sqlite_utils.Database):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, and on disk when it is left without an error. Raises GalleryError."""
+        """A transaction: all or nothing, and on disk when the block ends without an error. Raises GalleryError."""
         with self._noticing(), translated(self.path):
-            # IMMEDIATE: a transaction that reads first and writes later would otherwise fail beside another writer
-            # without waiting for it.
+            # IMMEDIATE: otherwise a transaction that reads first and writes later would fail when another process
+            # writes, without waiting for it.
             self.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -119,7 +119,8 @@ class Store(sqlite_utils.Database):
             raise
 
     def confirm(self) -> None:
-        """Raises GalleryLostError when the gallery was moved, removed or replaced: only a restart finds the new one."""
+        """Raises GalleryLostError when the gallery was moved, removed or replaced. Only a restart opens the new
+        file."""
         if self._anchor is not None and not self._anchor.holds:
             raise GalleryLostError(
                 f"{self.path}: the gallery (or its -wal or -shm, which belong to it) was moved, removed or replaced in "
@@ -127,24 +128,25 @@ class Store(sqlite_utils.Database):
             )
 
     def complete(self) -> None:
-        """After that: leaves the file that was moved whole, and nothing that harms another one. Never raises."""
+        """Call it after GalleryLostError: completes the moved file and leaves nothing that harms another file. Never
+        raises."""
         if self._anchor is not None:
             self._anchor.complete(self.conn)
 
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Errors of SQLite and of the file system inside the block reach the caller as GalleryError with one line."""
+    """Turns errors of SQLite and of the file system in the block into a GalleryError of one line."""
     try:
         yield
     except sqlite3.Error as error:
         kind = GalleryLostError if _code(error) & 0xFF in _DAMAGED else GalleryError
         raise kind(f"{path}: {_meaning(error)}") from error
     except (UnicodeEncodeError, OverflowError) as error:
-        # What was to be stored or looked for; the file has nothing to do with it.
+        # The fault is in the value to store or find, not in the file.
         raise GalleryError(f"{_unfit(error)}; nothing was changed") from error
     except UnicodeError as error:
-        # The driver's own way of failing on text, or on an error message, that a damaged file put there.
+        # The driver fails like this on text or an error message from a damaged file.
         raise damaged(path, "text that cannot be read") from error
     except OSError as error:
         raise GalleryError(f"{path}: {_system_meaning(error)}") from error
@@ -244,7 +246,7 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _inspect(store: Store, check: bool) -> None:
-    """Before anything is written: what this program does not know or cannot trust stays as it is."""
+    """Checks the file before anything is written. An unknown or damaged file is not changed."""
     _refuse_unknown(store)
     if check:
         _refuse_damaged(store)
@@ -258,7 +260,7 @@ def _update(store: Store) -> None:
     if MIGRATIONS.pending(store):
         store.execute("BEGIN IMMEDIATE")
         try:
-            # One transaction around them all: two first commands at once do not trip over each other.
+            # One transaction around all steps, so that two first commands at once do not disturb each other.
             MIGRATIONS.apply(store)
             store.commit()
         except BaseException:
@@ -268,7 +270,7 @@ def _update(store: Store) -> None:
 
 
 def _refuse_unknown(store: Store) -> None:
-    """Somebody else's database, and one of a newer kiosk."""
+    """Refuses a database of another program or of a newer kiosk."""
     ours = store.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if not ours and store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise GalleryError(f"{store.path}: this is not a kiosk's gallery: name another home with --home")
@@ -286,12 +288,12 @@ def _refuse_damaged(store: Store) -> None:
 
 
 def damaged(path: Path, finding: str) -> GalleryError:
-    """To be raised for content that this program cannot have written."""
+    """The error for content that this program cannot have written."""
     return GalleryError(f"{path}: the gallery is damaged ({finding}): {_DAMAGED_TEXT}")
 
 
 def to_text(moment: datetime) -> str:
-    """ISO 8601 in UTC with microseconds: texts of equal length, so that they sort like the times.
+    """A time as ISO 8601 in UTC with microseconds. All texts have the same length, so that they sort like the times.
 
     Raises ValueError for a time without a zone.
     """
@@ -301,7 +303,7 @@ def to_text(moment: datetime) -> str:
 
 
 def to_time(text: str) -> datetime:
-    """The inverse of to_text. Raises GalleryError for what is not such a time."""
+    """The inverse of to_text. Raises GalleryError for a text that is no such time."""
     try:
         return datetime.fromisoformat(text)
     except (TypeError, ValueError) as error:

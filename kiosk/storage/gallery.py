@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from kiosk.domain.people import Template
 
 SHORTEST_PREFIX = 4
-"""Characters of an id that may stand for it."""
+"""Shortest beginning of an id that may be used instead of the id."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewReference:
-    """A template to be enrolled: 128 signed bytes, and the quality of its sample, 0..1."""
+    """A template to enrol: 128 signed bytes, and the quality of its sample, 0..1."""
 
     template: Template
     model_id: str
@@ -35,10 +35,10 @@ class NewReference:
 
 
 class Gallery:
-    """Subjects and references in an open store. For one thread at a time.
+    """Subjects and references in an open store. Only one thread may use it at a time.
 
-    Without a vault subjects can still be listed, disabled and removed, so that a lost key is not the end.
-    Each method raises GalleryError when the database fails; what it did not do then is not there in part.
+    Without a vault subjects can still be listed, disabled and removed, which helps when the key is lost. Each method
+    raises GalleryError when the database fails. It then changes nothing, not even in part.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Gallery:
 
     @property
     def lost(self) -> str | None:
-        """Why nothing but opening it again helps; None while that is not so."""
+        """Why the gallery must be opened again; None while it is usable."""
         return self._store.lost
 
     def add_subject(
@@ -66,9 +66,9 @@ class Gallery:
         valid_until: datetime | None = None,
         badge: int | None = None,
     ) -> Subject:
-        """Enrols somebody. On disk, with all references, once it returns.
+        """Enrols a subject with all references. They are on disk when this returns.
 
-        Raises GalleryError for a name or a validity that cannot be or a badge that somebody has, VaultError when the
+        Raises GalleryError for an impossible name or validity or a badge that another subject has, VaultError when the
         key cannot be used.
         """
         if not references:
@@ -94,9 +94,9 @@ class Gallery:
         return subject
 
     def renew(self, subject_id: str, references: Sequence[NewReference]) -> None:
-        """Puts new references in the place of somebody's old ones, of whichever model; all else stays.
+        """Replaces all references of a subject, of every model, by new ones. Nothing else changes.
 
-        Raises GalleryError when the subject is not there, VaultError when the key cannot be used.
+        Raises GalleryError for an unknown subject, VaultError when the key cannot be used.
         """
         if not references:
             raise ValueError("an enrolment without references")
@@ -109,16 +109,17 @@ class Gallery:
         self._overwrite_removed()
 
     def subjects(self) -> list[Subject]:
-        """All, in the order of their enrolment."""
+        """All subjects, in the order of enrolment."""
         return [_subject(row) for row in self._store.rows("SELECT * FROM subject ORDER BY created_at, rowid")]
 
     def subject(self, subject_id: str) -> Subject | None:
-        """As enrolled now; None for nobody."""
+        """The subject with this id; None if there is none."""
         rows = self._store.rows("SELECT * FROM subject WHERE id = ?", [subject_id])
         return _subject(rows[0]) if rows else None
 
     def find(self, text: str) -> Subject:
-        """By id, exact name or the beginning of the id. Raises GalleryError for nobody, and for more than one."""
+        """Finds a subject by id, exact name or the beginning of the id. Raises GalleryError unless exactly one
+        matches."""
         everybody = self.subjects()
         wanted = _as_written(text)
         found = [s for s in everybody if s.id == wanted] or [s for s in everybody if s.name == wanted]
@@ -131,14 +132,14 @@ class Gallery:
         return found[0]
 
     def set_disabled(self, subject_id: str, disabled: bool) -> None:
-        """Shuts somebody out, or lets them in again, without forgetting them."""
+        """Shuts a subject out, or lets it in again, without removing it."""
         with self._store.transaction():
             self._existing(subject_id)
             self._store.table("subject").update(subject_id, {"disabled": int(disabled)})
             self._record(AuditKind.SUBJECT, subject_id, "disabled" if disabled else "enabled")
 
     def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
-        """From when until when somebody may pass; None is without limit."""
+        """Sets the time from which and until which a subject may pass. None means no limit."""
         _check_validity(valid_from, valid_until)
         validity = {"valid_from": _optional_text(valid_from), "valid_until": _optional_text(valid_until)}
         with self._store.transaction():
@@ -147,8 +148,8 @@ class Gallery:
             self._record(AuditKind.SUBJECT, subject_id, "validity_changed", **validity)
 
     def set_badge(self, subject_id: str, badge: int | None) -> None:
-        """The number that a panel knows somebody by, 1 and more; None for none. It is in no record of the audit log.
-        Raises GalleryError when it is somebody else's."""
+        """Sets the number by which a panel knows a subject, at least 1; None removes it. The audit log never holds it.
+        Raises GalleryError when another subject has it."""
         with self._store.transaction():
             self._existing(subject_id)
             self._free(badge, but=subject_id)
@@ -156,7 +157,7 @@ class Gallery:
             self._record(AuditKind.SUBJECT, subject_id, "badge_cleared" if badge is None else "badge_set")
 
     def remove(self, subject_id: str) -> None:
-        """Deletes the subject and all references, overwriting their bytes. The audit log keeps the opaque id."""
+        """Deletes the subject and all references, and overwrites their bytes. The audit log keeps the opaque id."""
         with self._store.transaction():
             self._existing(subject_id)
             self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
@@ -164,7 +165,8 @@ class Gallery:
         self._overwrite_removed()
 
     def references(self, model_id: str) -> list[Reference]:
-        """All references of one model, decrypted. Raises GalleryError naming the first that does not open."""
+        """All references of one model, decrypted. Raises GalleryError, which names the first one that cannot be
+        decrypted."""
         vault = self._open_vault()
         rows = self._store.rows("SELECT * FROM reference WHERE model_id = ? ORDER BY rowid", [model_id])
         try:
@@ -181,7 +183,7 @@ class Gallery:
         return {row["model_id"]: row["n"] for row in rows}
 
     def sizes(self, model_id: str) -> dict[int, int]:
-        """References of this model a subject -> how many subjects have so many."""
+        """Maps a number of references of this model to the number of subjects that have so many."""
         rows = self._store.rows(
             "SELECT n, count(*) AS subjects FROM (SELECT count(*) AS n FROM reference WHERE model_id = ? "
             "GROUP BY subject_id) GROUP BY n",
@@ -190,18 +192,18 @@ class Gallery:
         return {row["n"]: row["subjects"] for row in rows}
 
     def enrolled_with(self, model_id: str) -> set[str]:
-        """The ids of those who have a reference of this model."""
+        """The ids of the subjects that have a reference of this model."""
         rows = self._store.rows("SELECT DISTINCT subject_id FROM reference WHERE model_id = ?", [model_id])
         return {row["subject_id"] for row in rows}
 
     def unusable(self, model_id: str) -> int:
-        """Number of references of other models, which are never compared with one of this."""
+        """Number of references of other models. They are never compared with references of this model."""
         return sum(n for model, n in self.counts().items() if model != model_id)
 
     def data_version(self) -> int:
-        """Moves with every change of a subject or reference, whichever process made it.
+        """A number that grows with every change of a subject or reference by any process.
 
-        A counter that triggers move, not PRAGMA data_version, which also moves with every audit record.
+        Triggers count it. PRAGMA data_version is not used, because it also changes with every audit record.
         """
         version = self._meta("gallery_version")
         if not isinstance(version, int):
@@ -210,11 +212,11 @@ class Gallery:
 
     @property
     def demonstration(self) -> bool:
-        """Whether this is the demonstration's gallery, which never meets a real lock."""
+        """Whether this is the demonstration's gallery, which must never be used with a real lock."""
         return bool(self._meta("demonstration"))
 
     def mark_demonstration(self) -> None:
-        """Makes this the demonstration's gallery for good."""
+        """Marks this as the demonstration's gallery, permanently."""
         with self._store.transaction():
             self._store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('demonstration', 1)")
 
@@ -239,7 +241,7 @@ class Gallery:
         return reference
 
     def _overwrite_removed(self) -> None:
-        # Removed bytes may still stand in the -wal file. When somebody reads just now the next checkpoint does it.
+        # The -wal file may still hold removed bytes. If another process reads now, the next checkpoint clears it.
         self._store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _record(self, kind: AuditKind, subject_id: str, outcome: str, **detail: str | int | None) -> None:
@@ -251,7 +253,7 @@ class Gallery:
             return
         if badge < 1:
             raise GalleryError(f"{badge}: a badge number is 1 or more")
-        # By the id: an error may end in a journal, where names are not to be.
+        # Names the id, because the error may end in a journal, which must not hold names.
         for row in self._store.rows("SELECT id FROM subject WHERE badge = ? AND id <> ?", [badge, but]):
             raise GalleryError(f"badge {badge} is that of {row['id']}: clear it there first")
 
@@ -270,9 +272,9 @@ class Gallery:
 
 
 def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, check: bool = True) -> Gallery:
-    """The gallery of a home, made on first use unless `read_only`.
+    """Opens the gallery of a home, and makes it on first use unless `read_only`.
 
-    `with_key=False` is for commands that see no template: list, disable, remove. Raises HomeError, GalleryError and
+    `with_key=False` is for commands that need no template: list, disable, remove. Raises HomeError, GalleryError,
     VaultError.
     """
     if not read_only:
@@ -291,17 +293,17 @@ def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, che
 
 
 def empty_gallery() -> Gallery:
-    """A gallery of nobody, in memory."""
+    """An empty gallery in memory."""
     return Gallery(in_memory(), Vault(secrets.token_bytes(KEY_BYTES)))
 
 
 def _new_id() -> str:
-    """64 random bits: says nothing about anybody."""
+    """A random id of 64 bits. It reveals nothing about the person."""
     return secrets.token_hex(8)
 
 
 def _as_written(text: str) -> str:
-    """A name or id that is looked for: as it would be kept, where it could be."""
+    """A name or id to find, in the form in which it would be stored."""
     try:
         return cleaned(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The home folder: where the gallery and its key live, and which of two kiosks may run on it."""
+"""The home folder, which holds the gallery and its key. It allows only one running kiosk."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from kiosk.system.owner import refuse_root
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A home folder by its path; nothing is touched before `prepare` or `lock`."""
+    """A home folder, given by its path. Only `prepare` and `lock` access it."""
 
     folder: Path
 
     @property
     def database(self) -> Path:
-        """Subjects, references and the audit log."""
+        """The file with subjects, references and the audit log."""
         return self.folder / "gallery.db"
 
     @property
     def key(self) -> Path:
-        """The 32 bytes that the templates are encrypted with."""
+        """The file with the 32 bytes that encrypt the templates."""
         return self.folder / "gallery.key"
 
     @property
     def lock_file(self) -> Path:
-        """Held by `kiosk run`, with its process id inside."""
+        """The file that `kiosk run` locks. It holds the process id."""
         return self.folder / "kiosk.lock"
 
     def prepare(self) -> None:
-        """Makes the folder, 0700, when it is not there. Raises HomeError when it cannot be used for writing."""
+        """Makes the folder with mode 0700 if it is missing. Raises HomeError when it cannot be written to."""
         refuse_root(self.folder)
         try:
             _make(self.folder)
@@ -47,7 +47,7 @@ class Home:
             ) from error
         if mode & stat.S_IWOTH:
             raise HomeError(f"{self.folder}: others may write in this home folder: chmod 700 {self.folder}")
-        # access() also answers for a file system that was mounted or fell back to read-only.
+        # access() also detects a file system that is or became read-only.
         if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
             raise HomeError(
                 f"{self.folder}: the home folder cannot be written: see to its owner and file system, "
@@ -56,10 +56,10 @@ class Home:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keeps a second `kiosk run` off this home; the system gives the lock back when the process dies.
+        """Locks this home against a second `kiosk run`. The system frees the lock when the process dies.
 
-        Other commands do not take it: they work beside a running kiosk through SQLite's own locks.
-        Raises HomeError when another process holds it or the file cannot be written.
+        Other commands do not take the lock: SQLite's own locks let them work beside a running kiosk. Raises HomeError
+        when another process holds the lock or the file cannot be written.
         """
         self.prepare()
         try:
@@ -102,7 +102,7 @@ def _make(folder: Path) -> None:
     if folder.is_dir():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Two first commands at once may both find nothing; a file of this name shows at the next stat.
+    # Two first commands at once may both find no folder. A file with this name is detected below.
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         sync_folder(folder.parent)

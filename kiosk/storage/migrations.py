@@ -1,4 +1,4 @@
-"""The schema, step by step. A step that was released is never edited: add another one."""
+"""The schema as a list of steps. Never edit a released step: add another one."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ BEGIN UPDATE meta SET value = value + 1 WHERE key = 'gallery_version'; END
 
 @MIGRATIONS()
 def m0001_first(db: Database) -> None:
-    """Subjects, references, the audit log, and a counter that every change of the gallery moves."""
+    """Subjects, references, the audit log, and a counter of all changes of the gallery."""
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.executescript(_TABLES)
     for table in ("subject", "reference"):
@@ -77,20 +77,20 @@ def m0001_first(db: Database) -> None:
 
 @MIGRATIONS()
 def m0002_badge(db: Database) -> None:
-    """The number that a panel knows a subject by: nobody's, or one subject's."""
+    """The number by which a panel knows a subject. A number belongs to at most one subject."""
     db.execute("ALTER TABLE subject ADD COLUMN badge INTEGER CHECK (badge > 0)")
     db.execute("CREATE UNIQUE INDEX subject_badge ON subject (badge)")
 
 
 @MIGRATIONS()
 def m0003_record_id(db: Database) -> None:
-    """What a record of the audit log is known by when it is sent again; none for those from before."""
+    """The id by which a record of the audit log is recognised when it is sent again. Older records have none."""
     db.execute("ALTER TABLE audit ADD COLUMN record_id TEXT")
     db.execute("CREATE UNIQUE INDEX audit_record_id ON audit (record_id)")
 
 
 UNSEEN = frozenset({"m0003_record_id"})
-"""Steps that whoever only reads does not notice: the gallery can be looked at before they were made."""
+"""Steps that a reader does not need: the gallery can be read before they are applied."""
 
 
 def _known() -> frozenset[str]:
@@ -102,4 +102,4 @@ def _known() -> frozenset[str]:
 
 
 KNOWN = _known()
-"""The steps of this program; any other in a file is of a newer one."""
+"""The steps of this program. Any other step in a file is from a newer program."""

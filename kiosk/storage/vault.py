@@ -1,8 +1,8 @@
-"""Templates at rest: AES-256-GCM under the key file of the home.
+"""Encrypts templates at rest with AES-256-GCM and the key file of the home.
 
-A sealed template is: version byte, 96-bit random nonce, ciphertext, 128-bit tag (NIST SP 800-38D; one key may seal
-2^32 of them with random nonces). The associated data bind it to its reference, its subject and its model, so that a
-row that was copied or edited does not open.
+A sealed template is: version byte, 96-bit random nonce, ciphertext, 128-bit tag (NIST SP 800-38D: with random nonces
+one key may seal 2^32 templates). The associated data bind it to its reference, its subject and its model, so that a
+copied or edited row cannot be decrypted.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _CHECK = "check"
 
 
 class Vault:
-    """Seals and opens templates with one key."""
+    """Encrypts (seals) and decrypts templates with one key."""
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
 
     def seal(self, template: Template, reference_id: str, subject_id: str, model_id: str) -> bytes:
-        """157 bytes for the table. Raises ValueError for anything but 128 signed bytes."""
+        """Encrypts a template to 157 bytes. Raises ValueError for anything but 128 signed bytes."""
         if template.dtype != np.int8 or template.shape != (TEMPLATE_BYTES,):
             raise ValueError(f"a template is {TEMPLATE_BYTES} signed bytes, not {template.dtype} {template.shape}")
         return self._encrypt(template.tobytes(), "template", reference_id, subject_id, model_id)
 
     def unseal(self, blob: bytes, reference_id: str, subject_id: str, model_id: str) -> Template:
-        """The inverse of `seal`. Raises GalleryError when the data are not exactly what was sealed for these ids."""
+        """The inverse of `seal`. Raises GalleryError unless `blob` is exactly what was sealed for these ids."""
         try:
             data = self._decrypt(blob, "template", reference_id, subject_id, model_id)
         except InvalidTag as error:
@@ -56,7 +56,7 @@ class Vault:
         return np.frombuffer(data, dtype=np.int8)
 
     def make_check(self) -> bytes:
-        """A value that shows later whether this is still the same key."""
+        """A value with which `recognises` can later tell whether this is the same key."""
         return self._encrypt(b"", _CHECK)
 
     def recognises(self, check: bytes) -> bool:
@@ -77,16 +77,16 @@ class Vault:
 
 
 def _associated(fields: tuple[str, ...]) -> bytes:
-    """Each field after its length in four bytes: no two lists of fields give the same bytes."""
+    """The fields as bytes, each after its length in four bytes, so that different fields never give the same bytes."""
     encoded = [field.encode("utf-8") for field in fields]
     return _VERSION + b"".join(len(field).to_bytes(4, "big") + field for field in encoded)
 
 
 def unlock(store: Store, path: Path) -> Vault:
-    """The vault of a gallery; its key is made on first use.
+    """Opens the vault of a gallery, and makes its key on first use.
 
-    Raises VaultError when the key is missing although references are sealed with it, is another one's, can be read by
-    others or is no key at all.
+    Raises VaultError when the key is missing although references are sealed with it, belongs to another gallery, can be
+    read by other users, or is no key.
     """
     if not path.exists():
         if _sealed(store):
@@ -108,9 +108,9 @@ def unlock(store: Store, path: Path) -> Vault:
 
 
 def claim(store: Store, vault: Vault) -> None:
-    """Inside a transaction, before something is sealed: the gallery knows this key, or is empty and learns it.
+    """Binds an empty gallery to this key. Call it inside a transaction before you seal something.
 
-    Raises VaultError when another key got in between.
+    Raises VaultError when the gallery is bound to another key and not empty.
     """
     if belongs(store, vault):
         return
@@ -120,7 +120,7 @@ def claim(store: Store, vault: Vault) -> None:
 
 
 def belongs(store: Store, vault: Vault) -> bool:
-    """Whether the vault's key is that of the gallery, now. Raises GalleryError."""
+    """Whether the gallery is bound to the vault's key now. Raises GalleryError."""
     found = store.rows("SELECT value FROM meta WHERE key = 'vault_check'")
     return bool(found) and vault.recognises(found[0]["value"])
 
@@ -147,7 +147,8 @@ def _read_key(path: Path) -> bytes:
 
 
 def _make_key(path: Path) -> None:
-    """Complete and on disk under its name, or not there at all; a key that another process just made stays."""
+    """Makes the key file: after this it is complete and on disk, or does not exist. Keeps a key that another process
+    has just made."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

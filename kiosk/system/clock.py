@@ -1,9 +1,9 @@
-"""The clock that kiosk and kiosk-door share. Standard library only: kiosk-door reads it.
+"""The clock that kiosk and kiosk-door share. Uses only the standard library, because kiosk-door imports it.
 
-CLOCK_BOOTTIME counts the seconds since the machine started, suspended ones as well, and nobody can set it. Everything
-that is compared between processes or held against a deadline is of this clock: when a frame was taken, until when a
-grant is good, until when a lock is released. On CLOCK_MONOTONIC a machine that slept for an hour would still have its
-grant.
+CLOCK_BOOTTIME counts the seconds since the machine started, including suspended time, and nobody can set it. All times
+that are compared between processes or with a deadline use this clock: when a frame was taken, until when a grant is
+valid, until when a lock is released. With CLOCK_MONOTONIC a grant would still be valid after the machine slept for an
+hour.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 CLOCKS_APART = 0.01
-"""Seconds by which the two clocks' distance must grow to be a suspend; less is the time that reading them takes."""
+"""Smallest growth of the difference between the two clocks that counts as a suspend, in seconds. A smaller growth is
+the time for reading them."""
 
 
 def boottime() -> float:
-    """Seconds of CLOCK_BOOTTIME: one clock for all processes of a machine."""
+    """Seconds of CLOCK_BOOTTIME, which is the same for all processes of a machine."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def boot_name() -> str:
-    """What tells this start of the machine from all others, and so whether a time of CLOCK_BOOTTIME is of this one: the
-    first 8 hexadecimal digits of the kernel's boot id. Where the kernel does not tell, another one with each call: what
-    was before counts as of an earlier start."""
+    """A name for this start of the machine: the first 8 hexadecimal digits of the kernel's boot id. It tells whether a
+    time of CLOCK_BOOTTIME is from this start. If the kernel gives none, each call returns another name, so that earlier
+    times count as from an earlier start."""
     try:
         return BOOT_ID.read_text(encoding="ascii")[:8]
     except (OSError, UnicodeError):
@@ -34,10 +35,10 @@ def boot_name() -> str:
 
 
 class DriverStamps:
-    """Time stamps of a driver, which are of CLOCK_MONOTONIC, as CLOCK_BOOTTIME.
+    """Translates a driver's time stamps from CLOCK_MONOTONIC to CLOCK_BOOTTIME.
 
-    The two run at one speed, and their distance grows with each suspend. A stamp from before a suspend keeps the
-    distance of that time, so that such a frame is as old as it is.
+    Both clocks run at the same speed, and their difference grows with each suspend. A stamp from before a suspend is
+    translated with the difference of that time, so that the frame gets its true age.
     """
 
     def __init__(self, boot: Callable[[], float] = boottime, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -47,7 +48,7 @@ class DriverStamps:
         self._woke_at = 0.0
 
     def translated(self, stamp: float) -> float:
-        """Of CLOCK_MONOTONIC -> of CLOCK_BOOTTIME."""
+        """A time of CLOCK_MONOTONIC as a time of CLOCK_BOOTTIME."""
         distance = self._measured()
         if distance > self._distance + CLOCKS_APART:
             self._before, self._distance = self._distance, distance
@@ -59,6 +60,6 @@ class DriverStamps:
         return self._monotonic() - stamp
 
     def _measured(self) -> float:
-        # In this order a pause between the two readings makes a frame older, never younger.
+        # With this order a pause between the two readings makes a frame older, never younger.
         boot = self._boot()
         return boot - self._monotonic()

@@ -1,4 +1,4 @@
-"""Beats of the threads. The systemd watchdog is fed only while all of them beat."""
+"""Heartbeats of the threads. The systemd watchdog is fed only while all of them beat."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from threading import Lock, current_thread, get_native_id, main_thread
 
 MAX_SILENCE = 8.0
-"""Seconds; longer than the slowest honest wait of any loop, shorter than the unit's WatchdogSec."""
+"""Longest time without a beat, in seconds: longer than any normal wait of a loop, shorter than the unit's
+WatchdogSec."""
 
 
 class Health:
-    """Who has beaten when. Threads register by their first beat."""
+    """The time of each thread's last beat. A thread registers with its first beat."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -20,14 +21,14 @@ class Health:
         self._beats: dict[str, float] = {}
 
     def beat(self, name: str) -> None:
-        """Thread `name` is alive now."""
+        """Notes that thread `name` is alive now."""
         with self._lock:
             if name not in self._beats:
                 _show_name(name)
             self._beats[name] = self._clock()
 
     def leave(self, name: str) -> None:
-        """Thread `name` ended as it should."""
+        """Notes that thread `name` ended normally."""
         with self._lock:
             self._beats.pop(name, None)
 
@@ -39,7 +40,8 @@ class Health:
 
 
 def _show_name(name: str) -> None:
-    """What the kernel calls the thread (`top -H`, `kiosk bench --idle`); the main one keeps the program's name."""
+    """Gives the thread its name in the kernel (`top -H`, `kiosk bench --idle`). The main thread keeps the program's
+    name."""
     if current_thread() is not main_thread():
         with suppress(OSError):
             Path(f"/proc/self/task/{get_native_id()}/comm").write_text(name, encoding="ascii")

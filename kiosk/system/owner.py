@@ -1,9 +1,10 @@
-"""What root does in somebody else's folder, it does as that somebody. Standard library only: panels use it.
+"""Lets root work in another user's folder only with that user's rights. Uses only the standard library, because panels
+import it.
 
-The owner of a folder may at any moment put a link in the place of any name in it. Root that makes, changes or gives
-away "a file of the kiosk" by its path does it to whatever the link leads to, /etc/ld.so.preload for one. So root looks
-along the path for the first name that is not root's own, and becomes its owner, whose links then lead nowhere that the
-owner could not go. A path that is root's own all along is one that nobody else can bend.
+The owner of a folder can at any time replace any name in it by a link. If root makes, changes or gives away "a file of
+the kiosk" by its path, it does so to the target of such a link, for example /etc/ld.so.preload. So root looks along the
+path for the first name that does not belong to root, and becomes its owner. The owner's links then reach only what the
+owner may access anyway. If the whole path belongs to root, nobody else can redirect it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from pathlib import Path
 from kiosk.domain.errors import HomeError
 
 MOST_LINKS = 40
-"""As many as the kernel follows on one path."""
+"""Most links on one path that the kernel follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of this machine and the groups that are theirs."""
+    """A user of this machine and the user's groups."""
 
     uid: int
     gid: int
@@ -34,18 +35,18 @@ class Account:
 
 
 def owner_of(path: Path) -> Account | None:
-    """Who could bend this path: the owner of the first name along it that is neither root's nor of whoever runs this;
-    None where nobody else could. What is not there yet is nobody's.
+    """The user who could redirect this path: the owner of the first name along it that belongs neither to root nor to
+    this process's user. None if there is no such user. Missing names belong to nobody.
 
-    Raises HomeError for a folder on the way in which others may replace names as they please.
+    Raises HomeError for a folder on the path in which other users may replace names.
     """
     found = _first_other(path, {0, os.geteuid()})
     return None if found is None else _account(found)
 
 
 def refuse_root(path: Path) -> None:
-    """The second line, for a program that does not act for the owner of what it works in. Raises HomeError where root
-    would work in a folder of somebody else's, and make files there that are not theirs."""
+    """A second check, for a program that does not act for the folder's owner. Raises HomeError if root would work in
+    another user's folder and make files there that belong to root."""
     account = owner_of(path) if os.geteuid() == 0 else None
     if account is not None:
         raise HomeError(
@@ -54,8 +55,8 @@ def refuse_root(path: Path) -> None:
 
 
 def become_owner(path: Path) -> None:
-    """As root: this process is the path's owner from now on, and root never again. As anybody else, and where the path
-    is root's own: nothing. Raises HomeError."""
+    """If root runs this process, changes it permanently to the path's owner. Does nothing for another user, or if the
+    path belongs to root. Raises HomeError."""
     account = owner_of(path) if os.geteuid() == 0 else None
     if account is None:
         return
@@ -72,8 +73,9 @@ def become_owner(path: Path) -> None:
 
 @contextmanager
 def acting_for(path: Path) -> Iterator[None]:
-    """As root: inside, files are opened with the rights of the path's owner. For a command that is root elsewhere, at
-    the door's socket say. As anybody else, and where the path is root's own: nothing. Raises HomeError."""
+    """If root runs this process, the block opens files with the rights of the path's owner. For a command that must be
+    root elsewhere, for example at the door's socket. Does nothing for another user, or if the path belongs to root.
+    Raises HomeError."""
     account = owner_of(path) if os.geteuid() == 0 else None
     if account is None:
         yield
@@ -94,8 +96,8 @@ def acting_for(path: Path) -> Iterator[None]:
 
 
 def _first_other(path: Path, trusted: set[int]) -> os.stat_result | None:
-    """The first name along the path that is of none of these users. Their own links are followed: nobody else can bend
-    them."""
+    """The first name along the path that belongs to none of these users. Follows links of these users, because nobody
+    else can redirect them."""
     ahead = list(reversed(path.absolute().parts[1:]))
     at, links = Path("/"), 0
     while ahead:
@@ -124,8 +126,7 @@ def _first_other(path: Path, trusted: set[int]) -> os.stat_result | None:
 
 
 def _open_to_others(folder: os.stat_result) -> bool:
-    """Whether somebody besides root, owner and the group of whoever runs this may put other files in the place of those
-    that are in a folder."""
+    """Whether users other than root, the owner and this process's group may replace files in the folder."""
     by_group = folder.st_mode & stat.S_IWGRP and folder.st_gid not in {0, os.getegid()}
     return bool(folder.st_mode & stat.S_IWOTH or by_group) and not folder.st_mode & stat.S_ISVTX
 

@@ -1,9 +1,10 @@
-"""How a SQLite file is made, looked at and known again. Standard library only.
+"""Makes a SQLite file, reads it without changes, and recognises whether it was replaced. Uses only the standard
+library.
 
-No process of ours has a descriptor on the file, its -wal or its -shm but SQLite's own. On POSIX, closing any descriptor
-of a file drops every fcntl lock that the process holds on it, and SQLite's locks are such locks. Another command would
-then take itself for the only user, and delete the -wal under the one that writes
-(https://www.sqlite.org/howtocorrupt.html#posix_close_bug). Ask for the file by its path: stat, chmod, rename.
+Only SQLite itself may open the file, its -wal or its -shm in our processes. On POSIX, closing any descriptor of a file
+drops every fcntl lock that the process holds on it, and SQLite uses such locks. Another command would then take itself
+for the only user and delete the -wal of the process that writes
+(https://www.sqlite.org/howtocorrupt.html#posix_close_bug). So use only the file's path: stat, chmod, rename.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 BUSY_SECONDS = 1.0
 Files = tuple[tuple[int, ...], ...]
-"""What is known of the file, its -wal and its -shm; empty for one that is not there."""
+"""Facts about the file, its -wal and its -shm; an empty tuple for a missing file."""
 
 _MAKES_NO_INDEX = {
     sqlite3.SQLITE_CANTOPEN,
@@ -28,21 +29,21 @@ _MAKES_NO_INDEX = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 }
-"""How SQLite fails where it has to make or to fill a -shm, and the disk is full or read-only."""
+"""SQLite's errors when it must make or fill a -shm and the disk is full or read-only."""
 
 
 def make(path: Path) -> bool:
-    """An empty file with mode 0600, where there is none: SQLite gives its -wal and -shm the same mode and owner.
+    """Makes an empty file with mode 0600 if there is none. SQLite gives its -wal and -shm the same mode and owner.
 
-    It is made under another name, closed, and only then linked to its own name: of two processes that make it at once,
-    one is first, and both use the same file. True when it was made now. Raises OSError, also for what is no regular
-    file or cannot be written.
+    The file is made under another name, closed, and then linked to its name, so that two processes at once end up with
+    the same file. True when this call made it. Raises OSError, also if the path is no regular file or cannot be
+    written.
     """
     made = not os.path.lexists(path) and _link_new(path)
     mode = path.lstat().st_mode
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is no regular file")
-    # SQLite would only say that it cannot open the file. access() also answers for a read-only file system.
+    # SQLite would only say that it cannot open the file. access() also detects a read-only file system.
     if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
     if mode & 0o177:
@@ -66,10 +67,10 @@ def _link_new(path: Path) -> bool:
 
 
 class Anchor:
-    """Remembers which files an open database consists of: SQLite goes on writing into a file that was deleted."""
+    """Remembers which files belong to an open database, because SQLite continues to write into a deleted file."""
 
     def __init__(self, path: Path) -> None:
-        """Right after a connection was opened that writes: it has made the -wal and the -shm."""
+        """Call it directly after a writing connection was opened, because that makes the -wal and the -shm."""
         self._path = path
         self._files = _identity(path)
         self._size = 0
@@ -77,29 +78,29 @@ class Anchor:
 
     @property
     def holds(self) -> bool:
-        """Whether none of the files was moved, removed or replaced. If one was, what is written now is lost."""
+        """Whether none of the files was moved, removed or replaced. If one was, writes are lost."""
         if _identity(self._path) != self._files:
             return False
         with suppress(OSError):
             size = self._path.stat().st_size
-            # Shorter: somebody has vacuumed it, or copied another file over it, to which the -wal does not belong.
+            # Shorter: it was vacuumed, or another file was copied over it, to which the -wal does not belong.
             if size < self._size:
                 self._overwritten = self._overwritten or size == 0 or not _fits_together(self._path)
             self._size = size
         return not self._overwritten
 
     def complete(self, connection: sqlite3.Connection) -> None:
-        """When it holds no more: leaves nothing behind that harms a file. Does what it can and never raises.
+        """Call it once `holds` is false: leaves nothing that could harm a file. Does what is possible and never raises.
 
-        SQLite would take the -wal for that of the file which now stands in the old place, and destroy this file. So
-        what stands in the -wal is written into the file that was moved, where it would be missing, and the -wal is
-        emptied. Where another file was copied over the old one there is nothing left to write it into.
+        SQLite would apply the -wal to the file that is now in the old place, and destroy it. So the content of the -wal
+        is written into the moved file, where it belongs, and the -wal is emptied. If another file was copied over the
+        old one, the old one no longer exists and the content cannot be saved.
         """
         if self.holds:
             return
         main, wal, index = _identity(self._path)
         if main == self._files[0] and index != self._files[2]:
-            return  # others may be connected through another -shm, with locks that do not hold between them and us
+            return  # others may be connected through another -shm, whose locks do not protect us from each other
         with suppress(sqlite3.Error, OSError):
             if not self._overwritten:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -112,7 +113,7 @@ def _all(path: Path) -> tuple[Path, Path, Path]:
 
 
 def _fits_together(path: Path) -> bool:
-    """Whether a connection that has nothing in memory yet finds file and -wal whole. True where it cannot tell."""
+    """Whether a new connection, with nothing cached, finds file and -wal undamaged. True if it cannot tell."""
     uri = f"{path.as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
@@ -126,8 +127,8 @@ def _identity(path: Path) -> Files:
 
 
 def _stamp(path: Path) -> Files:
-    """Another one after each change of any of the files. Without the inode's own time: as root, SQLite gives each -wal
-    that it opens to the owner of the file, and that moves it."""
+    """A stamp that changes with each change of any of the files. Leaves out the inode's change time, because SQLite as
+    root gives each -wal that it opens to the file's owner, which changes that time."""
     return _looked_up(path, lambda s: (s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns))
 
 
@@ -141,15 +142,15 @@ def _looked_up(path: Path, facts: Callable[[os.stat_result], tuple[int, ...]]) -
 
 
 class Look:
-    """A connection that reads and changes nothing: it makes, fills and deletes no file, and needs no lock of a writer.
+    """A connection that only reads: it makes, fills and deletes no file, and does not wait for a writer.
 
-    Where somebody is connected (there are a -wal and a -shm) it reads as SQLite does beside a writer. Where nobody is,
-    SQLite would have to make both files, on a card that may be full or read-only. The file is then read as it lies,
-    without a lock: what was read counts only if it was `undisturbed` until then.
+    If another process is connected (there are a -wal and a -shm) it reads as SQLite does beside a writer. If none is,
+    SQLite would have to make both files, on a card that may be full or read-only. So the file is then read without a
+    lock. A result is valid only if the connection is still `undisturbed` after the read.
     """
 
     def __init__(self, path: Path, busy_seconds: float) -> None:
-        """Raises sqlite3.Error."""
+        """Opens the connection. Raises sqlite3.Error."""
         self._path = path
         self._busy_seconds = busy_seconds
         self._lying: Files | None = None
@@ -157,7 +158,7 @@ class Look:
 
     @property
     def undisturbed(self) -> bool:
-        """Whether nobody has changed anything since this was opened, or could not disturb it."""
+        """Whether the files are unchanged since this was opened, or this connection uses locks."""
         return self._lying is None or self._lying == _stamp(self._path)
 
     def _shared(self) -> sqlite3.Connection | None:
@@ -181,8 +182,8 @@ class Look:
         _, wal, _ = _all(self._path)
         with suppress(FileNotFoundError):
             if wal.stat().st_size:
-                # Left by a process that was killed. An index in memory instead of a -shm: without locks, and so not in
-                # a process with another connection to this file; there the shared way works.
+                # A killed process left the -wal. Read it with an index in memory instead of a -shm, and without locks.
+                # This is not for a process with another connection to this file; there _shared() works.
                 connection = self._connect("mode=ro&vfs=unix-none")
                 connection.execute("PRAGMA locking_mode=EXCLUSIVE")
                 return connection

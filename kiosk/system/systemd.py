@@ -1,4 +1,4 @@
-"""The little that a unit says to systemd: sd_notify(3), and log lines for the journal. Standard library only."""
+"""Messages to systemd: sd_notify(3), and log lines for the journal. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def notify(state: str) -> None:
             s.setblocking(False)
             s.sendto(state.encode(), address)
     except OSError:
-        pass  # systemd restarts a service that it does not hear; there is nobody else to tell
+        pass  # systemd restarts a service that it does not hear; the error cannot be reported elsewhere
 
 
 def watchdog_interval() -> float | None:
-    """Seconds between two "WATCHDOG=1": half of WatchdogSec, as sd_watchdog_enabled(3) advises. None without one."""
+    """Seconds between two "WATCHDOG=1": half of WatchdogSec, as sd_watchdog_enabled(3) advises. None without a
+    watchdog."""
     usec, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
     if not usec.isdecimal() or int(usec) == 0 or (pid and pid != str(os.getpid())):
         return None
@@ -38,8 +39,8 @@ def watchdog_interval() -> float | None:
 def occupy_standard_files() -> None:
     """Opens /dev/null for each of standard input, output and error that is closed. Never raises.
 
-    Else the next file that is opened, the gallery or the lock, would be standard error, and whatever a library prints
-    would be written into it.
+    Otherwise the next opened file, for example the gallery, would become standard error, and a library's messages would
+    be written into it.
     """
     try:
         while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -50,19 +51,19 @@ def occupy_standard_files() -> None:
 
 
 def log(level: str, event: str, **fields: object) -> None:
-    """One JSON object on a line of stderr. Never raises and never waits: a reader that does not read must not stop the
-    door, and the line is lost. A text that is too long for a line is cut."""
+    """Writes one JSON object as a line to stderr. Never raises and never waits: if the reader does not read, the line
+    is lost, because it must not stop the door. Texts that are too long for a line are cut."""
     record = {"timestamp": datetime.now(UTC).isoformat(), "level": level, "event": event, **fields}
     try:
         stderr = sys.stderr.fileno()
         if select.select([], [stderr], [], 0)[1]:
             os.write(stderr, _line(record))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # a stderr that is closed, or is None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # stderr is closed or None
         pass
 
 
 def complain(program: str, error: BaseException) -> None:
-    """Why a program of the door does not start: one line on stderr. Never raises."""
+    """Writes to stderr, in one line, why a program does not start. Never raises."""
     try:
         sys.stderr.write(f"{program}: {one_line(str(error))}\n")
         sys.stderr.flush()
@@ -71,7 +72,7 @@ def complain(program: str, error: BaseException) -> None:
 
 
 def _line(record: dict[str, object]) -> bytes:
-    """At most PIPE_BUF bytes of ASCII: such a write is whole, or is not made."""
+    """The record as at most PIPE_BUF bytes of ASCII. A write of that size is complete or does not happen."""
     room = select.PIPE_BUF
     while True:
         line = json.dumps(record, default=str).encode("ascii") + b"\n"

@@ -1,5 +1,5 @@
-"""Whether this machine has been told the time since it started. No network; and no adjtimex, which ProtectClock
-forbids."""
+"""Finds out whether this machine's clock was synchronised since it started. Uses no network, and not adjtimex, which
+ProtectClock forbids."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 TIMESYNCD = Path("/run/systemd/timesync/synchronized")
-"""systemd-timesyncd touches it whenever it has set the clock; /run is empty at each start of the machine."""
+"""systemd-timesyncd touches this file whenever it has set the clock. /run is empty after each start of the machine."""
 RTC = Path("/sys/class/rtc")
-"""The clocks that run without power, where there are any."""
+"""The clocks that run without power, if there are any."""
 PATIENCE = 2.0
 
 
 def _timedatectl() -> str:
-    """What systemd-timedated says of the kernel's clock, whoever disciplines it (chrony, ntpd), over D-Bus."""
+    """Asks systemd-timedated over D-Bus whether the kernel's clock is synchronised, by whichever program (chrony,
+    ntpd)."""
     found = subprocess.run(
-        ["timedatectl", "show", "--property=NTPSynchronized", "--value"],  # noqa: S607 - wherever the system keeps it
+        ["timedatectl", "show", "--property=NTPSynchronized", "--value"],  # noqa: S607 - found by the system's PATH
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -27,7 +28,8 @@ def _timedatectl() -> str:
 
 
 def synchronised(marker: Path = TIMESYNCD, ask: Callable[[], str] = _timedatectl) -> bool:
-    """Never raises: what cannot be asked has not said so. Takes some milliseconds, PATIENCE at most."""
+    """Whether the clock was synchronised since the start. False if it cannot be found out; never raises. Takes some
+    milliseconds, at most PATIENCE."""
     try:
         return marker.exists() or ask() == "yes"
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
@@ -35,7 +37,7 @@ def synchronised(marker: Path = TIMESYNCD, ask: Callable[[], str] = _timedatectl
 
 
 def has_rtc(folder: Path = RTC) -> bool:
-    """Whether the kernel knows a clock that runs without power."""
+    """Whether the machine has a clock that runs without power."""
     try:
         return any(folder.iterdir())
     except OSError:

@@ -1,4 +1,4 @@
-"""Users of the configuration, by the numbers that the kernel knows them by."""
+"""Turns the configuration's users into the kernel's user numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kiosk.domain.errors import ConfigError
 
 
 def numbers_of(key: str, names: Sequence[str]) -> frozenset[int]:
-    """Users by name or number. Raises ConfigError, naming `key`, for a name nobody has."""
+    """The numbers of users given by name or number. Raises ConfigError, which names `key`, for an unknown name."""
     users = set()
     for name in names:
         try:
