@@ -63,3 +63,12 @@ def test_paths_in_the_architecture_are_there() -> None:
     named = re.findall(r"`((?:kiosk|tests|deploy)/[\w/.-]+\.\w+)`", ARCHITECTURE)
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if not {"decisions", "models", "CHANGELOG.md"} & set(p.parts)], ids=str
+)
+def test_lines_are_short(page: Path) -> None:
+    """But for tables, and for what cannot be broken: a link, a word."""
+    lines = [line for line in page.read_text().splitlines() if not line.lstrip(" *").startswith("|")]
+    assert [line for line in lines if len(line) > 120 and " " in line.strip()] == []

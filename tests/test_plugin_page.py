@@ -1,4 +1,4 @@
-"""The notifier that the README shows, taken from there, installed as any package is, and run."""
+"""The notifier that deploy/plugin.md shows, taken from there, installed as any package is, and run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from kiosk import config, plugins
 from kiosk.domain.errors import ConfigError
 from kiosk.domain.notices import Notice, Notifier, NotifierError
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "deploy" / "plugin.md"
 
 
 def blocks(language: str) -> list[str]:
     """The code of the page's section."""
-    section = README.read_text().split("## Notifiers and your own plug-in")[1].split("\n## ")[0]
+    section = PAGE.read_text().split("## A notifier")[1].split("\n## ")[0]
     return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
 
 
@@ -52,7 +52,7 @@ def made(section: str) -> Notifier:
     return cast("Notifier", plugins.make("notifiers", parsed))
 
 
-def test_the_example_does_what_the_readme_says(installed: str, tmp_path: Path) -> None:
+def test_the_example_does_what_the_page_says(installed: str, tmp_path: Path) -> None:
     printer = tmp_path / "lp0"
     notifier = made(installed + f'printer = "{printer}"\n')
     with pytest.raises(NotifierError, match="there is no printer"):
