@@ -8,8 +8,8 @@ import sys
 import click
 
 from kiosk.cli import cli
-from kiosk.cli.console import OutputError, complain, finish_output
-from kiosk.domain.errors import KioskError, os_trouble
+from kiosk.cli.console import complain, finish_output
+from kiosk.domain.errors import KioskError, OutputError, os_trouble
 from kiosk.system.systemd import occupy_standard_files
 
 

@@ -14,8 +14,8 @@ from typing import cast
 import pytest
 
 from kiosk import config, plugins
-from kiosk.domain.errors import ConfigError
-from kiosk.domain.notices import Notice, Notifier, NotifierError
+from kiosk.domain.errors import ConfigError, NotifierError
+from kiosk.domain.notices import Notice, Notifier
 
 PAGE = Path(__file__).parents[1] / "deploy" / "plugin.md"
 

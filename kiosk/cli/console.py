@@ -24,7 +24,7 @@ import structlog
 from kiosk import config
 from kiosk.cli.outlet import Outlet
 from kiosk.config import Config
-from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.errors import ConfigError, KioskError, OutputError
 from kiosk.domain.plain_text import escaped, one_line
 from kiosk.system import owner
 
@@ -46,15 +46,6 @@ config_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Configuration file.  [default: /etc/kiosk/kiosk.toml where it exists]",
 )
-
-
-class OutputError(KioskError):
-    """Standard output cannot be written. `reader_gone`: the reader closed the pipe; that needs no message."""
-
-    def __init__(self, error: Exception) -> None:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        super().__init__(f"standard output cannot be written: {reason}")
-        self.reader_gone = isinstance(error, BrokenPipeError)
 
 
 def say(*lines: str) -> None:

@@ -14,10 +14,10 @@ from kiosk import config
 from kiosk.cli.console import config_option, emit, json_option, say
 from kiosk.cli.numbers import Finite
 from kiosk.config import Config
-from kiosk.domain.errors import ConfigError, HomeError
+from kiosk.domain.errors import ConfigError, HomeError, OutboxError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import TEST, Notice
-from kiosk.notify.file import OutboxError, in_use
+from kiosk.notify.file import in_use
 from kiosk.notify.outbox import Outbox, Standing, standing_of
 from kiosk.system.owner import acting_for
 

@@ -1,4 +1,4 @@
-"""Errors that people read. Each message is one line that says what to do.
+"""All errors of the kiosk. Each message is one line that says what to do.
 
 KioskError
 ├── ConfigError        the configuration
@@ -7,20 +7,31 @@ KioskError
 ├── ModelError         a network or its manifest
 ├── SampleError        a picture or clip that cannot be used
 ├── CameraError        a camera that cannot be opened or delivers nothing
+├── StageError         a stage of the pipeline, on one frame: a refusal, which says why
 ├── GalleryError       the database: newer, corrupt, read-only, full
 │   ├── GalleryLostError  moved, removed, replaced or damaged in use: only a restart helps, or tells what does
 │   ├── OutdatedError  all references are of another network
 │   ├── UnsafeError    the threshold does not keep the rate that was asked for
 │   └── VaultError     the key: missing, wrong, readable by others
-└── DoorError          kiosk-door: not reachable, refused to speak
-    └── LockError      the lock's hardware
-        └── LockLostError  it is gone, or not as it was set
+├── DoorError          kiosk-door: not reachable, refused to speak
+│   ├── NotAllowedError    it does not do that for this user
+│   └── LockError      the lock's hardware
+│       └── LockLostError  it is gone, or not as it was set
+├── NotifierError      a notifier: not delivered now, or wrongly configured
+│   └── NoticeRefusedError  the other side will never take this notice
+├── OutboxError        the outbox of kiosk-notify
+│   └── OutboxLostError    moved, removed or replaced in use: only a restart helps
+└── OutputError        standard output
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiosk.domain.decision import Reason
 
 
 class KioskError(Exception):
@@ -81,6 +92,43 @@ class LockError(DoorError):
 
 class LockLostError(LockError):
     """A lock that says by itself that it is gone or not as it was set: nobody knows whether it is secured."""
+
+
+class NotAllowedError(DoorError):
+    """kiosk-door does not do that for this user. The connection is as good as before."""
+
+
+class StageError(KioskError):
+    """A stage failed on this frame; `reason` names it."""
+
+    def __init__(self, reason: Reason, cause: Exception) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.reason = reason
+
+
+class NotifierError(KioskError):
+    """A notice could not be delivered now, or a notifier cannot work as it is configured."""
+
+
+class NoticeRefusedError(NotifierError):
+    """The other side has read this notice and will never take it: trying again is of no use."""
+
+
+class OutboxError(KioskError):
+    """The outbox cannot be used."""
+
+
+class OutboxLostError(OutboxError):
+    """The outbox was moved, removed or replaced in use. Writes would be lost. Only a restart helps."""
+
+
+class OutputError(KioskError):
+    """Standard output cannot be written. `reader_gone`: the reader closed the pipe; that needs no message."""
+
+    def __init__(self, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        super().__init__(f"standard output cannot be written: {reason}")
+        self.reader_gone = isinstance(error, BrokenPipeError)
 
 
 def os_trouble(error: OSError) -> str:

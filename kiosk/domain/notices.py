@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Protocol
 
 from kiosk.domain.door.events import ALARMS, DoorEvent, DoorEventKind
-from kiosk.domain.errors import KioskError
 
 DROPPED = "notify.dropped"
 """So many notices (`count`) were dropped for want of room, or refused by the other side (reason "refused")."""
@@ -155,14 +154,6 @@ def overflow(urgent: Sequence[bool], capacity: int) -> list[int]:
     order = [place for place, is_urgent in enumerate(urgent) if not is_urgent]
     order += [place for place, is_urgent in enumerate(urgent) if is_urgent]
     return sorted(order[:excess])
-
-
-class NotifierError(KioskError):
-    """A notice could not be delivered now, or a notifier cannot work as it is configured."""
-
-
-class NoticeRefusedError(NotifierError):
-    """The other side has read this notice and will never take it: trying again is of no use."""
 
 
 class Notifier(Protocol):

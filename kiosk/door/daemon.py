@@ -12,7 +12,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
@@ -28,6 +28,7 @@ from kiosk.door.server import DoorServer, LockdownFile
 from kiosk.door.spool import Spool
 from kiosk.ipc.server import listening
 from kiosk.system.clock import boottime
+from kiosk.system.command_line import CommandLine
 from kiosk.system.systemd import complain, log
 from kiosk.system.users import numbers_of
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STDIN = 0
+PROGRAM = "kiosk-door"
 
 
 class StopSignals:
@@ -126,8 +128,10 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
         spool = Spool(door.state, door.name)
         stack.callback(spool.close)
         spool.forget_others(users.listening)
-        server = DoorServer(machine, lock, lockdown, stack.enter_context(listening(door.socket)), users, spool.append)
-        feed = Feed(spool, stack.enter_context(listening(door.events)), server.selector, users, server.limits)
+        server = DoorServer(
+            machine, lock, lockdown, stack.enter_context(listening(door.socket, PROGRAM)), users, spool.append
+        )
+        feed = Feed(spool, stack.enter_context(listening(door.events, PROGRAM)), server.selector, users, server.limits)
         server.stop_on(signals)
         if until_stdin_ends:
             _stop_on_stdin(server)
@@ -148,11 +152,6 @@ def _stop_on_stdin(server: DoorServer) -> None:
         raise ConfigError("--until-stdin-ends needs a pipe or a terminal as standard input") from error
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} (see kiosk-door --help)")
-
-
 def _settings(arguments: argparse.Namespace) -> config.Config:
     if arguments.config is not None:
         return config.read(arguments.config)
@@ -170,10 +169,8 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    # No abbreviations, because door.__main__ looks for --config before this parser exists.
-    parser = _Parser(
-        prog="kiosk-door", description="Owns the lock and decides how long it may be released.", allow_abbrev=False
-    )
+    # It takes no abbreviations, because door.__main__ looks for --config before this parser exists.
+    parser = CommandLine(PROGRAM, "Owns the lock and decides how long it may be released.")
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--config", type=Path, metavar="FILE", help="the kiosk's configuration")
     place.add_argument("--socket", type=Path, metavar="PATH", help="the demonstration: no configuration, no real lock")
@@ -196,6 +193,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _arguments(argv)
         serve(_settings(arguments), until_stdin_ends=arguments.until_stdin_ends)
     except KioskError as error:
-        complain("kiosk-door", error)
+        complain(PROGRAM, error)
         return 2
     return 0

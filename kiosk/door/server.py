@@ -23,7 +23,6 @@ from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, 
 from kiosk.domain.errors import DoorError, LockLostError
 from kiosk.domain.ports.lock import Lock
 from kiosk.domain.ports.panel import Panel
-from kiosk.door.spool import sync_folder
 from kiosk.ipc.door_messages import (
     LockdownRequest,
     Message,
@@ -43,6 +42,7 @@ from kiosk.ipc.door_messages import (
 from kiosk.ipc.limits import Limits
 from kiosk.ipc.server import Client, Clients
 from kiosk.system.clock import boottime
+from kiosk.system.files import sync
 from kiosk.system.systemd import log, notify, watchdog_interval
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class LockdownFile:
             self._path.touch(mode=0o600)
         else:
             self._path.unlink(missing_ok=True)
-        sync_folder(self._path.parent)
+        sync(self._path.parent)
 
 
 class DoorServer:

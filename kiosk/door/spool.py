@@ -26,6 +26,7 @@ from kiosk.domain.errors import DoorError, HomeError
 from kiosk.domain.ids import new_id
 from kiosk.ipc.door_event_messages import DoorEventMessage, decode_event
 from kiosk.ipc.door_messages import encode
+from kiosk.system.files import sync
 from kiosk.system.owner import refuse_root
 from kiosk.system.systemd import log
 
@@ -262,13 +263,4 @@ class _Writer:
         if self._file is not None:
             os.close(self._file)
         self._file = file
-        sync_folder(self._path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes names that were added to a folder survive power loss. Raises OSError."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+        sync(self._path.parent)

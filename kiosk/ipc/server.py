@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import selectors
 import socket
@@ -18,6 +17,7 @@ from pathlib import Path
 from kiosk.domain.errors import DoorError
 from kiosk.ipc.door_messages import MAX_PACKET, Message, encode
 from kiosk.ipc.limits import Limits
+from kiosk.system.files import locked
 
 ACCEPTS = 64
 """Most connections that are accepted or refused in one turn, so that a flood does not fill the socket's queue."""
@@ -157,7 +157,7 @@ def peer_uid(connection: socket.socket) -> int:
 
 
 @contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
+def listening(path: Path, program: str) -> Iterator[socket.socket]:
     """A listening socket at `path`, for its user and group only.
 
     Replaces a socket that a dead process left there. Raises DoorError when a process already listens there, when
@@ -165,19 +165,17 @@ def listening(path: Path) -> Iterator[socket.socket]:
     """
     with ExitStack() as stack:
         try:
-            listener = _listen(path, stack)
+            listener = _listen(path, program, stack)
         except OSError as error:
-            raise DoorError(f"{path}: the door's socket cannot be made here: {error}") from error
+            raise DoorError(f"{path}: the socket of {program} cannot be made here: {error}") from error
         yield listener
 
 
-def _listen(path: Path, stack: ExitStack) -> socket.socket:
-    claim = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    stack.callback(os.close, claim)
+def _listen(path: Path, program: str, stack: ExitStack) -> socket.socket:
     try:
-        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        stack.enter_context(locked(path.with_name(path.name + ".lock")))
     except BlockingIOError as error:
-        raise DoorError(f"{path}: another kiosk-door is running here; stop it first") from error
+        raise DoorError(f"{path}: {program} is running here already; stop it first") from error
     _make_way(path)
     listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
     before = os.umask(0o117)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from kiosk.domain.errors import ConfigError
+from kiosk.system.files import lock
 
 SYSFS, DEV = Path("/sys/class/hidraw"), Path("/dev")
 USB_ID = "0003:000016C0:000005DF"
@@ -83,7 +84,7 @@ class Board:
     def own(self) -> None:
         """Locks the board for this process alone. A board, unlike a line of a gpiochip, would obey two processes."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._file)
         except BlockingIOError as error:
             raise OSError(errno.EBUSY, "another program holds it", str(self.device)) from error
 

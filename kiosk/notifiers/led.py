@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kiosk.domain.notices import Notice, NotifierError
+from kiosk.domain.errors import NotifierError
+from kiosk.domain.notices import Notice
 from kiosk.notifiers.conditions import Conditions, Present, alarmed
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kiosk.domain.door.events import DOOR_NAME_PATTERN
-from kiosk.domain.notices import Notice, NotifierError
+from kiosk.domain.errors import NotifierError
+from kiosk.domain.notices import Notice
 from kiosk.notifiers.conditions import Change, Conditions, Present
 from kiosk.notifiers.home_assistant import Message, Topics, availability, decision, discovery, news, states
 from kiosk.notifiers.secrets import read_secret

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from kiosk.domain.notices import NotifierError
+from kiosk.domain.errors import NotifierError
 
 
 def read_secret(path: Path) -> str:

@@ -16,7 +16,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kiosk.domain.notices import TEST, Notice, NotifierError
+from kiosk.domain.errors import NotifierError
+from kiosk.domain.notices import TEST, Notice
 
 RATE = 22050
 """Samples a second."""

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from kiosk.domain.notices import Notice, NoticeRefusedError, NotifierError
+from kiosk.domain.errors import NoticeRefusedError, NotifierError
+from kiosk.domain.notices import Notice
 from kiosk.notifiers.secrets import read_secret
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ access to the gallery and its key, and uses no neural networks.
 
 from __future__ import annotations
 
-import argparse
 import signal
 import time
 from collections.abc import Sequence
@@ -16,24 +15,25 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Event as Flag
-from typing import NoReturn, cast
+from typing import cast
 
 from stamina import instrumentation
 
 from kiosk import config, plugins
 from kiosk.domain.door.events import DoorEvent
-from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.errors import ConfigError, KioskError, OutboxError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import UNEXPLAINED, KioskEvent, Notice, Notifier
 from kiosk.ipc.door_event_messages import DoorEventStream
 from kiosk.ipc.kiosk_event_messages import KioskEventStream
 from kiosk.notifiers.conditions import ALARMS, Change, Condition
-from kiosk.notify.file import OutboxError, claimed
+from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox, Place
 from kiosk.notify.pairs import Pairs
 from kiosk.notify.receivers import Receiver, from_door, from_kiosk
 from kiosk.notify.workers import Worker
 from kiosk.system import systemd
+from kiosk.system.command_line import CommandLine
 from kiosk.system.health import Health
 from kiosk.system.systemd import log
 from kiosk.system.users import numbers_of
@@ -189,14 +189,9 @@ def serve(settings: config.Config) -> None:
     log("info", "stopped")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} (see kiosk-notify --help)")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script: 0 after a stop signal, 2 with one line on stderr when it cannot start."""
-    parser = _Parser(prog="kiosk-notify", description="Tells others of the door and the kiosk.")
+    parser = CommandLine("kiosk-notify", "Tells others of the door and the kiosk.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the kiosk's configuration")
     try:
         serve(config.read(parser.parse_args(argv).config))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from kiosk.domain.errors import KioskError
+from kiosk.domain.errors import OutboxError
 from kiosk.system import sqlite_file
+from kiosk.system.files import is_locked, locked, sync
 from kiosk.system.owner import refuse_root
 from kiosk.system.systemd import log
 
@@ -41,14 +40,6 @@ CREATE TABLE IF NOT EXISTS health (
 """
 
 
-class OutboxError(KioskError):
-    """The outbox cannot be used."""
-
-
-class OutboxLostError(OutboxError):
-    """The outbox was moved, removed or replaced in use. Writes would be lost. Only a restart helps."""
-
-
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
     """Locks this outbox against a second kiosk-notify, and moves a damaged file aside.
@@ -57,37 +48,30 @@ def claimed(path: Path) -> Iterator[None]:
     folder.
     """
     refuse_root(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        claim = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise OutboxError(f"{path}: the outbox cannot be kept here: {error.strerror}") from error
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            stack.enter_context(locked(_lock_of(path)))
         except BlockingIOError as error:
             raise OutboxError(f"{path}: another kiosk-notify uses this outbox; stop it first") from error
+        except OSError as error:
+            raise OutboxError(f"{path}: the outbox cannot be kept here: {error.strerror}") from error
         _set_aside_if_damaged(path)
         yield
-    finally:
-        os.close(claim)
 
 
 def in_use(path: Path) -> bool:
     """Whether a kiosk-notify uses this outbox now. Raises OutboxError when this user may not find out."""
     try:
-        claim = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+        return is_locked(_lock_of(path))
     except FileNotFoundError:
         return False
     except OSError as error:
         raise OutboxError(f"{path}: this user may not look at it ({error.strerror}): try with sudo") from error
-    try:
-        fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(claim)
-    return False
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
 
 
 def open_outbox(path: Path) -> sqlite3.Connection:
@@ -113,7 +97,7 @@ def _set_aside_if_damaged(path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     if sqlite_file.make(path):
-        _sync_folder(path.parent)
+        sync(path.parent)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -126,12 +110,3 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _sync_folder(folder: Path) -> None:
-    """Syncs the folder, so that the files' names survive power loss too."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

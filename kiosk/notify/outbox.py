@@ -18,10 +18,11 @@ from threading import Lock
 
 from pydantic import TypeAdapter, ValidationError
 
+from kiosk.domain.errors import OutboxError, OutboxLostError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import DROPPED, Notice, overflow
 from kiosk.notifiers.conditions import Change, Conditions
-from kiosk.notify.file import BUSY_SECONDS, OutboxError, OutboxLostError, open_outbox
+from kiosk.notify.file import BUSY_SECONDS, open_outbox
 from kiosk.system.sqlite_file import Anchor, Look
 
 REMEMBERED = 256

@@ -11,9 +11,9 @@ from threading import Thread
 from typing import Protocol, TypeVar
 
 from kiosk.domain.door.events import DoorEvent
+from kiosk.domain.errors import OutboxError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import LOST, REACHED, KioskEvent, Notice, of_door, of_kiosk
-from kiosk.notify.file import OutboxError
 from kiosk.notify.outbox import Place
 from kiosk.system.health import Health
 from kiosk.system.systemd import log

@@ -9,8 +9,8 @@ from threading import Thread
 
 import stamina
 
-from kiosk.domain.notices import NoticeRefusedError, Notifier, NotifierError
-from kiosk.notify.file import OutboxError
+from kiosk.domain.errors import NoticeRefusedError, NotifierError, OutboxError
+from kiosk.domain.notices import Notifier
 from kiosk.notify.outbox import Outbox
 from kiosk.system.systemd import log
 

@@ -9,6 +9,7 @@ import tty
 from contextlib import suppress
 
 from kiosk.domain.errors import LockError
+from kiosk.system.files import lock
 
 
 class Line:
@@ -29,7 +30,7 @@ class Line:
                 "that this user may use it (group dialout)"
             ) from error
         try:
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self.fd)
             _set_up(self.fd, baud)
         except BlockingIOError as error:
             self.close()

@@ -65,7 +65,7 @@ class Announcer:
         self._put(KioskEventKind.STARTED)
         with ExitStack() as stack:
             try:
-                listener = stack.enter_context(listening(self._path))
+                listener = stack.enter_context(listening(self._path, "the kiosk"))
             except (DoorError, OSError) as error:
                 log("error", "events_unavailable", error=str(error))
                 return

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand
-from kiosk.domain.errors import DoorError
+from kiosk.domain.errors import DoorError, NotAllowedError
 from kiosk.ipc.client import Connection
 from kiosk.ipc.door_messages import (
     GrantBody,
@@ -40,10 +40,6 @@ GRACE_SECONDS = 0.1
 """How long after a grant's deadline its answer is still waited for."""
 RETRY_SECONDS = 0.5
 """Pause of a watcher between two tries to reach the door."""
-
-
-class NotAllowedError(DoorError):
-    """kiosk-door does not do that for this user. The connection is as good as before."""
 
 
 class DoorClient:

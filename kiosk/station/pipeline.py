@@ -14,7 +14,7 @@ from datetime import datetime
 
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
-from kiosk.domain.errors import CameraError
+from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality
 from kiosk.domain.patience import Patience
 from kiosk.domain.people import Template
@@ -25,7 +25,7 @@ from kiosk.domain.presence import Presence
 from kiosk.domain.refusals import FaceAlone, FaceLimit
 from kiosk.domain.tracking import Seen, Tracker
 from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
-from kiosk.station.stages import StageFault, Stopwatch
+from kiosk.station.stages import Stopwatch
 from kiosk.station.standing_faults import StandingFaults
 from kiosk.vision.frozen import Memory
 
@@ -87,7 +87,7 @@ class Pipeline:
         self.stopwatch.start()
         try:
             findings = self._step(frame)
-        except StageFault as fault:
+        except StageError as fault:
             return self.interrupt(fault.reason, str(fault), frame.captured_at, frame.wall_at, frame.number)
         except Exception as error:  # noqa: BLE001 - between the stages: whatever it is, it denies and is recorded
             message = f"{type(error).__name__}: {error}"
@@ -133,7 +133,7 @@ class Pipeline:
         with watch.stage("repeats", Reason.INTERNAL_FAULT):
             seen = self._memory.take(frame)
         if self._memory.frozen:
-            raise StageFault(Reason.CAMERA_UNAVAILABLE, CameraError("the camera shows what it has shown before"))
+            raise StageError(Reason.CAMERA_UNAVAILABLE, CameraError("the camera shows what it has shown before"))
         with watch.stage("detect", Reason.DETECTOR_FAULT):
             faces = tuple(stages.detector.detect(frame.image))
         near = [f for f in faces if f.box.width >= self._min_face]

@@ -7,15 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from kiosk.domain.decision import Reason
-from kiosk.domain.errors import OutdatedError, UnsafeError
-
-
-class StageFault(Exception):  # noqa: N818 - a fault, in the words of the design
-    """A stage failed on this frame; `reason` names it."""
-
-    def __init__(self, reason: Reason, cause: Exception) -> None:
-        super().__init__(f"{type(cause).__name__}: {cause}")
-        self.reason = reason
+from kiosk.domain.errors import OutdatedError, StageError, UnsafeError
 
 
 class Stopwatch:
@@ -33,17 +25,17 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str, reason: Reason) -> Iterator[None]:
-        """Whatever goes wrong inside is raised as a StageFault with this reason, or with the error's own where it has
+        """Whatever goes wrong inside is raised as a StageError with this reason, or with the error's own where it has
         one."""
         begin = perf_counter()
         try:
             yield
         except OutdatedError as error:
-            raise StageFault(Reason.REFERENCES_OF_ANOTHER_MODEL, error) from error
+            raise StageError(Reason.REFERENCES_OF_ANOTHER_MODEL, error) from error
         except UnsafeError as error:
-            raise StageFault(Reason.UNSAFE_POLICY, error) from error
+            raise StageError(Reason.UNSAFE_POLICY, error) from error
         except Exception as error:
-            raise StageFault(reason, error) from error
+            raise StageError(reason, error) from error
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begin
         self.passed.add(reason)

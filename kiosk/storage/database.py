@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 import sqlite_utils
 
 from kiosk.domain.errors import GalleryError, GalleryLostError
-from kiosk.storage.home import sync_folder
 from kiosk.storage.migrations import APPLICATION_ID, KNOWN, MIGRATIONS, UNSEEN
 from kiosk.system import sqlite_file
+from kiosk.system.files import sync
 from kiosk.system.sqlite_file import Anchor, Look
 
 BUSY_SECONDS = 5.0
@@ -201,7 +201,7 @@ def open_database(path: Path, read_only: bool = False, check: bool = True, busy_
         if read_only:
             return _open_to_look(path, check, busy_seconds)
         if sqlite_file.make(path):
-            sync_folder(path.parent)
+            sync(path.parent)
         uri = f"{path.as_uri()}?mode=rw"
         store = Store(sqlite3.connect(uri, uri=True, timeout=busy_seconds, check_same_thread=False), path)
         try:

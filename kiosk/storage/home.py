@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.domain.errors import HomeBusyError, HomeError
+from kiosk.system.files import locked, sync
 from kiosk.system.owner import refuse_root
 
 
@@ -62,40 +62,25 @@ class Home:
         when another process holds the lock or the file cannot be written.
         """
         self.prepare()
-        try:
-            file = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
-        try:
-            self._take(file)
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(locked(self.lock_file))
+                os.ftruncate(file, 0)
+                os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
+            except BlockingIOError as error:
+                raise HomeBusyError(
+                    f"{self.folder}: another kiosk (pid {self._holder()}) uses this home: stop it first, or name "
+                    "another with --home"
+                ) from error
+            except OSError as error:
+                raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
             yield
-        finally:
-            os.close(file)
 
-    def _take(self, file: int) -> None:
+    def _holder(self) -> str:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise HomeBusyError(
-                f"{self.folder}: another kiosk (pid {pid}) uses this home: stop it first, or name another with --home"
-            ) from error
-        except OSError as error:
-            raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
-        try:
-            os.ftruncate(file, 0)
-            os.pwrite(file, f"{os.getpid()}\n".encode("ascii"), 0)
-        except OSError as error:
-            raise HomeError(f"{self.lock_file}: the home cannot be locked: {_why(error)}") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes names that were added to a folder survive power loss. Raises OSError."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+            return self.lock_file.read_bytes()[:20].decode("ascii", "replace").strip() or "unknown"
+        except OSError:
+            return "unknown"
 
 
 def _make(folder: Path) -> None:
@@ -105,7 +90,7 @@ def _make(folder: Path) -> None:
     # Two first commands at once may both find no folder. A file with this name is detected below.
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-        sync_folder(folder.parent)
+        sync(folder.parent)
     if not folder.is_dir():
         raise NotADirectoryError(20, os.strerror(20))
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kiosk.domain.errors import GalleryError, VaultError
 from kiosk.storage.database import Store
-from kiosk.storage.home import sync_folder
+from kiosk.system.files import sync
 
 if TYPE_CHECKING:
     from kiosk.domain.people import Template
@@ -160,6 +160,6 @@ def _make_key(path: Path) -> None:
         finally:
             os.close(file)
             draft.unlink()
-        sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise VaultError(f"{path}: the key cannot be made ({error.strerror}): nothing was enrolled") from error

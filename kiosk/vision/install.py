@@ -6,15 +6,14 @@ once, so that an interruption or a full disk leaves the folder as it was.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from kiosk.domain.errors import ModelError
+from kiosk.system.files import locked, sync
 from kiosk.vision.entry_text import render
 from kiosk.vision.manifest import (
     AnyEntry,
@@ -102,12 +101,12 @@ class Staging:
         manifest = self._room / "manifest.toml"
         files = [path for path in self._room.iterdir() if path != manifest]
         for path in [*files, manifest]:
-            _sync(path)
+            sync(path)
         for path in files:
             path.rename(self._folder / path.name)
-        _sync(self._folder)
+        sync(self._folder)
         manifest.rename(self._folder / manifest.name)
-        _sync(self._folder)
+        sync(self._folder)
 
 
 @contextmanager
@@ -150,21 +149,9 @@ def _with_thresholds(entry: AnyEntry, old: AnyEntry | None) -> AnyEntry:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(folder))
         except BlockingIOError as error:
             raise ModelError(f"{folder}: another installation is under way: wait for it") from error
         yield
-    finally:
-        os.close(file)
-
-
-def _sync(path: Path) -> None:
-    """On disk, also after power loss."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

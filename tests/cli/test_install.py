@@ -280,7 +280,7 @@ def test_an_interruption_or_a_full_disk_changes_nothing(
         elif moment == "trial":
             patch.setattr(trial, "check_apart", interrupted)
         else:
-            patch.setattr(install, "_sync", full)
+            patch.setattr(install, "sync", full)
         result = kiosk("models", "install", own, "--name", "own-2")
     if moment == "trial":
         assert result.status == 1

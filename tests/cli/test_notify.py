@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from stamina import instrumentation
 
-from kiosk.domain.notices import Notice, NoticeRefusedError, NotifierError
+from kiosk.domain.errors import NoticeRefusedError, NotifierError
+from kiosk.domain.notices import Notice
 from kiosk.notify import workers as notify_workers
 from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox

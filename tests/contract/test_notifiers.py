@@ -23,7 +23,8 @@ from pydantic import BaseModel, ValidationError
 
 from kiosk import plugins
 from kiosk.config import NotifierConfig
-from kiosk.domain.notices import KINDS, KioskEvent, Notice, Notifier, NotifierError
+from kiosk.domain.errors import NotifierError
+from kiosk.domain.notices import KINDS, KioskEvent, Notice, Notifier
 from kiosk.notifiers.conditions import Condition
 
 if TYPE_CHECKING:

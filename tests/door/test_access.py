@@ -17,11 +17,11 @@ from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.door.grants import DoorResult, Grant, Refusal, Span
 from kiosk.domain.door.roles import Role, Users, Verb
 from kiosk.domain.door.state import DoorMode, DoorState, Hand
-from kiosk.domain.errors import DoorError
+from kiosk.domain.errors import DoorError, NotAllowedError
 from kiosk.door.server import MAX_CLIENTS
 from kiosk.ipc.door_event_messages import DoorEventStream, SubscribeRequest
 from kiosk.ipc.door_messages import MAX_PACKET, StatusRequest, encode
-from kiosk.station.door_client import DoorClient, NotAllowedError
+from kiosk.station.door_client import DoorClient
 from kiosk.system.clock import boottime
 from tests.doors import as_user
 from tests.ids import id_of

@@ -108,7 +108,7 @@ def test_a_socket_is_of_the_group_that_its_folder_hands_on(tmp_path: Path) -> No
     folder.mkdir()
     os.chown(folder, -1, 65003)
     folder.chmod(0o2750)
-    with listening(folder / "door-events.sock"):
+    with listening(folder / "door-events.sock", "kiosk-door"):
         made = (folder / "door-events.sock").stat()
     assert (made.st_gid, stat.S_IMODE(made.st_mode)) == (65003, 0o660)
 
@@ -352,7 +352,7 @@ def test_a_second_door_on_the_same_socket_is_refused(doors: Doors, client_of: Co
     second = doors.launch("--socket", str(door.socket), "--lock", "simulated", log=log)
     assert second.wait(patience) == 2
     assert log.read_text().count("\n") == 1
-    assert "another kiosk-door is running" in log.read_text()
+    assert "kiosk-door is running here already" in log.read_text()
     assert client_of(door).status(10).state is DoorState.SECURED
 
 
@@ -361,9 +361,9 @@ def test_a_place_where_somebody_else_answers_is_left_alone(tmp_path: Path) -> No
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
         other.bind(str(path))
         other.listen()
-        with pytest.raises(DoorError, match="another program answers"), listening(path):
+        with pytest.raises(DoorError, match="another program answers"), listening(path, "kiosk-door"):
             pass
-    with listening(path) as listener:  # nobody answers any more: a stale socket is replaced
+    with listening(path, "kiosk-door") as listener:  # nobody answers any more: a stale socket is replaced
         assert listener.getsockname() == str(path)
     assert not path.exists()
 

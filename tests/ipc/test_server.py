@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.domain.errors import DoorError
 from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.ipc.limits import Limits
 from kiosk.ipc.server import Client, Clients, listening
@@ -80,7 +81,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     path = tmp_path / "door.sock"
-    with listening(path) as plain, Listener(fileno=plain.detach()) as listener:
+    with listening(path, "kiosk-door") as plain, Listener(fileno=plain.detach()) as listener:
         made = Site(path, listener)
         yield made
         made.clients.close()
@@ -117,3 +118,18 @@ def test_who_cannot_be_waited_for_is_turned_away(site: Site) -> None:
     site.selector.full = False
     assert served(site, b"later")
     assert site.left == [2]
+
+
+def test_a_place_that_is_taken_names_who_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with (
+        listening(path, "the kiosk"),
+        pytest.raises(DoorError, match="the kiosk is running here already"),
+        listening(path, "the kiosk"),
+    ):
+        pass
+    with (
+        pytest.raises(DoorError, match="the socket of the kiosk cannot be made here"),
+        listening(path / "x", "the kiosk"),
+    ):
+        pass

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from kiosk.domain.notices import KINDS, Notice, NotifierError
+from kiosk.domain.errors import NotifierError
+from kiosk.domain.notices import KINDS, Notice
 from kiosk.notifiers.conditions import _CHANGES, _FAULTS, Change, Condition, Conditions
 from kiosk.notifiers.home_assistant import Topics, discovery
 from kiosk.notifiers.mqtt import MqttNotifier

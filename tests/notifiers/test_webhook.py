@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from kiosk.domain.notices import Notice, NoticeRefusedError, NotifierError
+from kiosk.domain.errors import NoticeRefusedError, NotifierError
+from kiosk.domain.notices import Notice
 from kiosk.notifiers.webhook import WebhookNotifier, key_of, sign
 
 if TYPE_CHECKING:

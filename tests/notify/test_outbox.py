@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.door.events import ALARMS, DoorEvent, DoorEventKind
+from kiosk.domain.errors import OutboxError
 from kiosk.domain.notices import DROPPED, TEST, Notice, of_door, overflow
 from kiosk.notifiers.conditions import Condition
-from kiosk.notify.file import OutboxError, claimed
+from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox, Place
 
 NOW = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)

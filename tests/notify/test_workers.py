@@ -12,9 +12,9 @@ from threading import Event as Flag
 import pytest
 
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
-from kiosk.domain.notices import DROPPED, Notice, NoticeRefusedError, NotifierError
+from kiosk.domain.errors import NoticeRefusedError, NotifierError, OutboxError
+from kiosk.domain.notices import DROPPED, Notice
 from kiosk.notify import receivers
-from kiosk.notify.file import OutboxError
 from kiosk.notify.outbox import Outbox, Place
 from kiosk.notify.receivers import Receiver, from_door
 from kiosk.notify.workers import Worker

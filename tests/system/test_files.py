@@ -1,0 +1,71 @@
+"""Locks on files, between processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kiosk.system.files import is_locked, lock, locked, sync
+
+HOLD = (
+    "import sys\nfrom pathlib import Path\nfrom kiosk.system.files import locked\nwith locked(Path(sys.argv[1])):\n    "
+)
+
+
+def test_a_lock_keeps_others_out_until_it_is_given_back(tmp_path: Path) -> None:
+    path = tmp_path / "it.lock"
+    with locked(path):
+        assert is_locked(path)
+        with pytest.raises(BlockingIOError), locked(path):
+            pass
+        file = os.open(path, os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            lock(file)
+        os.close(file)
+    assert not is_locked(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    with locked(path):
+        assert is_locked(path)
+
+
+def test_whoever_dies_gives_it_back(tmp_path: Path) -> None:
+    path = tmp_path / "it.lock"
+    script = HOLD + "print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=-1, stdout=-1) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert is_locked(path)
+        holder.kill()
+        holder.wait()
+        assert not is_locked(path)
+
+
+def test_a_folder_is_locked_as_it_is(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(BlockingIOError), locked(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="link"), locked(tmp_path / "link"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_looking_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        is_locked(tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_and_folders_are_synced(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    sync(tmp_path / "file")
+    sync(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync(tmp_path / "none")
