@@ -1,0 +1,101 @@
+"""Each module of kiosk/ has its test file in the same place of tests/, or stands in one of two lists."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTHING_RUNS = ("domain/ports/*", "domain/audit", "domain/decision", "domain/door/events", "domain/door/grants",
+                "domain/door/rules", "domain/door/state", "domain/errors", "domain/face", "domain/people",
+                "domain/updates", "demonstration/story", "gui/theme")  # fmt: skip
+"""Protocols, and nouns without behaviour of their own: what uses them tests them."""
+ELSEWHERE = {
+    # The same suite over all that are registered.
+    "cameras/replay": "contract/test_cameras",
+    "cameras/usb": "contract/test_cameras",
+    "locks/gpio": "contract/test_locks",
+    "locks/simulated": "contract/test_locks",
+    "locks/secure_line": "contract/test_locks",
+    "notifiers/led": "contract/test_notifiers",
+    "panels/line": "contract/test_panels",
+    "plugins": "contract/test_locks",
+    # Through the program, or the command, that they are parts of.
+    "__main__": "cli/test_bad_input",
+    "cli/__init__": "cli/test_bad_input",
+    "cli/bench": "evaluation/benchmarks/test_frame",
+    "cli/decisions": "cli/test_printing",
+    "cli/doctor_window": "cli/test_doctor",
+    "cli/door_log": "cli/test_door",
+    "cli/door_pair": "cli/test_badges",
+    "cli/enrol": "cli/test_commands",
+    "cli/evaluate/*": "cli/test_evaluate",
+    "cli/front": "cli/test_printing",
+    "cli/identify": "cli/test_commands",
+    "cli/models/fetch": "cli/test_fetch",
+    "cli/models/install": "cli/test_install",
+    "cli/replay": "cli/test_commands",
+    "door/__main__": "door/test_process",
+    "door/daemon": "door/test_process",
+    "door/feed": "door/test_access",
+    "door/server": "door/test_access",
+    "notify/__main__": "notify/test_process",
+    "notify/daemon": "notify/test_process",
+    # Through what they serve, in which their behaviour shows.
+    "cameras/files": "cli/test_bad_input",
+    "config": "door/test_process",
+    "demonstration/layers": "demonstration/test_scene",
+    "demonstration/stage": "cli/test_run",
+    "domain/ids": "ipc/test_door_messages",
+    "domain/notices": "notify/test_outbox",
+    "evaluation/pad_plot": "evaluation/test_plots",
+    "evaluation/trial": "cli/test_install",
+    "gui/bridge": "gui/test_window",
+    "gui/icons": "gui/test_window",
+    "gui/widgets": "gui/test_window",
+    "ipc/client": "station/test_door_client",
+    "ipc/kiosk_event_messages": "station/test_announcer",
+    "ipc/subscription": "station/test_announcer",
+    "locks/usb_board": "locks/test_usb_hid",
+    "notifiers/conditions": "notifiers/test_mqtt",
+    "notifiers/home_assistant": "notifiers/test_mqtt",
+    "notify/file": "notify/test_outbox",
+    "notify/receivers": "notify/test_workers",
+    "station/enrolment": "station/test_assembly",
+    "station/stages": "station/test_pipeline",
+    "storage/database": "storage/test_durability",
+    "storage/migrations": "storage/test_gallery",
+    "vision/described": "cli/test_install",
+    "vision/entry_text": "cli/test_install",
+    "vision/install": "cli/test_install",
+    "vision/manifest": "vision/test_models",
+    "vision/upstream": "cli/test_install",
+}
+
+
+def modules() -> list[str]:
+    """All with something in them: "door/server"."""
+    files = [p for p in (ROOT / "kiosk").rglob("*.py") if p.stat().st_size > 0]
+    return sorted(str(p.relative_to(ROOT / "kiosk").with_suffix("")) for p in files)
+
+
+def mirror(module: str) -> Path:
+    """door/server is tested in door/test_server.py, the package cli/models in cli/test_models.py."""
+    parts = Path(module.removesuffix("/__init__"))
+    return ROOT / "tests" / parts.parent / f"test_{parts.name}.py"
+
+
+@pytest.mark.parametrize("module", [m for m in modules() if m != "__init__"])
+def test_each_module_is_tested_somewhere(module: str) -> None:
+    listed = [entry for entry in (*NOTHING_RUNS, *ELSEWHERE) if fnmatch(module, entry)]
+    if mirror(module).exists():
+        assert [entry for entry in listed if "*" not in entry] == [], "it has its mirror: take it off the list"
+    else:
+        assert listed, f"{mirror(module).relative_to(ROOT)} is missing"
+
+
+def test_what_is_listed_is_there() -> None:
+    assert [entry for entry in (*NOTHING_RUNS, *ELSEWHERE) if not any(fnmatch(m, entry) for m in modules())] == []
+    assert [test for test in set(ELSEWHERE.values()) if not (ROOT / "tests" / f"{test}.py").exists()] == []
