@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain.notices import NotifierError
+from kiosk.domain.errors import NotifierError
 from kiosk.notifiers.secrets import read_secret
 
 
