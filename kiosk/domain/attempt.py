@@ -1,7 +1,7 @@
-"""An attempt: n concordant frames of m, all of one face track, within a few seconds.
+"""An attempt: n of m frames agree, all of one face track, within a few seconds.
 
-Pure: times come with the samples. An attempt opens when a face presents itself (large enough and in the guide) and
-ends in exactly one verdict, or in none when a passer-by left no usable sample.
+Pure: times come with the samples. An attempt opens when a face presents itself (large enough and in the guide). It ends
+in exactly one verdict, or in none when a passer-by left no usable sample.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from kiosk.domain.face import Flaw, Frame, Quality
 from kiosk.domain.people import Template
 
 PASSING_BY = frozenset({Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE})
-"""Flaws of a face that is not presenting itself: it opens no attempt."""
+"""Flaws of a face that does not present itself. Such a face opens no attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`needed` of the last `window` usable frames, within `seconds`; `pause` seconds after a refusal until the next
-    attempt; `rest` seconds after a grant, unless the face has gone before.
+    """The rules of an attempt.
 
-    `budget`: comparisons of one attempt at most, whatever starts it again. `denial_voids`: one frame that PAD denies
-    voids those before it; where not, it only has no vote. `fresh_frames` and `fresh_seconds`: so long a face must have
-    been followed, each frame of it new, before its next frame is compared: more frames than a driver has buffers (8),
-    which it could show in turns. `fresh_at_most` seconds are enough where frames come slowly. `again`: whether somebody
-    may be let in again without having gone; for recordings.
+    A grant needs `needed` matching frames among the last `window` usable frames, within `seconds`. `pause`: seconds
+    from a refusal to the next attempt. `rest`: seconds after a grant, unless the face has left before. `budget`: most
+    comparisons in one attempt, even if it is restarted. `denial_voids`: a frame that PAD denies voids those before it;
+    otherwise it only has no vote. `fresh_frames` and `fresh_seconds`: a face is compared only after it was followed for
+    so many frames and seconds, each frame new. These are more frames than a driver has buffers (8), which it could show
+    in turns. `fresh_at_most`: this many seconds are enough if frames come slowly. `again`: whether a person may be let
+    in again without having left; for recordings.
     """
 
     needed: int = 3
@@ -43,13 +44,13 @@ class Rules:
     again: bool = False
 
     def pause_after(self, refusals: int) -> float:
-        """Seconds until the next attempt may open: doubled from the fourth refusal in a row on, 30 s at most."""
+        """Seconds until the next attempt may open. Doubles from the fourth refusal in a row on, up to 30 s."""
         return float(min(self.pause * 2.0 ** max(0, min(refusals, 10) - 3), max(30.0, self.pause)))
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One usable frame: past the quality gate, scored by PAD, compared with the gallery."""
+    """One usable frame: it passed the quality gate, was scored by PAD, and was compared with the gallery."""
 
     frame_number: int
     captured_at: float
@@ -58,12 +59,12 @@ class Sample:
     bona_fide: bool
     comparison: Comparison
     probe: Template | None = field(default=None, repr=False, compare=False)
-    """In memory for as long as the attempt: whoever is refused is known by it."""
+    """Kept in memory during the attempt, to recognise the face again if it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the attempt found about the person; whether that person may pass is the policy's business."""
+    """What the attempt found out about the person. The policy decides whether that person may pass."""
 
     reason: Reason
     subject_id: str | None
@@ -78,7 +79,7 @@ class Attempt:
         self.track = track
         self.started_at = frame.captured_at
         self.compared = 0
-        """Comparisons so far. Nothing sets it back."""
+        """Number of comparisons so far. A restart does not reset it."""
         self._all: list[Sample] = []
         self._samples: deque[Sample] = deque(maxlen=rules.window)
         self._last: Sample | None = None
@@ -87,13 +88,13 @@ class Attempt:
 
     @property
     def probe(self) -> Template | None:
-        """The template compared last; None where nothing was."""
+        """The template that was compared last; None if there was none."""
         return self._last.probe if self._last else None
 
     def charged(self, reason: Reason) -> list[Template]:
-        """The templates whose faces this verdict counts against, of everything that was compared: all but clear matches
-        (mated, and PAD passed them), which are no guesses. Beside a match, what it rests on is not counted; where the
-        frames match several subjects, all are."""
+        """The compared templates whose faces this verdict counts against. Clear matches (mated, and PAD passed them) do
+        not count, because they are no guesses. For a match, the samples behind it do not count. If the frames match
+        several subjects, all templates count."""
         window = {id(s) for s in self._samples} if reason is Reason.MATCHED else set()
         every = reason is Reason.AMBIGUOUS
         return [
@@ -103,28 +104,28 @@ class Attempt:
         ]
 
     def unlike(self, template: Template, alike: Callable[[Template, Template], bool]) -> bool:
-        """Whether nothing that was compared is mated, or like this template."""
+        """Whether no compared template is mated or like this template."""
         return not any(s.comparison.mated or s.probe is None or alike(s.probe, template) for s in self._all)
 
     @property
     def progress(self) -> float:
-        """0..1 of the frames that a grant needs."""
+        """The share (0..1) of the frames that a grant needs."""
         votes = self._votes().most_common(1)
         return min(1.0, votes[0][1] / self.rules.needed) if votes else 0.0
 
     def restart(self, track: int, because: Reason) -> None:
-        """Forgets all samples: another track, a second face, a frozen picture. The time and the comparisons spent still
-        count."""
+        """Drops all samples, because of another track, a second face or a frozen picture. The time and the comparisons
+        spent so far still count."""
         self.track = track
         self._samples.clear()
         self._hindrance = because
 
     def hinder(self, because: Reason) -> None:
-        """A frame that gave no sample, for the reason stated when time runs out."""
+        """Notes why a frame gave no sample. This is the reason of the refusal if the time runs out."""
         self._hindrance = because
 
     def add(self, sample: Sample, frame: Frame) -> Verdict | None:
-        """Takes a usable sample; a verdict when it settles the attempt."""
+        """Takes a usable sample. Returns a verdict if it ends the attempt."""
         self.compared += 1
         self._last = sample
         self._all.append(sample)
@@ -149,24 +150,24 @@ class Attempt:
         return None
 
     def expire(self, frame: Frame) -> Verdict | None:
-        """A refusal once the time is over."""
+        """Returns a refusal once the time is over."""
         if frame.captured_at - self.started_at < self.rules.seconds:
             return None
         return self._verdict(self._hindrance, frame)
 
     def abandon(self, frame: Frame) -> Verdict | None:
-        """The face has gone: a refusal if it had been compared, nothing for a passer-by."""
+        """Ends the attempt because the face has left. Returns a refusal if it was compared, None for a passer-by."""
         if not self.compared:
             return None
         attack = self._hindrance is Reason.PRESENTATION_ATTACK
         return self._verdict(Reason.PRESENTATION_ATTACK if attack else Reason.INCOMPLETE, frame)
 
     def turned_away(self, frame: Frame) -> Verdict:
-        """The face had its attempts before; it was not compared."""
+        """The refusal of a face that has used up its attempts. It was not compared."""
         return self._verdict(Reason.TOO_MANY_ATTEMPTS, frame)
 
     def evidence(self, frame: Frame) -> Evidence:
-        """What is known so far, resting on `frame`."""
+        """The evidence so far, with `frame` as its last frame."""
         last = self._last
         return Evidence(
             frame_number=frame.number,
@@ -180,11 +181,11 @@ class Attempt:
 
     @property
     def _attacked(self) -> bool:
-        """Whether so many frames were denied that a window could not hold as many that were not."""
+        """Whether PAD denied more frames than a window can spare, so that the attempt counts as an attack."""
         return self._denials > self.rules.window - self.rules.needed
 
     def _votes(self) -> Counter[str]:
-        """Samples by subject. A sample that PAD denies votes for nobody."""
+        """Number of samples for each subject. A sample that PAD denies votes for nobody."""
         return Counter(
             s.comparison.subject_id
             for s in self._samples

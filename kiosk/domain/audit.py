@@ -9,31 +9,31 @@ from enum import StrEnum
 
 
 class AuditKind(StrEnum):
-    """What a line of the audit log tells of. The values stand in databases: none is ever changed."""
+    """The kind of an audit record. The values are stored in databases: never change one."""
 
     DECISION = "decision"
     OUTCOME = "outcome"
-    """What became of a grant."""
+    """The result of a grant."""
     DOOR = "door"
-    """What else the door told."""
+    """Any other event of the door."""
     COMMAND = "command"
-    """Somebody did something to the door by hand."""
+    """A user operated the door by hand."""
     CLOCK = "clock"
-    """A person's word on the clock."""
+    """A person confirmed that the clock is right."""
     ATTEMPTS = "attempts"
     """Face alone was turned off or on, or its count was reset."""
     FAULT = "fault"
     ENROLMENT = "enrolment"
     SUBJECT = "subject"
-    """Somebody enrolled was changed or removed."""
+    """A subject was changed or removed."""
     START = "start"
     STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One line of the audit log. `id` is its place in the log; by `record_id` one that is appended twice is there
-    once."""
+    """One line of the audit log. `id` is its position in the log. A record that is appended twice with the same
+    `record_id` is stored once."""
 
     kind: AuditKind
     wall_at: datetime

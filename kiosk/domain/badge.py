@@ -1,12 +1,12 @@
-"""Badge numbers as a card reader tells them to a panel: Wiegand bits, with facility code and parity.
+"""Badge numbers in the format in which a card reader sends them to a panel: Wiegand bits with facility code and parity.
 
     bits   facility   number   known as
     26     8          16       H10301, the open standard
     34     16         16       N1002, H10306
     37     16         19       H10304
 
-A parity bit stands at each end: even over the first half of what is between them, odd over the second. Where that is an
-odd number of bits the one in the middle counts in both (HID, "Understanding card data formats").
+There is a parity bit at each end: even parity over the first half of the bits between them, odd parity over the second.
+If the number of these bits is odd, the middle one counts in both halves (HID, "Understanding card data formats").
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIELDS = {26: (8, 16), 34: (16, 16), 37: (16, 19)}
-"""Bits of the whole: those of the facility code, of the number."""
+"""Bits of the card: bits of the facility code, bits of the number."""
 LARGEST_BADGE = 2**19 - 1
-"""Of any format."""
+"""Largest badge number of any format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a reader tells of a card: `bits` bits, the first one the highest of the first byte."""
+    """The data that a reader sends for a card: `bits` bits. The first bit is the highest one of the first byte."""
 
     bits: int
     data: bytes
@@ -29,7 +29,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class CardFormat:
-    """`bits` of FIELDS, and the site's facility code. Raises ValueError for one that does not fit."""
+    """A card format: `bits` of FIELDS, and the site's facility code. Raises ValueError if the code does not fit."""
 
     bits: int
     facility: int
@@ -43,11 +43,11 @@ class CardFormat:
 
     @property
     def largest(self) -> int:
-        """The largest badge number; the smallest is 1."""
+        """The largest badge number of this format; the smallest is 1."""
         return (1 << FIELDS[self.bits][1]) - 1
 
     def encode(self, badge: int) -> Card:
-        """Raises ValueError for a number that does not fit."""
+        """The card for a badge number. Raises ValueError for a number that does not fit."""
         if not 1 <= badge <= self.largest:
             raise ValueError(f"a badge number of {self.bits} bits is 1 to {self.largest}")
         payload, width = self.facility << FIELDS[self.bits][1] | badge, self.bits - 2

@@ -1,4 +1,4 @@
-"""What an attempt ends in: the comparison it rests on, the reason, and the decision itself."""
+"""The end of an attempt: the comparison behind it, the reason, and the decision itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kiosk.domain.face import Quality
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The best candidate of a search. `score` is that of domain.matching, -1..1.
+    """The best candidate of a search. `score` is a score of domain.matching, -1..1.
 
-    `subject_id` is None when the gallery is empty. Below `threshold` the candidate is nobody.
+    `subject_id` is None when the gallery is empty. A candidate below `threshold` is no match.
     """
 
     subject_id: str | None
@@ -28,7 +28,7 @@ class Comparison:
 
 
 class Outcome(StrEnum):
-    """What a decision says."""
+    """The outcome of a decision."""
 
     GRANTED = "granted"
     REFUSED = "refused"
@@ -46,18 +46,18 @@ class Reason(StrEnum):
     SEVERAL_FACES = "several_faces"
     INCOMPLETE = "incomplete"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
-    """This face was refused so often within the hour that it is not compared."""
+    """This face was refused so often within the last hour that it is not compared."""
     FACE_OFF = "face_off"
-    """So many people were refused within the hour that no face is compared ([policy] refusals_an_hour)."""
+    """So many people were refused within an hour that no face is compared ([policy] refusals_an_hour)."""
     SUBJECT_DISABLED = "subject_disabled"
     VALIDITY_NOT_BEGUN = "validity_not_begun"
     VALIDITY_ENDED = "validity_ended"
     CLOCK_BEHIND = "clock_behind"
-    """The right depends on time, and the clock is behind what the kiosk knows to have been."""
+    """The subject has a validity, and the clock shows a time before one that the kiosk knows to have passed."""
     CLOCK_UNSYNCHRONISED = "clock_unsynchronised"
-    """The right depends on time, and this board has not been told the time since it started."""
+    """The subject has a validity, and the clock was not synchronised since the start."""
     NO_BADGE = "no_badge"
-    """A panel owns the lock, and there is no number that could be presented to it."""
+    """A panel owns the lock, and the subject has no badge number that fits."""
     # about the kiosk
     STALE_FRAME = "stale_frame"
     CAMERA_UNAVAILABLE = "camera_unavailable"
@@ -68,7 +68,7 @@ class Reason(StrEnum):
     GALLERY_FAULT = "gallery_fault"
     REFERENCES_OF_ANOTHER_MODEL = "references_of_another_model"
     UNSAFE_POLICY = "unsafe_policy"
-    """The threshold does not keep the rate of mistakes that was asked for, and the lock is real."""
+    """The threshold does not keep the configured rate of false matches, and the lock is real."""
     AUDIT_UNAVAILABLE = "audit_unavailable"
     DOOR_UNAVAILABLE = "door_unavailable"
     INTERNAL_FAULT = "internal_fault"
@@ -76,7 +76,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What an attempt rests on: the last usable frame of it, for the record."""
+    """The last usable frame of an attempt, for the record."""
 
     frame_number: int
     captured_at: float
@@ -100,7 +100,7 @@ class Decision:
     started_at: float | None = None
     detail: str = ""
     badge: int | None = field(default=None, repr=False)
-    """What is presented on this grant, where a panel owns the lock; in no record and no log."""
+    """The number that this grant presents to a panel. It is in no record and no log."""
 
     @property
     def granted(self) -> bool:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class KioskError(Exception):
-    """Anything that ends a command with exit status 2 and its message on one line."""
+    """An error that ends a command with exit status 2. Its message is one line."""
 
 
 class ConfigError(KioskError):
@@ -55,11 +55,11 @@ class ModelError(KioskError):
 
 
 class SampleError(KioskError):
-    """A picture, folder or clip that cannot be used for what was asked."""
+    """A picture, folder or clip that cannot be used for the command."""
 
 
 class CameraError(KioskError):
-    """A camera that cannot be opened or has stopped delivering."""
+    """A camera that cannot be opened or gives no more frames."""
 
 
 class GalleryError(KioskError):
@@ -67,7 +67,7 @@ class GalleryError(KioskError):
 
 
 class GalleryLostError(GalleryError):
-    """A database or key that is no longer as it was opened. The process ends, and is started again."""
+    """A database or key that was replaced after it was opened. The process ends, and systemd starts it again."""
 
 
 class OutdatedError(GalleryError):
@@ -75,7 +75,7 @@ class OutdatedError(GalleryError):
 
 
 class UnsafeError(GalleryError):
-    """A gallery too large for what is known of the network, or for the threshold that was fixed."""
+    """A gallery that is too large for the network's measured rates, or for the fixed threshold."""
 
 
 class VaultError(GalleryError):
@@ -83,7 +83,7 @@ class VaultError(GalleryError):
 
 
 class DoorError(KioskError):
-    """kiosk-door does not answer, or not as it should."""
+    """kiosk-door does not answer, or answers wrongly."""
 
 
 class LockError(DoorError):
@@ -91,7 +91,7 @@ class LockError(DoorError):
 
 
 class LockLostError(LockError):
-    """A lock that says by itself that it is gone or not as it was set: nobody knows whether it is secured."""
+    """A lock that reports that it is gone or not as it was set. It is not known whether it is secured."""
 
 
 class NotAllowedError(DoorError):
@@ -132,7 +132,7 @@ class OutputError(KioskError):
 
 
 def os_trouble(error: OSError) -> str:
-    """One line about a file that the system does not give: which, why, and what to do where rights are missing."""
+    """One line about a file error: which file, why, and what to do if rights are missing."""
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
     reason = error.strerror or str(error) or type(error).__name__
     if error.errno in {errno.EACCES, errno.EPERM}:

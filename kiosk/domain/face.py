@@ -1,8 +1,8 @@
-"""What a camera gives and what is found in it: frame, box, face, and how good a sample it is.
+"""A camera's frame and the faces in it: frame, box, face, and quality.
 
-numpy appears in annotations, never at run time. All times named `*_at` without `wall` are seconds of CLOCK_BOOTTIME
-(`kiosk.system.clock.boottime()`): one clock for all processes of a machine, which nobody sets and which counts while
-the machine is suspended.
+numpy is used only in annotations, never at run time. All times named `*_at` without `wall` are seconds of
+CLOCK_BOOTTIME (`kiosk.system.clock.boottime()`). This clock is the same for all processes of a machine, nobody can set
+it, and it counts while the machine is suspended.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     Image = NDArray[np.uint8]
     """H x W x 3, BGR, 0..255."""
     Vector = NDArray[np.float32]
-    """A feature vector as the embedder gives it, not necessarily of unit length."""
+    """A feature vector from the embedder, not necessarily of unit length."""
 else:
     Image = Vector = object
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a camera. `captured_at` is when the light fell, not when the picture was read."""
+    """One picture of a camera. `captured_at` is the time of the exposure, not the time when the picture was read."""
 
     image: Image
     number: int
@@ -60,8 +60,8 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A detected face. Landmarks, (x, y) in pixels, in the order of the picture: the eye at the left of the picture,
-    the eye at its right, nose tip, left corner of the mouth, right corner."""
+    """A detected face. `landmarks`, (x, y) in pixels, with left and right as seen in the picture: left eye, right eye,
+    nose tip, left corner of the mouth, right corner."""
 
     box: Box
     landmarks: tuple[tuple[float, float], ...]
@@ -69,14 +69,14 @@ class Face:
 
     @property
     def eye_distance(self) -> float:
-        """Pixels between the eyes."""
+        """Distance of the eyes in pixels."""
         (ax, ay), (bx, by) = self.landmarks[0], self.landmarks[1]
         return float(((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5)
 
 
 class Flaw(StrEnum):
-    """Why a sample is no evidence. TOO_NEAR: there is too little around it for PAD; UNNATURAL: where the embedder puts
-    no natural face (a negative, few levels, half a face)."""
+    """Why a sample is no evidence. TOO_NEAR: the picture shows too little around the face for PAD. UNNATURAL: the
+    embedder's vector is not that of a natural face (for example a negative, few grey levels, half a face)."""
 
     TOO_SMALL = "too_small"
     OUTSIDE_GUIDE = "outside_guide"
@@ -92,7 +92,8 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Quality of a sample: `score` 0 (useless) to 1 (good); the first flaw found, or None when it may be compared."""
+    """Quality of a sample: `score` 0 (useless) to 1 (good). `flaw`: the first flaw found, or None if the sample may be
+    compared."""
 
     score: float
     flaw: Flaw | None = None

@@ -1,8 +1,7 @@
-"""What an id is: of grants, events, notices and runs of the kiosk.
+"""Ids of grants, events, notices and runs of the kiosk.
 
-Each is made by new_id. At every border where one comes in from outside (a socket, a command line, a file) it is
-this or it is refused: an id then needs no escaping in a log, on a terminal or in a message to others, and no text of
-somebody else's can travel as one.
+new_id makes each of them. Every interface that takes an id from outside (a socket, a command line, a file) refuses any
+other text. So an id needs no escaping in a log, on a terminal or in a message, and no foreign text can pass as an id.
 """
 
 from __future__ import annotations
@@ -11,17 +10,18 @@ import re
 import uuid
 
 ID_PATTERN = r"^[0-9a-f]{32}$"
-"""For pydantic, whose "$" is the end of the text. Python's also matches before a newline there: take is_id."""
+"""For pydantic, whose "$" matches only at the end of the text. In Python "$" also matches before a final newline; use
+is_id there."""
 
 SUBJECT_ID_PATTERN = r"^(?:[0-9a-f]{16}){1,2}$"
-"""Of subjects: galleries hold ids of 16 digits."""
+"""Ids of subjects. Galleries also hold ids of 16 digits."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _SUBJECT_ID = re.compile(r"(?:[0-9a-f]{16}){1,2}")
 
 
 def new_id() -> str:
-    """A new one; nobody else makes the same."""
+    """A new unique id."""
     return uuid.uuid4().hex
 
 

@@ -1,8 +1,8 @@
 """Byte templates and the search over them.
 
-A template is a unit feature vector quantized to signed bytes, as FaceNet (arXiv 1503.03832, section 5.1) keeps a face
-in 128 bytes. The score is the cosine of two byte vectors, counted from what two strangers would have (`Cohort`). Dot
-products are exact integers, so a score does not depend on the machine.
+A template is a unit feature vector quantized to signed bytes, as FaceNet (arXiv 1503.03832, section 5.1) stores a face
+in 128 bytes. The score is the cosine of two byte vectors, measured from the cosine that two strangers would have there
+(`Cohort`). Dot products are exact integers, so a score does not depend on the machine.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Real = TypeVar("Real", np.float32, np.float64)
 
 
 def quantize(vector: Vector, scale: float) -> Template:
-    """Unit-normalises a feature vector and rounds `scale` times it to -127..127.
+    """Normalises a feature vector to unit length, multiplies it by `scale` and rounds it to -127..127.
 
-    Raises ValueError for a vector that is not finite or has no direction: such a face must never be compared.
+    Raises ValueError for a vector that is not finite or is zero: such a face must never be compared.
     """
     v = np.asarray(vector, np.float32).reshape(-1)
     length = float(np.linalg.norm(v))
@@ -43,57 +43,59 @@ def cosine(a: Template, b: Template) -> float:
 
 
 def enrol_again(references: int) -> str:
-    """What to say of references that were made with another network than the one that runs."""
+    """The message about references that were made with another network than the configured one."""
     many = "references were" if references != 1 else "reference was"
     return f"{references} {many} made with another network: enrol again (`kiosk enrol --again`)"
 
 
 MOST = 0.95
-"""Of what is taken for a pair of strangers: above it only the same picture has a score to speak of."""
+"""Upper bound of the stranger offset `e`; above it only identical pictures would score."""
 
 
 def above_strangers(cosines: NDArray[Real], first: NDArray[Real], second: NDArray[Real]) -> NDArray[Real]:
-    """Scores of pairs, -1..1, from their cosines and the excess of the first and of the second of each: see Cohort."""
+    """Scores of pairs, -1..1, from their cosines and the excess of both templates of each pair (see Cohort)."""
     e = np.minimum(2 * np.sqrt(first * second), MOST)
     scores: NDArray[Real] = np.maximum((cosines - e) / (1 - e), -1)
     return scores
 
 
 class Cohort:
-    """How much a template resembles strangers, and what its scores lose by it.
+    """Measures how much a template resembles strangers, and lowers its scores by that.
 
-    Some faces lie closer together than others in an embedder's space: small children above all, and pictures with
-    little detail. One threshold would let in more of them by mistake. The cohort is a set of centres among the
-    strangers that the embedder was trained with, each the mean of dozens of people and nobody's own. With m(t), the
-    mean cosine of a template t to the `nearest` centres nearest to it,
+    Some faces lie closer together than others in an embedder's space: above all those of small children, and pictures
+    with little detail. With one threshold, more of them would be let in by mistake. The cohort is a set of centres
+    among the strangers that the embedder was trained with. Each centre is the mean of dozens of people and no single
+    person. With m(t), the mean cosine of a template t to the `nearest` closest centres,
 
         excess(t) = max(0, m(t) - usual)
         e = min(2 sqrt(excess(a) excess(b)), MOST)
         score(a, b) = (cosine(a, b) - e) / (1 - e)
 
-    so what strangers have there is nothing, and the same picture is still 1. Both must lie among strangers for anything
-    to be taken off: between one that does and one that does not there is no crowd.
-    Centres of clusters are the idea of fair score normalisation (arXiv 2002.03592), the nearest of a cohort that of
-    adaptive symmetric normalisation in speaker recognition. Unlike these it never raises a score: it can only deny.
+    so strangers in that region score about 0, and identical pictures still score 1. The score is lowered only if both
+    templates lie close to centres.
+    Cluster centres come from fair score normalisation (arXiv 2002.03592). The nearest members of a cohort come from
+    adaptive symmetric normalisation in speaker recognition. Unlike these, this method never raises a score: it can only
+    deny.
     """
 
     def __init__(self, centres: NDArray[np.int8] | None = None, nearest: int = 1, usual: float = 1.0) -> None:
-        """`centres` is C x D; without any, the excess of every template is 0. Raises ValueError for centres that are no
-        templates, or fewer than `nearest`."""
+        """`centres` is C x D. Without centres, the excess of every template is 0. Raises ValueError for centres that
+        are no templates, or if there are fewer than `nearest`."""
         self._centres: NDArray[np.float32] | None = None
         if centres is not None:
             if centres.ndim != 2 or centres.dtype != np.int8 or not 1 <= nearest <= len(centres):
                 raise ValueError("a cohort is a matrix of signed bytes with as many rows as count, or more")
             if not centres.any(axis=1).all():
                 raise ValueError("a centre of the cohort is empty")
-            # Whole numbers below 2^24 are exact in float32, sums of them too: BLAS in place of numpy's integer loop.
+            # float32 is exact for whole numbers below 2^24, also for their sums. BLAS is faster than numpy's integers.
             self._centres = centres.astype(np.float32)
             self._lengths = _lengths(centres)
         self._nearest = nearest
         self._usual = usual
 
     def excess(self, rows: NDArray[np.int8]) -> NDArray[np.float64]:
-        """N x D templates -> N numbers, 0 or more. Raises ValueError for templates of another length."""
+        """The excess of each of N x D templates: N numbers, at least 0. Raises ValueError for templates of another
+        length."""
         if self._centres is None:
             return np.zeros(len(rows))
         if rows.shape[1] != self._centres.shape[1]:
@@ -105,18 +107,19 @@ class Cohort:
         return excess
 
     def score(self, a: Template, b: Template) -> float:
-        """Of two templates, -1..1: what a threshold is held against."""
+        """The score of two templates, -1..1, which is compared with a threshold."""
         first, second = self.excess(np.stack([a, b])).reshape(2, 1)
         return float(above_strangers(np.array([cosine(a, b)]), first, second)[0])
 
 
 class ReferenceMatrix:
-    """All references of one model as one int8 matrix. Immutable: a changed gallery makes a new one."""
+    """All references of one model as one int8 matrix. It is immutable: a changed gallery gets a new matrix."""
 
     def __init__(self, model_id: str, dimension: int, cohort: Cohort, references: Iterable[Reference] = ()) -> None:
-        """`cohort` is the one that the thresholds were measured with: without it scores are too high for them.
+        """`cohort` must be the one that the thresholds were measured with; without it scores would be too high for
+        them.
 
-        Raises ValueError for a reference of another model or length: such templates are never compared.
+        Raises ValueError for a reference of another model or length, because such templates must never be compared.
         """
         kept = list(references)
         for r in kept:
@@ -139,11 +142,13 @@ class ReferenceMatrix:
 
     @property
     def sizes(self) -> dict[int, int]:
-        """References a subject -> how many subjects have so many: what a threshold follows (domain.thresholds)."""
+        """Maps a number of references to the number of subjects that have so many. The threshold depends on this
+        (domain.thresholds)."""
         return dict(Counter(Counter(self.subject_ids).values()))
 
     def scores(self, probe: Template) -> NDArray[np.float64]:
-        """Of the probe with each reference, in their order, -1..1. Raises ValueError for a probe of another length."""
+        """The scores (-1..1) of the probe with each reference, in their order. Raises ValueError for a probe of another
+        length."""
         if probe.shape != (self.dimension,) or probe.dtype != np.int8:
             raise ValueError(f"a probe has {self.dimension} signed bytes")
         p = probe.astype(np.int32)
@@ -154,7 +159,7 @@ class ReferenceMatrix:
         return above_strangers(cosines, self._excess, self._cohort.excess(probe[np.newaxis]))
 
     def search(self, probe: Template, threshold: float) -> Comparison:
-        """1:N: the subject of the highest score, whether or not it reaches the threshold."""
+        """1:N: the subject with the highest score, whether or not it reaches the threshold."""
         scores = self.scores(probe)
         if not len(scores):
             return Comparison(None, -1.0, threshold, self.model_id)
@@ -163,7 +168,7 @@ class ReferenceMatrix:
 
 
 def _lengths(rows: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Of N x D templates."""
+    """The Euclidean lengths of N x D templates."""
     lengths: NDArray[np.float64] = np.sqrt(
         np.square(rows.astype(np.int32)).sum(axis=1, dtype=np.int32).astype(np.float64)
     )

@@ -1,4 +1,4 @@
-"""Names of people, as people write them: what is taken, and which character of one that is not taken is in the way."""
+"""Names of people: which names are accepted, and which character makes a name unacceptable."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from kiosk.domain.plain_text import JOINERS, escaped
 
 LONGEST_NAME = 100
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U000e0100")
-"""Letters, signs and marks that show nothing: the fillers of Hangul, the empty pattern of Braille and the like."""
+"""Letters, signs and marks that are invisible: for example the fillers of Hangul and the empty pattern of Braille."""
 
 
 def cleaned(name: str) -> str:
-    """The name in NFC, any kind of space as one plain space. Raises ValueError with a line that names the character.
+    """The name in NFC, with each run of white space as one plain space. Raises ValueError, which names the bad
+    character.
 
-    Joiners stay between letters: Persian, Sinhala and Hindi names need them. What shows nothing is no name.
+    Joiners between letters are kept, because Persian, Sinhala and Hindi names need them. An invisible name is refused.
     """
     plain = unicodedata.normalize("NFC", " ".join("".join(" " if _space(c) else c for c in name).split(" ")).strip())
     plain = " ".join(part for part in plain.split(" ") if part)
@@ -37,7 +38,8 @@ def _space(character: str) -> bool:
 
 
 def _fits(name: str, at: int) -> bool:
-    """Whether the character may stand there: printable and visible, an accent on a letter, a joiner between two."""
+    """Whether the character is allowed at this position: it is printable and visible; an accent follows a letter; a
+    joiner is between two letters."""
     character = name[at]
     before, after = name[at - 1 : at] if at else "", name[at + 1 : at + 2]
     if character in JOINERS:
@@ -48,7 +50,7 @@ def _fits(name: str, at: int) -> bool:
 
 
 def _joins(character: str) -> bool:
-    """A letter, or a mark on one; the sign before and after a joiner of an emoji too."""
+    """Whether a joiner may be beside this character: a letter, a mark on a letter, or a sign (for emoji)."""
     return character != "" and (unicodedata.category(character)[0] in "LM" or unicodedata.category(character) == "So")
 
 

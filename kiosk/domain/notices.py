@@ -1,4 +1,4 @@
-"""What notifiers are told: news of the door and of the kiosk, without anything biometric in it."""
+"""Notices for notifiers: events of the door and of the kiosk, without biometric data."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Protocol
 from kiosk.domain.door.events import ALARMS, DoorEvent, DoorEventKind
 
 DROPPED = "notify.dropped"
-"""So many notices (`count`) were dropped for want of room, or refused by the other side (reason "refused")."""
+"""`count` notices were dropped for lack of room, or refused by the other side (reason "refused")."""
 TEST = "notify.test"
-"""Somebody asked for it with `kiosk notify test`."""
+"""A test notice of `kiosk notify test`."""
 UNEXPLAINED = "release_without_decision"
-"""kiosk.release_without_decision: the door was released on a grant that nothing in the audit log stands behind.
-notify.release_without_decision: the kiosk told of no such grant."""
+"""kiosk.release_without_decision: the door was released on a grant that no record in the audit log explains.
+notify.release_without_decision: the kiosk reported no such grant."""
 LOST, REACHED = "lost", "reached"
-"""notify.door_lost, notify.kiosk_lost: that process does not answer any more; and it does (again)."""
+"""notify.door_lost, notify.kiosk_lost: that process no longer answers. REACHED: it answers (again)."""
 
 LONGEST_NAME = 100
-"""Of a subject, as the gallery takes it: characters."""
+"""Longest name of a subject in the gallery, in characters."""
 
 URGENT = ALARMS | {
     DoorEventKind.ALARM_ENDED,
@@ -29,11 +29,11 @@ URGENT = ALARMS | {
     DoorEventKind.FAULT_ENDED,
     DoorEventKind.LOCKDOWN_ENDED,
 }
-"""Alarms and their ends: who was told of the one must not wait for the other for ever."""
+"""Alarms and their ends. The ends are urgent too, because a person who got the alarm must also get its end."""
 
 
 class KioskEventKind(StrEnum):
-    """What the kiosk itself tells."""
+    """The kind of an event of the kiosk itself."""
 
     STARTED = "started"
     STOPPED = "stopped"
@@ -41,11 +41,11 @@ class KioskEventKind(StrEnum):
     REFUSED = "refused"
     """With the decision's reason."""
     FAULT = "fault"
-    """A part does not work, nobody is let in: with its reason."""
+    """A part does not work and nobody is let in. With the fault's reason."""
     RECOVERED = "recovered"
     UNEXPLAINED = UNEXPLAINED
     MANY_REFUSALS = "many_refusals"
-    """60 people were refused within an hour: somebody may be trying. Once an hour at most."""
+    """60 people were refused within an hour, perhaps by an attack. At most once an hour."""
 
 
 KINDS = (
@@ -56,7 +56,7 @@ KINDS = (
     DROPPED,
     TEST,
 )
-"""All that a notice can be."""
+"""All kinds of notices."""
 
 
 _JOINERS = "\u200c\u200d"
@@ -65,10 +65,11 @@ _JOINERS = "\u200c\u200d"
 
 @dataclass(frozen=True, slots=True)
 class KioskEvent:
-    """One event of the kiosk. Never a score, a picture or a template; a name only where the configuration wants it.
+    """One event of the kiosk. It never holds a score, a picture or a template; it holds a name only if the
+    configuration asks for names.
 
-    `run` is new with each start of the kiosk; `sequence` counts up from 1 in it, and a number that is missing was
-    dropped for want of room.
+    Each start of the kiosk has another `run`. In it `sequence` counts from 1; a missing number means that an event was
+    dropped for lack of room.
     """
 
     run: str
@@ -85,9 +86,9 @@ class KioskEvent:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One piece of news. `id` is unique and stays the same when a notice is delivered again, which can happen.
+    """One notice. `id` is unique. A notice can be delivered twice; its `id` is then the same.
 
-    `kind` is one of KINDS. `urgent` ones are kept longest where there is not room for all.
+    `kind` is one of KINDS. `urgent` notices are kept longest when there is not enough room.
     """
 
     id: str
@@ -137,16 +138,16 @@ def of_kiosk(event: KioskEvent) -> Notice:
 
 
 def plain_name(name: str) -> str:
-    """A name on one line: what is not printable is left out, but for the joiners that some scripts need inside of
-    words; LONGEST_NAME characters at most. Empty where nothing is left."""
+    """A name on one line of at most LONGEST_NAME characters. Drops characters that are not printable, except the
+    joiners that some scripts need inside words. Empty if nothing is left."""
     kept = "".join(c for c in name if c.isprintable() or c in _JOINERS)
     return kept[:LONGEST_NAME].strip()
 
 
 def overflow(urgent: Sequence[bool], capacity: int) -> list[int]:
-    """Which of the waiting notices, oldest first, go when there is room for `capacity`: their places, ascending.
+    """Which of the waiting notices (oldest first) to drop when there is room for `capacity`: their indices, ascending.
 
-    The oldest ordinary ones first; urgent ones only when there is nothing else, the oldest first.
+    Drops the oldest ordinary notices first. Drops urgent ones, oldest first, only if there are no others.
     """
     excess = len(urgent) - capacity
     if excess <= 0:
@@ -157,27 +158,28 @@ def overflow(urgent: Sequence[bool], capacity: int) -> list[int]:
 
 
 class Notifier(Protocol):
-    """Tells somebody. Best effort: it can neither grant, delay nor undo, and nobody waits for it.
+    """Delivers notices. Best effort: it cannot grant, delay or undo anything, and nothing waits for it.
 
-    A class with `Options` (a pydantic model), made with checked ones, registered under the entry points
-    `kiosk.notifiers`. `check` is called first, once, before anything is told; then the others, each notifier's in a
-    thread of its own.
+    It is a class with `Options` (a pydantic model), made with checked options, and registered as an entry point of
+    `kiosk.notifiers`. `check` is called once, before all else. Then the other methods are called, in a separate thread
+    for each notifier.
 
-    One that shows what lasts, and not only news, may have a method `knows(present)`, called before `check`:
-    `present()` gives at any time, from any thread, what holds now (notifiers.conditions). So it can tell that again
-    when the other side, or kiosk-notify, was started anew.
+    A notifier that shows a lasting state, and not only events, may have a method `knows(present)`, which is called
+    before `check`. `present()` returns the present conditions (notifiers.conditions) at any time and in any thread. So
+    the notifier can show them again after a restart of the other side or of kiosk-notify.
     """
 
     def check(self) -> None:
-        """The self-check at start, without waiting for the other side: that one may be away for now.
+        """The self-check at start. It does not wait for the other side, which may be away at the moment.
 
-        Raises NotifierError, saying what to do, when it cannot work as configured: it is reported and left out.
+        Raises NotifierError, which says what to do, when the notifier cannot work as configured. It is then reported
+        and left out.
         """
 
     def notify(self, notice: Notice) -> None:
-        """Returns once the other side has the notice; it may get one twice. Must not wait for ever.
+        """Returns once the other side has the notice, which may be delivered twice. Must not wait for ever.
 
-        Raises NotifierError to be asked again later, before any other notice; NoticeRefusedError never to be.
+        Raises NotifierError to be called with it again later, before any other notice; NoticeRefusedError to drop it.
         """
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""Whoever was refused waits; nobody else does. Pure: times come with the calls, seconds of the frames' clock.
+"""A refused person must wait; nobody else must. Pure: times come with the calls, in seconds of the frames' clock.
 
-A refusal that counts against no face (a poor picture, a second face, somebody recognised) belongs to its track and its
-place. A face that was compared and not recognised is known by its template, so that who comes next need not wait for
-it, and it cannot begin anew by stepping aside or by letting somebody else step in.
-Templates are in memory only, and for an hour at most.
+A refusal that counts against no face (a poor picture, a second face, a recognised person) belongs to its track and its
+place. A face that was compared and not recognised is remembered by its template. So the next person need not wait for
+it, and it cannot get new attempts by stepping aside or letting another person step in. Templates are kept only in
+memory, and for at most an hour.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from kiosk.domain.people import Template
 from kiosk.domain.refusals import HOUR
 
 ATTEMPTS_AN_HOUR = 10
-"""Refused attempts of one face within an hour; after these it is not compared."""
+"""Most refused attempts of one face within an hour. After these it is not compared."""
 QUIET_SECONDS = 60.0
-"""So long after a pause, refusals no longer count as in a row: the morning does not pay for the night."""
+"""Refusals no longer count as "in a row" after this time without one, so that old refusals do not lengthen a pause."""
 MOST_FACES = 64
-"""Faces remembered at most; the one refused longest ago is forgotten first."""
+"""Most faces remembered. The face whose last refusal is oldest is forgotten first."""
 LOOK_AGAIN = 1.0
-"""Seconds at least until a track whose face had enough is looked at again."""
+"""Shortest time in seconds before a track whose face must wait is looked at again."""
 TOLD_AGAIN = 60.0
-"""Seconds at least until it is told again that a face had its attempts."""
+"""Shortest time in seconds between two reports that a face has used up its attempts."""
 SAME_PLACE = 0.3
-"""Overlap (IoU) of two faces' boxes from which on they are in one place."""
+"""Smallest overlap (IoU) of two faces' boxes that counts as the same place."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Row:
     until: float = 0.0
 
     def refused(self, rules: Rules, at: float) -> float:
-        """One more: the end of its pause."""
+        """Counts one more refusal, and returns the end of its pause."""
         self.count = 1 if at - self.until > QUIET_SECONDS else self.count + 1
         self.until = at + rules.pause_after(self.count)
         return self.until
@@ -48,7 +48,7 @@ class _Row:
 
 @dataclass(slots=True)
 class _Refused:
-    """A face: its last template, when it was refused within the last hour, its row."""
+    """A refused face: its last template, the times of its refusals within the last hour, and its refusals in a row."""
 
     template: Template
     times: deque[float] = field(default_factory=deque)
@@ -58,7 +58,7 @@ class _Refused:
 
 @dataclass(frozen=True, slots=True)
 class _Pause:
-    """Of a track, and for some time of its place."""
+    """A pause of a track, and for some time also of its place."""
 
     track: int
     place: Box | None
@@ -66,7 +66,7 @@ class _Pause:
 
 
 class Patience:
-    """Used by one thread. `alike` says whether two templates are of one face."""
+    """Remembers refusals. For one thread. `alike` says whether two templates are of one face."""
 
     def __init__(self, rules: Rules, alike: Callable[[Template, Template], bool]) -> None:
         self._rules = rules
@@ -77,13 +77,13 @@ class Patience:
         self._faults = _Row()
 
     def waits(self, track: int, box: Box, at: float) -> bool:
-        """Whether no attempt may open yet: for the face of this track, or for any face in this place."""
+        """Whether no attempt may open yet for the face of this track, or for any face in this place."""
         self._pauses = [p for p in self._pauses if at < p.until]
         return any(p.track == track or (p.place is not None and box.iou(p.place) >= SAME_PLACE) for p in self._pauses)
 
     def had_enough(self, template: Template, track: int, at: float) -> bool:
-        """Whether this face was refused before and must wait, or has had its attempts: it is not to be compared. Its
-        track waits, and is then looked at again: somebody else may have taken its place."""
+        """Whether this face must not be compared, because it was refused and must wait, or has used up its attempts.
+        Its track then waits and is looked at again, because another person may have taken its place."""
         face = self._known(template, at)
         if face is None:
             return False
@@ -94,7 +94,8 @@ class Patience:
         return True
 
     def to_tell(self, template: Template, at: float) -> bool:
-        """Whether this face has had its attempts, and is there again: told once in a while."""
+        """Whether to report that this face has used up its attempts and is here again. True at most once in
+        TOLD_AGAIN."""
         face = self._known(template, at)
         if face is None or len(face.times) < ATTEMPTS_AN_HOUR or at - face.told_at < TOLD_AGAIN:
             return False
@@ -102,7 +103,7 @@ class Patience:
         return True
 
     def refused(self, templates: Sequence[Template], track: int, box: Box, at: float) -> None:
-        """An attempt was refused. `templates`: those it counts against; where there are none, its track waits for
+        """Takes a refused attempt. `templates`: the templates that it counts against. Without any, its track waits
         longer each time."""
         self._pause(track, box, at + self._rules.pause)
         if templates:
@@ -126,11 +127,11 @@ class Patience:
                 face.row.refused(self._rules, at)
 
     def after_fault(self, at: float) -> float:
-        """When anybody may try again after a fault of the kiosk."""
+        """The time when people may try again after a fault of the kiosk."""
         return self._faults.refused(self._rules, at)
 
     def granted(self, template: Template, at: float) -> None:
-        """The face of this template was let in: what it was refused before is forgotten."""
+        """Takes that the face of this template was let in. Its earlier refusals are forgotten."""
         known = self._known(template, at)
         self._faces = [f for f in self._faces if f is not known]
         self._faults = _Row()
@@ -139,7 +140,7 @@ class Patience:
         self._pauses = [*self._pauses, _Pause(track, place, until)][-MOST_FACES:]
 
     def _known(self, template: Template, at: float) -> _Refused | None:
-        """What is known of this face; what is older than an hour is forgotten."""
+        """What is remembered of this face. Forgets refusals that are older than an hour."""
         for face in self._faces:
             while face.times and at - face.times[0] >= HOUR:
                 face.times.popleft()

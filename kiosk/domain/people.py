@@ -1,4 +1,4 @@
-"""Who is enrolled: subjects and their references, in the words of ISO/IEC 2382-37."""
+"""Enrolled people: subjects and their references, with the terms of ISO/IEC 2382-37."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An enrolled person. The id is opaque; only the name is for people."""
+    """An enrolled person. The id is opaque; only the name is meant for people."""
 
     id: str
     name: str
@@ -27,7 +27,7 @@ class Subject:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     badge: int | None = field(default=None, repr=False)
-    """The number that a panel knows this person by, where a panel owns the lock."""
+    """The number by which a panel knows this person, if a panel owns the lock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

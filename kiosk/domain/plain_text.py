@@ -1,12 +1,13 @@
-"""Foreign text on a line for people: nothing in it can move a cursor, start a new line or turn the reading direction.
+"""Escapes foreign text for a line that people read, so that it cannot move a cursor, start a new line or change the
+reading direction.
 
-Names, paths, ids that another process sent, licences, messages of drivers: whoever wrote them may have meant harm.
+Names, paths, ids from other processes, licences and messages of drivers may come from an attacker.
 """
 
 from __future__ import annotations
 
 JOINERS = frozenset("\u200c\u200d")
-"""Zero width non-joiner and joiner: Persian, Sinhala and Hindi words need them; they show nothing and move nothing."""
+"""Zero width non-joiner and joiner. Persian, Sinhala and Hindi words need them; they are invisible and harmless."""
 
 
 def escaped(text: str, encoding: str = "utf-8") -> str:
@@ -21,7 +22,8 @@ def escaped(text: str, encoding: str = "utf-8") -> str:
 
 
 def one_line(text: str) -> str:
-    """Any white space, line ends too, as one space; the rest escaped: a message of an error."""
+    """`text` as one line, for an error message: each run of white space, also line ends, becomes one space; the rest is
+    escaped."""
     return escaped(" ".join(text.split()))
 
 

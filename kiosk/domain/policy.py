@@ -1,4 +1,4 @@
-"""Who may pass now: the last word before a grant."""
+"""Decides who may pass now. It is the last check before a grant."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from kiosk.domain.people import Subject
 
 
 def entitlement(subject: Subject | None, wall_at: datetime, clock: Reason | None = None) -> Reason:
-    """MATCHED when the subject may pass at that time, else why not. A subject removed meanwhile is nobody.
+    """MATCHED if the subject may pass at that time, otherwise the reason why not. A subject that was removed meanwhile
+    may not pass.
 
-    `clock` is why the time is not known, None where it is: it refuses whoever has a validity, and nobody else."""
+    `clock`: the reason why the time is not known; None if it is known. It refuses only subjects with a validity."""
     if subject is None:
         return Reason.NOT_ENROLLED
     if subject.disabled:
@@ -34,9 +35,9 @@ def decide(
     clock: Reason | None = None,
     face_off: bool = False,
 ) -> tuple[Outcome, Reason]:
-    """The outcome of an attempt. Granted only for a matched, entitled subject before a door that answers. Where a panel
-    owns the lock, `largest_badge` is the largest number that it can be told, and the subject needs one. `clock` as for
-    `entitlement`; `face_off`: nobody is let in by their face now."""
+    """The outcome of an attempt. It is granted only for a matched subject who may pass now, and if the door answers. If
+    a panel owns the lock, the subject needs a badge number of at most `largest_badge`. `clock`: see `entitlement`.
+    `face_off`: a face alone lets nobody in now."""
     if verdict.reason is not Reason.MATCHED:
         return Outcome.REFUSED, verdict.reason
     if face_off:

@@ -1,19 +1,20 @@
-"""Who was let in and has not gone: nobody is let in again by staying. Pure: times come with the frames."""
+"""Remembers who was let in and has not left, so that nobody is let in again by staying. Pure: times come with the
+frames."""
 
 from __future__ import annotations
 
 import math
 
 GONE_SECONDS = 2.0
-"""So long somebody must not have been there to count as gone. A hand before the face, or a detector that misses it for
-some frames, is shorter; whoever walks away and comes back is longer away."""
+"""A person counts as gone after this time without being seen. It is longer than a hand before the face or some missed
+frames of the detector, and shorter than walking away and coming back."""
 LONGEST_STEP = 0.5
-"""Seconds that one frame can tell of at most: while no frames come, nobody is known to have gone."""
+"""Most seconds of absence that one frame can add: without frames it is not known whether a person has left."""
 
 
 class Presence:
-    """Subjects by the seconds that they have been away. One face is followed at a time, and until it is known to be
-    somebody else's it may be that of whoever was let in last."""
+    """The subjects who were let in, with the seconds that they have been away. One face is followed at a time. Until it
+    is known to be another person's, it may be the face of the person who was let in last."""
 
     def __init__(self) -> None:
         self._away: dict[str, float] = {}
@@ -21,16 +22,16 @@ class Presence:
         self._at = -math.inf
 
     def __contains__(self, subject_id: str) -> bool:
-        """Whether this subject was let in and has not gone since."""
+        """Whether this subject was let in and has not left since."""
         return subject_id in self._away
 
     @property
     def here(self) -> bool:
-        """Whether the face that is there may be of somebody who was let in."""
+        """Whether the present face may be that of a person who was let in."""
         return bool(self._here)
 
     def look(self, at: float, somebody: bool) -> None:
-        """Told of every frame: whether there is a face that may be presenting itself."""
+        """Takes every frame's time, and whether it shows a face that may present itself."""
         step = min(max(at - self._at, 0.0), LONGEST_STEP)
         self._at = at
         for subject_id in list(self._away):
@@ -40,22 +41,22 @@ class Presence:
                 self.forget(subject_id)
 
     def let_in(self, subject_id: str) -> None:
-        """The face that is there now was let in."""
+        """Takes that the present face was let in as this subject."""
         self._away[subject_id] = 0.0
         self._here = {subject_id}
 
     def recognised(self, subject_id: str) -> None:
-        """The face that is there now is this subject's: it has not gone, and everybody else is away."""
+        """Takes that the present face is this subject's. So this subject has not left, and all others are away."""
         if subject_id in self._away:
             self.let_in(subject_id)
         else:
             self.somebody_else()
 
     def somebody_else(self) -> None:
-        """The face that is there now is of none of them: from now on their time away counts."""
+        """Takes that the present face is of none of these subjects. From now on all of them count as away."""
         self._here = set()
 
     def forget(self, subject_id: str) -> None:
-        """This subject has gone, or the door did not open."""
+        """Removes a subject who has left, or for whom the door did not open."""
         self._away.pop(subject_id, None)
         self._here.discard(subject_id)

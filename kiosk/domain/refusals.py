@@ -1,5 +1,5 @@
-"""How many people were refused within an hour, and what follows. Pure: times come with the calls, seconds of one clock
-that nobody sets."""
+"""Counts how many people were refused within an hour, and what follows from that. Pure: times come with the calls, in
+seconds of a clock that nobody can set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kiosk.domain.decision import Reason
 
 HOUR = 3600.0
 UNUSUAL = 60
-"""Refusals of people within an hour that others are told of."""
+"""Number of refused people within an hour that is reported as unusual."""
 ABOUT_PEOPLE = frozenset(
     {
         Reason.NOT_ENROLLED,
@@ -23,7 +23,7 @@ ABOUT_PEOPLE = frozenset(
         Reason.TOO_MANY_ATTEMPTS,
     }
 )
-"""Refusals that say something of who stands there, and nothing of the kiosk or the light."""
+"""Refusals that are about the person, and not about the kiosk or the light."""
 
 
 class Unusual:
@@ -34,7 +34,7 @@ class Unusual:
         self._told_at = -math.inf
 
     def refused(self, reason: Reason, at: float) -> bool:
-        """Whether this refusal makes them unusual: told once an hour at most."""
+        """Takes a refusal. True if the number is now unusual and this was not reported within the last hour."""
         if reason not in ABOUT_PEOPLE:
             return False
         self._times.append(at)
@@ -46,29 +46,29 @@ class Unusual:
 
 
 class FaceLimit(Protocol):
-    """Whether a face alone may open the door now. For one thread."""
+    """Tells whether a face alone may open the door now. For one thread."""
 
     def refused(self, reason: Reason, at: float) -> None:
-        """Somebody was refused."""
+        """Takes a refusal."""
 
     def off(self, at: float) -> bool:
         """Whether no face is compared, and none is let in."""
 
 
 class FaceAlone:
-    """Off for an hour after a refusal of people that is the `limit`-th within an hour. None: there is no limit.
+    """Turns face alone off for an hour after the `limit`-th refusal of people within an hour. None: there is no limit.
 
-    Only the last `limit` refusals are kept. They say it all: while it is off nobody is refused, and once it is on again
-    each of them is an hour old.
+    Only the last `limit` refusals are kept. That is enough, because nobody is refused while face alone is off, and when
+    it is on again all of them are at least an hour old.
     """
 
     def __init__(self, limit: int | None, times: Iterable[float] = ()) -> None:
-        """`times` of the refusals before, which do not fall."""
+        """`times` of earlier refusals, in ascending order."""
         self._limit = limit
         self._times: deque[float] = deque(times, maxlen=limit or 0)
 
     def refused(self, reason: Reason, at: float) -> None:
-        """Counts those of ABOUT_PEOPLE."""
+        """Counts a refusal if its reason is in ABOUT_PEOPLE."""
         if reason in ABOUT_PEOPLE:
             self._times.append(at)
 
@@ -77,15 +77,15 @@ class FaceAlone:
         return self.seconds_off(at) > 0
 
     def seconds_off(self, at: float) -> float:
-        """So long it stays off; 0 while it is on."""
+        """Seconds for which face alone stays off; 0 while it is on."""
         if self._limit is None or len(self._times) < self._limit or self._times[-1] - self._times[0] >= HOUR:
             return 0.0
         return max(0.0, self._times[-1] + HOUR - at)
 
     def count(self, at: float) -> int:
-        """Refusals within the last hour, `limit` at most."""
+        """Number of refusals within the last hour, at most `limit`."""
         return sum(at - time < HOUR for time in self._times)
 
     def reset(self) -> None:
-        """No refusal so far counts any more."""
+        """Forgets all refusals so far."""
         self._times.clear()

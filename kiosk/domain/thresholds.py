@@ -1,22 +1,22 @@
 """The threshold that a gallery of a given size needs.
 
-A search takes the highest score of all references, so the chance that a stranger is taken for somebody grows with the
-number of subjects, and with the references that each of them has. With FMR_k(t), the share of strangers whose best
-comparison with the k references of one subject reaches the score t, and subjects taken for independent, that chance is
-the false positive identification rate of ISO/IEC 19795-1:
+A search takes the highest score of all references. So the probability that a stranger is taken for a subject grows with
+the number of subjects and with the references of each. Let FMR_k(t) be the share of strangers whose best comparison
+with the k references of one subject reaches the score t. If subjects are independent, that probability is the false
+positive identification rate of ISO/IEC 19795-1:
 
     FPIR(t) = 1 - product over subjects of (1 - FMR_k(t))
 
-FMR_k is FMR_1 times a growth of k at most (union bound). References of one subject are alike, so the growth is smaller;
-a table may state it where it was measured, and where it does not the bound is taken.
+FMR_k is at most k times FMR_1 (union bound). References of one subject are alike, so the growth is smaller than k. A
+table may state the measured growth; otherwise the bound is used.
 
-The rate is kept or said to be out of reach (`Threshold.unsafe`): past the last score that RELIABLE false matches stand
-behind nothing is known.
+The rate is either kept or reported as impossible (`Threshold.unsafe`): beyond the last score that is measured with
+RELIABLE false matches, nothing is known.
 
-What is counted is one search: one frame of somebody who is not enrolled. An attempt takes several frames of one face,
-whose scores are much alike, and needs `needed` of at most `window` of them to agree. Its FPIR is therefore near that of
-one search, and by Markov's inequality at most window / needed times as high (5/3 by default), however the frames hang
-together.
+The rate is for one search: one frame of a person who is not enrolled. An attempt takes several frames of one face,
+whose scores are similar, and needs `needed` of at most `window` of them to agree. Its FPIR is therefore close to that
+of one search. By Markov's inequality it is at most window / needed times as high (5/3 by default), however the frames
+depend on each other.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 Sizes = Mapping[int, int]
-"""A gallery: references a subject -> how many subjects have so many."""
+"""The sizes of a gallery: maps a number of references to the number of subjects that have so many."""
 
 STEPS = 40
-"""Halvings of the table's range of scores: to far below what a score of bytes can tell apart."""
+"""Number of halvings of the table's range of scores. This is far finer than scores of byte templates."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """A score (-1..1) that the share `fmr` (0..1) of non-mated comparisons reaches. `extrapolated`: measured on too few
-    false matches to rely on.
+    """A score (-1..1) that the share `fmr` (0..1) of non-mated comparisons reaches. `extrapolated`: measured with too
+    few false matches to be reliable.
 
-    `growth`: how many times as many strangers reach it with the best of 1, 2, 3... references of one subject, where
-    that was measured; the first is 1.
+    `growth`, if measured: how many times as many strangers reach the score with the best of 1, 2, 3... references of
+    one subject. The first value is 1.
     """
 
     fmr: float
@@ -49,7 +49,7 @@ class OperatingPoint:
     growth: tuple[float, ...] = ()
 
     def rate(self, references: int) -> float:
-        """FMR_k at this score, at most, for a subject of k references: 0..1."""
+        """An upper bound of FMR_k at this score for a subject with k references, 0..1."""
         known = self.growth or (1.0,)
         whole, rest = divmod(references, len(known))
         return min(1.0, self.fmr * (whole * known[-1] + (known[rest - 1] if rest else 0.0)))
@@ -57,11 +57,11 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What a search is held against.
+    """The threshold of a search.
 
-    `fpir` is the rate expected of the gallery at this score, at most; None where the table says nothing about so low a
-    score. `caution` is one line for whoever answers for the door, empty when there is nothing to say. `unsafe`: the
-    rate that was asked for is not kept, so no real lock may be released on it; `caution` says what to do.
+    `fpir`: an upper bound of the gallery's rate at this score; None if the score is below the table. `caution`: one
+    line for the person responsible for the door, or empty. `unsafe`: the configured rate is not kept, so no real lock
+    may be released; `caution` says what to do.
     """
 
     score: float
@@ -73,13 +73,12 @@ class Threshold:
 
 
 class Thresholds:
-    """The threshold as a function of the gallery's size, from the scores measured on people kept out of training."""
+    """Computes the threshold from the gallery's size, with scores measured on people who were kept out of training."""
 
     def __init__(self, table: Iterable[OperatingPoint], fpir: float, fixed: float | None = None) -> None:
-        """`fpir` is the rate to keep to (0..1). A `fixed` threshold is used as it is, whatever the size.
+        """`fpir`: the rate to keep (0..1). A `fixed` threshold is used unchanged for every size.
 
-        Raises ValueError for an empty table, for one whose scores fall while the FMR falls, or for a growth that cannot
-        be.
+        Raises ValueError for an empty table, for scores that fall while the FMR falls, or for an impossible growth.
         """
         self._table = sorted(table, key=lambda p: -p.fmr)
         if not self._table:
@@ -92,13 +91,13 @@ class Thresholds:
             raise ValueError("growth is 1 for one reference, rises, and is at most the number of references")
         self._scores = [p.score for p in self._table]
         self._reliable = next((i for i, p in enumerate(self._table) if p.extrapolated), len(self._table))
-        """How many points, from the first one on, may be relied on."""
+        """Number of reliable points, from the first one on."""
         self._fpir = fpir
         self._fixed = fixed
 
     def for_gallery(self, sizes: Sizes) -> Threshold:
-        """More subjects or references never give a lower threshold. It is never below the table's first score; past the
-        evidence nothing is guessed: it stays at the last score, and is unsafe."""
+        """The threshold for a gallery. More subjects or references never give a lower threshold. It is never below the
+        table's first score. Beyond the measured scores it guesses nothing: it stays at the last score and is unsafe."""
         if self._fixed is not None:
             return self._judge_fixed(self._fixed, sizes)
         low, high = self._scores[0], self._scores[max(self._reliable, 1) - 1]
@@ -112,14 +111,14 @@ class Thresholds:
         return self._judged(high, sizes)
 
     def capacity(self, references: int) -> int:
-        """How many subjects of so many references each the evidence carries."""
+        """The largest number of subjects, each with `references` references, for which the rate can be kept."""
         if not self._reliable:
             return 0
         rate = self._rate(self._scores[self._reliable - 1], references)
         return 0 if rate is None or rate >= 1 else int(math.log1p(-self._fpir) / math.log1p(-rate) * (1 + 1e-9))
 
     def fpir(self, score: float, sizes: Sizes) -> float | None:
-        """The share of strangers' searches that somebody of the gallery answers to, at most; None below the table."""
+        """An upper bound of the share of strangers' searches that match a subject; None below the table."""
         survive = 0.0
         for references, subjects in sizes.items():
             rate = self._rate(score, references)
@@ -129,8 +128,8 @@ class Thresholds:
         return -math.expm1(survive)
 
     def beyond(self, sizes: Sizes) -> str:
-        """Why a gallery of these sizes is more than the evidence carries, and what to do; empty where it is not.
-        Whether a threshold is fixed does not matter."""
+        """Why a gallery of these sizes is too large for the measurements, and what to do; empty if it is not. Does not
+        depend on a fixed threshold."""
         if self._keeps(self._scores[max(self._reliable, 1) - 1], sizes):
             return ""
         each = max(sizes, default=1)
@@ -168,12 +167,13 @@ class Thresholds:
         return self._judged(score, sizes, caution, unsafe=True)
 
     def _rate(self, score: float, references: int) -> float | None:
-        """FMR_k at a score, at most; None below the first score. Between two scores linear in its logarithm, past the
-        last reliable one it stays: fewer than so many strangers were never counted."""
+        """An upper bound of FMR_k at a score; None below the first score. Between two scores its logarithm is linear.
+        Beyond the last reliable score it stays constant, because lower rates were never measured."""
         at = min(bisect_right(self._scores, score), max(self._reliable, 1))
         if at == 0:
             return None
-        # It never rises with the score; a bound that begins where the measured growth ends would seem to.
+        # The rate never rises with the score. The minimum is taken because the bound may be larger where the measured
+        # growth ends.
         rates = [p.rate(references) for p in self._table[: at + 1]]
         here = min(rates[:at])
         if at >= self._reliable:

@@ -7,38 +7,39 @@ from enum import Enum
 from kiosk.domain.face import Box, Face
 
 MIN_OVERLAP = 0.3
-"""Intersection over union of a face's boxes in two frames; less is a jump: another track."""
+"""Smallest intersection over union of a face's boxes in two frames. With less the face has jumped and gets another
+track."""
 LOST_AFTER = 0.5
-"""Seconds without the face until its track ends."""
+"""A track ends after this many seconds without the face."""
 
 
 class Seen(Enum):
-    """What is known of a picture, or of the face in it."""
+    """Whether a picture, or the face in it, was seen before."""
 
     NEW = "new"
     AGAIN = "again"
-    """The very picture before it: a driver gives one twice at times, and so does a recording."""
+    """The same as the picture directly before it. A driver or a recording sometimes gives a picture twice."""
     FROZEN = "frozen"
-    """It was there earlier."""
+    """The same as an earlier picture."""
 
 
 class Tracker:
-    """Tracks one face, the largest. A new number for each track."""
+    """Tracks one face, the largest. Each track has another number."""
 
     def __init__(self) -> None:
         self.track: int | None = None
         self._last = 0
         self.frames = 0
-        """Frames of the track that showed something new, since one last showed what was there before."""
+        """Number of new frames of the track since its last repeated frame."""
         self.since = 0.0
-        """When the first of them was taken."""
+        """When the first of these frames was taken."""
         self.box = Box(0, 0, 0, 0)
-        """Where the face was last."""
+        """The last position of the face."""
         self._seen_at = 0.0
 
     def follow(self, face: Face, at: float, seen: Seen = Seen.NEW) -> int:
-        """The track of this face; another number than before when it is not where it was. `seen`: what is known of the
-        frame."""
+        """The track of this face. It has a new number if the face is not where it was. `seen`: whether the frame is
+        new."""
         if self.track is None or face.box.iou(self.box) < MIN_OVERLAP or at - self._seen_at > LOST_AFTER:
             self._last += 1
             self.track = self._last
@@ -50,7 +51,7 @@ class Tracker:
         return self.track
 
     def lost(self, at: float) -> bool:
-        """Told that a frame has no face: True once the track has ended."""
+        """Takes a frame without a face. True once the track has ended."""
         if self.track is not None and at - self._seen_at > LOST_AFTER:
             self.track = None
         return self.track is None

@@ -22,7 +22,8 @@ class Waiting:
 class Observed:
     """A frame of an open attempt, for the guidance on the window.
 
-    `faces` may hold several (then the attempt does not go on). `progress` is 0..1 of the frames that a grant needs.
+    `faces` may hold several; then the attempt does not continue. `progress`: the share (0..1) of the frames that a
+    grant needs.
     """
 
     frame_number: int
@@ -30,22 +31,22 @@ class Observed:
     quality: Quality | None
     progress: float
     let_in: bool = False
-    """Whether the face may be of somebody who was let in and has not gone: nothing is decided about them again."""
+    """Whether the face may be of a person who was let in and has not left. Nothing is decided about them again."""
     waits: bool = False
     """Whether the face was refused before and must wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """An attempt has ended in this decision. Nothing is recorded and the door knows nothing of it: station.access
-    settles it, and may refuse what is granted here."""
+    """An attempt has ended in this decision. It is not yet recorded and the door does not know it. station.access
+    records it, and may refuse a grant."""
 
     decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision as it stands, once it is recorded, or kept back until it can be."""
+    """A final decision: it is recorded, or waits until it can be recorded."""
 
     decision: Decision
 
@@ -82,14 +83,14 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class Unexplained:
-    """The door was released on a grant that nothing in the audit log stands behind, for the user `uid`."""
+    """The door was released for the user `uid` on a grant that no record in the audit log explains."""
 
     grant_id: str
     uid: int | None
 
 
 Finding = Waiting | Observed | Proposed | Faulted | Recovered
-"""What the pipeline says of a frame, or of its absence."""
+"""What the pipeline reports about a frame, or about missing frames."""
 
 Update = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered | Unexplained
-"""What the kiosk's process tells itself: window, console, announcer, demonstration."""
+"""Updates inside the kiosk's process: for window, console, announcer and demonstration."""

@@ -1,7 +1,7 @@
-"""What kiosk-door tells of its door. Everything here is about a door, nothing about who somebody is.
+"""The events of kiosk-door. They are about the door only, never about a person's identity.
 
-Conditions that last come in pairs: what ends OPENED is CLOSED, what ends FORCED_OPEN is ALARM_ENDED, and so on. A
-reader that begins in the middle learns the present from the first event that it gets: STARTED tells what holds then.
+Lasting conditions have two events: CLOSED ends OPENED, ALARM_ENDED ends FORCED_OPEN, and so on. STARTED tells which
+conditions hold at the start, so that a subscriber need not know earlier events.
 """
 
 from __future__ import annotations
@@ -15,46 +15,47 @@ from kiosk.domain.door.grants import Span
 from kiosk.domain.door.state import Alarm, DoorFault
 
 DOOR_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,31}$"
-"""What a door may be called (for pydantic, whose "$" is the end of the text)."""
+"""Pattern of a door's name (for pydantic, whose "$" matches only at the end of the text)."""
 
 
 class DoorEventKind(StrEnum):
-    """`reason` is empty where nothing is said of it here."""
+    """The kind of a door event. `reason` is empty unless a kind says otherwise."""
 
     STARTED = "started"
-    """kiosk-door owns the lock; it is secured. Whatever lasted before has ended, but a lockdown (reason LOCKDOWN)."""
+    """kiosk-door owns the lock and has secured it. Every earlier condition has ended, except a lockdown (reason
+    LOCKDOWN)."""
     STOPPED = "stopped"
-    """As it was told to; after a crash there is no such event."""
+    """kiosk-door stopped normally. A crash gives no such event."""
 
     RELEASED = "released"
     """With the grant id. Reason: a Span."""
     PRESENTED = "presented"
-    """With the grant id: its badge was given to the panel that owns the lock."""
+    """With the grant id: its badge number was sent to the panel that owns the lock."""
     SECURED = "secured"
     """Reason: a SecuredBy."""
     OPENED = "opened"
     CLOSED = "closed"
     ACCESS_TAKEN = "access_taken"
-    """With the grant id: the door was opened on it."""
+    """With the grant id: the door was opened after this grant."""
     ACCESS_NOT_TAKEN = "access_not_taken"
-    """With the grant id: the door was not opened on it."""
+    """With the grant id: the door was not opened after this grant."""
     REX_PRESSED = "rex_pressed"
-    """The exit button, or whatever is wired as one."""
+    """The exit button, or a device wired as one, was pressed."""
 
     HELD_OPEN_SOON = "held_open_soon"
-    """The pre-alarm of HELD_OPEN; ended by CLOSED, or by another grant or press of the exit button."""
+    """The pre-alarm of HELD_OPEN. CLOSED, another grant, or a press of the exit button ends it."""
     HELD_OPEN = "held_open"
-    """Open for too long after it was opened as it should; ended by ALARM_ENDED."""
+    """The door was opened normally but is open for too long. ALARM_ENDED ends it."""
     FORCED_OPEN = "forced_open"
-    """Opened without release or exit button; ended by ALARM_ENDED."""
+    """The door was opened without release or exit button. ALARM_ENDED ends it."""
     ALARM_ENDED = "alarm_ended"
     """The door is closed again. Reason: the Alarm, HELD_OPEN or FORCED_OPEN."""
     TAMPER = "tamper"
     TAMPER_ENDED = "tamper_ended"
     FAULT = "fault"
-    """Something does not work or cannot be true. Reason: a DoorFault."""
+    """Something does not work, or the inputs contradict each other. Reason: a DoorFault."""
     FAULT_ENDED = "fault_ended"
-    """Reason: as in its FAULT."""
+    """Reason: the same as in its FAULT."""
 
     LOCKDOWN = "lockdown"
     LOCKDOWN_ENDED = "lockdown_ended"
@@ -64,9 +65,9 @@ class SecuredBy(StrEnum):
     """Why the lock was secured."""
 
     TIME = "time"
-    """Its deadline."""
+    """The release reached its deadline."""
     OPENING = "opening"
-    """Relocked on it, as on CLOSING."""
+    """The door opened; CLOSING: it closed (see Relock)."""
     CLOSING = "closing"
     COMMAND = "command"
     CLIENT_GONE = "client_gone"
@@ -75,7 +76,7 @@ class SecuredBy(StrEnum):
 
 
 DoorReason = Span | SecuredBy | Alarm | DoorFault | Literal[""]
-"""What an event of the door gives as its reason; "" for none. No value stands in two of these."""
+"""The reason of a door event; "" for none. No value is in two of these types."""
 
 ALARMS = frozenset(
     {
@@ -86,12 +87,12 @@ ALARMS = frozenset(
         DoorEventKind.LOCKDOWN,
     }
 )
-"""Somebody should come. Kept longest where there is not room for all."""
+"""Events that call for somebody to come. They are kept longest when there is not enough room."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoorNews:
-    """What has happened, before it is an event: without number, id and wall clock."""
+    """Something that has happened, not yet a DoorEvent: it has no number, id and wall clock time."""
 
     kind: DoorEventKind
     at: float
@@ -102,11 +103,11 @@ class DoorNews:
 
 @dataclass(frozen=True, slots=True)
 class DoorEvent:
-    """One event. `sequence` counts up by one for each event of a door, across restarts; a number that is missing was
-    dropped for want of room. `id` is unique, and the same when an event is delivered again. `uid` is the user who asked
-    for it over the door's socket, as the kernel knows it (SO_PEERCRED); None for what nobody asked for.
+    """One event. `sequence` grows by one with each event of a door, also across restarts; a missing number means that
+    an event was dropped for lack of room. `id` is unique, and the same when an event is delivered again. `uid` is the
+    user who asked for it over the door's socket, from the kernel (SO_PEERCRED); None if nobody asked for it.
 
-    `at` is CLOCK_BOOTTIME in seconds; it begins anew at boot, and only `at` orders what the wall clock may not.
+    `at` is CLOCK_BOOTTIME in seconds. It starts at zero with each boot. Unlike the wall clock it gives the true order.
     """
 
     sequence: int

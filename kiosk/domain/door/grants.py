@@ -1,4 +1,4 @@
-"""What the kiosk asks of the door, and what the door answers."""
+"""The kiosk's requests to the door, and the door's answers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ class Span(StrEnum):
 
     NORMAL = "normal"
     EXTENDED = "extended"
-    """For whoever needs more time."""
+    """A longer release, for people who need more time."""
     HOLD_OPEN = "hold_open"
     """A lease that must be renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A request to release the lock once: fresh, single and bounded (rule 2).
+    """A request to release the lock once: fresh, single and bounded (rule 2 in ARCHITECTURE.md).
 
-    `renews` is the id of the grant that began the lease which this one renews; for HOLD_OPEN only. `badge` is for a
-    panel only.
+    `renews`: id of the grant that began the lease which this grant renews; only for HOLD_OPEN. `badge`: only for a
+    panel.
     """
 
     id: str
@@ -37,7 +37,7 @@ class DoorResult(StrEnum):
 
     RELEASED = "released"
     PRESENTED = "presented"
-    """The panel was given the badge number. Whether it opened is not known by that."""
+    """The panel got the badge number. It is not known whether the panel opened the door."""
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
 
@@ -54,27 +54,27 @@ class Refusal(StrEnum):
     TOO_MANY = "too_many"
     LOCKDOWN = "lockdown"
     LAPSED = "lapsed"
-    """The lease that it would renew has ended, or is another connection's."""
+    """The lease to renew has ended, or belongs to another connection."""
     HELD_OPEN = "held_open"
-    """A lease is held already: there is one at a time."""
+    """There is a lease already; only one is possible at a time."""
     HELD_OUT = "held_out"
-    """The lease has lasted as long as one may."""
+    """The lease has reached its maximum duration."""
     NOT_ALLOWED = "not_allowed"
-    """Whoever asks may not: kiosk-door knows it by the user (domain.door.roles)."""
+    """The user may not ask for this (domain.door.roles)."""
     FAULT = "fault"
     PANEL_OWNS_LOCK = "panel_owns_lock"
-    """Only a badge can be presented: nothing is extended, held open or released by hand from here."""
+    """A panel takes only a badge number: it is not possible to extend, to hold open or to release by hand."""
     PANEL_OFFLINE = "panel_offline"
-    """There is no secure channel, or the panel has not asked before the deadline."""
+    """There is no secure channel, or the panel did not ask before the deadline."""
     BUSY = "busy"
-    """Another grant's badge waits for the panel to ask."""
+    """The badge number of another grant still waits for the panel to ask."""
     WITHDRAWN = "withdrawn"
-    """The door was told to secure before the panel asked."""
+    """The grant was withdrawn before the panel asked: by a command to secure, or because the client left."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoorReply:
-    """The door's answer to a grant; `reason` is a Refusal when refused, else a sentence."""
+    """The door's answer to a grant. `reason` is a Refusal if it was refused, otherwise a sentence."""
 
     grant_id: str
     result: DoorResult

@@ -1,4 +1,4 @@
-"""When the level of an input is believed, and when it changes too often to be one. No clock: `now` (s) is passed in."""
+"""Debounces inputs, and detects inputs that change too often. Has no clock: `now` (s) is passed in."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from dataclasses import dataclass, field
 
 CHATTER_CHANGES = 20
 CHATTER_SECONDS = 10.0
-"""A contact or a button that changes more often than that in so long is not one. The fault ends after as long a
-quiet."""
+"""An input with more than CHATTER_CHANGES changes in CHATTER_SECONDS is faulty. The fault ends after CHATTER_SECONDS
+without a change."""
 
 
 @dataclass(slots=True)
 class Debounced:
-    """An input that is believed once it has been the same for `seconds`; its first reading at once."""
+    """An input whose level is accepted once it has been the same for `seconds`. The first reading is accepted at
+    once."""
 
     seconds: float
     level: bool | None = None
     due: float | None = None
-    """When another reading of the same level will be believed."""
+    """When the pending level will be accepted, if it is still the same."""
     since: float = 0.0
-    """When the level that is believed was first seen."""
+    """When the accepted level was first read."""
     _raw: bool | None = None
     _seen: float = 0.0
 
     def read(self, level: bool, now: float) -> bool:
-        """Takes a reading; whether what is believed has changed with it."""
+        """Takes a reading. True if the accepted level has changed."""
         if level != self._raw:
             self._raw, self._seen = level, now
             self.due = None if level == self.level else now + self.seconds
@@ -38,13 +39,13 @@ class Debounced:
 
 @dataclass(slots=True)
 class Flips:
-    """How often an input changes."""
+    """Detects an input that changes too often (chatters)."""
 
     _raw: bool | None = None
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=CHATTER_CHANGES + 1))
 
     def read(self, level: bool, now: float) -> bool | None:
-        """Takes a reading. True: it chatters. False: it is quiet. None: neither, so what was said last holds."""
+        """Takes a reading. True: the input chatters. False: it is quiet. None: the last result still holds."""
         if self._raw is not None and level != self._raw:
             self._times.append(now)
         self._raw = level

@@ -1,10 +1,10 @@
 """The door's state machine: when the lock may be released, and when it is secured again.
 
-No clock and no I/O of its own: `now` is passed in (CLOCK_BOOTTIME, seconds), the hardware is the port `Lock`.
-`kiosk-door` drives it; nothing else may hold a lock. What the contact, the exit button and the tamper switch tell goes
-to domain.door.passage; of all that only the leaf's movement comes back, and it can only secure.
+It has no clock and no I/O: `now` is passed in (CLOCK_BOOTTIME, seconds), and the hardware is the port `Lock`.
+`kiosk-door` drives it; nothing else may hold a lock. The readings of contact, exit button and tamper switch go to
+domain.door.passage. Only the leaf's movement comes back, and it can only secure the lock.
 
-What wins, from the top: a lock that fails, lockdown, the command to secure, a lease that holds open, a grant.
+Priority, highest first: a lock that fails, lockdown, the command to secure, a lease that holds open, a grant.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, 
 from kiosk.domain.ports.lock import Lock
 
 RETRY_SECONDS = 0.2
-"""How often a lock that failed is told to secure again."""
+"""Interval at which a failed lock is told to secure again."""
 
 
 class DoorMachine:
     """One lock and its release.
 
-    What keeps the lock released, and for how long at most, is domain.door.release's: grants, and a lease. A release
-    belongs to the client whose grant was accepted last: it ends at once when that client goes. So does a lease; a
-    grant meanwhile does not take it over.
+    Grants and a lease keep the lock released; domain.door.release bounds them. A release belongs to the client whose
+    grant was accepted last, and ends at once when that client leaves. A lease also ends when its client leaves; a grant
+    of another client during the lease does not take it over.
 
     A lock that raises puts the door in FAULT: it is told to secure again every RETRY_SECONDS, and nothing is released
     before that has worked.
@@ -48,29 +48,29 @@ class DoorMachine:
 
     @property
     def state(self) -> DoorState:
-        """UNKNOWN until start()."""
+        """The lock's state; UNKNOWN until start()."""
         return self._state
 
     @property
     def fault(self) -> str:
-        """What the lock said when it last failed; empty when it never did."""
+        """The lock's last error message; empty if it never failed."""
         return self._fault
 
     @property
     def mode(self) -> DoorMode:
-        """Lockdown, or a lease, or neither."""
+        """LOCKDOWN, HOLD_OPEN during a lease, or NORMAL."""
         if self._lockdown:
             return DoorMode.LOCKDOWN
         return DoorMode.HOLD_OPEN if self._release.leased else DoorMode.NORMAL
 
     @property
     def deadline(self) -> float | None:
-        """When tick() must be called next; None when there is nothing to wait for."""
+        """When tick() must be called next; None if nothing is due."""
         return min((due for due in (self._due, self._passage.deadline) if due is not None), default=None)
 
     @property
     def _due(self) -> float | None:
-        """When something that keeps the lock released runs out, or a failed lock must be told to secure again."""
+        """When a grant or a lease runs out, or when a failed lock must be told to secure again."""
         return self._release.next if self._state is DoorState.RELEASED else self._retry_at
 
     def status(self) -> DoorStatus:
@@ -89,26 +89,26 @@ class DoorMachine:
         )
 
     def take_news(self) -> list[DoorNews]:
-        """What has happened since this was last called, in order."""
+        """What has happened since the last call, in order."""
         news = self._news.copy()
         self._news.clear()
         return news
 
     def take_replies(self) -> list[DoorReply]:
-        """Answers to grants that grant() did not give at once: a lock owes none."""
+        """Replies that grant() did not give at once. With a lock there are none."""
         return []
 
     def sounds(self, now: float) -> bool:
-        """Whether the local sounder is to be heard now."""
+        """Whether the local sounder must sound now."""
         return self._passage.sounds(now)
 
     def start(self, now: float) -> None:
-        """Secures the lock: from here on its state is known."""
+        """Secures the lock. From now on its state is known."""
         self._tell(DoorEventKind.STARTED, now, reason=SecuredBy.LOCKDOWN if self._lockdown else "")
         self._secure(now, SecuredBy.COMMAND)
 
     def tick(self, now: float) -> None:
-        """Does what is due: secures at the deadline, tries a failed lock again."""
+        """Does what is due: secures the lock at the deadline, tries a failed lock again."""
         if self._due is not None and now >= self._due:
             self._release.expire(now)
             if self._release.until is None:
@@ -116,8 +116,8 @@ class DoorMachine:
         self._news += self._passage.tick(now)
 
     def observe(self, readings: Readings | None, now: float) -> None:
-        """Takes the inputs' levels; None when they could not be read. The leaf's movement may end a release, not a
-        lease. The exit button ends nothing and begins nothing: it releases in hardware."""
+        """Takes the inputs' levels; None if they could not be read. A movement of the leaf may end a release, but not a
+        lease. The exit button begins and ends nothing here, because it opens the door in hardware."""
         self.tick(now)
         moved, news = self._passage.observe(readings, now)
         self._news += news
@@ -129,22 +129,23 @@ class DoorMachine:
             self._secure(now, SecuredBy.CLOSING)
 
     def lost(self, error: Exception, now: float) -> None:
-        """The lock has said by itself that it is gone or not as it was set: as when it raises."""
+        """Handles a lock that reports that it is gone or not as it was set, in the same way as an error."""
         if self._state is not DoorState.FAULT:
             self._failed(error, now)
             self._secure(now, SecuredBy.FAULT)
 
     def secure(self, now: float, uid: int | None = None) -> None:
-        """Secures at once, for the user `uid`. A lease ends, and what would renew it is refused."""
+        """Secures at once, on a command of the user `uid`. A lease ends and cannot be renewed."""
         self._secure(now, SecuredBy.COMMAND, uid)
 
     def stop(self, now: float) -> None:
-        """The last word: the lock is secured, and this process will no longer look after it."""
+        """Secures the lock at the end of the process."""
         self._secure(now, SecuredBy.COMMAND)
         self._tell(DoorEventKind.STOPPED, now)
 
     def lockdown(self, on: bool, now: float, uid: int | None = None) -> None:
-        """In lockdown the lock is secured and no grant releases it. The way out stays open: it is hardware's."""
+        """Begins or ends a lockdown, in which the lock is secured and no grant releases it. The way out stays open,
+        because it works in hardware."""
         if on != self._lockdown:
             self._lockdown = on
             self._tell(DoorEventKind.LOCKDOWN if on else DoorEventKind.LOCKDOWN_ENDED, now, uid=uid)
@@ -152,12 +153,13 @@ class DoorMachine:
             self._secure(now, SecuredBy.LOCKDOWN)
 
     def client_gone(self, client: int, now: float) -> None:
-        """Secures at once when `client` holds the release, and in FAULT, where nobody knows any more who did."""
+        """Secures at once if `client` holds the release. In FAULT it always secures, because it is not known who held
+        it."""
         if self._release.leave(client) or self._state is DoorState.FAULT:
             self._secure(now, SecuredBy.CLIENT_GONE)
 
     def grant(self, grant: Grant, client: int, now: float, uid: int | None = None) -> DoorReply:
-        """Releases the lock for `client`, a connection of the user `uid`, or says why not (a Refusal)."""
+        """Releases the lock for `client`, a connection of the user `uid`, or refuses with a reason (a Refusal)."""
         self.tick(now)
         refusal = self._fresh.refusal(grant, now, uid) or self._overruled(grant, client)
         if refusal is None and not self._act(grant, client, now, uid):
@@ -167,7 +169,7 @@ class DoorMachine:
         return DoorReply(grant.id, DoorResult.RELEASED, released_until=self._release.until)
 
     def _overruled(self, grant: Grant, client: int) -> Refusal | None:
-        """What is stronger than a good grant."""
+        """The reason to refuse a good grant, from the door's state; None if there is none."""
         if self._lockdown:
             return Refusal.LOCKDOWN
         if grant.renews is not None:
@@ -179,7 +181,7 @@ class DoorMachine:
         return None
 
     def _act(self, grant: Grant, client: int, now: float, uid: int | None) -> bool:
-        """Whether the lock was released on a good grant."""
+        """Releases the lock on a good grant. False if that failed."""
         if self._state not in {DoorState.SECURED, DoorState.RELEASED}:
             return False
         rules, release = self._rules, self._release
@@ -192,7 +194,7 @@ class DoorMachine:
         assert release.until is not None
         try:
             self._lock.release(release.until - now)
-        except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, the lock is secured and nobody let in
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; then the lock is secured
             self._failed(error, now)
             self._secure(now, SecuredBy.FAULT)
             return False
@@ -209,7 +211,7 @@ class DoorMachine:
         self._release.end()
         try:
             self._lock.secure()
-        except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, nothing is released until it works
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; nothing is released until it works
             self._failed(error, now)
             self._retry_at = now + RETRY_SECONDS
         else:

@@ -1,11 +1,11 @@
-"""A door whose lock somebody else's panel owns: when a badge is presented, and when nothing is.
+"""The state machine of a door whose lock belongs to an access panel: when a badge number is presented.
 
-Takes the place of domain.door.machine.DoorMachine, under the same rules of freshness. The panel sits on the protected
-side and decides; what it does with its lock is not known here, so nothing here says "released" or "secured". Of the
-door only a contact of our own tells, where there is one (domain.door.passage).
+It replaces domain.door.machine.DoorMachine, with the same checks of grants. The panel is on the protected side and
+decides. It is not known here what the panel does with its lock, so nothing here says "released" or "secured". Only our
+own contact, if there is one, tells about the door (domain.door.passage).
 
-At most one badge waits, until the panel asks or the grant's deadline has passed, whichever is first. While the panel
-does not ask, nothing is accepted: nobody is presented to it later on.
+At most one badge number waits, until the panel asks or the grant's deadline has passed. While the panel does not ask,
+no grant is accepted, so that no number is presented late.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, 
 from kiosk.domain.ports.panel import Panel, Turn
 
 TURN_SECONDS = 0.1
-"""The line is looked at at least so often."""
+"""Longest time between two turns of the line."""
 ONLINE_SECONDS = 2.0
-"""A panel that has asked within so long is there. Panels ask several times a second."""
+"""A panel that has asked within this time counts as online. Panels ask several times a second."""
 OFFLINE_SECONDS = 10.0
-"""One that has not asked for so long is a fault."""
+"""A panel that has not asked for this time is a fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A grant whose badge the panel has not asked for yet."""
+    """A grant whose badge number waits for the panel to ask."""
 
     grant: Grant
     card: Card
@@ -40,7 +40,7 @@ class _Waiting:
 
 
 class PanelMachine:
-    """One panel. `release_seconds` of the rules is how long after a presentation the door is expected to be opened."""
+    """One panel. `release_seconds` of the rules: time after a presentation in which the door is expected to open."""
 
     def __init__(
         self, panel: Panel, cards: CardFormat, started_at: float, rules: DoorRules, *, lockdown: bool = False
@@ -63,17 +63,17 @@ class PanelMachine:
 
     @property
     def state(self) -> DoorState:
-        """PANEL while the panel asks, FAULT when it has not for OFFLINE_SECONDS, UNKNOWN in between."""
+        """PANEL while the panel asks, FAULT after OFFLINE_SECONDS without a question, UNKNOWN in between."""
         return self._state
 
     @property
     def fault(self) -> str:
-        """What was wrong with the line when it last failed."""
+        """The last error message of the line."""
         return self._fault
 
     @property
     def mode(self) -> DoorMode:
-        """Lockdown or not."""
+        """LOCKDOWN or NORMAL."""
         return DoorMode.LOCKDOWN if self._lockdown else DoorMode.NORMAL
 
     @property
@@ -99,28 +99,28 @@ class PanelMachine:
         )
 
     def take_news(self) -> list[DoorNews]:
-        """What has happened since this was last called, in order."""
+        """What has happened since the last call, in order."""
         news = self._news.copy()
         self._news.clear()
         return news
 
     def take_replies(self) -> list[DoorReply]:
-        """Answers to the grants that grant() has accepted; each is answered once."""
+        """Replies to grants that grant() has accepted. Each grant gets one reply."""
         replies = self._replies.copy()
         self._replies.clear()
         return replies
 
     def sounds(self, now: float) -> bool:
-        """Whether the local sounder is to be heard now."""
+        """Whether the local sounder must sound now."""
         return self._passage.sounds(now)
 
     def start(self, now: float) -> None:
-        """Begins to answer the panel."""
+        """Starts to answer the panel."""
         self._tell(DoorEventKind.STARTED, now, reason=SecuredBy.LOCKDOWN if self._lockdown else "")
         self.tick(now)
 
     def tick(self, now: float) -> None:
-        """Does what is due: one turn of the line, and what follows from it."""
+        """Does what is due: one turn of the line, and its consequences."""
         if self._waiting is not None and now > self._waiting.grant.deadline:
             self._withdraw(DoorResult.UNAVAILABLE, Refusal.PANEL_OFFLINE)
         self._turn(now)
@@ -130,22 +130,23 @@ class PanelMachine:
         self._news += self._passage.tick(now)
 
     def observe(self, readings: Readings | None, now: float) -> None:
-        """Takes the inputs' levels; None when they could not be read."""
+        """Takes the inputs' levels; None if they could not be read."""
         self.tick(now)
         _moved, news = self._passage.observe(readings, now)
         self._news += news
 
     def secure(self, now: float, uid: int | None = None) -> None:
-        """Withdraws what waits. The lock is the panel's: more cannot be done from here."""
+        """Withdraws the waiting number. More is not possible, because the panel owns the lock."""
         self._withdraw(DoorResult.REFUSED, Refusal.WITHDRAWN)
 
     def stop(self, now: float) -> None:
-        """The last word."""
+        """Withdraws the waiting number at the end of the process."""
         self.secure(now)
         self._tell(DoorEventKind.STOPPED, now)
 
     def lockdown(self, on: bool, now: float, uid: int | None = None) -> None:
-        """In lockdown nothing is presented. What else opens the panel's door is the panel's."""
+        """Begins or ends a lockdown, in which no number is presented. The panel may still open the door for other
+        reasons."""
         if on != self._lockdown:
             self._lockdown = on
             self._tell(DoorEventKind.LOCKDOWN if on else DoorEventKind.LOCKDOWN_ENDED, now, uid=uid)
@@ -153,13 +154,13 @@ class PanelMachine:
             self._withdraw(DoorResult.REFUSED, Refusal.LOCKDOWN)
 
     def client_gone(self, client: int, now: float) -> None:
-        """What waits for `client` is withdrawn. What was presented cannot be taken back."""
+        """Withdraws the waiting number of `client`. A presented number cannot be taken back."""
         if self._waiting is not None and self._waiting.client == client:
             self._withdraw(DoorResult.REFUSED, Refusal.WITHDRAWN)
 
     def grant(self, grant: Grant, client: int, now: float, uid: int | None = None) -> DoorReply | None:
-        """Why the grant is not acted on; None when its badge waits for the panel now. take_replies() has the answer
-        then, at its deadline at the latest."""
+        """Refuses a grant, or returns None if its badge number now waits for the panel. Then take_replies() gives the
+        reply, at the deadline at the latest."""
         self.tick(now)
         refusal = self._fresh.refusal(grant, now, uid) or self._overruled(grant)
         if refusal is not None:
@@ -185,7 +186,7 @@ class PanelMachine:
         waiting = self._waiting
         try:
             turn = self._panel.turn(None if waiting is None else waiting.card)
-        except Exception as error:  # noqa: BLE001 - a plug-in: whatever it raises, nothing is presented until it works
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; nothing is presented until it works
             self._fault = str(error)
             self._asked_at = None
             self._withdraw(DoorResult.UNAVAILABLE, Refusal.FAULT)
@@ -198,7 +199,7 @@ class PanelMachine:
         self._judge(now)
 
     def _judge(self, now: float) -> None:
-        """Whether the panel is there."""
+        """Sets the state from the time of the panel's last question."""
         silence = now - (self._started_at if self._asked_at is None else self._asked_at)
         if self._asked_at is not None and silence <= ONLINE_SECONDS:
             self._become(DoorState.PANEL, now)

@@ -1,11 +1,11 @@
-"""What passes through the door, judged by its contact: opened as it should or forced, held open, taken or not.
+"""Judges by the door's contact what happens at the door: opened normally or forced, held open, grant used or not.
 
-No clock and no I/O: readings and `now` (CLOCK_BOOTTIME, seconds) are passed in. Nothing here moves the lock.
+It has no clock and no I/O: readings and `now` (CLOCK_BOOTTIME, seconds) are passed in. Nothing here moves the lock.
 
-An opening is expected while the lock is released, for GRACE_SECONDS after that, and for `rex_seconds` after the exit
-button was pressed. Any other one is forced. The exit button is believed at once and the contact only after
-`debounce_seconds`, so that whoever leaves by the button is never a burglar. A button that chatters is not believed: it
-would excuse every opening. The door can be left all the same, for the button's way is hardware.
+An opening is expected while the lock is released, for GRACE_SECONDS after that, and for `rex_seconds` after a press of
+the exit button. Any other opening is forced. A press of the exit button is accepted at once, but a change of the
+contact only after `debounce_seconds`, so that leaving by the button never counts as forced. A button that chatters is
+ignored, because it would excuse every opening. People can still leave, because the button works in hardware.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from kiosk.domain.door.rules import PassageRules
 from kiosk.domain.door.state import Alarm, DoorFault, Leaf, Readings
 
 GRACE_SECONDS = 1.0
-"""A leaf that has left its lock takes so long until the contact tells."""
+"""Delay allowed between unlatching and the contact reporting it."""
 REX_STUCK_SECONDS = 60.0
-"""A button that is pressed for longer is stuck, or somebody has seen to it."""
+"""A button that is pressed for longer is stuck or blocked on purpose."""
 BEEP_SECONDS, BEEP_PERIOD = 0.2, 1.0
 
 
 DOUBTS = frozenset({DoorFault.CONTACT_CHATTER, DoorFault.CONTACT_STILL, DoorFault.INPUTS})
-"""With these nobody can say that the door was not opened."""
+"""With these faults it is not certain that the door was not opened."""
 
 
 class Passage:
-    """One door leaf. Whatever is told to it is answered with what has happened by it, in order."""
+    """One door leaf. Each method takes a message about the door and returns what has happened because of it, in
+    order."""
 
     def __init__(self, rules: PassageRules) -> None:
         self._rules = rules
@@ -50,18 +51,17 @@ class Passage:
         self._faults: set[DoorFault] = set()
         self._changed_at = 0.0
 
-    # What is known
-
+    # The present state
     @property
     def leaf(self) -> Leaf:
-        """Of the last reading that was believed."""
+        """The leaf's position by the last accepted reading."""
         if self._contact.level is None or DoorFault.INPUTS in self._faults:
             return Leaf.UNKNOWN
         return Leaf.OPEN if self._contact.level else Leaf.CLOSED
 
     @property
     def alarm(self) -> Alarm:
-        """NONE unless the door is open and should not be."""
+        """The present alarm; NONE unless the door is open and should not be."""
         return self._alarm
 
     @property
@@ -71,12 +71,12 @@ class Passage:
 
     @property
     def faults(self) -> tuple[DoorFault, ...]:
-        """What is implausible now."""
+        """The present faults."""
         return tuple(sorted(self._faults))
 
     @property
     def deadline(self) -> float | None:
-        """When tick(), or the next observe(), is due; None when there is nothing to wait for."""
+        """When tick() or the next observe() is due; None if nothing is due."""
         readable = DoorFault.INPUTS not in self._faults
         waits = [self._tamper.due if readable else None, self._contact.due if self._moving else self._pending_until]
         if self._held_at is not None:
@@ -86,22 +86,21 @@ class Passage:
 
     @property
     def _moving(self) -> bool:
-        """Whether the contact tells of a movement that is not believed yet."""
+        """Whether the contact reports a movement that is not accepted yet."""
         return self._contact.due is not None and DoorFault.INPUTS not in self._faults
 
     def sounds(self, now: float) -> bool:
-        """Whether the sounder is to be heard now: beeps before the alarm, without pause in it."""
+        """Whether the sounder must sound now: it beeps before the alarm, and sounds without pause during it."""
         if self._alarm is Alarm.HELD_OPEN_SOON:
             return (now - self._changed_at) % BEEP_PERIOD < BEEP_SECONDS
         return self._alarm is not Alarm.NONE or self.tamper
 
-    # What happens
-
+    # Events
     def released(
         self, grant_id: str | None, now: float, *, holding: bool = False, extra: float = 0.0
     ) -> list[DoorNews]:
-        """The lock was released: for the passage of `grant_id`, where there is one. `holding`: the door may stand open.
-        Whoever needs `extra` seconds to pass may have it open for so much longer."""
+        """Takes that the lock was released, for the grant `grant_id` if there is one. `holding`: the door may stay
+        open. `extra`: further seconds in which the door may be open, for people who need more time."""
         self._released, self._holding = True, holding
         self._pending_until = None
         if grant_id is not None and self.leaf is not Leaf.UNKNOWN:
@@ -113,7 +112,7 @@ class Passage:
         return self._take(now)
 
     def secured(self, now: float) -> list[DoorNews]:
-        """The lock is no longer released, or should not be. Does nothing when it was not."""
+        """Takes that the lock is no longer released, or should not be. Does nothing if it was not released."""
         if not self._released:
             return []
         self._released = self._holding = False
@@ -124,7 +123,7 @@ class Passage:
         return []
 
     def observe(self, readings: Readings | None, now: float) -> tuple[Leaf | None, list[DoorNews]]:
-        """Takes readings, None when they could not be had. The leaf's new place when it has changed with them, and what
+        """Takes readings; None if they could not be read. Returns the leaf's new position if it has changed, and what
         has happened."""
         if readings is None:
             return None, self._fault(DoorFault.INPUTS, True, now)
@@ -174,7 +173,7 @@ class Passage:
         return []
 
     def _observe_contact(self, is_open: bool, now: float) -> tuple[bool, list[DoorNews]]:
-        """Whether a movement (or the first reading) is believed now."""
+        """Takes the contact's level. True if a movement (or the first reading) is accepted now."""
         news = self._look_for_chatter(DoorFault.CONTACT_CHATTER, self._contact_flips.read(is_open, now), now)
         first = self._contact.level is None
         if not self._contact.read(is_open, now):
@@ -186,7 +185,8 @@ class Passage:
         return True, news
 
     def _opened(self, first: bool, now: float) -> list[DoorNews]:
-        """Nobody knows how a door was opened that the first reading finds open: not forced, but it may be held."""
+        """The door has opened. If the first reading finds it open, it is not known how it was opened: that does not
+        count as forced, but it may count as held open."""
         opened = DoorNews(DoorEventKind.OPENED, now)
         if first or self._released or self._contact.since <= self._expected_until:
             self._arm(now)
@@ -201,7 +201,7 @@ class Passage:
         return news
 
     def _arm(self, now: float) -> None:
-        """The time that the door may be open begins, or begins again; not once there is an alarm."""
+        """Starts the time in which the door may be open, or starts it again. Does nothing during an alarm."""
         if self._alarm in {Alarm.HELD_OPEN, Alarm.FORCED_OPEN}:
             return
         self._alarm = Alarm.NONE

@@ -1,8 +1,8 @@
-"""Who may do what at the door: one table. Who somebody is says the kernel (SO_PEERCRED), by the number of the user.
+"""Who may do what at the door, in one table. The kernel gives the user's number (SO_PEERCRED).
 
-A kiosk that is taken over may do what a kiosk does: release, for a bounded time, and be seen doing it. It may not hold
-the door open, undo a lockdown, or secure the lock under somebody who was let in by hand; to end its own release it
-hangs up.
+A kiosk that an attacker has taken over can only do what a kiosk may do: release the lock for a bounded time, which is
+recorded. It may not hold the door open, end a lockdown, or secure the lock while an operator lets somebody in. To end
+its own release it closes the connection.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from enum import StrEnum
 
 
 class Verb(StrEnum):
-    """What can be asked of kiosk-door, at either of its sockets."""
+    """The requests to kiosk-door, on both of its sockets."""
 
     RELEASE = "release"
     EXTEND = "extend"
-    """A release for whoever needs more time."""
+    """A longer release, for people who need more time."""
     HOLD_OPEN = "hold_open"
     SECURE = "secure"
     LOCKDOWN = "lockdown"
@@ -29,7 +29,7 @@ class Verb(StrEnum):
 
 
 class Role(StrEnum):
-    """What a user is to the door."""
+    """A user's role at the door."""
 
     OPERATOR = "operator"
     """root, kiosk-door's own user, and `door.operators`."""
@@ -48,7 +48,7 @@ MAY: Mapping[Role, frozenset[Verb]] = {
 }
 
 AUDIT, NOTIFY = "audit", "notify"
-"""Names of subscribers that belong to one role: the kiosk's audit log, and kiosk-notify."""
+"""Subscriber names that belong to a role: the kiosk's audit log, and kiosk-notify."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Users:
     subscribers: frozenset[int] = frozenset()
 
     def role(self, uid: int) -> Role:
-        """The one that may do most, where a user has several."""
+        """The user's role; of several roles the one that may do most."""
         if uid in self.operators:
             return Role.OPERATOR
         if uid in self.clients:
@@ -68,20 +68,21 @@ class Users:
         return Role.SUBSCRIBER if uid in self.subscribers else Role.STRANGER
 
     def may(self, uid: int, verb: Verb) -> bool:
-        """Whether this user may ask for that."""
+        """Whether this user may make this request."""
         return verb in MAY[self.role(uid)]
 
     @property
     def commanding(self) -> frozenset[int]:
-        """Who may connect to the commands' socket at all."""
+        """The users who may connect to the command socket."""
         return self.operators | self.clients
 
     @property
     def listening(self) -> frozenset[int]:
-        """Who may connect to the events' socket at all."""
+        """The users who may connect to the event socket."""
         return self.commanding | self.subscribers
 
     def may_be_called(self, uid: int, name: str) -> bool:
-        """Whether this user may subscribe under this name, as far as names belong to a role."""
+        """Whether this user may subscribe under this name. False only for a name of a role that the user does not
+        have."""
         owners = {AUDIT: self.clients, NOTIFY: self.subscribers}.get(name)
         return owners is None or uid in owners | self.operators

@@ -1,4 +1,4 @@
-"""The times of a door, as its configuration has them. All in seconds."""
+"""The configured times of a door, all in seconds."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from enum import StrEnum
 
 
 class Relock(StrEnum):
-    """What ends a release before its time."""
+    """What ends a release before its deadline."""
 
     TIME = "time"
-    """Nothing: it always lasts its time."""
+    """Nothing: it always lasts until its deadline."""
     OPENING = "opening"
     CLOSING = "closing"
 
 
 @dataclass(frozen=True, slots=True)
 class PassageRules:
-    """`held_seconds` open is an alarm, `pre_alarm_seconds` before that a warning. `still_after` releases in a row
-    without an opening put the contact in doubt."""
+    """The rules of a passage. A door that is open for `held_seconds` raises an alarm, `pre_alarm_seconds` before that a
+    warning. After `still_after` releases in a row without an opening the contact counts as doubtful."""
 
     held_seconds: float = 30.0
     pre_alarm_seconds: float = 10.0
@@ -29,8 +29,8 @@ class PassageRules:
 
 @dataclass(frozen=True, slots=True)
 class DoorRules:
-    """Seconds. `max_release_seconds` bounds what several grants add up to, from the first of them; a lease lasts
-    `lease_seconds` from its last renewal, and `max_hold_seconds` from its beginning at most."""
+    """The rules of a door, in seconds. `max_release_seconds` bounds the total of several grants, from the first of
+    them. A lease lasts `lease_seconds` from its last renewal, and at most `max_hold_seconds` from its beginning."""
 
     release_seconds: float = 5.0
     extended_seconds: float = 15.0

@@ -1,4 +1,4 @@
-"""What is known of the lock and of the door's leaf, in the ONVIF door terms."""
+"""The state of the lock and of the door's leaf, with the ONVIF door terms."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class DoorState(StrEnum):
     SECURED = "secured"
     RELEASED = "released"
     PANEL = "panel_owned"
-    """A panel owns the lock and answers; what it does with it is not known here."""
+    """A panel owns the lock and answers. What it does with the lock is not known."""
     FAULT = "fault"
 
 
 class DoorMode(StrEnum):
-    """What lasts until it is ended."""
+    """A mode that lasts until it is ended."""
 
     NORMAL = "normal"
     HOLD_OPEN = "hold_open"
@@ -26,8 +26,8 @@ class DoorMode(StrEnum):
 
 
 class Leaf(StrEnum):
-    """Where the door's leaf is, by its contact. UNKNOWN without a contact, before it was read, and where it cannot be.
-    A cut wire reads as open."""
+    """The position of the door's leaf, by its contact. UNKNOWN without a contact, before the first reading, and if the
+    contact cannot be read. A cut wire reads as open."""
 
     UNKNOWN = "unknown"
     CLOSED = "closed"
@@ -35,7 +35,7 @@ class Leaf(StrEnum):
 
 
 class Alarm(StrEnum):
-    """What is wrong with the leaf being open."""
+    """Why an open leaf raises an alarm."""
 
     NONE = "none"
     HELD_OPEN_SOON = "held_open_soon"
@@ -44,27 +44,27 @@ class Alarm(StrEnum):
 
 
 class DoorFault(StrEnum):
-    """What does not work at a door, or cannot be true."""
+    """A part of a door that does not work, or inputs that contradict each other."""
 
     LOCK = "lock"
-    """It raises."""
+    """The lock raises errors."""
     PANEL = "panel"
-    """It does not ask, or its line cannot be used."""
+    """The panel does not ask, or its line cannot be used."""
     CONTACT_CHATTER = "contact_chatter"
     CONTACT_STILL = "contact_still"
-    """Nobody has opened the door over many releases: does the contact work?"""
+    """The door was not opened over many releases. The contact may be broken."""
     REX_CHATTER = "rex_chatter"
     REX_STUCK = "rex_stuck"
     INPUTS = "inputs"
     """The inputs cannot be read."""
     LOCKDOWN_NOT_KEPT = "lockdown_not_kept"
-    """It would not outlast a restart."""
+    """The lockdown could not be stored and would not survive a restart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Levels of a door's inputs now, polarity applied; None for one that is not wired. `rex` is also True when the
-    button was pressed and let go since the last reading."""
+    """The present levels of a door's inputs, with polarity applied; None for an input that is not wired. `rex` is also
+    True if the button was pressed and released since the last reading."""
 
     open: bool | None = None
     rex: bool | None = None
@@ -72,19 +72,19 @@ class Readings:
 
 
 class Hand(StrEnum):
-    """What can be done to a simulated door."""
+    """An action on a simulated door."""
 
     OPEN = "open"
     CLOSE = "close"
     REX = "rex"
-    """The exit button is pressed and let go."""
+    """The exit button is pressed and released."""
     TAMPER = "tamper"
     RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)
 class DoorStatus:
-    """`simulated` says whether the lock moves nothing in the world."""
+    """The door's present status. `simulated`: the lock has no hardware."""
 
     state: DoorState
     simulated: bool

@@ -1,4 +1,4 @@
-"""The port behind which cameras lie."""
+"""The port for cameras."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from kiosk.domain.face import Frame
 
 
 class Camera(Protocol):
-    """Delivers frames. `live` is False for anything that does not show what stands in front of the kiosk now
-    (simulated, replay): such a camera never meets a real lock."""
+    """Delivers frames. `live` is False for a camera that does not show what is in front of the kiosk now (simulated,
+    replay). Such a camera must never be used with a real lock."""
 
     live: bool
 
     def open(self) -> None:
-        """Raises CameraError. May be called again after close()."""
+        """Opens the camera, also again after close(). Raises CameraError."""
 
     def read(self, timeout: float) -> Frame:
-        """The newest frame, waiting at most `timeout` seconds. Raises CameraError when none came, EOFError when a
-        recording is at its end."""
+        """The newest frame; waits at most `timeout` seconds for it. Raises CameraError if none arrives, EOFError at the
+        end of a recording."""
 
     def close(self) -> None:
         """Never raises."""

@@ -1,4 +1,4 @@
-"""The port behind which kiosk-door lies, as the kiosk sees it."""
+"""The kiosk's port for kiosk-door."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from kiosk.domain.door.grants import DoorReply, Grant
 
 
 class Door(Protocol):
-    """kiosk-door as the kiosk sees it."""
+    """kiosk-door from the kiosk's side."""
 
     def ready(self) -> bool:
-        """Whether the door process answers now. Never raises, takes at most some tens of milliseconds."""
+        """Whether the door process answers now. Never raises. Takes at most some tens of milliseconds."""
 
     def release(self, grant: Grant) -> DoorReply:
-        """Sends a grant. Never raises: a door that does not answer is DoorResult.UNAVAILABLE."""
+        """Sends a grant. Never raises: if the door does not answer, the result is DoorResult.UNAVAILABLE."""

@@ -1,4 +1,4 @@
-"""The ports of what the kiosk knows and keeps: gallery and audit log."""
+"""The ports for the gallery and the audit log."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from kiosk.domain.people import Subject, Template
 
 
 class Matcher(Protocol):
-    """The gallery as the pipeline sees it."""
+    """The gallery from the pipeline's side."""
 
     def search(self, probe: Template) -> Comparison:
         """1:N: the best candidate over all references of the embedder's model_id."""
 
     def subject(self, subject_id: str) -> Subject | None:
-        """As enrolled now: the policy reads validity from it."""
+        """The subject as enrolled now; the policy reads its validity."""
 
 
 class AuditTrail(Protocol):
-    """The log that an acknowledged record survives kill -9 in."""
+    """The audit log. A record that it has acknowledged survives kill -9."""
 
     def append(self, records: Sequence[AuditRecord]) -> None:
-        """Returns once all are on disk, in one transaction. Raises GalleryError when they are not."""
+        """Writes all records in one transaction; they are on disk when this returns. Raises GalleryError if they are
+        not."""

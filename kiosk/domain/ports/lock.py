@@ -1,4 +1,4 @@
-"""The port of the hardware behind kiosk-door."""
+"""The port for the lock's hardware."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from kiosk.domain.door.state import Readings
 
 
 class Lock(Protocol):
-    """The hardware behind kiosk-door. Only two verbs, and no bare on or off. The door's state machine times the
-    release; `seconds` is for hardware that can bound it as well. What it reads of the door it only reads: the exit
-    button releases in hardware, whatever this program does."""
+    """The lock's hardware. It has only two commands, and no bare on or off. The door's state machine times the release;
+    `seconds` is for hardware that can end it too. The inputs are only read: the exit button releases in hardware,
+    whatever this program does."""
 
     simulated: bool
 
     def secure(self) -> None:
-        """Raises LockError."""
+        """Secures the lock. Raises LockError."""
 
     def release(self, seconds: float) -> None:
-        """Raises LockError."""
+        """Releases the lock. Raises LockError."""
 
     def read(self) -> Readings:
-        """The inputs' levels now. Raises LockError when they cannot be read, LockLostError when the lock itself is not
-        as it was last set: it is then secured at once, as after any failure."""
+        """The inputs' present levels. Raises LockError when they cannot be read, LockLostError when the lock itself is
+        not as it was last set; the door then secures it at once, as after any failure."""
 
     def fileno(self) -> int | None:
-        """Readable when an input may have changed: read() then, and it is no longer. None: there is no such thing."""
+        """A descriptor that becomes readable when an input may have changed; read() clears it. None if the hardware has
+        none."""
 
     def sound(self, on: bool) -> None:
-        """The local sounder; nothing where there is none. Raises LockError."""
+        """Switches the local sounder; does nothing without one. Raises LockError."""
 
     def close(self) -> None:
-        """Secures if it can, then gives the hardware back. Never raises."""
+        """Secures the lock if possible, then releases the hardware for other programs. Never raises."""

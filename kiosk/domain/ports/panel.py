@@ -1,4 +1,4 @@
-"""The port of a panel that owns the lock, as kiosk-door sees it."""
+"""kiosk-door's port for an access panel that owns the lock."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from kiosk.domain.door.state import Readings
 
 
 class Turn(StrEnum):
-    """What became of one turn of a panel's line."""
+    """The result of one turn of a panel's line."""
 
     QUIET = "quiet"
-    """The panel has asked nothing, or not in the secure channel."""
+    """The panel asked nothing, or not in the secure channel."""
     ASKED = "asked"
-    """It asked in the secure channel, and had its answer; no card was told."""
+    """The panel asked in the secure channel and got an answer without a card."""
     PRESENTED = "presented"
-    """It asked in the secure channel, and was told the card."""
+    """The panel asked in the secure channel and got the card."""
 
 
 class Panel(Protocol):
-    """Somebody else's panel, which owns the lock and asks this side for cards. One verb, and nothing waits in it."""
+    """An access panel, which owns the lock and asks this side for cards. It has one command, and queues nothing."""
 
     simulated: bool
 
     def turn(self, card: Card | None) -> Turn:
-        """Answers at most one question that has come from the panel; never waits for one. `card` is told only as the
-        answer to a question in the secure channel of this very turn, and is forgotten otherwise. Called at least every
-        0.1 s and whenever fileno() is readable. Raises LockError when the line cannot be used."""
+        """Answers at most one question of the panel that has arrived; never waits for one. Sends `card` only as the
+        answer to a question in the secure channel in this turn; otherwise drops it. Called at least every 0.1 s and
+        whenever fileno() is readable. Raises LockError when the line cannot be used."""
 
     def read(self) -> Readings:
-        """As Lock.read()."""
+        """Like Lock.read()."""
 
     def fileno(self) -> int | None:
-        """Readable when turn() or read() may have something to do. The same number for as long as this lives."""
+        """A descriptor that becomes readable when turn() or read() may have something to do. It never changes."""
 
     def sound(self, on: bool) -> None:
-        """As Lock.sound()."""
+        """Like Lock.sound()."""
 
     def close(self) -> None:
-        """Gives the line back. Never raises."""
+        """Closes the line. Never raises."""

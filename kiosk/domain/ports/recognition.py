@@ -1,4 +1,4 @@
-"""The ports of what looks at a face: detector, quality gate, PAD, embedder."""
+"""The ports for face recognition: detector, quality gate, PAD, embedder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class QualityGate(Protocol):
 
 
 class PresentationAttackDetector(Protocol):
-    """Scores how bona fide a presentation looks; it can only deny."""
+    """Scores how much a presentation looks bona fide. It can only deny."""
 
     threshold: float
 
@@ -37,5 +37,5 @@ class Embedder(Protocol):
     model_id: str
 
     def embed(self, image: Image, face: Face) -> Template | None:
-        """Aligns the face, embeds it and quantizes: 128 signed bytes. None: what is there is no natural face, and no
-        evidence of anybody."""
+        """Aligns the face, embeds it and quantizes the vector: 128 signed bytes. None if it is no natural face, which
+        is evidence for nobody."""
