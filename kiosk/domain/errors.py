@@ -111,7 +111,7 @@ class NotifierError(KioskError):
 
 
 class NoticeRefusedError(NotifierError):
-    """The other side has read this notice and will never take it: trying again is of no use."""
+    """The other side has read this notice and will never accept it, so trying again is useless."""
 
 
 class OutboxError(KioskError):

@@ -1,4 +1,5 @@
-"""From a decision to the door: recorded first, then released, then what the door did is recorded (rules 2, 5, 6)."""
+"""Brings a decision to the door: records it, then sends the release, then records what the door did (rules 2, 5 and 6
+in ARCHITECTURE.md)."""
 
 from __future__ import annotations
 
@@ -15,13 +16,14 @@ from kiosk.domain.ports.gallery import AuditTrail
 from kiosk.domain.updates import Decided, DoorAnswered, Faulted, Recovered, Update
 
 BACKLOG = 1000
-"""Refusals and outcomes kept in memory while the audit log cannot be written. No grant is ever made meanwhile. They are
-appended again until they are known to be on disk; the log holds each once (AuditRecord.record_id)."""
+"""Most refusals and outcomes kept in memory while the audit log cannot be written. No grant is made meanwhile. They are
+appended again until they are known to be on disk; the log stores each once (AuditRecord.record_id)."""
 
 
 def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
-    """A decision as one line of the audit log: subject id, never a name or a vector. The decision's id is the record's,
-    too: however often it is appended, it is one line. `boot` names the start of the machine that its times are of."""
+    """A decision as one line of the audit log, with the subject id, never a name or a vector. The decision's id is also
+    the record's, so that it is one line however often it is appended. `boot` names the start of the machine to which
+    its times belong."""
     e = decision.evidence
     c = e.comparison
     return AuditRecord(
@@ -49,7 +51,7 @@ def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
 
 
 def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> AuditRecord:
-    """What the door did with the grant of a decision; linked to it by the grant id."""
+    """The record of what the door did with a decision's grant. The grant id links it to the decision."""
     return AuditRecord(
         kind=AuditKind.OUTCOME,
         wall_at=decision.evidence.wall_at,
@@ -62,7 +64,7 @@ def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> Au
 
 
 class Access:
-    """Settles decisions, one after another, in the pipeline's thread."""
+    """Records decisions and acts on them, one after another, in the pipeline's thread."""
 
     def __init__(
         self,
@@ -72,8 +74,8 @@ class Access:
         clock: Callable[[], float],
         boot: str | None = None,
     ) -> None:
-        """`grant_seconds` from the frame's capture is the grant's deadline; `clock` is CLOCK_BOOTTIME, of the start of
-        the machine that `boot` names."""
+        """`grant_seconds`: time from the frame's capture to the grant's deadline. `clock`: CLOCK_BOOTTIME of the start
+        of the machine that `boot` names."""
         self._audit = audit
         self._door = door
         self._grant_seconds = grant_seconds
@@ -83,17 +85,18 @@ class Access:
         self._dropped = 0
         self._broken = False
         self.under_way: str | None = None
-        """The grant that the door has been sent and whose outcome is not recorded yet."""
+        """Id of the grant that was sent to the door and whose outcome is not recorded yet."""
 
     def settle(self, decision: Decision) -> list[Update]:
-        """What was proposed, as it stands after the record and the door; never a grant that is not on disk first."""
+        """Records a proposed decision and sends its grant to the door. Returns the final decision and the door's
+        answer. A grant is always on disk before it is sent."""
         deadline = decision.evidence.captured_at + self._grant_seconds
         if decision.granted and self._clock() >= deadline:
             decision = refused(decision, Reason.STALE_FRAME)
         trouble = self._record(decision_record(decision, self._boot))
         if trouble is not None and decision.granted:
-            # The backlog holds the grant, whose record is in doubt: what stands is the refusal, under the same
-            # record_id. Where the grant is on disk after all, the log makes the refusal its outcome.
+            # It is in doubt whether the grant was recorded. So it becomes a refusal with the same record_id. If the
+            # grant is on disk after all, the log stores the refusal as its outcome.
             decision = refused(decision, Reason.AUDIT_UNAVAILABLE)
             record = decision_record(decision, self._boot)
             others = [kept for kept in self._backlog if kept.record_id != record.record_id]
@@ -107,11 +110,12 @@ class Access:
             age = self._clock() - decision.evidence.captured_at
             after = self._health(self._record(outcome_record(decision, reply, age)))
         finally:
-            self.under_way = None  # or what the door tells of this grant would wait for ever
+            self.under_way = None  # otherwise the door's events about this grant would wait for ever
         return [*health, Decided(decision), DoorAnswered(decision.id, reply), *after]
 
     def note(self, record: AuditRecord) -> None:
-        """Records something that is not a decision (start, stop, fault); kept back while the log cannot be written."""
+        """Records something that is not a decision (start, stop, fault). Keeps it in memory while the log cannot be
+        written."""
         self._record(record)
 
     def _release(self, grant: Grant) -> DoorReply:
@@ -120,8 +124,8 @@ class Access:
         return self._door.release(grant)
 
     def _record(self, record: AuditRecord) -> str | None:
-        """Appends what was kept back and this record; on failure keeps it back and says what went wrong. How many there
-        was no room for is a record of its own."""
+        """Appends the backlog and this record. If that fails, adds the record to the backlog and returns the error. A
+        separate record holds the number of records for which the backlog had no room."""
         self._dropped += len(self._backlog) == BACKLOG
         self._backlog.append(record)
         try:

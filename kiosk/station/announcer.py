@@ -1,7 +1,7 @@
-"""Tells the kiosk's own events to kiosk-notify, over the socket of ipc.kiosk_event_messages.
+"""Sends the kiosk's own events to kiosk-notify, over the socket of ipc.kiosk_event_messages.
 
-The peer's user is checked (`notify.subscribers`). One subscriber at a time; the next waits. Events wait in memory,
-BACKLOG of them: what happens for certain is in the audit log.
+The peer's user is checked (`notify.subscribers`). There is one subscriber at a time; the next one waits. At most
+BACKLOG events wait, in memory only, because the audit log holds everything that must not be lost.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from kiosk.ipc.server import listening, peer_uid
 from kiosk.system.systemd import log
 
 BACKLOG = 1000
-"""Events that wait while nobody takes them; then the oldest goes, and its number is missing."""
+"""Most waiting events. When there are more, the oldest is dropped, and its number is missing."""
 ANSWER_SECONDS = 10.0
-"""So long may a subscriber take for one event; then it is dropped."""
+"""A subscriber that takes longer for one event is disconnected."""
 TURN_SECONDS = 0.5
 
 
 class Announcer:
-    """The kiosk's end. `publish` takes some microseconds, never raises, and waits for nobody."""
+    """The kiosk's end of the socket. `publish` takes some microseconds, never raises, and never waits."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Announcer:
         name_of: Callable[[str], str | None] = lambda _: None,
         backlog: int = BACKLOG,
     ) -> None:
-        """`name_of` is called by `publish`, in the caller's thread; it gives None where names are not to be told."""
+        """`publish` calls `name_of` in the caller's thread. It returns None if names must not be sent."""
         self._path = path
         self._door = door
         self._users = users
@@ -55,13 +55,14 @@ class Announcer:
         self._unusual = Unusual()
         self._sequence = 0
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=backlog)
-        """Ids and packets."""
+        """The waiting events: ids and packets."""
         self._changed = Condition()
         self._stopping = False
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Once; then the socket is there. Where it cannot be made that is logged, and the kiosk goes on without."""
+        """Makes the socket and starts the thread; call it once. If the socket cannot be made, that is logged and the
+        kiosk works on without it."""
         self._put(KioskEventKind.STARTED)
         with ExitStack() as stack:
             try:
@@ -73,7 +74,7 @@ class Announcer:
         self._thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Gives a subscriber that listens the time to take what waits."""
+        """Stops the thread. A connected subscriber has `timeout` seconds to take the waiting events."""
         self._put(KioskEventKind.STOPPED)
         with self._changed:
             self._stopping = True
@@ -82,10 +83,10 @@ class Announcer:
             self._thread.join(timeout)
 
     def publish(self, event: Update) -> None:
-        """Decisions and faults; the rest is nobody's business outside."""
+        """Queues decisions and faults. Other updates are not sent outside."""
         try:
             self._tell(event)
-        except Exception as error:  # noqa: BLE001 - what cannot be told must not stop the kiosk
+        except Exception as error:  # noqa: BLE001 - an event that cannot be sent must not stop the kiosk
             log("error", "event_not_told", error=f"{type(error).__name__}: {error}")
 
     def _tell(self, event: Update) -> None:
@@ -114,7 +115,7 @@ class Announcer:
         wall_at: datetime | None = None,
     ) -> None:
         if subject_id is not None and not is_subject_id(subject_id):
-            subject_id = None  # a gallery that was tampered with: what happened is told, and not about whom
+            subject_id = None  # only a tampered gallery has such an id: the event is sent without it
         name = None if subject_id is None else self._name(subject_id)
         with self._changed:
             self._sequence += 1
@@ -134,10 +135,10 @@ class Announcer:
             self._changed.notify_all()
 
     def _name(self, subject_id: str) -> str | None:
-        """A name that cannot be had holds nothing back."""
+        """The subject's name, or None. An error must not hold the event back."""
         try:
             return self._name_of(subject_id)
-        except Exception as error:  # noqa: BLE001 - whatever it is, what happened is told without the name
+        except Exception as error:  # noqa: BLE001 - after any error the event is sent without the name
             log("error", "name_not_told", error=f"{type(error).__name__}: {error}")
             return None
 
@@ -148,13 +149,13 @@ class Announcer:
                 try:
                     self._serve_one(listener)
                 except OSError as error:
-                    # Often it passes: all descriptors are in use, or who called has hung up.
+                    # Often temporary: all descriptors are in use, or the client has already left.
                     self._seldom.log("warning", "accept_failed", os.getuid(), error=str(error))
                     with self._changed:
                         self._changed.wait_for(lambda: self._stopping, TURN_SECONDS)
 
     def _serve_one(self, listener: socket.socket) -> None:
-        """Raises OSError when nobody could be taken."""
+        """Accepts and serves one subscriber. Raises OSError when accepting failed."""
         try:
             connection, _ = listener.accept()
         except TimeoutError:
@@ -171,7 +172,8 @@ class Announcer:
                 self._seldom.log("info", "subscriber_gone", uid, reason=str(error))
 
     def _feed(self, connection: socket.socket) -> None:
-        """Until it is gone, or all is told and the kiosk stops. Raises DoorError, OSError."""
+        """Sends events until the subscriber leaves, or until all are sent and the kiosk stops. Raises DoorError,
+        OSError."""
         while (waiting := self._oldest()) is not None or not self._stopping:
             if waiting is None:
                 connection.setblocking(False)
@@ -201,8 +203,8 @@ class Announcer:
 
 
 def users_of(names: Sequence[str]) -> frozenset[int]:
-    """The kiosk's own user, root, and `names` (or numbers). A name that nobody has is logged and passed over: it must
-    not keep anybody out of the building."""
+    """The kiosk's own user, root, and `names` (or numbers). An unknown name is logged and skipped, because it must not
+    stop the kiosk."""
     users = {os.getuid(), 0}
     for name in names:
         try:

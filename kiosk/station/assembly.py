@@ -1,4 +1,5 @@
-"""The composition root: the only place that picks implementations. Starts in order, stops in reverse."""
+"""The composition root: the only place that chooses implementations. Starts everything in order, and stops it in
+reverse order."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ from kiosk.vision.quality import ROOM, Bounds, Gate
 log = structlog.get_logger("kiosk")
 
 ANY_PLACE = 1.0
-"""The guide of enrolment and identification: a photograph's face may be anywhere in it."""
+"""The guide for enrolment and identification: the face may be anywhere in a photograph."""
 
 
 def camera(section: CameraConfig) -> Camera:
@@ -64,8 +65,8 @@ def camera(section: CameraConfig) -> Camera:
 
 
 def gate(config: QualityConfig, models: Models, guide: float | None = None) -> Gate:
-    """The quality gate of a configuration, at the door; with a `guide`, of a photograph: no PAD looks at its
-    surroundings."""
+    """The quality gate of a configuration for the door. With a `guide` it is for photographs: they need no room around
+    the face, because PAD does not look at them."""
     bounds = Bounds(
         min_face=config.min_face,
         guide=config.guide if guide is None else guide,
@@ -81,14 +82,14 @@ def matcher(
     tell: Callable[[Threshold], None] = lambda _: None,
     real_lock: bool = False,
 ) -> GalleryMatcher:
-    """The gallery as searched with the configured embedder; `tell` and `real_lock` as for GalleryMatcher. Raises
+    """The matcher for the gallery and the configured embedder. `tell` and `real_lock`: see GalleryMatcher. Raises
     GalleryError."""
     entry = models.embedder_entry
     return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, models.cohort, tell, real_lock)
 
 
 def log_threshold(threshold: Threshold) -> None:
-    """What the kiosk decides by, in the log: at start and whenever references come and go."""
+    """Logs the threshold: at the start, and whenever the references change."""
     note = log.warning if threshold.caution else log.info
     note(
         "threshold",
@@ -101,18 +102,19 @@ def log_threshold(threshold: Threshold) -> None:
 
 
 def searchable(folder: Path) -> Gallery:
-    """The gallery of a home, to be searched: nothing is made or changed. Raises GalleryError where there is none."""
+    """Opens the gallery of a home for searching. Makes and changes nothing. Raises GalleryError if there is none."""
     return open_gallery(Home(folder), read_only=True)
 
 
 def rehearsed(folder: Path) -> Gallery:
-    """The same for a recording, which is worth a look before anybody is enrolled: there is nobody then."""
+    """Opens the gallery for replaying a recording. Empty if there is none, because a replay is useful before anybody is
+    enrolled."""
     home = Home(folder)
     return searchable(folder) if home.key.exists() or home.database.exists() else empty_gallery()
 
 
 def stages(config: Config, models: Models, found: Matcher) -> Stages:
-    """What a frame passes."""
+    """The stages that each frame goes through."""
     return Stages(models.detector, gate(config.quality, models), models.pad, models.embedder, found)
 
 
@@ -123,7 +125,7 @@ def rules(config: Config) -> Rules:
 
 
 def largest_badge(config: Config) -> int | None:
-    """What the configured panel can be told; None where there is a lock instead."""
+    """The largest badge number that fits the configured panel's cards; None if there is a lock instead."""
     return None if config.panel is None else config.panel.cards.largest
 
 
@@ -134,7 +136,7 @@ def enroller(config: Config, models: Models) -> Enroller:
 
 
 def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:
-    """The pipeline over a recording: no door, and a new attempt right after each decision."""
+    """The pipeline for a recording: without a door, and with a new attempt directly after each decision."""
     a = config.attempt
     return Pipeline(
         stages(config, models, matcher(models, gallery)),
@@ -147,7 +149,7 @@ def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipelin
 
 @dataclass(frozen=True, slots=True)
 class Kiosk:
-    """A kiosk that runs."""
+    """A running kiosk."""
 
     station: Station
     gallery: Gallery
@@ -161,12 +163,13 @@ class Kiosk:
 
     @property
     def lost(self) -> str | None:
-        """Why only a restart helps (the gallery was moved or replaced, the audit log's thread has ended); else None."""
+        """Why the kiosk must be restarted (the gallery was moved or replaced, the audit log's thread has ended); None
+        if it need not."""
         return self.writer.lost or self.gallery.lost
 
     @property
     def died(self) -> bool:
-        """Whether it ended as it should not."""
+        """Whether it ended because of a fault."""
         return self.lost is not None or (self.station.finished.is_set() and self.station.died)
 
 
@@ -178,9 +181,9 @@ def running(
     show: Callable[[Frame], None],
     eye: Camera,
 ) -> Iterator[Kiosk]:
-    """Everything that must be right before anybody is looked at, in order; stopped in reverse.
+    """Checks and starts all parts in order, and stops them in reverse order.
 
-    Raises KioskError when any part is missing or wrong: nothing runs then.
+    Raises KioskError when any part is missing or wrong; then nothing runs.
     """
     publish, show = unfailing(publish), unfailing(show)
     with ExitStack() as stack:
@@ -195,7 +198,7 @@ def running(
         refuse_make_believe(eye, gallery, status)
         if not status.simulated:
             refuse_unsafe(config, models, sizes)
-        # What was allowed before a simulated lock never meets a real one that takes its place.
+        # Settings that are allowed only with a simulated lock must not be used with a real lock that replaces it.
         client = DoorClient(config.door.socket, only_simulated=status.simulated)
         stack.callback(client.close)
         audit = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
@@ -243,14 +246,14 @@ def running(
         stack.enter_context(_looping("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
         station.start()
         stack.callback(station.stop)
-        if limit is not None:  # told after the start
+        if limit is not None:  # after station.start(), so that it is reported after the start
             stack.enter_context(_looping("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
         yield Kiosk(station, gallery, health, writer)
 
 
 @contextmanager
 def refusal_limit(config: Config, home: Home) -> Iterator[RefusalLimit | None]:
-    """What turns face alone off, where that is wanted. Raises GalleryError."""
+    """The limit that turns face alone off; None if none is configured. Raises GalleryError."""
     number = config.policy.refusals_an_hour
     if number is None:
         yield None
@@ -263,7 +266,7 @@ def refusal_limit(config: Config, home: Home) -> Iterator[RefusalLimit | None]:
 def announcing(
     config: Config, directory: Matcher, publish: Callable[[Update], None]
 ) -> Iterator[Callable[[Update], None]]:
-    """`publish`, and kiosk-notify hears of it too, where there is anybody that it tells."""
+    """Yields `publish`, extended so that kiosk-notify also gets the updates if notifiers are configured."""
     if not config.notifiers:
         yield publish
         return
@@ -333,7 +336,7 @@ def _watch(watcher: DoorWatcher, publish: Callable[[Update], None]) -> None:
 
 @contextmanager
 def _looping(name: str, turn: Callable[[], None], close: Callable[[], None], health: Health) -> Iterator[None]:
-    """A thread that takes turns of about half a second until the kiosk stops, and then closes what it turned."""
+    """Runs a thread that calls `turn` (about half a second each) until the kiosk stops, and then calls `close`."""
     stop = Flag()
 
     def loop() -> None:
@@ -352,7 +355,7 @@ def _looping(name: str, turn: Callable[[], None], close: Callable[[], None], hea
 
 
 def feed_watchdog(kiosk: Kiosk) -> list[str]:
-    """Feeds the systemd watchdog while all threads beat; else names the silent ones."""
+    """Feeds the systemd watchdog while all threads beat. Returns the names of silent threads."""
     silent = kiosk.health.silent()
     if not kiosk.writer.alive or time.monotonic() - kiosk.writer.beat > MAX_SILENCE:
         silent.append("database-writer")

@@ -1,7 +1,7 @@
-"""What the door tells goes into the audit log: acknowledged to the door once it is on disk there, and not before.
+"""Writes the door's events into the audit log, and acknowledges each only once it is on disk.
 
-A release on a grant that nothing in the log stands behind, neither a decision nor a command by hand, is an alarm: both
-are on disk before the door is asked.
+It raises an alarm for a release on a grant that the log does not explain by a decision or a command by hand, because
+both are on disk before the door is asked.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ OUTCOMES = frozenset({DoorEventKind.ACCESS_TAKEN, DoorEventKind.ACCESS_NOT_TAKEN
 ORDER_SECONDS = 0.01
 RETRY_SECONDS = 1.0
 FORESEEN_SECONDS = 1.0
-"""So long is looked for what stands behind a release."""
+"""How long to look for the record that explains a release."""
 KEPT_IDS = 4000
-"""Of events that may come again: twice what the door keeps."""
+"""Number of ids kept of events that may come again: twice the number that the door keeps."""
 
 
 def record_of(event: DoorEvent) -> AuditRecord:
-    """An event as a line of the log: one line, however often the door sends it. Whether a grant was taken is the last
-    word on its outcome."""
+    """An event as one line of the log, however often the door sends it. Whether the grant was used to open the door is
+    the final part of its outcome."""
     return AuditRecord(
         kind=AuditKind.OUTCOME if event.kind in OUTCOMES else AuditKind.DOOR,
         wall_at=event.wall_at,
@@ -52,7 +52,7 @@ def record_of(event: DoorEvent) -> AuditRecord:
 
 
 def alarm_of(event: DoorEvent) -> AuditRecord:
-    """That nothing in the log stands behind a release."""
+    """The record of a release that the log does not explain."""
     return AuditRecord(
         kind=AuditKind.FAULT,
         wall_at=event.wall_at,
@@ -64,9 +64,9 @@ def alarm_of(event: DoorEvent) -> AuditRecord:
 
 
 class DoorAuditor:
-    """For a thread of its own. `known` are ids of events that the log holds already; `under_way` tells the grant whose
-    first outcome the kiosk itself is about to record: what follows from it is recorded after that. `foreseen` tells
-    whether the log holds what stands behind a grant (raises GalleryError); `publish` hears of releases without."""
+    """Runs in its own thread. `known`: ids of events that are already in the log. `under_way`: returns the grant whose
+    first outcome the kiosk is about to record; the door's events about it are recorded after that. `foreseen`: whether
+    the log explains a grant (raises GalleryError). `publish`: takes releases that it does not explain."""
 
     def __init__(
         self,
@@ -89,8 +89,8 @@ class DoorAuditor:
         self._publish = publish
 
     def turn(self, timeout: float) -> None:
-        """Records the next event, if one comes within `timeout` seconds. Never raises: what could not be recorded is
-        not acknowledged, and comes again."""
+        """Records the next event, if one comes within `timeout` seconds. Never raises: an event that could not be
+        recorded is not acknowledged, and comes again."""
         event = self._stream.next(timeout)
         if event is None:
             return
@@ -113,7 +113,7 @@ class DoorAuditor:
     def _unexplained(self, event: DoorEvent) -> bool:
         if event.kind not in RELEASES or event.grant_id is None:
             return False
-        # From the release on, not from its news: many of them must not hold up what comes behind them.
+        # The wait counts from the release, not from its event, so that many such events do not delay those behind them.
         until = min(event.at, self._clock()) + FORESEEN_SECONDS
         while not self._foreseen(event.grant_id):
             if self._clock() >= until:
@@ -122,5 +122,5 @@ class DoorAuditor:
         return False
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection to the door."""
         self._stream.close()

@@ -1,4 +1,4 @@
-"""The kiosk's end of the door's socket."""
+"""The kiosk's end of the door's command socket."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from kiosk.ipc.door_messages import (
 from kiosk.system.clock import boottime
 
 WELL = frozenset({DoorState.SECURED, DoorState.RELEASED, DoorState.PANEL})
-"""A grant can be acted on."""
+"""States in which the door can act on a grant."""
 STATUS_SECONDS = 0.1
-"""How long the door may take to say how it is."""
+"""Longest wait for the door's status."""
 GRACE_SECONDS = 0.1
-"""How long after a grant's deadline its answer is still waited for."""
+"""How long to wait for an answer after the grant's deadline."""
 RETRY_SECONDS = 0.5
-"""Pause of a watcher between two tries to reach the door."""
+"""Pause of a watcher between two tries to connect to the door."""
 
 
 class DoorClient:
-    """The port `Door`, and the commands. For one thread.
+    """Implements the port `Door`, and sends commands. For one thread.
 
-    Keeps one connection and makes a new one when it has broken. A release belongs to that connection: close(), or the
-    end of this process, secures the lock at once.
+    Keeps one connection and reconnects when it is broken. A release belongs to that connection: close(), or the end of
+    this process, secures the lock at once.
 
-    With `only_simulated` no grant goes to a door whose lock is real, not even to one that took the place of a simulated
-    one while the kiosk ran: it is not ready, and a grant is UNAVAILABLE.
+    With `only_simulated` no grant is sent to a door with a real lock, also if it replaced a simulated one while the
+    kiosk runs. Such a door is not ready, and a grant is UNAVAILABLE.
     """
 
     def __init__(self, path: Path, *, only_simulated: bool = False) -> None:
@@ -68,7 +68,7 @@ class DoorClient:
         self.close()
 
     def ready(self) -> bool:
-        """Whether the door answers within STATUS_SECONDS and would act on a grant: in a lockdown it would not. Never
+        """Whether the door answers within STATUS_SECONDS and would act on a grant (in a lockdown it would not). Never
         raises."""
         try:
             status = self.status()
@@ -79,9 +79,9 @@ class DoorClient:
         return fits and well
 
     def release(self, grant: Grant) -> DoorReply:
-        """Sends a grant and waits for its answer, to a little after its deadline at most. Never raises.
+        """Sends a grant and waits for its answer, at most until GRACE_SECONDS after its deadline. Never raises.
 
-        Where no answer came the connection is closed, so that the lock is not left released on a grant that the kiosk
+        If no answer comes it closes the connection, so that the lock does not stay released on a grant that the kiosk
         reports as UNAVAILABLE.
         """
         try:
@@ -94,23 +94,24 @@ class DoorClient:
         return DoorReply(grant.id, DoorResult.UNAVAILABLE, why)
 
     def status(self, timeout: float = STATUS_SECONDS) -> DoorStatus:
-        """Raises DoorError when the door cannot be reached or does not answer within `timeout` seconds."""
+        """The door's status. Raises DoorError when the door cannot be reached or does not answer within `timeout`
+        seconds."""
         return self._ask(StatusRequest(), timeout)
 
     def secure(self, timeout: float = STATUS_SECONDS) -> DoorStatus:
-        """Has the lock secured now; the status afterwards. Raises DoorError as status() does."""
+        """Secures the lock now, and returns the status afterwards. Raises DoorError as status() does."""
         return self._ask(SecureRequest(), timeout)
 
     def lockdown(self, on: bool, timeout: float = STATUS_SECONDS) -> DoorStatus:
-        """Begins or ends a lockdown; the status afterwards tells whether it worked. Raises DoorError as status()."""
+        """Begins or ends a lockdown. The returned status tells whether it worked. Raises DoorError as status() does."""
         return self._ask(LockdownRequest(on=on), timeout)
 
     def simulate(self, hand: Hand, timeout: float = STATUS_SECONDS) -> DoorStatus:
-        """Moves a simulated door. Raises DoorError as status() does, and when the lock is not simulated."""
+        """Moves an input of a simulated door. Raises DoorError as status() does, and when the lock is not simulated."""
         return self._ask(SimulateRequest(hand=hand), timeout)
 
     def close(self) -> None:
-        """Hangs up; a release of this client ends. The next call connects again."""
+        """Closes the connection, which ends a release of this client. The next call connects again."""
         if self._connection is not None:
             self._connection.close()
         self._connection, self._owed, self._simulated = None, 0, False
@@ -123,7 +124,7 @@ class DoorClient:
         return self._connection
 
     def _fitting(self) -> Connection:
-        """A connection to a door that grants may be sent to. What is known of a door goes with its connection."""
+        """A connection to a door that may get grants. The door is checked again for each new connection."""
         connection = self._connected()
         if self._only_simulated and not self._simulated:
             self.status(timeout=0.5)
@@ -147,7 +148,8 @@ class DoorClient:
         raise DoorError("kiosk-door has not answered the grant in time")
 
     def _ask(self, request: Message, timeout: float) -> DoorStatus:
-        """Answers come in order, so those to earlier questions that were given up are counted and passed over."""
+        """Sends a request and waits for its status. Answers come in order, so it skips the answers to earlier requests
+        that were given up; they are counted."""
         until = boottime() + timeout
         try:
             connection = self._connected()
@@ -174,7 +176,7 @@ class DoorClient:
 
 
 class DoorWatcher:
-    """Tells of changes of the door's state. Holds no release; has a connection of its own; for one thread."""
+    """Waits for changes of the door's state. It has its own connection and holds no release. For one thread."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -182,8 +184,9 @@ class DoorWatcher:
         self._told: DoorState | None = None
 
     def wait(self, timeout: float) -> DoorState | None:
-        """The state once it differs from the one told last (at the first call: the present one), waiting at most
-        `timeout` seconds; None when nothing has changed. UNKNOWN while the door cannot be reached. Never raises."""
+        """Waits at most `timeout` seconds for a state that differs from the last returned one, and returns it; None if
+        nothing has changed. The first call returns the present state. UNKNOWN while the door cannot be reached. Never
+        raises."""
         until = boottime() + timeout
         while True:
             try:
@@ -200,7 +203,7 @@ class DoorWatcher:
                 return None
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None

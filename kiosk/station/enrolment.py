@@ -1,4 +1,4 @@
-"""Enrolment from pictures: who is refused, and why, before anything is written."""
+"""Enrolment from pictures. All checks are made before anything is written."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
 from kiosk.domain.thresholds import Sizes, Thresholds
 
 MAX_REFERENCES = 5
-"""References kept of one subject: of more samples the best are taken."""
+"""Most references of one subject. Of more samples the best are taken."""
 SAME_PICTURE = 0.98
-"""Samples as alike as this tell nothing new."""
+"""Two samples with at least this cosine count as the same picture."""
 SECOND_FACE = 0.5
-"""A second face of this share of the largest one's width makes it unclear who is meant."""
+"""With a second face of at least this share of the largest face's width, it is not clear whom to enrol."""
 
 ADVICE = {
     Flaw.TOO_SMALL: "the face is too small: take the picture from nearer",
@@ -61,7 +61,7 @@ class Enroller:
         self._cohort = cohort
 
     def sample(self, still: Still) -> EnrolmentSample:
-        """Raises SampleError naming the picture and what is wrong with it."""
+        """The sample of a picture. Raises SampleError, which names the picture and what is wrong with it."""
         faces = self._detector.detect(still.image)
         if not faces:
             raise SampleError(f"{still.name}: no face is found")
@@ -76,9 +76,9 @@ class Enroller:
         return EnrolmentSample(still.name, template, quality.score)
 
     def best(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
-        """At most MAX_REFERENCES, the best first, none of them nearly a copy of another.
+        """At most MAX_REFERENCES samples, the best first, none nearly identical to another.
 
-        Raises SampleError when they are not all like the best one.
+        Raises SampleError unless all samples match the best one.
         """
         ranked = sorted(samples, key=lambda s: -s.quality)
         first = ranked[0]
@@ -88,9 +88,10 @@ class Enroller:
         return _distinct(ranked)
 
     def best_of_clip(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
-        """As `best`, for frames of one clip, in which a person turns and talks: those unlike the best are left out.
+        """Like `best`, for frames of one clip, in which a person turns and talks. Leaves out frames that do not match
+        the best one.
 
-        Raises SampleError when they are most: then the clip does not show one person.
+        Raises SampleError if that is half of them or more, because then the clip does not show one person.
         """
         ranked = sorted(samples, key=lambda s: -s.quality)
         alike = [s for s in ranked if self._alike(ranked[0], s)]
@@ -99,16 +100,16 @@ class Enroller:
         return _distinct(alike)
 
     def refuse_too_many(self, sizes: Sizes) -> None:
-        """Raises UnsafeError when a gallery of these sizes is more than the evidence carries."""
+        """Raises UnsafeError when a gallery of these sizes is too large for the measured error rates."""
         if beyond := self._thresholds.beyond(sizes):
             raise UnsafeError(beyond)
 
     def _alike(self, a: EnrolmentSample, b: EnrolmentSample) -> bool:
-        """Verification of one sample by another: a gallery of one reference."""
+        """Whether two samples match, with the threshold for a gallery of one reference."""
         return self._cohort.score(a.template, b.template) >= self._thresholds.for_gallery({1: 1}).score
 
     def already(self, samples: Iterable[EnrolmentSample], enrolled: ReferenceMatrix) -> str | None:
-        """The subject that one of the samples would be taken for at the door, None when it is nobody enrolled."""
+        """The enrolled subject that one of the samples would match at the door; None if there is none."""
         threshold = self._thresholds.for_gallery(enrolled.sizes).score
         for s in samples:
             comparison = enrolled.search(s.template, threshold)
@@ -118,12 +119,12 @@ class Enroller:
 
 
 def with_another(sizes: Sizes, references: int) -> Sizes:
-    """A gallery's sizes with one more subject of so many references."""
+    """A gallery's sizes with one more subject that has `references` references."""
     return {**sizes, references: sizes.get(references, 0) + 1}
 
 
 def _distinct(ranked: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
-    """The first MAX_REFERENCES that are not nearly the same."""
+    """The first MAX_REFERENCES samples that are not nearly identical."""
     kept: list[EnrolmentSample] = []
     for s in ranked:
         if len(kept) < MAX_REFERENCES and all(cosine(s.template, k.template) < SAME_PICTURE for k in kept):

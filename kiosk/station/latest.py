@@ -1,4 +1,4 @@
-"""The newest frame, and nothing older: size one, overwritten."""
+"""A buffer for only the newest frame. A new frame overwrites the old one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kiosk.domain.face import Frame
 
 
 class LatestFrame:
-    """Handed from the camera thread to the pipeline thread. A frame is given once."""
+    """Hands frames from the camera thread to the pipeline thread. It gives each frame at most once."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -19,32 +19,32 @@ class LatestFrame:
         self.dropped = 0
 
     def put(self, frame: Frame) -> None:
-        """Overwrites a frame that nobody took."""
+        """Stores a frame. It overwrites a frame that was not taken."""
         with self._changed:
             self.dropped += self._frame is not None
             self._frame, self._fault = frame, None
             self._changed.notify_all()
 
     def wait_taken(self, timeout: float) -> None:
-        """Until the frame put last has been taken, or `timeout` seconds: for a recording, of which nothing is to be
+        """Waits until the last frame is taken, at most `timeout` seconds. For a recording, where no frame may be
         missed."""
         with self._changed:
             self._changed.wait_for(lambda: self._frame is None, timeout)
 
     def fail(self, message: str) -> None:
-        """The camera delivers nothing: a frame not yet taken is void."""
+        """Notes that the camera has failed. A frame that is not yet taken is dropped."""
         with self._changed:
             self._frame, self._fault = None, message
             self._changed.notify_all()
 
     def end(self) -> None:
-        """No more frames will come; one not yet taken still may be."""
+        """Notes that no more frames will come. A stored frame can still be taken."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def take(self, timeout: float) -> Frame:
-        """The newest frame. Raises CameraError when the camera failed or none came in time, EOFError at the end."""
+        """The newest frame. Raises CameraError when the camera failed or no frame came in time, EOFError at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._frame or self._fault or self._ended, timeout)
             if self._frame is not None:
@@ -52,7 +52,7 @@ class LatestFrame:
                 self._changed.notify_all()
                 return frame
             if self._fault is not None:
-                # Told once; while nothing changes, the next call waits again and then says that none came.
+                # Reported once. If nothing changes, the next call waits again and then reports that no frame came.
                 message, self._fault = self._fault, None
                 raise CameraError(message)
             if self._ended:

@@ -1,4 +1,4 @@
-"""The running kiosk: a camera thread, a pipeline thread, one LatestFrame between them."""
+"""The running kiosk: a camera thread, a pipeline thread, and a LatestFrame between them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from kiosk.station.pipeline import Pipeline
 from kiosk.system.health import Health
 
 FRAME_TIMEOUT = 2.0
-"""Seconds without a frame until the camera counts as failed."""
+"""A camera counts as failed after this many seconds without a frame."""
 OPENING_TIMEOUT = 7.0
-"""The same for the first frame: a camera takes its time to open."""
+"""The same for the first frame, because a camera needs time to open."""
 MAX_BACKOFF = 10.0
 T = TypeVar("T")
 log = structlog.get_logger("kiosk")
 
 
 def unfailing(listen: Callable[[T], None]) -> Callable[[T], None]:
-    """`listen`, and whatever it raises is logged and goes no further: who looks on must not stop who decides."""
+    """Wraps `listen` so that its errors are only logged: an observer must not stop the decisions."""
 
     told = ""
 
@@ -41,7 +41,7 @@ def unfailing(listen: Callable[[T], None]) -> Callable[[T], None]:
         nonlocal told
         try:
             listen(what)
-        except Exception as error:  # noqa: BLE001 - a window or console; it is asked nothing that a grant rests on
+        except Exception as error:  # noqa: BLE001 - a window or a console: no grant depends on it
             trouble = f"{type(error).__name__}: {error}"
             if trouble != told:
                 told = trouble
@@ -51,7 +51,7 @@ def unfailing(listen: Callable[[T], None]) -> Callable[[T], None]:
 
 
 class Station:
-    """Threads around `Pipeline.step`. `publish` and `show` are called from the pipeline thread and must not block."""
+    """Runs the threads around `Pipeline.step`. The pipeline thread calls `publish` and `show`, which must not block."""
 
     def __init__(
         self,
@@ -65,7 +65,8 @@ class Station:
         max_age: float,
         policy: Mapping[str, str | int | float | bool | None] | None = None,
     ) -> None:
-        """`max_age` seconds: an older frame is no evidence. `policy` is how it decides, for the record of the start."""
+        """`max_age`: a frame older than these seconds is no evidence. `policy`: the deciding settings, for the start
+        record."""
         self._camera = camera
         self._pipeline = pipeline
         self._access = access
@@ -80,9 +81,9 @@ class Station:
         self._patience = OPENING_TIMEOUT
         self._stop = Flag()
         self.finished = Flag()
-        """Set once nothing will be decided any more: the recording is at its end, or the pipeline has died."""
+        """Set when nothing more will be decided: at the end of the recording, or when the pipeline has died."""
         self.died = True
-        """Whether it died; false once it has come to its end as it should."""
+        """Whether the pipeline died; false after a normal end."""
         self._threads = (
             Thread(target=self._watch, name="camera", daemon=True),
             Thread(target=self._decide, name="pipeline", daemon=True),
@@ -95,7 +96,7 @@ class Station:
             thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Stops both; a thread that hangs in its device is left behind."""
+        """Stops both threads. Does not wait longer than `timeout` for a thread that hangs in its device."""
         self._stop.set()
         self._latest.end()
         for thread in self._threads:
@@ -103,7 +104,7 @@ class Station:
         self._access.note(AuditRecord(AuditKind.STOP, datetime.now(UTC)))
 
     def _watch(self) -> None:
-        """The camera thread: opens, reads, and opens again with back-off."""
+        """The camera thread: opens the camera, reads frames, and opens it again with growing pauses."""
         wait = 0.5
         while not self._stop.is_set():
             try:
@@ -118,7 +119,7 @@ class Station:
                 break
             except CameraError as error:
                 self._latest.fail(str(error))
-            except Exception as error:  # noqa: BLE001 - a driver's surprise is a camera that failed
+            except Exception as error:  # noqa: BLE001 - any error of a driver counts as a failed camera
                 self._latest.fail(f"{type(error).__name__}: {error}")
             finally:
                 self._camera.close()
@@ -141,7 +142,7 @@ class Station:
         self._health.leave("pipeline")
 
     def _turn(self) -> bool:
-        """One frame, or one thing said about its absence. False at the end of the recording or story."""
+        """Processes one frame, or reports why there is none. False at the end of the recording or story."""
         try:
             frame = self._latest.take(self._patience)
             self._patience = FRAME_TIMEOUT
@@ -158,7 +159,7 @@ class Station:
         age = self._clock() - frame.captured_at
         fresh = 0 <= age <= self._max_age
         if fresh and not self._attention.due(frame):
-            return []  # nobody is there to see it either
+            return []  # the frame is not shown either, because nobody is present
         self._show(frame)
         if not fresh:
             return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
@@ -170,7 +171,7 @@ class Station:
         return self._pipeline.interrupt(reason, message, self._clock(), datetime.now(UTC))
 
     def _tell(self, finding: Finding) -> None:
-        """Settles what is proposed; logs and publishes the rest as it is."""
+        """Settles a proposed decision; logs and publishes all other findings unchanged."""
         for update in self._settle(finding.decision) if isinstance(finding, Proposed) else [finding]:
             if isinstance(update, Faulted):
                 log.error("fault", reason=update.reason.value, message=update.message)
@@ -187,5 +188,5 @@ class Station:
 
 
 def _acted(update: Update) -> bool:
-    """Whether the door, or the panel, took a grant."""
+    """Whether the door or the panel acted on a grant."""
     return isinstance(update, DoorAnswered) and update.reply.result in {DoorResult.RELEASED, DoorResult.PRESENTED}

@@ -1,4 +1,4 @@
-"""The gallery as the pipeline searches it: one matrix in memory, made anew whenever the database has changed."""
+"""The gallery for the pipeline's searches: one matrix in memory, made again whenever the database has changed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from kiosk.domain.thresholds import Threshold, Thresholds
 
 
 class Store(Protocol):
-    """What is needed of storage.gallery.Gallery."""
+    """The methods of storage.gallery.Gallery that the matcher uses."""
 
     def references(self, model_id: str) -> Iterable[Reference]:
-        """All of one model, decrypted. Raises GalleryError."""
+        """All references of one model, decrypted. Raises GalleryError."""
 
     def unusable(self, model_id: str) -> int:
         """Number of references of other models. Raises GalleryError."""
 
     def subject(self, subject_id: str) -> Subject | None:
-        """As enrolled now. Raises GalleryError."""
+        """The subject as enrolled now. Raises GalleryError."""
 
     def data_version(self) -> int:
-        """Another number after each change, whoever made it. Raises GalleryError."""
+        """A number that is different after each change by any process. Raises GalleryError."""
 
 
 class GalleryMatcher:
-    """The port Matcher. Used by one thread. A removed subject is nobody from the next frame on, and the threshold is
-    that of the references searched."""
+    """Implements the port Matcher. For one thread. A removed subject is not found from the next frame on, and the
+    threshold always fits the references that are searched."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class GalleryMatcher:
         tell: Callable[[Threshold], None] = lambda _: None,
         real_lock: bool = False,
     ) -> None:
-        """`tell` hears of each new threshold; before a `real_lock` nobody is searched for by an unsafe one. Raises
+        """`tell` takes each new threshold. With a `real_lock` it does not search with an unsafe threshold. Raises
         GalleryError when the gallery cannot be read."""
         self._store = store
         self._model_id = model_id
@@ -59,9 +59,9 @@ class GalleryMatcher:
         return len(self._matrix)
 
     def search(self, probe: Template) -> Comparison:
-        """Raises GalleryError or ValueError; the pipeline's boundary refuses. OutdatedError where there are references
-        and not one of them is of this model: nobody can be recognised. UnsafeError before a real lock where the gallery
-        has grown past what the threshold is good for."""
+        """Searches the gallery. Raises GalleryError or ValueError, which the pipeline turns into a refusal:
+        OutdatedError when there are references but none of this model, so that nobody can be recognised; UnsafeError
+        with a real lock when the gallery has become too large for a safe threshold."""
         version = self._store.data_version()
         if version != self._version:
             before = self.threshold
@@ -76,7 +76,7 @@ class GalleryMatcher:
         return self._matrix.search(probe, self.threshold.score)
 
     def subject(self, subject_id: str) -> Subject | None:
-        """Read from the database, not from memory: what an admin has just taken away counts at once."""
+        """Reads the subject from the database, not from memory, so that an admin's change counts at once."""
         return self._store.subject(subject_id)
 
     def _read(self) -> tuple[ReferenceMatrix, Threshold]:

@@ -1,4 +1,4 @@
-"""Names of subjects, for people who look at the window or the console."""
+"""Names of subjects, for the window and the console."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from kiosk.domain.people import Subject
 
 
 class Directory(Protocol):
-    """What is needed of storage.gallery.Gallery."""
+    """The method of storage.gallery.Gallery that Names uses."""
 
     def subject(self, subject_id: str) -> Subject | None:
-        """As enrolled now. Raises GalleryError."""
+        """The subject as enrolled now. Raises GalleryError."""
 
 
 class Names:
-    """Called from several threads. A name that cannot be read is no name: it decides nothing."""
+    """Looks up names, for several threads. If a name cannot be read it gives None, because no decision depends on a
+    name."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._directory: Directory | None = None
 
     def open(self, directory: Directory) -> None:
-        """From now on names are known. `directory` is used by nobody else."""
+        """From now on looks names up in `directory`, which nothing else may use."""
         with self._lock:
             self._directory = directory
 
     def close(self) -> None:
-        """From now on no name is known."""
+        """From now on gives no names."""
         with self._lock:
             self._directory = None
 
     def __call__(self, subject_id: str) -> str | None:
-        """None for nobody."""
+        """The subject's name; None if it is unknown."""
         with self._lock:
             if self._directory is None:
                 return None

@@ -1,6 +1,6 @@
-"""The way of a frame, from picture to decision: one function, no thread, no clock, no device.
+"""Processes a frame from picture to decision: one function, without thread, clock or device.
 
-Tests, `kiosk replay`, `kiosk bench` and the running kiosk all go through `Pipeline.step`.
+Tests, `kiosk replay`, `kiosk bench` and the running kiosk all use `Pipeline.step`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from kiosk.station.standing_faults import StandingFaults
 from kiosk.vision.frozen import Memory
 
 WHOLE_FRAME = frozenset({Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME, Reason.INTERNAL_FAULT})
-"""Faults that a fresh frame which went through has ended."""
+"""Faults that end when a fresh frame is processed without a fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What a frame passes, in this order."""
+    """The stages of a frame, in this order."""
 
     detector: Detector
     quality: QualityGate
@@ -45,8 +45,8 @@ class Stages:
 
 
 class Pipeline:
-    """`step` turns a frame into findings. `min_face` (px of the box's width) is when a second face disturbs;
-    `largest_badge` what a panel can be told, None where the kiosk's own door has the lock."""
+    """`step` turns a frame into findings. `min_face`: a second face counts from this width of its box on (px).
+    `largest_badge`: the largest number that fits a panel's cards; None if kiosk-door owns the lock."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class Pipeline:
         alike: Callable[[Template, Template], bool] = lambda *_: False,
         limit: FaceLimit | None = None,
     ) -> None:
-        """`clock` tells why the time of an evidence is not known (Timekeeper.trouble); `alike` whether two templates
-        are surely of one face: whoever was refused is known by it; `limit` whether a face alone may open now."""
+        """`clock`: why the time of an evidence is not known (Timekeeper.trouble). `alike`: whether two templates are
+        certainly of one face, to recognise a refused person. `limit`: whether a face alone may open the door now."""
         self._stages = stages
         self._rules = rules
         self._min_face = min_face
@@ -83,28 +83,28 @@ class Pipeline:
         self.stopwatch = Stopwatch()
 
     def step(self, frame: Frame) -> list[Finding]:
-        """Never raises: a fault of any stage is a refusal with its reason."""
+        """Processes a frame. Never raises: a fault of any stage becomes a refusal with its reason."""
         self.stopwatch.start()
         try:
             findings = self._step(frame)
         except StageError as fault:
             return self.interrupt(fault.reason, str(fault), frame.captured_at, frame.wall_at, frame.number)
-        except Exception as error:  # noqa: BLE001 - between the stages: whatever it is, it denies and is recorded
+        except Exception as error:  # noqa: BLE001 - any error between the stages denies and is recorded
             message = f"{type(error).__name__}: {error}"
             return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
         return [*self._recovered(frame.captured_at), *findings]
 
     def expect(self, reason: Reason) -> None:
-        """A fault that was told before the first frame: it is not told again, but its end is."""
+        """Takes a fault that was reported before the first frame. It is not reported again, but its end is."""
         self._faults.see(reason, -math.inf)
 
     def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Finding]:
-        """Something outside or inside failed: an open attempt is refused. Without one, the fault is refused and so
-        recorded once, until it has gone and come again."""
+        """Takes a fault inside or outside the pipeline. An open attempt is refused. Without an attempt, the fault
+        itself is recorded as a refusal, once until it has ended and come again."""
         known = not self._faults.see(reason, at)
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
-            # The fault may be in the comparison of the templates: it is refused and recorded all the same.
+            # The fault may be in the comparison of templates. The attempt is then still refused and recorded.
             with contextlib.suppress(Exception):
                 self._patience.charge(attempt.charged(reason), at)
         self._tracker.drop()
@@ -125,7 +125,7 @@ class Pipeline:
         return [Proposed(decision)] if known else [Faulted(reason, message), Proposed(decision)]
 
     def _recovered(self, at: float) -> list[Finding]:
-        """What was at fault, works on this frame, and has not failed for a while."""
+        """Reports faults that have ended: the part works on this frame, and has not failed for a while."""
         return [Recovered(r) for r in self._faults.passed(self.stopwatch.passed | WHOLE_FRAME, at)]
 
     def _step(self, frame: Frame) -> list[Finding]:
@@ -154,7 +154,7 @@ class Pipeline:
     def _present(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality, track: int, seen: Seen
     ) -> list[Finding]:
-        """One face, judged and tracked."""
+        """Handles the one face of a frame, after quality and track are known."""
         if self._attempt is None:
             waits = self._limit.off(frame.captured_at) or self._patience.waits(track, faces[0].box, frame.captured_at)
             if waits or quality.flaw in PASSING_BY or frame.captured_at < max(self._resume_at, self._fault_until):
@@ -186,7 +186,8 @@ class Pipeline:
     def _turn_away(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality, attempt: Attempt, probe: Template
     ) -> list[Finding]:
-        """The face had its attempts or must wait: it is not compared. What was compared before it came is a refusal."""
+        """Ends the attempt of a face that must not be compared, because it has used up its attempts or must wait. If
+        the attempt has compared something before, that is a refusal."""
         verdict = attempt.abandon(frame)
         if verdict is None and self._patience.to_tell(probe, frame.captured_at):
             verdict = attempt.turned_away(frame)
@@ -196,14 +197,13 @@ class Pipeline:
         return [Observed(frame.number, faces, quality, 0.0, waits=True)]
 
     def _followed(self, at: float) -> bool:
-        """Whether the face has been followed for so long that a driver which shows its buffers in turns would have been
-        noticed."""
+        """Whether the face was followed long enough to notice a driver that shows its buffers in turns."""
         rules, seconds = self._rules, at - self._tracker.since
         enough = self._tracker.frames > rules.fresh_frames and seconds >= rules.fresh_seconds
         return enough or (self._tracker.frames > 0 and seconds >= rules.fresh_at_most)
 
     def _look(self, frame: Frame, face: Face) -> tuple[float, Template | None]:
-        """(PAD, template) of one face, of the same detection in the same frame. No template for what is no natural
+        """(PAD score, template) of one face, from the same detection in the same frame. No template if it is no natural
         face."""
         with self.stopwatch.stage("pad", Reason.PAD_FAULT):
             pad = self._stages.pad.score(frame.image, face)
@@ -222,7 +222,7 @@ class Pipeline:
         return [observed, Proposed(self._decision(verdict, frame))]
 
     def _stays(self, verdict: Verdict, at: float) -> bool:
-        """Whether the face is of somebody who was let in and has not gone. Nothing is decided about them then."""
+        """Whether the face is of a person who was let in and has not left. Then nothing is decided about them."""
         last = verdict.evidence.comparison
         left = verdict.reason is Reason.INCOMPLETE and last is not None and last.mated
         subject_id = last.subject_id if left and last is not None else verdict.subject_id
@@ -240,26 +240,27 @@ class Pipeline:
         return True
 
     def _remember(self, attempt: Attempt) -> None:
-        """The face of this attempt was let in, or was before."""
+        """Remembers this attempt's face as the one that was let in last."""
         if attempt.probe is not None:
             self._let_in = attempt.track, attempt.probe
 
     def _is_another(self, attempt: Attempt) -> bool:
-        """Whether whoever this attempt refused is not who was let in last: on another track, and nothing like them."""
+        """Whether the person that this attempt refused is certainly not the one who was let in last: the track is
+        another, and no template is similar."""
         if self._let_in is None:
             return False
         track, template = self._let_in
         return attempt.track != track and attempt.unlike(template, self._alike)
 
     def stayed_closed(self, decision: Decision) -> None:
-        """The door did not act on this grant: whoever it was for may try again without going away first."""
+        """Takes that the door did not act on this grant. The person may try again without leaving first."""
         if decision.subject_id is not None:
             self._presence.forget(decision.subject_id)
 
     def _hindered(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason
     ) -> list[Finding]:
-        """This frame can be no evidence, and what was gathered before it no longer is."""
+        """Handles a frame that cannot be evidence. The samples before it no longer count."""
         if self._attempt is None:
             return [Observed(frame.number, faces, quality, 0.0)]
         self._attempt.restart(self._attempt.track, because)
@@ -280,7 +281,7 @@ class Pipeline:
         return [Proposed(self._decision(verdict, frame)), Waiting(frame.number)]
 
     def _decision(self, verdict: Verdict, frame: Frame) -> Decision:
-        """The policy's word on a verdict. A gallery or door that fails here refuses."""
+        """Turns a verdict into a decision by the policy. A fault of the gallery or the door here refuses."""
         matched = verdict.reason is Reason.MATCHED and verdict.subject_id is not None
         with self.stopwatch.stage("policy", Reason.GALLERY_FAULT):
             subject = self._stages.matcher.subject(verdict.subject_id) if matched and verdict.subject_id else None
@@ -304,7 +305,8 @@ class Pipeline:
         return decision
 
     def _settle(self, decision: Decision, verdict: Verdict, attempt: Attempt | None, at: float) -> None:
-        """Whoever was refused waits; after a grant no attempt opens until the face has gone, or for a while."""
+        """Starts the pause after a decision: after a refusal the person must wait; after a grant no attempt opens until
+        the face has left, or for `rest` seconds."""
         probe = attempt.probe if attempt else None
         if decision.granted and decision.subject_id is not None:
             self._presence.somebody_else()

@@ -1,9 +1,9 @@
-"""Face alone is off for an hour after so many refusals, over restarts too ([policy] refusals_an_hour).
+"""Turns face alone off for an hour after too many refusals, also across restarts ([policy] refusals_an_hour).
 
-Nothing but the audit log remembers: each decision is on disk before anything follows from it, with its time on
-CLOCK_BOOTTIME and the start of the machine that this is of. The wall clock has no say, so setting it changes nothing.
-After a restart of the machine CLOCK_BOOTTIME begins at 0, and how long the machine was off is not known: the last
-decision before counts as made at the start. So the hour begins anew there, and is told.
+It is stored only in the audit log. Each decision is on disk before anything follows from it, with its time on
+CLOCK_BOOTTIME and the name of that start of the machine. The wall clock is not used, so setting it changes nothing.
+After a restart of the machine CLOCK_BOOTTIME begins at 0, and it is not known how long the machine was off. So the last
+decision before the restart counts as made at the start: the hour begins again there, and this is reported.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ log = structlog.get_logger("kiosk")
 
 TURN_SECONDS = 0.5
 KINDS = (AuditKind.DECISION, AuditKind.ATTEMPTS)
-"""Records that are looked at."""
+"""The kinds of records that it reads."""
 OFF, ON = "face_off", "face_on"
-"""Reasons of the records that tell of it."""
+"""Reasons of the records about turning face alone off and on."""
 
 
 def remembered(records: Iterable[AuditRecord], most: int, boot: str, now: float) -> list[float]:
-    """When people were refused, from the records of KINDS, newest first: `most` times at most, in order, on
-    CLOCK_BOOTTIME of this start of the machine. `boot` is its name, `now` its time.
+    """The times of the last refusals of people, at most `most`, in ascending order, on CLOCK_BOOTTIME of this start of
+    the machine. `records` are of KINDS, newest first. `boot` is the name of this start, `now` the present time.
 
-    An earlier start's last decision lies at 0, and the others before it. Nothing before a reset counts, and
-    nothing that is too old to matter is read.
+    The last decision of an earlier start gets the time 0, and those before it earlier times. Refusals before a reset do
+    not count. Records that are too old to matter are not read.
     """
     times: list[float] = []
     zero = 0.0
@@ -62,13 +62,13 @@ def remembered(records: Iterable[AuditRecord], most: int, boot: str, now: float)
 
 
 def read_limit(limit: int, audit: Audit, boot: str | None = None, now: float | None = None) -> FaceAlone:
-    """As the log has it now. Raises GalleryError."""
+    """The limit's present state, from the log. Raises GalleryError."""
     at = boottime() if now is None else now
     return FaceAlone(limit, remembered(audit.newest_first(KINDS), limit, boot or boot_name(), at))
 
 
 def message(limit: int, seconds: float) -> str:
-    """What staff is told."""
+    """The message for staff."""
     return (
         f"face alone is off: {limit} people were refused within an hour ([policy] refusals_an_hour). It is on again "
         f"in {math.ceil(seconds / 60)} minutes (a restart of the machine begins the hour anew), or with "
@@ -77,13 +77,13 @@ def message(limit: int, seconds: float) -> str:
 
 
 class RefusalLimit:
-    """Implements FaceLimit for the pipeline's thread; `turn` is for another."""
+    """Implements FaceLimit for the pipeline's thread. Another thread calls `turn`."""
 
     def __init__(
         self, limit: int, audit: Audit, boot: str | None = None, clock: Callable[[], float] = boottime
     ) -> None:
-        """`audit` is on a connection of its own, for whoever takes the turns. Raises GalleryError when the log cannot
-        be read: nothing runs then."""
+        """`audit` needs its own connection, for the thread that calls `turn`. Raises GalleryError when the log cannot
+        be read; then nothing runs."""
         self._limit = limit
         self._audit = audit
         self._clock = clock
@@ -93,7 +93,7 @@ class RefusalLimit:
         self._alone = read_limit(limit, audit, boot, clock())
 
     def refused(self, reason: Reason, at: float) -> None:
-        """Somebody was refused."""
+        """Takes a refusal."""
         with self._guard:
             self._alone.refused(reason, at)
 
@@ -103,7 +103,7 @@ class RefusalLimit:
             return self._alone.off(at)
 
     def turn(self) -> list[Update]:
-        """Looks whether somebody has reset it; what has changed since the last turn. Never raises."""
+        """Checks for a reset, and returns what has changed since the last turn. Never raises."""
         reset = self._was_reset()
         with self._guard:
             if reset:
@@ -119,7 +119,7 @@ class RefusalLimit:
         try:
             self._seen, reset = self._audit.reset_since(self._seen)
         except GalleryError:
-            return False  # what counted counts on
+            return False  # the refusals still count
         return reset
 
 
@@ -129,10 +129,10 @@ def keep_limit(
     publish: Callable[[Update], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """One turn, and a pause: records and tells when face alone is off, and when it is on again."""
+    """One turn, and a pause. Records and reports when face alone is turned off, and when it is on again."""
     for event in limit.turn():
         reason = OFF if isinstance(event, Faulted) else ON
-        with suppress(GalleryError):  # it is told all the same, and the refusals that it rests on are on disk
+        with suppress(GalleryError):  # it is reported anyway, and the refusals behind it are on disk
             audit.append([AuditRecord(AuditKind.ATTEMPTS, datetime.now(UTC), reason=reason)])
         publish(event)
         if isinstance(event, Faulted):

@@ -1,6 +1,6 @@
-"""What must hold before a real lock may be released, and what the log says of how this kiosk decides.
+"""Checks that must pass before a real lock may be released, and the start record's summary of the settings.
 
-The ranges of the configuration leave room for experiments. Whoever experiments takes the simulated lock.
+The ranges of the configuration allow experiments. Experiments must use the simulated lock.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from kiosk.domain.thresholds import Sizes, Threshold
 from kiosk.vision.models import Models
 
 LARGEST_FPIR = 0.001
-"""One stranger's search in a thousand. What an attempt adds to it is told in domain.thresholds."""
+"""One stranger's search in a thousand. domain.thresholds says what this means for an attempt."""
 FEWEST_FRAMES = 3
 LARGEST_WINDOW = 5
-"""Three of five: with fewer, or of more, one lucky frame weighs more than what was measured (domain.attempt)."""
+"""Three of five. With fewer frames, or a larger window, a single lucky frame counts for more than was measured
+(domain.attempt)."""
 SHORTEST_PAUSE = 1.0
-"""Seconds after a refusal. The later pauses are multiples of it: with none, refusals slow nobody down."""
+"""Seconds after a refusal. Later pauses are multiples of it; without it refusals slow nobody down."""
 SMALLEST_FACE = 64.0
 LEAST_SHARPNESS = 15.0
-"""The defaults of [quality]: of smaller and more blurred faces nothing was measured."""
+"""The defaults of [quality]. Nothing was measured for smaller or more blurred faces."""
 
 Detail = dict[str, str | int | float | bool | None]
 
 
 def weaknesses(config: Config) -> Iterator[str]:
-    """A line for each setting that is known to let strangers in, as far as the file alone tells."""
+    """A line for each setting that is known to let strangers in, as far as the configuration alone shows."""
     policy, attempt, quality = config.policy, config.attempt, config.quality
     if policy.fpir > LARGEST_FPIR:
         yield f"[policy] fpir {policy.fpir:g} is above {LARGEST_FPIR:g}: set it to {LARGEST_FPIR:g} or less"
@@ -48,8 +49,8 @@ def weaknesses(config: Config) -> Iterator[str]:
 
 
 def weak_thresholds(models: Models, sizes: Sizes) -> Iterator[str]:
-    """A line for each threshold that is below what was measured, or was measured with a network that does not run; the
-    fixed one at this gallery's size."""
+    """A line for each threshold that is below the measured one, or was measured with a network that is not used. A
+    fixed threshold is checked for this gallery's size."""
     if models.pad.threshold < models.pad.measured:
         yield (
             f"[policy] pad_threshold {models.pad.threshold:g} is below {models.pad.measured:g}, the manifest's: remove "
@@ -63,7 +64,7 @@ def weak_thresholds(models: Models, sizes: Sizes) -> Iterator[str]:
 
 
 def refuse_unsafe(config: Config, models: Models, sizes: Sizes) -> None:
-    """Before a real lock. Raises ConfigError with a line for each thing that is not safe."""
+    """Call it before a real lock is used. Raises ConfigError, which names everything that is unsafe."""
     refuse_overrides()
     found = [*weaknesses(config), *weak_thresholds(models, sizes)]
     if found:
@@ -71,7 +72,7 @@ def refuse_unsafe(config: Config, models: Models, sizes: Sizes) -> None:
 
 
 def effective(config: Config, models: Models, threshold: Threshold) -> Detail:
-    """What decides, for the record of the start: the policy, and each network by name and hash."""
+    """The settings that decide, for the start record: the policy, and each network by name and hash."""
     detail: Detail = {
         "version": __version__,
         "config_sha256": config.sha256 or None,

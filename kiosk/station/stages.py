@@ -1,4 +1,4 @@
-"""The boundary around each stage of a frame: a fault becomes a denial, and the time it took is known."""
+"""The boundary around each stage of a frame: it turns a fault into a denial, and measures the time."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from kiosk.domain.errors import OutdatedError, StageError, UnsafeError
 
 
 class Stopwatch:
-    """What each stage did with the latest frame: `seconds` it took by name, and the faults that `passed` stages
-    would have had."""
+    """The stages of the latest frame. `seconds`: the time of each stage by name. `passed`: the fault reasons of the
+    stages that had no fault."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.passed: set[Reason] = set()
 
     def start(self) -> None:
-        """A new frame."""
+        """Starts a new frame."""
         self.seconds.clear()
         self.passed.clear()
 
     @contextmanager
     def stage(self, name: str, reason: Reason) -> Iterator[None]:
-        """Whatever goes wrong inside is raised as a StageError with this reason, or with the error's own where it has
+        """Runs a stage. Turns any error into a StageError with this reason, or with the error's own reason if it has
         one."""
         begin = perf_counter()
         try:

@@ -1,7 +1,7 @@
-"""Which faults stand: told when they come, and as over only once they have been over for a while.
+"""Tracks which faults are present. Reports a fault when it comes, and its end only after it has been gone for a while.
 
-A camera that drops one frame in ten, or a network that fails on every second picture, would else be two events, two
-records and a flicker of the window for each bad frame.
+Otherwise a camera that drops one frame in ten, or a network that fails on every second picture, would cause two events,
+two records and a flicker of the window for each bad frame.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from kiosk.domain.decision import Reason
 
 OVER_SECONDS = 3.0
-"""A fault is over when what failed has worked since, and has not failed for so long..."""
+"""A fault is over when the failed part has worked since, and has not failed for this time."""
 LONGEST_SECONDS = 60.0
-"""...twice as long each time that it comes back soon after, up to this: at most about 1,400 tellings a day."""
+"""The time doubles up to this, each time that the fault soon comes back. So there are at most about 1,400 reports a
+day."""
 SOON = 10
-"""So many times the wait is "soon"."""
+"""A fault comes back "soon" if it does so within this many times the wait."""
 
 
 @dataclass(slots=True)
 class _Fault:
-    """`seen_at` is when it was last seen, `over_at` when it was last told as over (seconds of the frames' clock);
-    `works` whether it has worked since it was seen; `wait` how long it must not have been seen."""
+    """A fault. `seen_at`: when it was last seen. `over_at`: when its end was last reported (seconds of the frames'
+    clock). `works`: whether the part has worked since. `wait`: how long it must not be seen before it counts as
+    over."""
 
     seen_at: float
     standing: bool = True
@@ -32,18 +34,18 @@ class _Fault:
 
 
 class StandingFaults:
-    """Faults by their reason. Times are of the frames, in seconds, and do not fall."""
+    """Faults by their reason. Times are those of the frames, in seconds, and never decrease."""
 
     def __init__(self) -> None:
         self._faults: dict[Reason, _Fault] = {}
 
     def __contains__(self, reason: Reason) -> bool:
-        """Whether the fault stands: it was told, and its end was not."""
+        """Whether the fault is present: it was reported, and its end was not."""
         fault = self._faults.get(reason)
         return fault is not None and fault.standing
 
     def see(self, reason: Reason, at: float) -> bool:
-        """Something failed at `at`. Whether that is to be told: it did not stand."""
+        """Takes a failure at the time `at`. True if it must be reported, because the fault was not present."""
         fault = self._faults.get(reason)
         if fault is None:
             self._faults[reason] = _Fault(at)
@@ -57,7 +59,8 @@ class StandingFaults:
         return True
 
     def passed(self, reasons: Collection[Reason], at: float) -> list[Reason]:
-        """What of `reasons` worked at `at`. Those faults, sorted, whose end is to be told now."""
+        """Takes that the parts of `reasons` worked at the time `at`. Returns the faults, sorted, whose end must be
+        reported now."""
         for reason in reasons:
             if reason in self:
                 self._faults[reason].works = True

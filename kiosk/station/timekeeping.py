@@ -1,11 +1,12 @@
-"""Whether the wall clock may be believed, for rights that begin and end.
+"""Decides whether the wall clock can be trusted, for rights that begin and end.
 
-A clock that was set back would revive a right that has ended, and a board without a clock of its own starts in the
-past. What is known to have been is the floor: the newest time in the audit log, and from there on the seconds of
-CLOCK_BOOTTIME, which nobody can set. A clock below it is behind; who has no validity is let in all the same.
+A clock that was set back would revive a right that has ended, and a board without a battery clock starts in the past.
+The floor is the newest time that is known to have passed: the newest time in the audit log, plus the seconds of
+CLOCK_BOOTTIME since then, which nobody can set. A clock below the floor is behind. Subjects without a validity are
+still let in.
 
-The floor is kept in the log itself. A clock that once stood far ahead left records of a time that has not come;
-`kiosk clock accept` adds a record after which the ones before it no longer count (storage.audit.Audit.floor).
+The floor is stored in the log itself. A clock that was once far ahead has left records with future times. `kiosk clock
+accept` adds a record; times before that record no longer count (storage.audit.Audit.floor).
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from kiosk.system.time_sync import synchronised
 log = structlog.get_logger("kiosk")
 
 TOLERANCE = 120.0
-"""Seconds that a clock may be behind: a leap second, what NTP takes back of a drift. Validities are of days."""
+"""Seconds that a clock may be behind, for leap seconds and corrections by NTP. Validities last days."""
 TURN_SECONDS = 0.5
 ASK_SECONDS = 5.0
-"""Pause between two questions whether the clock has been set."""
+"""Pause between two checks whether the clock is synchronised."""
 
 MESSAGES = {
     Reason.CLOCK_BEHIND: "the clock is behind the newest record of this gallery, or was set back while the kiosk ran: "
@@ -44,12 +45,12 @@ MESSAGES = {
 
 
 def is_behind(now: datetime, floor: Floor) -> bool:
-    """Whether a clock that reads `now` is behind, as far as the log tells."""
+    """Whether a clock that shows `now` is behind, by the log."""
     return floor.at is not None and now < floor.at - timedelta(seconds=TOLERANCE)
 
 
 class Timekeeper:
-    """`trouble` may be asked from any thread; `turn` is for one."""
+    """Watches the clock. Any thread may call `trouble`; only one thread may call `turn`."""
 
     def __init__(
         self,
@@ -59,8 +60,8 @@ class Timekeeper:
         boot: Callable[[], float] = boottime,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`trust` is that of [clock]; `told` whether the clock has been set. Raises GalleryError when the floor cannot
-        be read: nothing runs then."""
+        """`trust`: the setting of [clock]. `told`: whether the clock is synchronised. Raises GalleryError when the
+        floor cannot be read; then nothing runs."""
         self._read_floor = read_floor
         self._told = told
         self._boot = boot
@@ -70,18 +71,18 @@ class Timekeeper:
         self._reported: Reason | None = None
         floor = read_floor()
         self._accepted: int | None = floor.accepted
-        """The last acceptance that was known when the clock came to be behind; None while it is not: one of before
-        would let the clock go back to any time since."""
+        """Id of the last acceptance known when the clock fell behind; None while it is not behind. Only a later
+        acceptance counts, because an earlier one would let the clock go back to any time since."""
         self._least = self._distance_of(floor)
         self.turn()
-        self._reported = None  # whoever starts it has not heard of it yet
+        self._reported = None  # the first turn() must report it, because nobody has seen it yet
 
     def trouble(self, evidence: Evidence) -> Reason | None:
-        """Why the time of this evidence is not known; None where it is."""
+        """Why the time of this evidence is not known; None if it is known."""
         return self._judge(_distance(evidence.wall_at, evidence.captured_at))
 
     def turn(self) -> list[Update]:
-        """Looks at both clocks; what has gone wrong or come right since the last turn. Never raises."""
+        """Compares both clocks. Returns what has gone wrong or come right since the last turn. Never raises."""
         distance = _distance(self._wall(), self._boot())
         if not self._set and self._boot() >= self._ask_at:
             self._ask_at = self._boot() + ASK_SECONDS
@@ -108,7 +109,7 @@ class Timekeeper:
         try:
             floor = self._read_floor()
         except GalleryError:
-            return  # what was known stays known
+            return  # keeps the last known floor
         if self._accepted is not None and floor.accepted != self._accepted:
             self._least = self._distance_of(floor)
         self._accepted = floor.accepted
@@ -123,12 +124,12 @@ def keep_time(
     publish: Callable[[Update], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """One turn, and a pause: tells and records when the time is no longer known, and when it is again."""
+    """One turn, and a pause. Reports and records when the time is no longer known, and when it is known again."""
     for event in keeper.turn():
         publish(event)
         if isinstance(event, Faulted):
             log.error("fault", reason=event.reason.value, message=event.message)
-            with suppress(GalleryError):  # it has been told, and each decision that it refuses is recorded
+            with suppress(GalleryError):  # it is reported, and each decision that it refuses is recorded
                 audit.append([AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=event.reason.value)])
         elif isinstance(event, Recovered):
             log.info("recovered", reason=event.reason.value)
@@ -136,5 +137,5 @@ def keep_time(
 
 
 def _distance(wall_at: datetime, at: float) -> float:
-    """Seconds of the wall clock less those of CLOCK_BOOTTIME: it changes only when somebody sets the clock."""
+    """Seconds of the wall clock minus those of CLOCK_BOOTTIME. It changes only when the wall clock is set."""
     return wall_at.timestamp() - at

@@ -1,4 +1,4 @@
-"""The database writer thread: one connection that all audit records of the running kiosk go through."""
+"""The database writer thread. All audit records of the running kiosk go through its one connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kiosk.storage.audit import Audit, Row, encode
 from kiosk.storage.database import open_database
 
 IDLE_SECONDS = 0.5
-"""The thread beats at least this often while nothing is to be written."""
+"""Longest time between two beats of the thread while there is nothing to write."""
 LARGEST_BATCH = 100
 
 
@@ -27,7 +27,7 @@ class _Job:
 
 
 class Writer:
-    """Implements the port AuditTrail for any thread. Owns `audit`: nobody else uses it, and `stop` closes it."""
+    """Implements the port AuditTrail for any thread. Owns `audit`: nothing else may use it, and `stop` closes it."""
 
     def __init__(self, audit: Audit, clock: Callable[[], float], timeout: float = 1.0) -> None:
         self._audit = audit
@@ -39,13 +39,14 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._beat = clock()
         self.lost: str | None = None
-        """Why nothing will be written any more by this process; None while that is not so."""
+        """Why this process can write no more; None while it can."""
 
     @classmethod
     def at(cls, path: Path, clock: Callable[[], float], timeout: float = 1.0) -> Self:
-        """On a connection of its own to a gallery that was opened before (and checked, and migrated).
+        """A writer with its own connection to a gallery that was already opened, checked and migrated.
 
-        It waits for other processes' transactions so long that the callers still hear why. Raises GalleryError.
+        It waits for other processes' transactions for less than `timeout`, so that callers still get the reason of a
+        failure. Raises GalleryError.
         """
         return cls(Audit(open_database(path, check=False, busy_seconds=0.8 * timeout)), clock, timeout)
 
@@ -56,19 +57,19 @@ class Writer:
 
     @property
     def beat(self) -> float:
-        """Clock time of the thread's last turn: for the watchdog."""
+        """Time of the thread's last turn, for the watchdog."""
         return self._beat
 
     def start(self) -> None:
-        """Once."""
+        """Starts the thread; call it once."""
         self._thread.start()
         self._open = True
 
     def append(self, records: Sequence[AuditRecord]) -> None:
-        """Returns once all are on disk, in one transaction with whatever else was waiting.
+        """Writes records in one transaction, together with other waiting records. They are on disk when this returns.
 
-        Raises GalleryError when they are not, or when that is not known after `timeout` seconds; records that the
-        thread has not begun with by then are never written. Records that are appended again are there once.
+        Raises GalleryError when they are not, or when that is not known after `timeout` seconds. Records that the
+        thread has not begun to write by then are never written. Records that are appended again are stored once.
         """
         job = _Job(encode(records))
         with self._guard:
@@ -84,7 +85,7 @@ class Writer:
             raise GalleryError(self.lost or "the audit log is closed") from error
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Writes what waits, closes the connection and takes no more. May be called again."""
+        """Writes the waiting records, closes the connection and accepts no more. May be called again."""
         with self._guard:
             if self._open:
                 self._open = False
@@ -112,12 +113,12 @@ class Writer:
             self._audit.close()
 
     def _next(self) -> tuple[list[_Job], bool]:
-        """The jobs that wait now, and whether the end was among them: nothing is put after it."""
+        """The waiting jobs, and whether the end marker was among them. Nothing is queued after that marker."""
         batch: list[_Job] = []
         try:
             job = self._jobs.get(timeout=IDLE_SECONDS)
             while job is not None:
-                # A job whose caller gave up is left out.
+                # Skips a job whose caller gave up.
                 if job.done.set_running_or_notify_cancel():
                     batch.append(job)
                 if len(batch) == LARGEST_BATCH:
@@ -129,7 +130,7 @@ class Writer:
 
     def _write(self, batch: list[_Job]) -> None:
         if not batch:
-            self._audit.confirm()  # a gallery that was moved is noticed while nobody comes, too
+            self._audit.confirm()  # detects a moved gallery also while there is nothing to write
             return
         try:
             self._audit.write([row for job in batch for row in job.rows])
@@ -138,7 +139,7 @@ class Writer:
             raise
         except GalleryError as error:
             _fail(batch, str(error))
-        except Exception as error:  # noqa: BLE001 - the boundary: the callers deny, the thread lives on
+        except Exception as error:  # noqa: BLE001 - the boundary: the callers deny, the thread continues
             _fail(batch, f"the audit log failed: {type(error).__name__}: {error}")
         except BaseException:
             _fail(batch, "the audit log's thread has ended")
