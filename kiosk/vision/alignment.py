@@ -1,4 +1,4 @@
-"""Warps a face onto the common template of ArcFace (arXiv 1801.07698), with the points that InsightFace uses."""
+"""Warps a face onto the alignment template of ArcFace (arXiv 1801.07698), with the points that InsightFace uses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TEMPLATE = np.array(
 def similarity(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """The 2 x 3 similarity that maps 5 x 2 landmarks onto TEMPLATE with the least squared error (Umeyama 1991).
 
-    In the plane it is linear in complex numbers: z -> a z + b. Raises ValueError for landmarks that are not finite or
-    lie in one point.
+    In the plane a similarity is linear in complex numbers: z -> a z + b. Raises ValueError for landmarks that are not
+    finite or all lie in one point.
     """
     if not np.isfinite(landmarks).all():
         raise ValueError("the landmarks are not finite")
@@ -35,5 +35,5 @@ def similarity(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def align(image: Image, face: Face) -> Image:
-    """112 x 112 BGR, black outside the picture."""
+    """The aligned face: 112 x 112, BGR, black outside the picture."""
     return warped(image, similarity(np.array(face.landmarks, np.float64)), SIZE)

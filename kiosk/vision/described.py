@@ -1,4 +1,4 @@
-"""The manifest entry of a network that is to be installed, from what is known or said of it."""
+"""Makes the manifest entry of a network to install, from its description."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from kiosk.vision.manifest import AnyEntry
 
 MADE_HERE = ("file", "model_id")
 IDENTITY = frozenset({"input", "dimension", "template_scale", "mirrored", "context", "bona_fide_class", "decoder"})
-"""What the numbers of a network depend on besides its file."""
+"""The keys, besides the file, on which the network's output depends."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(AnyEntry)
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is said of a network before its file is at hand: the keys of a manifest's [[model]], without `file` and
-    `model_id`. `sha256` may be missing. `source` is who says it."""
+    """The description of a network without its file: the keys of a manifest's [[model]], without `file` and `model_id`.
+    `sha256` may be missing. `source`: where the description comes from."""
 
     source: str
     keys: Mapping[str, object]
 
     def sha256(self) -> str | None:
-        """What the file must hash to, where that is said."""
+        """The hash that the file must have; None if the description does not state it."""
         said = self.keys.get("sha256")
         return said if isinstance(said, str) else None
 
     def entry(self, sha256: str, name: str | None = None) -> AnyEntry:
-        """The entry for a file of this hash, under another `name` where one is given. Raises ModelError for keys that
-        are missing or wrong, or another hash.
+        """The entry for a file with this hash, under another `name` if one is given. Raises ModelError for missing or
+        wrong keys, or another hash.
 
-        The model_id ends in a hash of the file and of everything else that the network's numbers depend on: references
-        made with other numbers are never compared with its own.
+        The model_id ends in a hash of the file and of everything else on which the network's output depends, so that
+        references with another output are never compared with its own.
         """
         if self.sha256() not in {None, sha256}:
             raise ModelError(f"{self.source}: the file is another one than it describes: its sha256 is {sha256}")
@@ -49,7 +49,8 @@ class Description:
         for said in (first.name, name or first.name):
             if not NAME.fullmatch(said):
                 raise ModelError(f"{self.source}: name {said!r}: up to 40 small letters, digits, points and dashes")
-        # What is not said does not count: a network described before a key was known keeps its model_id.
+        # A missing key does not count in the hash, so that a network described before the key existed keeps its
+        # model_id.
         facts = {"sha256": sha256, **first.model_dump(mode="json", include=set(IDENTITY))}
         if not facts.get("mirrored"):
             facts.pop("mirrored", None)
@@ -71,7 +72,7 @@ class Description:
 
 
 def read(path: Path) -> Description:
-    """From a TOML file. Raises ModelError."""
+    """Reads a description from a TOML file. Raises ModelError."""
     try:
         return Description(str(path), tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:

@@ -1,4 +1,5 @@
-"""Finds faces: small first, then each face closer, upright and in the mirror: precise landmarks, a cheap search."""
+"""Finds faces: first in a small picture, which is cheap, then in a closer crop of each face, upright and mirrored,
+which gives precise landmarks."""
 
 from __future__ import annotations
 
@@ -17,27 +18,29 @@ from kiosk.vision.pixels import picture, warped
 from kiosk.vision.yunet import YuNet
 
 SEARCH_SIDE = 320
-"""Longest side in pixels of the picture that is searched: a face of 40 px in 640 x 480 is 20 px there."""
+"""Longest side in pixels of the searched picture. A face of 40 px in 640 x 480 has 20 px there."""
 REFINE_SIDE = 192
 REFINE_CONTEXT = 2.0
-"""The refining crop is this many times the longer side of the face's box."""
+"""Side of the refining crop as a multiple of the longer side of the face's box."""
 UPRIGHT = 2.0
-"""The upright crop shows the template of alignment in this scale: the face fills it."""
+"""Scale of the upright crop relative to the alignment template. The face fills the crop."""
 CENTRE = np.array([56.0, 64.0])
-"""Of the upright crop, in the template: between brows and chin."""
+"""Centre of the upright crop in the template: between brows and chin."""
 SAME_FACE = 0.4
-"""Overlap (IoU) of the two findings of one face, at least."""
+"""Smallest overlap (IoU) of two detections of the same face."""
 SAME_LANDMARKS = 0.25
-"""Mean distance of the landmarks of two upright findings of one face, at most; the distance of the eyes is 1."""
+"""Largest mean distance between the landmarks of two upright detections of the same face, as a share of the distance of
+the eyes."""
 TURNS = (0, 45, 90, 180, 270, 315)
-"""Degrees that a face is turned by for `upright`."""
+"""Angles in degrees by which `upright` rotates a face."""
 TURN_SIDE = 80
-"""Width and height in pixels of each of these turns."""
+"""Width and height in pixels of each rotated picture."""
 TURN_CONTEXT = 1.25
 TURN_SCORE = 0.2
-"""Half of a masked face still looks like one, upright more than turned."""
+"""Lowest score of a face in `upright`. It is low because half of a masked face still looks like a face, more so when it
+is upright."""
 REFINED = 2
-"""Faces that are refined: the one at the door, and the one that may disturb it."""
+"""Number of faces that are refined: the one at the door, and a second one that may disturb it."""
 
 
 Points = NDArray[np.float64]
@@ -45,16 +48,16 @@ Points = NDArray[np.float64]
 
 
 class Finder(Protocol):
-    """A network that finds faces in one look."""
+    """A network that finds faces in one pass."""
 
     def rows(self, image: Image, least: float | None = None) -> NDArray[np.float32]:
-        """N x 15, each row x, y, width, height, five landmarks (x, y), score: those above the network's threshold, or
-        the `least` score that is asked for, after non-maximum suppression. Raises ValueError when they are not
+        """N x 15; each row: x, y, width, height, five landmarks (x, y), score. Rows above the network's threshold, or
+        above the score `least` if it is given, after non-maximum suppression. Raises ValueError when they are not
         finite."""
 
 
 class FaceDetector:
-    """The port Detector over one network."""
+    """Implements the port Detector with one network."""
 
     def __init__(self, finder: Finder, search_side: int = SEARCH_SIDE) -> None:
         self._finder = finder
@@ -62,27 +65,28 @@ class FaceDetector:
 
     @classmethod
     def load(cls, manifest: Manifest, entry: DetectorEntry, threads: int) -> FaceDetector:
-        """Raises ModelError when the file is missing, altered or cannot be loaded."""
+        """Loads the network. Raises ModelError when the file is missing, altered or cannot be loaded."""
         if entry.decoder == "yunet":
             return cls(YuNet(manifest.bytes_of(entry), entry))
         return cls(DecodedGraph(Network.load(manifest, entry, threads), entry))
 
     def detect(self, image: Image) -> list[Face]:
-        """All faces, the largest first; the two largest with refined landmarks."""
+        """All faces, the largest first. The two largest have refined landmarks."""
         scale = min(1.0, self._search_side / max(image.shape[:2]))
         if min(image.shape[:2]) * scale < 1:
-            return []  # a strip of 2 by 2,000 pixels: a picture, but of nobody
+            return []  # for example a strip of 2 x 2,000 pixels, which cannot show a face
         rows = self._finder.rows(_resized(image, scale))
         rows[:, :14] /= scale
         faces = sorted(map(_face, rows), key=lambda f: -f.box.width * f.box.height)
         return [self._refined(image, f) if i < REFINED else f for i, f in enumerate(faces)]
 
     def upright(self, image: Image, face: Face) -> bool:
-        """Whether the face stands in the picture as people do.
+        """Whether the face is upright in the picture.
 
-        Landmarks do not tell: of a face that is upside down the eyes are found above the mouth. So the face is looked
-        at in six turns, side by side in one picture, and the way it stands must look the most like a face. Measured on
-        LFW: right for all of 60 people who stand upright, 58 rolled by 20 degrees, 11 by 30, none from 40 on.
+        Landmarks do not show this: in an upside-down face the network still finds the eyes above the mouth. So six
+        rotated pictures of the face are searched, side by side in one picture, and the unrotated one must have the
+        highest score. Measured on LFW with 60 people: true for all 60 upright, for 58 rolled by 20 degrees, for 11 by
+        30, for none from 40 on.
         """
         turns = [_turned(image, face.box, degrees) for degrees in TURNS]
         scores = np.zeros((2, 3))
@@ -93,10 +97,10 @@ class FaceDetector:
         return bool(scores[0, 0] > max(scores.flat[1:]))
 
     def _refined(self, image: Image, face: Face) -> Face:
-        """The same face found again in a crop of its own; the first finding where the second look sees none.
+        """Finds the same face again in a closer crop. Returns the first detection if the second pass finds none.
 
-        Two more looks, at the face set upright and at the mirror image of that, err in other ways: the landmarks are
-        the mean of all.
+        Two further passes, on the face rotated upright and on its mirror image, have different errors. The landmarks
+        are the mean of all passes.
         """
         found = self._closer(image, face)
         if found is None:
@@ -113,7 +117,7 @@ class FaceDetector:
         return replace(found, landmarks=tuple((float(x), float(y)) for x, y in back))
 
     def _closer(self, image: Image, face: Face) -> Face | None:
-        """The face of a crop around it that is most likely the one that is wanted."""
+        """The detection in a crop around the face that overlaps it most; None if the overlap is too small."""
         side = REFINE_CONTEXT * max(face.box.width, face.box.height)
         zoom = REFINE_SIDE / side
         left, top = (c - side / 2 for c in face.box.centre)
@@ -123,7 +127,7 @@ class FaceDetector:
         return found if found is not None and found.box.iou(face.box) > SAME_FACE else None
 
     def _landmarks(self, crop: Image, expected: Points) -> Points | None:
-        """Those of the crop's face whose landmarks are the nearest to the expected ones; none where all are too far."""
+        """The landmarks in the crop that are nearest to the expected ones; None if all are too far away."""
         apart = SAME_LANDMARKS * float(np.linalg.norm(expected[0] - expected[1]))
         found = [row[4:14].reshape(5, 2).astype(np.float64) for row in self._finder.rows(crop)]
         nearest = min(found, key=lambda p: _distance(p, expected), default=None)
@@ -131,14 +135,14 @@ class FaceDetector:
 
 
 class DecodedGraph:
-    """The port Finder over a network whose graph gives the rows."""
+    """Implements the port Finder with a network whose graph itself gives the rows."""
 
     def __init__(self, network: Network, entry: DetectorEntry) -> None:
         self._network = network
         self._entry = entry
 
     def rows(self, image: Image, least: float | None = None) -> NDArray[np.float32]:
-        """As the port says. Zeros to the right and below fill up what is no multiple of the network's step."""
+        """See the port. Pads the picture with zeros at the right and below to a multiple of the network's step."""
         height, width = image.shape[:2]
         step = self._entry.input.multiple_of
         padded = cv2.copyMakeBorder(image, 0, -height % step, 0, -width % step, cv2.BORDER_CONSTANT)
@@ -155,7 +159,7 @@ class DecodedGraph:
 
 
 def _turned(image: Image, box: Box, degrees: float) -> Image:
-    """The face of a box, turned clockwise around its middle: TURN_SIDE x TURN_SIDE."""
+    """The face of a box, rotated clockwise around its centre: TURN_SIDE x TURN_SIDE."""
     zoom = TURN_SIDE / (TURN_CONTEXT * max(box.width, box.height))
     cos, sin = zoom * np.cos(np.radians(degrees)), zoom * np.sin(np.radians(degrees))
     x, y = box.centre
@@ -176,7 +180,7 @@ def _face(row: NDArray[np.float32]) -> Face:
 
 
 def _scaled(face: Face, by: float, right: float, down: float) -> Face:
-    """The face where it is after p -> by p + (right, down)."""
+    """The face after moving each point p to by * p + (right, down)."""
     box = face.box
     return Face(
         Box(by * box.x + right, by * box.y + down, by * box.width, by * box.height),
@@ -190,13 +194,13 @@ def _points(face: Face) -> Points:
 
 
 def _moved(points: Points, matrix: NDArray[np.float64]) -> Points:
-    """5 x 2 points through a 2 x 3 matrix."""
+    """5 x 2 points, transformed by a 2 x 3 matrix."""
     moved: Points = points @ matrix[:, :2].T + matrix[:, 2]
     return moved
 
 
 def _mirrored(points: Points) -> Points:
-    """Landmarks of an upright crop in the crop's mirror image: the person's right eye is the left one there."""
+    """The landmarks of an upright crop in the crop's mirror image, where left and right are swapped."""
     flipped = points[[1, 0, 2, 4, 3]]
     flipped[:, 0] = REFINE_SIDE - 1 - flipped[:, 0]
     return flipped

@@ -1,4 +1,4 @@
-"""Manifest entries as TOML, which the standard library reads and does not write."""
+"""Writes manifest entries as TOML, because the standard library can only read TOML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEAD = "# Written by `kiosk models install`. A model_id is never used again for 
 
 
 def render(entries: Iterable[Entry]) -> str:
-    """A manifest.toml of these entries. What they leave open is left out."""
+    """A manifest.toml of these entries, without empty keys."""
     parts = [HEAD]
     for entry in entries:
         fields = entry.model_dump(mode="json", exclude_none=True)
@@ -20,7 +20,8 @@ def render(entries: Iterable[Entry]) -> str:
 
 
 def _value(value: object) -> str:
-    """A JSON value as TOML: tables inline. A JSON string is a TOML string, but for DEL, which TOML wants escaped."""
+    """A JSON value as TOML, with inline tables. A JSON string is also a TOML string, except that TOML needs DEL
+    escaped."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
     if isinstance(value, bool):

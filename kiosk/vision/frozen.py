@@ -1,9 +1,9 @@
-"""Notices a camera that delivers again what it has delivered before: one picture, or some buffers in turns.
+"""Detects a camera that repeats earlier pictures: one picture, or some buffers in turns.
 
-A living face in front of a real sensor never gives the same pixels twice. So a face whose pixels were there before is
-no evidence, whatever else in the picture moves (a clock in its corner), whatever the period of the repetition, and also
-when its brightness has changed. What is kept of a picture is a lattice of its pixels, about 160 across, not averaged:
-averages have no noise.
+A living face in front of a real sensor never gives the same pixels twice. So a face with earlier pixels is no evidence,
+even if other parts of the picture move (a clock in the corner), whatever the period of the repetition is, and also if
+its brightness has changed. Of each picture a lattice of about 160 pixels across is kept. The pixels are not averaged,
+because averages have no noise.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from kiosk.domain.tracking import Seen
 Kind = TypeVar("Kind", np.uint8, np.bool_)
 
 ACROSS = 160
-"""Pixels of the lattice's longer side."""
+"""Pixels on the lattice's longer side."""
 TILE = 5
-"""Width and height of a tile in pixels of the lattice. A tile is remembered by a number that stands for its pixels."""
+"""Width and height of a tile in pixels of the lattice. A tile is stored as one number computed from its pixels."""
 LIVELY_RANGE, LIVELY_LEVEL = 8, 16
-"""A tile says something when its levels differ by so many, and their mean is at least this: a wall, and the dark of a
-night, may repeat without anything being wrong."""
+"""A tile counts as lively if its levels differ by at least LIVELY_RANGE and their mean is at least LIVELY_LEVEL. Other
+tiles (a wall, the dark of a night) may repeat without a fault."""
 SAME = 0.95
-"""Of the tiles that say something: where so many are as they were, it is the same picture. Measured on nine clips of
-real people, some with half of the picture coded as unchanged: at most 0.77 of a face, or of the whole picture."""
+"""Two pictures count as the same if this share of their lively tiles is equal. Measured on nine clips of real people,
+some with half of the picture coded as unchanged: at most 0.77 of a face, or of the whole picture."""
 LOOKED_AT = 40
-"""Tiles of a face or a picture that are compared, evenly spread; up to twice as many."""
+"""Number of tiles of a face or a picture that are compared, evenly spread; it may be up to twice as many."""
 REMEMBERED = 60.0
-"""Seconds that exact repetitions are looked for in."""
+"""Seconds in which exact repetitions are found."""
 REMEMBERED_FRAMES = 2048
 ALIKE_AFTER, ALIKE_WITHIN = 0.3, 4.0
-"""Seconds between which an earlier picture may show the same face in another brightness."""
+"""Age range in seconds of the earlier pictures that are compared for the same face with another brightness."""
 ALIKE_FRAMES = 128
 ALIKE = 1.0
-"""Levels (root of the mean square) by which a face differs from an earlier one, after the best gain and offset, at
-least. Measured: a still whose brightness changes 0.5, for its rounding; clips of real people and the simulated camera
-1.6 and more."""
+"""Least difference (root mean square, in levels) between a face and an earlier one, after the best gain and offset.
+Measured: 0.5, from rounding, for a still picture whose brightness changes; 1.6 and more for clips of real people and
+the simulated camera."""
 CONTRAST = 4.0
-"""Standard deviation in levels below which a face is too plain to be told from an earlier one."""
+"""A face with a smaller standard deviation (levels) is too plain to be told apart from an earlier one."""
 FROZEN_AFTER = 3.0
-"""Seconds of nothing new until the camera is told to be frozen."""
+"""The camera is reported as frozen after this many seconds without anything new."""
 LIVELY_SHARE = 0.1
-"""Of a picture's tiles, at least, before a picture without a face can be called frozen."""
+"""Least share of lively tiles in a picture without a face before it can count as frozen."""
 
 
 class Memory:
-    """The last pictures of a camera, and what of the newest was there before. Not for two threads."""
+    """Stores the last pictures of a camera, and finds out what of the newest was there before. For one thread."""
 
     _tiles: NDArray[np.uint32]
-    """A number for each tile (rows) of each picture that is kept (columns)."""
+    """A number for each tile (rows) of each stored picture (columns)."""
     _wholes: NDArray[np.uint64]
     """A number for each whole picture."""
     _lattices: NDArray[np.uint8]
@@ -63,7 +63,7 @@ class Memory:
         self._forget((0, 0))
 
     def take(self, frame: Frame) -> Seen:
-        """The newest picture; whether the whole of it was there before."""
+        """Stores the newest picture. Returns whether the whole picture was there before."""
         self._step = max(1, round(max(frame.image.shape[:2]) / ACROSS))
         lattice = frame.image[:: self._step, :: self._step, 1]
         if lattice.shape != self._shape:
@@ -85,7 +85,7 @@ class Memory:
 
     @property
     def frozen(self) -> bool:
-        """Whether the camera has shown nothing new for some time, though it is not dark."""
+        """Whether the camera has shown nothing new for some time, although it is not dark."""
         return self._now - self._moved_at >= FROZEN_AFTER
 
     def face(self, box: Box) -> Seen:
@@ -101,11 +101,12 @@ class Memory:
 
     @property
     def _at(self) -> int:
-        """Where the newest picture is kept."""
+        """The column of the newest picture."""
         return self._count % REMEMBERED_FRAMES
 
     def _before(self, tiles: NDArray[np.bool_]) -> Seen:
-        """Whether most of these tiles are as they were in one earlier picture. Of many tiles some are looked at."""
+        """Whether most of these tiles are equal to those of one earlier picture. Of many tiles only some are
+        compared."""
         chosen = np.flatnonzero(tiles)
         chosen = chosen[:: max(1, len(chosen) // LOOKED_AT)]
         if not len(chosen):
@@ -116,7 +117,7 @@ class Memory:
         return self._when(same)
 
     def _when(self, same: NDArray[np.bool_]) -> Seen:
-        """`same`: for each picture that is kept, whether the newest is like it."""
+        """`same`: for each stored picture, whether the newest is equal to it. Returns when the equal picture was."""
         same = same & (self._now - self._times <= REMEMBERED)
         same[self._at] = False
         before = (self._count - 1) % REMEMBERED_FRAMES
@@ -125,7 +126,7 @@ class Memory:
         return Seen.FROZEN if same.any() else Seen.AGAIN if again else Seen.NEW
 
     def _alike(self, rows: slice, columns: slice) -> bool:
-        """Whether an earlier picture shows the same there but for its brightness."""
+        """Whether an earlier picture shows the same in this region, apart from brightness."""
         last = np.arange(max(1, self._count - ALIKE_FRAMES + 1), self._count)
         age = self._now - self._times[last % REMEMBERED_FRAMES]
         last = last[(age >= ALIKE_AFTER) & (age <= ALIKE_WITHIN)]
@@ -136,12 +137,12 @@ class Memory:
         now -= now.mean()
         then -= then.mean(axis=1, keepdims=True)
         both, own = then @ now, np.einsum("ij,ij->i", then, then)
-        # What is left of `now` after the best multiple of `then`.
+        # The mean square of `now` minus the best multiple of `then`.
         left = np.maximum(float(now @ now) - both**2 / np.maximum(own, 1e-6), 0) / now.size
         return bool(left.min() < ALIKE**2)
 
     def _forget(self, shape: tuple[int, ...]) -> None:
-        """The camera gives pictures of another size now."""
+        """Forgets all pictures, because the camera now gives another size."""
         self._shape = shape
         self._step = 1
         self._count = 0
@@ -155,7 +156,7 @@ class Memory:
 
 
 def _tiles(lattice: NDArray[Kind]) -> NDArray[Kind]:
-    """H x W -> one row of TILE x TILE values for each whole tile."""
+    """Splits H x W values into one row of TILE x TILE values for each whole tile."""
     height, width = (side // TILE for side in lattice.shape)
     whole = lattice[: height * TILE, : width * TILE].reshape(height, TILE, width, TILE)
     return whole.swapaxes(1, 2).reshape(height * width, TILE * TILE)

@@ -1,7 +1,7 @@
-"""Puts a network from somewhere else into a folder of the kiosk's own, beside copies of those that came with it.
+"""Installs a foreign network into the kiosk's own folder, beside copies of the shipped networks.
 
-Nothing of the folder changes before everything has been checked. The new manifest takes the old one's place last and at
-once, so that an interruption or a full disk leaves the folder as it was.
+The folder does not change before everything is checked. The new manifest replaces the old one last, in one step, so
+that an interruption or a full disk leaves the folder as it was.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from kiosk.vision.manifest import (
 )
 
 SYSTEM_FOLDER = Path("/var/lib/kiosk-models")
-"""Where root installs: a folder of root's own (deploy/tmpfiles.conf), in which the kiosk reads and cannot write."""
+"""The folder in which root installs. It belongs to root (deploy/tmpfiles.conf); the kiosk can only read it."""
 LFS_POINTER = b"version https://git-lfs"
 _ROOM = ".install"
 
 
 class Staging:
-    """Room beside the installed networks, in which the next one is made ready."""
+    """A folder beside the installed networks in which the next one is prepared."""
 
     def __init__(self, folder: Path, room: Path) -> None:
         self._folder = folder
         self._room = room
         self.target = room / "received.onnx"
-        """Where the new network's file is to be written."""
+        """The path for the new network's file."""
 
     def copy(self, source: Path) -> None:
-        """Copies a file to `target`. Raises ModelError for what is no plain file of a fitting size."""
+        """Copies a file to `target`. Raises ModelError unless it is a plain file of an allowed size."""
         try:
             content = read_file(source)
         except OSError as error:
@@ -49,7 +49,7 @@ class Staging:
         self.target.write_bytes(content)
 
     def sha256(self, source: str) -> str:
-        """Of what is in `target` now. Raises ModelError, naming its `source`, for what cannot be a network."""
+        """The hash of the file `target`. Raises ModelError, which names its `source`, if it cannot be a network."""
         with self.target.open("rb") as file:
             head = file.read(len(LFS_POINTER))
             file.seek(0)
@@ -61,10 +61,11 @@ class Staging:
         return digest
 
     def install(self, entry: AnyEntry, check: Callable[[Path, str], None]) -> tuple[AnyEntry, AnyEntry | None]:
-        """Puts the network in `target` into the folder: its entry there, and the one of the same name before.
+        """Installs the network in `target` into the folder. Returns its new entry, and the earlier one with the same
+        name.
 
-        `check` tries it first, by its name in a folder with a manifest. Raises ModelError, as does `check`, when the
-        name is taken or the network does not do what the entry says.
+        `check` tries it first, given a folder with a manifest and the network's name. Raises ModelError, as `check`
+        does, when the name is taken or the network does not do what the entry says.
         """
         installed = self._installed()
         old = next((e for e in installed if e.name == entry.name), None)
@@ -85,7 +86,7 @@ class Staging:
         return entry, old
 
     def _installed(self) -> list[AnyEntry]:
-        """Those of the folder, and those that came with the program under other names."""
+        """The entries of the folder, and the shipped ones with other names."""
         packaged = Manifest(default_folder()).entries
         if not (self._folder / "manifest.toml").exists():
             return list(packaged)
@@ -93,7 +94,7 @@ class Staging:
         return [*own, *(e for e in packaged if e.name not in {o.name for o in own})]
 
     def _open_to_readers(self) -> None:
-        """Everybody may read them: neither the trial nor the kiosk runs as whoever installs."""
+        """Lets every user read the files, because trial and kiosk run as other users than the installer."""
         for path in self._room.iterdir():
             path.chmod(0o644)
 
@@ -111,8 +112,8 @@ class Staging:
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Staging]:
-    """Room for one installation into `folder`, which is made where it is missing. Raises ModelError, also for whatever
-    the file system refuses inside."""
+    """Prepares one installation into `folder`, and makes the folder if it is missing. Raises ModelError, also for
+    errors of the file system in the block."""
     folder = folder.absolute()
     if folder == default_folder():
         raise ModelError(f"{folder}: is the program's own folder, which an update replaces: name another")
@@ -135,12 +136,12 @@ def staging(folder: Path) -> Iterator[Staging]:
         raise ModelError(f"{folder}: {error.strerror or error}: nothing was installed") from error
     finally:
         if made:
-            with suppress(OSError):  # not empty: it is in use now
+            with suppress(OSError):  # it is not empty, because another process uses it now
                 folder.rmdir()
 
 
 def _with_thresholds(entry: AnyEntry, old: AnyEntry | None) -> AnyEntry:
-    """What was measured with the same network stays known where nothing new is said."""
+    """Keeps the old thresholds of the same network if the new entry states none."""
     if isinstance(entry, EmbedderEntry) and isinstance(old, EmbedderEntry) and not entry.operating_points():
         kept = {"threshold": old.threshold, "threshold_fmr": old.threshold_fmr, "thresholds": old.thresholds}
         return entry.model_copy(update=kept)

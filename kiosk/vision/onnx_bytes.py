@@ -1,10 +1,10 @@
-"""Is this file a network and nothing else? Looked at byte by byte before any library reads it.
+"""Checks byte by byte that a file is one network and nothing else, before any library reads it.
 
-A network in ONNX may say that its weights lie in another file, by a path: whoever loads it then reads that file, with
-the rights of the kiosk or of root, and runs what no hash was taken of. onnxruntime can be told not to follow; OpenCV
-cannot. So every message of the file is walked (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, as of ONNX 1.20)
-and what refers to something outside is refused, as is all that this table does not know or that no writer of
-protobuf writes: what is read in two ways may hide something from one of two readers.
+An ONNX network may state that its weights are in another file. Loading it then reads that file, with the rights of the
+kiosk or of root, and runs weights that no hash covers. onnxruntime can be told not to follow such paths; OpenCV cannot.
+So every message of the file is checked (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, as of ONNX 1.20).
+References to the outside are refused. Fields that this table does not know, and encodings that no protobuf writer uses,
+are also refused, because two readers could read them differently, and one of them would not see what is hidden there.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from collections.abc import Iterator, Mapping
 from kiosk.domain.errors import ModelError
 
 DEEPEST = 64
-"""Messages within messages. A network without loops and branches has six."""
+"""Deepest nesting of messages. A network without loops and branches has six levels."""
 MOST_FIELDS = 1_000_000
-"""Of one file; the largest network here has 11,000."""
+"""Most fields in one file. The largest network here has 11,000."""
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-"""Wire types. 3 and 4, groups, are in no ONNX file."""
+"""Wire types. ONNX files never use 3 and 4 (groups)."""
 ORT_FORMAT = b"ORTM"
-"""onnxruntime takes a file with these bytes from its fifth on for one of its own format, which is not looked into."""
+"""With these bytes at offset 4, onnxruntime reads a file in its own format, which this module cannot check."""
 
 Fields = Mapping[int, str | None]
-"""Number of a field to the message that it holds; None for a number, a text, bytes, or a message of such only."""
+"""Maps a field's number to the message type that it holds; None for a number, a text, bytes, or a message of only
+these."""
 
 
 def _leaves(*numbers: int) -> dict[int, str | None]:
@@ -43,13 +44,13 @@ MESSAGES: Mapping[str, Fields] = {
     "Property": _leaves(1, 2),
 }
 EXTERNAL_DATA, DATA_LOCATION = 13, 14
-"""Fields of a Tensor."""
+"""Numbers of two fields of a Tensor that refer to another file."""
 OUTSIDE = {("Node", 4): b"EPContext", ("Property", 1): b"ort_config"}
-"""Texts that name something outside: a node that is a compiled file, settings of the session that loads the network."""
+"""Texts that refer to the outside: a node that is a compiled file; settings for the session that loads the network."""
 
 
 def check(content: bytes, name: str) -> None:
-    """Raises ModelError, naming the network, for anything but one whole network in one file."""
+    """Raises ModelError, which names the network, unless the content is one complete network in one file."""
     try:
         if content[4:8] == ORT_FORMAT:
             raise ValueError("it is of onnxruntime's own format")
@@ -59,14 +60,14 @@ def check(content: bytes, name: str) -> None:
 
 
 class _Walk:
-    """One pass over a file. ValueError says what is wrong with it."""
+    """One pass over a file. Raises ValueError, which says what is wrong."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._fields = 0
 
     def message(self, kind: str, begin: int, end: int, depth: int) -> None:
-        """The message between two offsets."""
+        """Checks the message between two offsets."""
         if depth > DEEPEST:
             raise ValueError(f"its parts lie more than {DEEPEST} deep in one another")
         known = MESSAGES[kind]
@@ -85,7 +86,7 @@ class _Walk:
                 self.message(inner, start, start + value, depth + 1)
 
     def _parts(self, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-        """Each field: its number, its wire type, its value (for bytes their count), and where what follows begins."""
+        """Yields each field: its number, its wire type, its value (for bytes their count), and the offset after it."""
         while at < end:
             self._fields += 1
             if self._fields > MOST_FIELDS:
@@ -110,7 +111,8 @@ class _Walk:
             yield number, wire, value, start
 
     def _varint(self, at: int, end: int, most: int, shortest: bool = False) -> tuple[int, int]:
-        """A number of at most `most` bytes and where it ends. `shortest`: not in more bytes than it needs."""
+        """A number of at most `most` bytes, and the offset after it. `shortest`: it must not use more bytes than
+        needed."""
         if at < end and self._content[at] < 0x80:
             return self._content[at], at + 1
         value = 0

@@ -1,4 +1,4 @@
-"""Presentation attack detection: a cue that can only deny."""
+"""Presentation attack detection. It can only deny."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
 
 SECOND_COUNTS = 0.5
-"""What the second answer's logit counts beside the classes' log odds. A logistic regression over the two, on the
-training sources, gives 0.56, and 0.53 to 0.75 without any one of them (models/README.md)."""
+"""Weight of the second answer's logit relative to the classes' log odds. A logistic regression over both, on the
+training sources, gives 0.56, and 0.53 to 0.75 if one source is left out (models/README.md)."""
 
 
 def surroundings(box: Box, context: float, width: int, height: int) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom), inclusive pixels: `context` times the box around its centre, made smaller where the
-    picture is, then moved inside it. The geometry of minivision's Silent-Face-Anti-Spoofing, which the teachers of
-    these networks were trained with. Raises ValueError for a box without area.
+    """(left, top, right, bottom), inclusive pixels: `context` times the box around its centre, shrunk if the picture is
+    smaller, then moved inside the picture. This is the geometry of minivision's Silent-Face-Anti-Spoofing, with which
+    the teachers of these networks were trained. Raises ValueError for a box without area.
     """
     if box.width < 1 or box.height < 1:
         raise ValueError("the face's box has no area")
@@ -35,9 +35,9 @@ def surroundings(box: Box, context: float, width: int, height: int) -> tuple[int
 
 
 def mirrored_square(image: Image, box: Box, context: float, side: int) -> Image:
-    """side x side x 3: the square around the box's centre, `context` times its longer side; beyond the picture's edge
-    the picture is mirrored. The geometry that minifas_texture_128 was trained with. Raises ValueError for a box without
-    area or outside the picture.
+    """side x side x 3: a square around the box's centre, `context` times the box's longer side. Beyond its edges the
+    picture is mirrored. This is the geometry with which minifas_texture_128 was trained. Raises ValueError for a box
+    without area or outside the picture.
     """
     if box.width < 1 or box.height < 1:
         raise ValueError("the face's box has no area")
@@ -56,17 +56,17 @@ def mirrored_square(image: Image, box: Box, context: float, side: int) -> Image:
 
 
 class FusedPad:
-    """The port PresentationAttackDetector over several cues: any of them can deny, none can outvote another.
+    """Implements the port PresentationAttackDetector with several cues. Each cue can deny; none can outvote another.
 
-    A cue is one network or the mean of several that look for the same thing (`PadEntry.cue`). Networks may answer a
-    second question, whether the face is cut out: the mean of those logits is a cue, too, and so may be both answers
-    together: who passes each of them only just is no bona fide presentation. The score is the least of the cues'
-    scores, each stretched so that its own threshold comes to lie at the common one.
+    A cue is one network, or the mean of several that look for the same thing (`PadEntry.cue`). Networks may also answer
+    whether the face is cut out; the mean of these logits is another cue. Both answers together may be a third cue: a
+    presentation that only just passes each of them is not bona fide. The score is the smallest score of the cues, each
+    stretched so that its own threshold lies at the common threshold.
     """
 
     def __init__(self, networks: Sequence[tuple[Network, PadEntry]], threshold: float | None = None) -> None:
-        """`networks` must not be empty; the common threshold is the first cue's own, and the one that denies is
-        `threshold` where it is given."""
+        """`networks` must not be empty. The common threshold is that of the first cue. `threshold`, if given, is used
+        for denying instead."""
         if not networks:
             raise ValueError("PAD needs a network")
         self._networks = tuple(networks)
@@ -75,7 +75,7 @@ class FusedPad:
             self._own[entry.cue] = max(self._own.get(entry.cue, 0.0), entry.threshold)
         self._common = next(iter(self._own.values()))
         self.measured = self._common
-        """The threshold that the manifest states."""
+        """The threshold in the manifest."""
         for _, entry in networks:
             for cue, own in ((CUT_OUT, entry.cut_out_threshold), (TOGETHER, entry.together_threshold)):
                 if own is not None:
@@ -87,12 +87,13 @@ class FusedPad:
         return min(self.cues(image, face).values())
 
     def cues(self, image: Image, face: Face) -> dict[str, float]:
-        """Each cue's score by its name, stretched to the common threshold. Raises ValueError."""
+        """The score of each cue by name, stretched to the common threshold. Raises ValueError."""
         own = self.answers(image, face)
         return {cue: stretched(score, self._own[cue], self._common) for cue, score in own.items()}
 
     def answers(self, image: Image, face: Face) -> dict[str, float]:
-        """Each cue's score by its name, 0 (attack) .. 1 (bona fide), for its own threshold. Raises ValueError."""
+        """The score of each cue by name, 0 (attack) .. 1 (bona fide), for the cue's own threshold. Raises
+        ValueError."""
         shares: dict[str, list[float]] = {}
         logits: dict[str, list[float]] = {}
         for network, entry in self._networks:
@@ -109,14 +110,14 @@ class FusedPad:
 
 
 def stretched(score: float, own: float, common: float) -> float:
-    """The line through 0, the threshold and 1 that takes the cue's own threshold to the common one."""
+    """Maps a score piecewise linearly: 0 to 0, the cue's own threshold to the common one, 1 to 1."""
     if own == common:
         return score
     return score / own * common if score < own else common + (score - own) / (1 - own) * (1 - common)
 
 
 def _answers(network: Network, entry: PadEntry, image: Image, face: Face) -> NDArray[np.float64]:
-    """What the network says of the face. Raises ValueError where that is not finite."""
+    """The network's output for the face. Raises ValueError when it is not finite."""
     size = entry.input.size or (80, 80)
     if entry.beyond_edge == "mirror":
         crop = mirrored_square(image, face.box, entry.context, size[0])

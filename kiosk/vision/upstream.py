@@ -1,4 +1,4 @@
-"""Networks of others that the kiosk knows: where they are, what they must hash to, what their entry says."""
+"""Known networks of other authors: their addresses, hashes and manifest entries."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TABLE = Path(__file__).with_name("upstream.toml")
 
 
 class Upstream(BaseModel):
-    """A file with its public address and its size in bytes. `published`: the threshold that its authors state, for
-    people to read: the kiosk never uses it. `entry`: its keys in a manifest, but for those that the installer makes."""
+    """A file with its public address and its size in bytes. `published`: the threshold that its authors state, only for
+    people to read; the kiosk never uses it. `entry`: its keys in a manifest, except those that the installer makes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,11 +27,11 @@ class Upstream(BaseModel):
 
     @property
     def name(self) -> str:
-        """What it is called where nothing else is asked for."""
+        """The default name."""
         return str(self.entry["name"])
 
     def described(self) -> Description:
-        """What is to be installed."""
+        """The description for the installer."""
         return Description(f"the known network {self.name}", {**self.entry, "sha256": self.sha256})
 
 
@@ -42,15 +42,15 @@ class _Table(BaseModel):
 
 
 def known() -> tuple[Upstream, ...]:
-    """All of them."""
+    """All known networks."""
     return _Table.model_validate(tomllib.loads(TABLE.read_text(encoding="utf-8"))).model
 
 
 def by_hash(sha256: str) -> Upstream | None:
-    """The one whose file this is."""
+    """The known network with this hash, or None."""
     return next((u for u in known() if u.sha256 == sha256), None)
 
 
 def called(text: str) -> Upstream | None:
-    """The one of this name or address."""
+    """The known network with this name or address, or None."""
     return next((u for u in known() if text in {u.name, u.address}), None)

@@ -1,6 +1,6 @@
-"""YuNet as OpenCV Zoo publishes it: OpenCV decodes its twelve outputs.
+"""YuNet from OpenCV Zoo. OpenCV decodes its twelve outputs.
 
-Its file states one size of picture, which onnxruntime would hold it to; OpenCV's own network engine does not.
+Its file states one picture size. onnxruntime would accept only that size; OpenCV's own engine accepts any.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from kiosk.vision import onnx_bytes
 from kiosk.vision.manifest import DetectorEntry
 
 ERRORS_ONLY = 2
-"""OpenCV's log level: its engine warns of each network that it has no other target than this processor."""
+"""OpenCV's log level. Otherwise its engine warns for each network that this processor is the only target."""
 
 
 class YuNet:
-    """The port Finder over `cv2.FaceDetectorYN`. Not for two threads at once."""
+    """Implements the port Finder with `cv2.FaceDetectorYN`. For one thread at a time."""
 
     def __init__(self, content: bytes, entry: DetectorEntry) -> None:
-        """Raises ModelError when the file is not all of the network (OpenCV would read any other file that it names),
-        or OpenCV refuses it."""
+        """Raises ModelError when the file does not hold the whole network (OpenCV would read any other file that it
+        names), or when OpenCV refuses it."""
         onnx_bytes.check(content, entry.name)
         before = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(ERRORS_ONLY)
@@ -43,8 +43,8 @@ class YuNet:
             cv2.utils.logging.setLogLevel(before)
 
     def rows(self, image: Image, least: float | None = None) -> NDArray[np.float32]:
-        """N x 15 rows above the threshold, or the `least` score that is asked for, after non-maximum suppression.
-        Raises ValueError when they are not finite."""
+        """See the port. N x 15 rows above the threshold, or above the score `least` if it is given, after non-maximum
+        suppression. Raises ValueError when they are not finite."""
         height, width = image.shape[:2]
         self._net.setInputSize((width, height))
         self._net.setScoreThreshold(self._threshold if least is None else least)
