@@ -6,8 +6,9 @@ from importlib.metadata import entry_points
 
 from pydantic import BaseModel, ValidationError
 
-from kiosk.config import PluginSection, explain
+from kiosk.config import explain
 from kiosk.domain.errors import ConfigError
+from kiosk.sections import PluginSection
 
 
 def load(group: str, name: str) -> object:

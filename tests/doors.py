@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config import DoorConfig, read
+from kiosk.config import read
 from kiosk.domain.door.grants import Grant
 from kiosk.domain.door.state import DoorState
+from kiosk.sections import DoorConfig
 from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.system.clock import boottime
 from tests.ids import id_of

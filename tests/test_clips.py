@@ -14,10 +14,11 @@ from kiosk.config import Config
 from kiosk.domain.decision import Decision
 from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Frame
+from kiosk.domain.people import NewReference
 from kiosk.domain.updates import Proposed
 from kiosk.station import assembly
 from kiosk.station.enrolment import EnrolmentSample
-from kiosk.storage.gallery import Gallery, NewReference, open_gallery
+from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
 

@@ -14,9 +14,10 @@ from pydantic import BaseModel
 
 from kiosk import plugins
 from kiosk.cli import cli
-from kiosk.config import Config, PluginSection
+from kiosk.config import Config
 from kiosk.domain.door.events import ALARMS, DoorEventKind
 from kiosk.domain.notices import KINDS
+from kiosk.sections import PluginSection
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from kiosk import config, plugins
-from kiosk.config import Config, DoorConfig, KioskConfig, NotifyConfig
+from kiosk.config import Config
 from kiosk.locks import usb_board
+from kiosk.sections import DoorConfig, KioskConfig, NotifyConfig
 from kiosk.vision.install import SYSTEM_FOLDER
 
 ROOT = Path(__file__).parents[1]

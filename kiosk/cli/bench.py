@@ -12,7 +12,6 @@ import click
 from kiosk.cameras.sources import stills
 from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.numbers import Finite
-from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
 from kiosk.domain.face import Image
 from kiosk.evaluation.benchmarks import door as door_timing
@@ -20,6 +19,7 @@ from kiosk.evaluation.benchmarks import frame as timing
 from kiosk.evaluation.benchmarks import idle as idle_timing
 from kiosk.evaluation.benchmarks import notify as notify_timing
 from kiosk.evaluation.benchmarks.frame import Contest, Times, Timing
+from kiosk.sections import ModelsConfig
 from kiosk.station import assembly
 from kiosk.station.pipeline import Pipeline
 from kiosk.vision.models import load

@@ -14,7 +14,7 @@ from typing import TypeVar
 import click
 
 from kiosk import config
-from kiosk.cli import attempts, clock, doctor_camera, doctor_door, doctor_window, notify
+from kiosk.cli import attempts, clock, doctor_camera, doctor_door, doctor_models, doctor_window, notify
 from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError, HomeError, KioskError, os_trouble
@@ -76,8 +76,7 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
         yield Finding("config", "ok" if found else "note", str(found or nothing))
         yield from _policy(settings)
         yield _check("models", lambda: _models(settings))
-        yield from _older_models(settings)
-        yield from _ruins(settings)
+        yield from _remarks("models", doctor_models.remarks(settings))
         yield from _sure("home", lambda: _at_home(settings, found, named))
         if found is not None:
             yield from _sure("camera", lambda: _remarks("camera", doctor_camera.findings(settings)))
@@ -155,45 +154,6 @@ def _models(settings: Config) -> str:
     if models.left_out and settings.drives_a_real_lock:
         raise ConfigError(f"[models] pad is without {', '.join(models.left_out)}, which it was measured with: add them")
     return f"{models.embedder.model_id}, PAD threshold {models.pad.threshold:g}"
-
-
-def _older_models(settings: Config) -> Iterator[Finding]:
-    """Shipped networks in the kiosk's own folder that the program has since replaced or measured again."""
-    folder = settings.models.folder
-    if folder is None:
-        return
-    try:
-        own, brought = Manifest(folder).entries, {e.name: e for e in Manifest(default_folder()).entries}
-    except KioskError:
-        return  # the check before reports it
-    for entry in own:
-        newer = brought.get(entry.name, entry)
-        if newer == entry:
-            continue
-        what, after = newer.model_id, " (after another embedder everybody enrols again)"
-        if newer.model_id == entry.model_id:
-            what, after = "other thresholds for it", " (nobody enrols again)"
-        yield Finding(
-            "models",
-            "note",
-            f"{folder} keeps {entry.model_id}, the program brings {what} by now: to have that, move that folder away"
-            f" and install again what is not the program's{after}",
-        )
-
-
-def _ruins(settings: Config) -> Iterator[Finding]:
-    """Whether the embedder has a bound against distorted pictures (evidence)."""
-    try:
-        entry = Manifest(settings.models.folder or default_folder()).entry(settings.models.embedder, EmbedderEntry)
-    except KioskError:
-        return  # the checks before report it
-    if entry.evidence is None:
-        yield Finding(
-            "models",
-            "note",
-            f"{entry.name}: where it puts ruined pictures (negatives, few grey levels...) has not been measured: only"
-            " faces that do not stand upright are refused",
-        )
 
 
 def _threshold(settings: Config, home: Home) -> Finding:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from kiosk import plugins
-from kiosk.config import NAMELESS, Config, DoorConfig, LockConfig, PanelConfig
+from kiosk.config import NAMELESS, Config
 from kiosk.domain.door.state import DoorMode
 from kiosk.locks import usb_board
+from kiosk.sections import DoorConfig, LockConfig, PanelConfig
 from kiosk.station.door_client import WELL, DoorClient
 
 ROOT = Path("/")

@@ -16,7 +16,6 @@ from kiosk.cli.console import Row, complain, config_option, emit, json_option, n
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.cli.numbers import Finite
-from kiosk.config import DoorConfig
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.door.events import DoorEvent
 from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
@@ -25,6 +24,7 @@ from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError
 from kiosk.domain.ids import new_id
 from kiosk.ipc.door_event_messages import DoorEventStream
+from kiosk.sections import DoorConfig
 from kiosk.station.door_client import DoorClient
 from kiosk.system.clock import boottime
 

@@ -16,10 +16,11 @@ from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import GalleryError, SampleError
 from kiosk.domain.matching import ReferenceMatrix, enrol_again
 from kiosk.domain.naming import cleaned
+from kiosk.domain.people import NewReference
 from kiosk.gui import probe
 from kiosk.station import assembly
 from kiosk.station.enrolment import Enroller, EnrolmentSample, with_another
-from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
 

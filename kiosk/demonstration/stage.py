@@ -15,15 +15,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kiosk.cameras.sources import Still
-from kiosk.config import AttemptConfig, CameraConfig, Config, DoorConfig, LockConfig
+from kiosk.config import Config
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.demonstration.story import STORY, VISITORS, Enrolment, Visit
 from kiosk.domain.decision import Decision
 from kiosk.domain.errors import DoorError
+from kiosk.domain.people import NewReference
 from kiosk.domain.updates import Decided, Update
+from kiosk.sections import AttemptConfig, CameraConfig, DoorConfig, LockConfig
 from kiosk.station import assembly
 from kiosk.station.door_client import DoorClient
-from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
 

@@ -40,3 +40,12 @@ class Reference:
     template: Template
     quality: float
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewReference:
+    """A template to enrol: 128 signed bytes, and the quality of its sample, 0..1."""
+
+    template: Template
+    model_id: str
+    quality: float

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
-from kiosk import config, plugins
+from kiosk import config, plugins, sections
 from kiosk.domain.door.machine import DoorMachine
 from kiosk.domain.door.roles import Users
 from kiosk.domain.door.rules import DoorRules, PassageRules
@@ -24,7 +24,8 @@ from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.ports.lock import Lock
 from kiosk.domain.ports.panel import Panel
 from kiosk.door.feed import Feed
-from kiosk.door.server import DoorServer, LockdownFile
+from kiosk.door.lockdown import LockdownFile
+from kiosk.door.server import DoorServer
 from kiosk.door.spool import Spool
 from kiosk.ipc.server import listening
 from kiosk.system.clock import boottime
@@ -56,7 +57,7 @@ class StopSignals:
         return self._reader.fileno()
 
 
-def users_of(door: config.DoorConfig) -> Users:
+def users_of(door: sections.DoorConfig) -> Users:
     """The users and their roles. The door's own user and root are operators. Raises ConfigError."""
     return Users(
         operators=numbers_of("door.operators", door.operators) | {os.getuid(), 0},
@@ -65,13 +66,13 @@ def users_of(door: config.DoorConfig) -> Users:
     )
 
 
-def build_lock(section: config.LockConfig, rules: DoorRules, lockdown: bool) -> tuple[Lock, DoorMachine]:
+def build_lock(section: sections.LockConfig, rules: DoorRules, lockdown: bool) -> tuple[Lock, DoorMachine]:
     """Makes the configured lock, at its secured level, and its state machine. Raises ConfigError, LockError."""
     lock = cast("Lock", plugins.make("locks", section))
     return lock, DoorMachine(lock, boottime(), rules, lockdown=lockdown)
 
 
-def build_panel(section: config.PanelConfig, rules: DoorRules, lockdown: bool) -> tuple[Panel, PanelMachine]:
+def build_panel(section: sections.PanelConfig, rules: DoorRules, lockdown: bool) -> tuple[Panel, PanelMachine]:
     """Opens the line to the configured panel, and makes its state machine. Raises ConfigError, LockError."""
     from kiosk.domain.door.panel import PanelMachine  # noqa: PLC0415 - a lock does not need it
 
@@ -79,7 +80,7 @@ def build_panel(section: config.PanelConfig, rules: DoorRules, lockdown: bool) -
     return panel, PanelMachine(panel, section.cards, boottime(), rules, lockdown=lockdown)
 
 
-def rules_of(door: config.DoorConfig) -> DoorRules:
+def rules_of(door: sections.DoorConfig) -> DoorRules:
     """The configured times for the state machine."""
     return DoorRules(
         release_seconds=door.release_seconds,
@@ -157,8 +158,8 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
         return config.read(arguments.config)
     try:
         return config.Config(
-            lock=config.LockConfig(kind=arguments.lock),
-            door=config.DoorConfig(
+            lock=sections.LockConfig(kind=arguments.lock),
+            door=sections.DoorConfig(
                 socket=arguments.socket,
                 state=arguments.socket.with_suffix(".state"),
                 release_seconds=arguments.release_seconds,

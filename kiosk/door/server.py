@@ -12,7 +12,6 @@ import selectors
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from kiosk.domain.door.events import ALARMS, DoorEventKind, DoorNews
@@ -23,6 +22,7 @@ from kiosk.domain.door.state import DoorFault, DoorMode, DoorState, DoorStatus, 
 from kiosk.domain.errors import DoorError, LockLostError
 from kiosk.domain.ports.lock import Lock
 from kiosk.domain.ports.panel import Panel
+from kiosk.door.lockdown import LockdownFile
 from kiosk.ipc.door_messages import (
     LockdownRequest,
     Message,
@@ -42,7 +42,6 @@ from kiosk.ipc.door_messages import (
 from kiosk.ipc.limits import Limits
 from kiosk.ipc.server import Client, Clients
 from kiosk.system.clock import boottime
-from kiosk.system.files import sync
 from kiosk.system.systemd import log, notify, watchdog_interval
 
 if TYPE_CHECKING:
@@ -63,32 +62,6 @@ class Movable(Protocol):
 
     def move(self, hand: Hand) -> None:
         """Moves an input. Raises LockError."""
-
-
-class LockdownFile:
-    """Stores a lockdown across restarts. There is a lockdown while the file exists, or if that cannot be found out."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "lockdown"
-
-    @property
-    def on(self) -> bool:
-        """Whether there is a lockdown, read from the disk."""
-        try:
-            self._path.lstat()
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        return True
-
-    def set(self, on: bool) -> None:
-        """Begins or ends a lockdown. It is on disk when this returns. Raises OSError."""
-        if on:
-            self._path.touch(mode=0o600)
-        else:
-            self._path.unlink(missing_ok=True)
-        sync(self._path.parent)
 
 
 class DoorServer:

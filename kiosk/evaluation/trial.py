@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kiosk.config import ModelsConfig
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
 from kiosk.domain.errors import ModelError
 from kiosk.domain.face import Face, Image, Vector
 from kiosk.domain.matching import cosine, quantize
+from kiosk.sections import ModelsConfig
 from kiosk.vision.alignment import align
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder

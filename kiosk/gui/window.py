@@ -15,7 +15,8 @@ from kiosk.gui import theme, words
 from kiosk.gui.bridge import Bridge
 from kiosk.gui.layout import Rect, arrange
 from kiosk.gui.presenter import Mode, Presenter, Screen
-from kiosk.gui.widgets import Line, Message, Preview, ground
+from kiosk.gui.preview import Preview
+from kiosk.gui.widgets import Line, Message, ground
 from kiosk.system.clock import boottime
 
 TICK_MS = 100

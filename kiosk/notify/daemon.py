@@ -19,7 +19,7 @@ from typing import cast
 
 from stamina import instrumentation
 
-from kiosk import config, plugins
+from kiosk import config, plugins, sections
 from kiosk.domain.door.events import DoorEvent
 from kiosk.domain.errors import ConfigError, KioskError, OutboxError
 from kiosk.domain.ids import new_id
@@ -122,7 +122,7 @@ class Service:
             return {c: on for c, on in now.items() if not alarms_only or c in ALARMS | {Condition.LOCKDOWN}}
         return {}
 
-    def _usable(self, name: str, section: config.NotifierConfig) -> Notifier | None:
+    def _usable(self, name: str, section: sections.NotifierConfig) -> Notifier | None:
         """Makes a notifier. If it is configured wrongly or fails its self-check, reports that and returns None: the
         others work on, and its notices wait in the outbox for the next start."""
         try:
@@ -142,7 +142,7 @@ class Service:
         return None
 
 
-def _at_door(section: config.NotifierConfig, door: str) -> config.NotifierConfig:
+def _at_door(section: sections.NotifierConfig, door: str) -> sections.NotifierConfig:
     """Sets the notifier's option `door` to this door's name, if it has that option and its section does not set it.
     Raises ConfigError."""
     options = plugins.options_of("notifiers", section.kind)
@@ -151,7 +151,7 @@ def _at_door(section: config.NotifierConfig, door: str) -> config.NotifierConfig
     return type(section).model_validate({**section.model_dump(), "door": door})
 
 
-def _clients(door: config.DoorConfig) -> frozenset[int]:
+def _clients(door: sections.DoorConfig) -> frozenset[int]:
     """The users whose releases the kiosk must have granted. Operators are not among them: they release by hand."""
     try:
         return numbers_of("door.clients", door.clients) - numbers_of("door.operators", door.operators) - {0}

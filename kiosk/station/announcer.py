@@ -10,15 +10,17 @@ import os
 import pwd
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Condition, Thread
 
-from kiosk.domain.errors import DoorError
+from kiosk.config import Config
+from kiosk.domain.errors import DoorError, GalleryError
 from kiosk.domain.ids import is_subject_id, new_id
 from kiosk.domain.notices import KioskEventKind, plain_name
+from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.refusals import Unusual
 from kiosk.domain.updates import Decided, Faulted, Recovered, Unexplained, Update
 from kiosk.ipc.door_messages import MAX_PACKET, encode
@@ -212,3 +214,33 @@ def users_of(names: Sequence[str]) -> frozenset[int]:
         except KeyError:
             log("warning", "no_such_user", key="notify.subscribers", user=name)
     return frozenset(users)
+
+
+@contextmanager
+def announcing(
+    config: Config, directory: Matcher, publish: Callable[[Update], None]
+) -> Iterator[Callable[[Update], None]]:
+    """Yields `publish`, extended so that kiosk-notify also gets the updates if notifiers are configured."""
+    if not config.notifiers:
+        yield publish
+        return
+
+    def name_of(subject_id: str) -> str | None:
+        with suppress(GalleryError):
+            subject = directory.subject(subject_id)
+            return subject.name if subject else None
+        return None
+
+    users = users_of(config.notify.subscribers)
+    names = name_of if config.notify.names else lambda _: None
+    announcer = Announcer(config.notify.socket, config.door.name, users, names)
+    announcer.start()
+
+    def both(event: Update) -> None:
+        publish(event)
+        announcer.publish(event)
+
+    try:
+        yield both
+    finally:
+        announcer.stop()

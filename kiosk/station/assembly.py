@@ -5,24 +5,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
-from threading import Thread
 from typing import cast
 
 import structlog
 
 from kiosk import plugins
 from kiosk.cameras.turned import TurnedCamera
-from kiosk.config import CameraConfig, Config, QualityConfig
+from kiosk.config import Config
 from kiosk.domain.attempt import Rules
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.state import DoorStatus
-from kiosk.domain.errors import ConfigError, GalleryError
 from kiosk.domain.face import Frame
 from kiosk.domain.matching import enrol_again
 from kiosk.domain.ports.camera import Camera
@@ -30,17 +28,19 @@ from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.thresholds import Threshold
 from kiosk.domain.updates import DoorChanged, Faulted, Update
 from kiosk.ipc.door_event_messages import DoorEventStream
+from kiosk.sections import CameraConfig, QualityConfig
 from kiosk.station.access import Access
-from kiosk.station.announcer import Announcer, users_of
+from kiosk.station.announcer import announcing
 from kiosk.station.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
 from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.station.enrolment import Enroller
 from kiosk.station.loop import Station, unfailing
 from kiosk.station.matcher import GalleryMatcher
 from kiosk.station.pipeline import Pipeline, Stages
-from kiosk.station.refusal_limit import RefusalLimit, keep_limit
-from kiosk.station.safeguards import effective, refuse_unsafe
+from kiosk.station.refusal_limit import keep_limit, refusal_limit
+from kiosk.station.safeguards import effective, refuse_make_believe, refuse_unsafe
 from kiosk.station.timekeeping import Timekeeper, keep_time
+from kiosk.station.turns import turning
 from kiosk.station.writer import Writer
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -236,60 +236,19 @@ def running(
         )
         _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
         watcher = DoorWatcher(config.door.socket)
-        stack.enter_context(_looping("door", lambda: _watch(watcher, publish), watcher.close, health))
+        stack.enter_context(turning("door", lambda: _watch(watcher, publish), watcher.close, health))
         stream = DoorEventStream(config.door.events, SUBSCRIBER)
         log_seen = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
         auditor = DoorAuditor(
             stream, writer, heard, lambda: access.under_way, foreseen=log_seen.foresees, publish=publish
         )
-        stack.enter_context(_looping("door-events", lambda: auditor.turn(0.5), auditor.close, health))
-        stack.enter_context(_looping("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
+        stack.enter_context(turning("door-events", lambda: auditor.turn(0.5), auditor.close, health))
+        stack.enter_context(turning("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
         station.start()
         stack.callback(station.stop)
         if limit is not None:  # after station.start(), so that it is reported after the start
-            stack.enter_context(_looping("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
+            stack.enter_context(turning("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
         yield Kiosk(station, gallery, health, writer)
-
-
-@contextmanager
-def refusal_limit(config: Config, home: Home) -> Iterator[RefusalLimit | None]:
-    """The limit that turns face alone off; None if none is configured. Raises GalleryError."""
-    number = config.policy.refusals_an_hour
-    if number is None:
-        yield None
-        return
-    with closing(Audit(open_database(home.database, check=False))) as audit:
-        yield RefusalLimit(number, audit)
-
-
-@contextmanager
-def announcing(
-    config: Config, directory: Matcher, publish: Callable[[Update], None]
-) -> Iterator[Callable[[Update], None]]:
-    """Yields `publish`, extended so that kiosk-notify also gets the updates if notifiers are configured."""
-    if not config.notifiers:
-        yield publish
-        return
-
-    def name_of(subject_id: str) -> str | None:
-        with suppress(GalleryError):
-            subject = directory.subject(subject_id)
-            return subject.name if subject else None
-        return None
-
-    users = users_of(config.notify.subscribers)
-    names = name_of if config.notify.names else lambda _: None
-    announcer = Announcer(config.notify.socket, config.door.name, users, names)
-    announcer.start()
-
-    def both(event: Update) -> None:
-        publish(event)
-        announcer.publish(event)
-
-    try:
-        yield both
-    finally:
-        announcer.stop()
 
 
 def _tell_of_other_models(
@@ -308,19 +267,6 @@ def _tell_of_other_models(
         publish(Faulted(reason, message))
 
 
-def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None:
-    """A simulated or replayed camera and the demonstration's gallery never meet a real lock. Raises ConfigError.
-
-    Asked of the door itself, not of the configuration: what counts is the lock that would move.
-    """
-    if door.simulated:
-        return
-    if not eye.live:
-        raise ConfigError("a simulated or replayed camera would drive a real lock: set [camera] kind to a real camera")
-    if gallery.demonstration:
-        raise ConfigError("the demonstration's gallery would drive a real lock: use a home of your own with --home")
-
-
 def door_status(config: Config) -> DoorStatus:
     """How the door is before anything runs. Raises DoorError when it does not answer."""
     with DoorClient(config.door.socket) as client:
@@ -332,26 +278,6 @@ def _watch(watcher: DoorWatcher, publish: Callable[[Update], None]) -> None:
     state = watcher.wait(0.5)
     if state is not None:
         publish(DoorChanged(state))
-
-
-@contextmanager
-def _looping(name: str, turn: Callable[[], None], close: Callable[[], None], health: Health) -> Iterator[None]:
-    """Runs a thread that calls `turn` (about half a second each) until the kiosk stops, and then calls `close`."""
-    stop = Flag()
-
-    def loop() -> None:
-        while not stop.is_set():
-            health.beat(name)
-            turn()
-        close()
-
-    thread = Thread(target=loop, name=name, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(2.0)
 
 
 def feed_watchdog(kiosk: Kiosk) -> list[str]:

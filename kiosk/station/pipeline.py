@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
-from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.decision import Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality
 from kiosk.domain.patience import Patience
 from kiosk.domain.people import Template
-from kiosk.domain.policy import decide
 from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
 from kiosk.domain.presence import Presence
 from kiosk.domain.refusals import FaceAlone, FaceLimit
 from kiosk.domain.tracking import Seen, Tracker
 from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
+from kiosk.station.deciding import Decider
 from kiosk.station.stages import Stopwatch
 from kiosk.station.standing_faults import StandingFaults
 from kiosk.vision.frozen import Memory
@@ -65,11 +65,8 @@ class Pipeline:
         self._stages = stages
         self._rules = rules
         self._min_face = min_face
-        self._door_ready = door_ready
-        self._largest_badge = largest_badge
-        self._new_id = new_id
-        self._clock = clock
         self._limit = limit or FaceAlone(None)
+        self._decider = Decider(stages.matcher, door_ready, largest_badge, new_id, clock, self._limit)
         self._tracker = Tracker()
         self._memory = Memory()
         self._presence = Presence()
@@ -110,17 +107,7 @@ class Pipeline:
         self._tracker.drop()
         if known and attempt is None:
             return []
-        evidence = Evidence(number, at, wall_at)
-        decision = Decision(
-            id=self._new_id(),
-            outcome=Outcome.REFUSED,
-            reason=reason,
-            subject_id=None,
-            evidence=evidence,
-            track=attempt.track if attempt else None,
-            started_at=attempt.started_at if attempt else None,
-            detail=message[:200],
-        )
+        decision = self._decider.fault(reason, message, Evidence(number, at, wall_at), attempt)
         self._fault_until = self._patience.after_fault(at)
         return [Proposed(decision)] if known else [Faulted(reason, message), Proposed(decision)]
 
@@ -281,26 +268,10 @@ class Pipeline:
         return [Proposed(self._decision(verdict, frame)), Waiting(frame.number)]
 
     def _decision(self, verdict: Verdict, frame: Frame) -> Decision:
-        """Turns a verdict into a decision by the policy. A fault of the gallery or the door here refuses."""
-        matched = verdict.reason is Reason.MATCHED and verdict.subject_id is not None
-        with self.stopwatch.stage("policy", Reason.GALLERY_FAULT):
-            subject = self._stages.matcher.subject(verdict.subject_id) if matched and verdict.subject_id else None
-        with self.stopwatch.stage("door", Reason.DOOR_UNAVAILABLE):
-            ready = matched and self._door_ready()
-        clock, off = self._clock(verdict.evidence), self._limit.off(frame.captured_at)
-        outcome, reason = decide(verdict, subject, ready, self._largest_badge, clock, off)
+        """Turns a verdict into a decision by the policy. A fault of gallery or door here refuses the open attempt."""
+        decision = self._decider.decide(verdict, self._attempt, frame.captured_at, self.stopwatch)
         attempt, self._attempt = self._attempt, None
-        decision = Decision(
-            id=self._new_id(),
-            outcome=outcome,
-            reason=reason,
-            subject_id=verdict.subject_id,
-            evidence=verdict.evidence,
-            track=attempt.track if attempt else None,
-            started_at=attempt.started_at if attempt else None,
-            badge=subject.badge if subject is not None and self._largest_badge is not None else None,
-        )
-        self._limit.refused(reason, frame.captured_at)
+        self._limit.refused(decision.reason, frame.captured_at)
         self._settle(decision, verdict, attempt, frame.captured_at)
         return decision
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Lock
 
 import structlog
 
+from kiosk.config import Config
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Outcome, Reason
 from kiosk.domain.errors import GalleryError
@@ -24,6 +25,8 @@ from kiosk.domain.ports.gallery import AuditTrail
 from kiosk.domain.refusals import ABOUT_PEOPLE, HOUR, FaceAlone
 from kiosk.domain.updates import Faulted, Recovered, Update
 from kiosk.storage.audit import RESET, Audit
+from kiosk.storage.database import open_database
+from kiosk.storage.home import Home
 from kiosk.system.clock import boot_name, boottime
 
 log = structlog.get_logger("kiosk")
@@ -140,3 +143,14 @@ def keep_limit(
         else:
             log.info("recovered", reason=Reason.FACE_OFF.value)
     sleep(TURN_SECONDS)
+
+
+@contextmanager
+def refusal_limit(config: Config, home: Home) -> Iterator[RefusalLimit | None]:
+    """The limit that turns face alone off; None if none is configured. Raises GalleryError."""
+    number = config.policy.refusals_an_hour
+    if number is None:
+        yield None
+        return
+    with closing(Audit(open_database(home.database, check=False))) as audit:
+        yield RefusalLimit(number, audit)

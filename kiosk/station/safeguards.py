@@ -9,8 +9,11 @@ from collections.abc import Iterator
 
 from kiosk import __version__
 from kiosk.config import Config, refuse_overrides
+from kiosk.domain.door.state import DoorStatus
 from kiosk.domain.errors import ConfigError
+from kiosk.domain.ports.camera import Camera
 from kiosk.domain.thresholds import Sizes, Threshold
+from kiosk.storage.gallery import Gallery
 from kiosk.vision.models import Models
 
 LARGEST_FPIR = 0.001
@@ -95,3 +98,16 @@ def effective(config: Config, models: Models, threshold: Threshold) -> Detail:
     cohort = models.embedder_entry.cohort
     detail["cohort_sha256"] = cohort.sha256 if cohort else None
     return detail
+
+
+def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None:
+    """A simulated or replayed camera and the demonstration's gallery never meet a real lock. Raises ConfigError.
+
+    Asked of the door itself, not of the configuration: what counts is the lock that would move.
+    """
+    if door.simulated:
+        return
+    if not eye.live:
+        raise ConfigError("a simulated or replayed camera would drive a real lock: set [camera] kind to a real camera")
+    if gallery.demonstration:
+        raise ConfigError("the demonstration's gallery would drive a real lock: use a home of your own with --home")

@@ -1,4 +1,4 @@
-"""The SQLite file: opens it, refuses unknown and damaged files, and explains its errors to people.
+"""The SQLite file: opens it, and refuses unknown and damaged files.
 
 Journal: WAL with synchronous=FULL. A commit is one append and one fsync of the -wal file, so that an acknowledged
 transaction survives power loss; the rollback journal needs three or four fsyncs and synchronous=EXTRA for the same
@@ -7,7 +7,6 @@ promise (https://www.sqlite.org/pragma.html#pragma_synchronous). With WAL, comma
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import sqlite_utils
 
 from kiosk.domain.errors import GalleryError, GalleryLostError
 from kiosk.storage.migrations import APPLICATION_ID, KNOWN, MIGRATIONS, UNSEEN
+from kiosk.storage.troubles import BUSY_TEXT, DAMAGED_TEXT, OPEN_TEXT, damaged, translated
 from kiosk.system import sqlite_file
 from kiosk.system.files import sync
 from kiosk.system.sqlite_file import Anchor, Look
@@ -29,21 +29,6 @@ LOOKS = 20
 """Most repetitions of a read that is disturbed because another process begins to use the file."""
 
 T = TypeVar("T")
-
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
-
-_FULL_TEXT = "the disk is full: free some space and try again; nothing that was stored is lost"
-_READ_ONLY_TEXT = (
-    "the gallery cannot be written: see to the owner and rights of the file and its folder, and that the file system "
-    "is not mounted read-only; nothing was changed"
-)
-_BUSY_TEXT = "another command is writing to the gallery: try again; nothing was changed"
-_DAMAGED_TEXT = "keep it aside and put a copy back, or move it and gallery.key away and enrol again"
-_OPEN_TEXT = "the gallery cannot be opened: see to the rights of the file and its folder, and that the disk is not full"
-
 
 # secure_delete: removed data are overwritten with zeros, not only unlinked from their page.
 _PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cell_size_check=ON", "trusted_schema=OFF")
@@ -93,7 +78,7 @@ class Store(sqlite_utils.Database):
             self.close()
             self._look = look = Look(self.path, BUSY_SECONDS)
             self.conn = _prepared(look.connection)
-        raise GalleryError(f"{self.path}: {_BUSY_TEXT}")
+        raise GalleryError(f"{self.path}: {BUSY_TEXT}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -134,61 +119,6 @@ class Store(sqlite_utils.Database):
             self._anchor.complete(self.conn)
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turns errors of SQLite and of the file system in the block into a GalleryError of one line."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        kind = GalleryLostError if _code(error) & 0xFF in _DAMAGED else GalleryError
-        raise kind(f"{path}: {_meaning(error)}") from error
-    except (UnicodeEncodeError, OverflowError) as error:
-        # The fault is in the value to store or find, not in the file.
-        raise GalleryError(f"{_unfit(error)}; nothing was changed") from error
-    except UnicodeError as error:
-        # The driver fails like this on text or an error message from a damaged file.
-        raise damaged(path, "text that cannot be read") from error
-    except OSError as error:
-        raise GalleryError(f"{path}: {_system_meaning(error)}") from error
-
-
-def _unfit(error: UnicodeEncodeError | OverflowError) -> str:
-    if isinstance(error, UnicodeEncodeError):
-        return f"{error.object!r} is no text in UTF-8: write it in letters that this terminal sends as UTF-8"
-    return "a number is too large for the gallery"
-
-
-def _code(error: sqlite3.Error) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0))
-
-
-def _meaning(error: sqlite3.Error) -> str:
-    code = _code(error)
-    primary = code & 0xFF
-    if code in _FULL or primary in _FULL:
-        return _FULL_TEXT
-    if primary in _DAMAGED:
-        return f"the gallery is damaged ({error}): {_DAMAGED_TEXT}"
-    if primary in _BUSY:
-        return _BUSY_TEXT
-    if primary in _READ_ONLY:
-        return _READ_ONLY_TEXT
-    if primary == sqlite3.SQLITE_CANTOPEN:
-        return _OPEN_TEXT
-    if primary == sqlite3.SQLITE_IOERR:
-        name = getattr(error, "sqlite_errorname", error)
-        return f"the disk failed ({name}): check it and its cable or card; what was acknowledged before is kept"
-    return f"the gallery cannot be used ({error}); nothing was changed"
-
-
-def _system_meaning(error: OSError) -> str:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return _FULL_TEXT
-    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return _READ_ONLY_TEXT
-    return f"the gallery cannot be opened ({error.strerror}); nothing was changed"
-
-
 def open_database(path: Path, read_only: bool = False, check: bool = True, busy_seconds: float = BUSY_SECONDS) -> Store:
     """Opens the gallery file, making or migrating it unless `read_only`; then nothing is made, changed or deleted.
 
@@ -225,7 +155,7 @@ def _open_to_look(path: Path, check: bool, busy_seconds: float) -> Store:
     try:
         there = path.exists() and path.stat().st_size > 0
     except PermissionError as error:
-        raise GalleryError(f"{path}: {_OPEN_TEXT}") from error
+        raise GalleryError(f"{path}: {OPEN_TEXT}") from error
     if not there:
         raise GalleryError(f"{path}: there is no gallery yet: enrol somebody first")
     look = Look(path, busy_seconds)
@@ -287,11 +217,6 @@ def _refuse_damaged(store: Store) -> None:
         raise damaged(store.path, " ".join(finding.split()))
 
 
-def damaged(path: Path, finding: str) -> GalleryError:
-    """The error for content that this program cannot have written."""
-    return GalleryError(f"{path}: the gallery is damaged ({finding}): {_DAMAGED_TEXT}")
-
-
 def to_text(moment: datetime) -> str:
     """A time as ISO 8601 in UTC with microseconds. All texts have the same length, so that they sort like the times.
 
@@ -307,4 +232,4 @@ def to_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except (TypeError, ValueError) as error:
-        raise GalleryError(f"the gallery is damaged (a time reads {text!r}): {_DAMAGED_TEXT}") from error
+        raise GalleryError(f"the gallery is damaged (a time reads {text!r}): {DAMAGED_TEXT}") from error

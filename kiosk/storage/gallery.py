@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import secrets
-import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError
-from kiosk.domain.naming import cleaned
-from kiosk.domain.people import Reference, Subject
+from kiosk.domain.people import NewReference, Reference, Subject
 from kiosk.storage.audit import encode, insert
-from kiosk.storage.database import Store, damaged, in_memory, open_database, to_text, to_time
+from kiosk.storage.database import Store, in_memory, open_database, to_text
 from kiosk.storage.home import Home
+from kiosk.storage.people import as_written, check_validity, checked_name, optional_text, reference_of, subject_of
+from kiosk.storage.troubles import damaged
 from kiosk.storage.vault import KEY_BYTES, Vault, belongs, claim, unlock
-
-if TYPE_CHECKING:
-    from kiosk.domain.people import Template
 
 SHORTEST_PREFIX = 4
 """Shortest beginning of an id that may be used instead of the id."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NewReference:
-    """A template to enrol: 128 signed bytes, and the quality of its sample, 0..1."""
-
-    template: Template
-    model_id: str
-    quality: float
 
 
 class Gallery:
@@ -73,8 +59,8 @@ class Gallery:
         """
         if not references:
             raise ValueError("an enrolment without references")
-        _check_validity(valid_from, valid_until)
-        subject = Subject(_new_id(), _clean(name), self._now(), False, valid_from, valid_until, badge)
+        check_validity(valid_from, valid_until)
+        subject = Subject(_new_id(), checked_name(name), self._now(), False, valid_from, valid_until, badge)
         with self._store.transaction():
             self._free(badge)
             self._store.table("subject").insert(
@@ -83,8 +69,8 @@ class Gallery:
                     "name": subject.name,
                     "created_at": to_text(subject.created_at),
                     "disabled": 0,
-                    "valid_from": _optional_text(valid_from),
-                    "valid_until": _optional_text(valid_until),
+                    "valid_from": optional_text(valid_from),
+                    "valid_until": optional_text(valid_until),
                     "badge": badge,
                 }
             )
@@ -110,18 +96,18 @@ class Gallery:
 
     def subjects(self) -> list[Subject]:
         """All subjects, in the order of enrolment."""
-        return [_subject(row) for row in self._store.rows("SELECT * FROM subject ORDER BY created_at, rowid")]
+        return [subject_of(row) for row in self._store.rows("SELECT * FROM subject ORDER BY created_at, rowid")]
 
     def subject(self, subject_id: str) -> Subject | None:
         """The subject with this id; None if there is none."""
         rows = self._store.rows("SELECT * FROM subject WHERE id = ?", [subject_id])
-        return _subject(rows[0]) if rows else None
+        return subject_of(rows[0]) if rows else None
 
     def find(self, text: str) -> Subject:
         """Finds a subject by id, exact name or the beginning of the id. Raises GalleryError unless exactly one
         matches."""
         everybody = self.subjects()
-        wanted = _as_written(text)
+        wanted = as_written(text)
         found = [s for s in everybody if s.id == wanted] or [s for s in everybody if s.name == wanted]
         if not found and len(wanted) >= SHORTEST_PREFIX:
             found = [s for s in everybody if s.id.startswith(wanted.lower())]
@@ -140,8 +126,8 @@ class Gallery:
 
     def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
         """Sets the time from which and until which a subject may pass. None means no limit."""
-        _check_validity(valid_from, valid_until)
-        validity = {"valid_from": _optional_text(valid_from), "valid_until": _optional_text(valid_until)}
+        check_validity(valid_from, valid_until)
+        validity = {"valid_from": optional_text(valid_from), "valid_until": optional_text(valid_until)}
         with self._store.transaction():
             self._existing(subject_id)
             self._store.table("subject").update(subject_id, dict(validity))
@@ -170,7 +156,7 @@ class Gallery:
         vault = self._open_vault()
         rows = self._store.rows("SELECT * FROM reference WHERE model_id = ? ORDER BY rowid", [model_id])
         try:
-            return [_reference(row, vault) for row in rows]
+            return [reference_of(row, vault) for row in rows]
         except GalleryError as error:
             if belongs(self._store, vault):
                 raise
@@ -300,50 +286,3 @@ def empty_gallery() -> Gallery:
 def _new_id() -> str:
     """A random id of 64 bits. It reveals nothing about the person."""
     return secrets.token_hex(8)
-
-
-def _as_written(text: str) -> str:
-    """A name or id to find, in the form in which it would be stored."""
-    try:
-        return cleaned(text)
-    except ValueError:
-        return unicodedata.normalize("NFC", text.strip())
-
-
-def _clean(name: str) -> str:
-    try:
-        return cleaned(name)
-    except ValueError as error:
-        raise GalleryError(str(error)) from error
-
-
-def _check_validity(valid_from: datetime | None, valid_until: datetime | None) -> None:
-    if valid_from is not None and valid_until is not None and valid_from >= valid_until:
-        raise GalleryError("the validity ends before it begins")
-
-
-def _optional_text(moment: datetime | None) -> str | None:
-    return None if moment is None else to_text(moment)
-
-
-def _subject(row: dict[str, Any]) -> Subject:
-    return Subject(
-        id=row["id"],
-        name=row["name"],
-        created_at=to_time(row["created_at"]),
-        disabled=row["disabled"] != 0,
-        valid_from=None if row["valid_from"] is None else to_time(row["valid_from"]),
-        valid_until=None if row["valid_until"] is None else to_time(row["valid_until"]),
-        badge=row["badge"],
-    )
-
-
-def _reference(row: dict[str, Any], vault: Vault) -> Reference:
-    return Reference(
-        id=row["id"],
-        subject_id=row["subject_id"],
-        model_id=row["model_id"],
-        template=vault.unseal(row["template"], row["id"], row["subject_id"], row["model_id"]),
-        quality=row["quality"],
-        created_at=to_time(row["created_at"]),
-    )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.domain.errors import ModelError
 from kiosk.domain.matching import Cohort
 from kiosk.domain.people import Template
 from kiosk.domain.thresholds import Thresholds
+from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry, default_folder

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.evaluation.ruin_kinds import QUARTERS, UPRIGHT
+from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.alignment import align
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import default_folder

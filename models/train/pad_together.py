@@ -24,10 +24,10 @@ from pad_frames import BONA_FIDE, Frames, load_frames
 from pad_heads import CLASSES, NETWORKS, fitted, weights
 from recipe import SHIPPED, asked, command_line
 
-from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.domain.attempt import Rules
 from kiosk.domain.face import Face, Image
 from kiosk.evaluation import pad_attempts
+from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.manifest import TOGETHER
 from kiosk.vision.models import load
 from kiosk.vision.pad import FusedPad

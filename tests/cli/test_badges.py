@@ -11,8 +11,9 @@ import pytest
 
 from kiosk import config
 from kiosk.cli import doctor, doctor_door
-from kiosk.config import Config, DoorConfig, PanelConfig
+from kiosk.config import Config
 from kiosk.domain.errors import DoorError
+from kiosk.sections import DoorConfig, PanelConfig
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from tests.storage.conftest import a_reference

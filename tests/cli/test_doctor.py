@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from kiosk.cli import doctor, doctor_window
+from kiosk.domain.people import NewReference
 from kiosk.gui import app, probe
-from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
 Command = Callable[..., Any]

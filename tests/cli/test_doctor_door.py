@@ -8,9 +8,10 @@ from typing import Self
 import pytest
 
 from kiosk.cli import doctor_door
-from kiosk.config import Config, DoorConfig, LockConfig
+from kiosk.config import Config
 from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus
 from kiosk.domain.errors import ConfigError, DoorError
+from kiosk.sections import DoorConfig, LockConfig
 from tests.fakes.hidraw import Bus
 
 GPIO = {"chip": "/dev/gpiochip0", "line": 17, "active_high": True, "fail_mode": "secure"}

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.config import ModelsConfig
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
 from kiosk.domain.face import Face, Image
 from kiosk.evaluation.detector import load
 from kiosk.evaluation.truth import COLUMNS
+from kiosk.sections import ModelsConfig
 from kiosk.vision.manifest import default_folder
 
 Command = Callable[..., tuple[int, list[str], list[str]]]

@@ -21,8 +21,9 @@ from kiosk.cli.front import Console
 from kiosk.cli.outlet import Outlet
 from kiosk.cli.subjects import line
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.people import NewReference
 from kiosk.domain.updates import Decided
-from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
 Command = Callable[..., Any]

@@ -21,8 +21,9 @@ import pytest
 
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
+from kiosk.domain.people import NewReference
 from kiosk.gui import probe
-from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.system.owner import acting_for
 from kiosk.system.time_sync import TIMESYNCD

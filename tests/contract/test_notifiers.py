@@ -22,10 +22,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from kiosk import plugins
-from kiosk.config import NotifierConfig
 from kiosk.domain.errors import NotifierError
 from kiosk.domain.notices import KINDS, KioskEvent, Notice, Notifier
 from kiosk.notifiers.conditions import Condition
+from kiosk.sections import NotifierConfig
 
 if TYPE_CHECKING:
     from tests.far_side import Broker, Endpoint

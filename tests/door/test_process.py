@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiosk.config import DoorConfig
 from kiosk.domain.door.grants import DoorResult, Grant, Refusal
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import ConfigError, DoorError
@@ -26,6 +25,7 @@ from kiosk.door.daemon import users_of
 from kiosk.door.server import MAX_CLIENTS
 from kiosk.ipc.door_messages import MAX_PACKET, StatusRequest, WatchRequest, encode
 from kiosk.ipc.server import listening
+from kiosk.sections import DoorConfig
 from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.system.clock import boottime
 from tests.ids import id_of

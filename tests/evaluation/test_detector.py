@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
 from kiosk.domain.face import Box, Face, Image
-from kiosk.evaluation import detector
-from kiosk.evaluation.detector import Result, Seen, face_free, judge, landmark_error, landmark_ratio, recall_difference
+from kiosk.evaluation import detector, detector_figures
+from kiosk.evaluation.detector import face_free, judge, landmark_error
+from kiosk.evaluation.detector_figures import Result, Seen, landmark_ratio, recall_difference
 from kiosk.evaluation.truth import Pictures, TrueFace, TruePicture
+from kiosk.sections import ModelsConfig
 
 IMAGE: Image = np.zeros((240, 320, 3), np.uint8)
 POINTS = ((20.0, 30.0), (40.0, 30.0), (30.0, 40.0), (22.0, 50.0), (38.0, 50.0))
@@ -133,7 +134,7 @@ def test_differences_are_paired() -> None:
     """Both miss the same half of the faces: their difference is certain, though neither recall is."""
     half = [0.9, 0.0] * 20
     same = result(half, half, ([0.1] * 40, [0.05] * 40))
-    assert recall_difference(same, ("ours", "theirs"), 0.7) == detector.Interval(0, 0, 0)
+    assert recall_difference(same, ("ours", "theirs"), 0.7) == detector_figures.Interval(0, 0, 0)
     ratio = landmark_ratio(same, ("ours", "theirs"), 0.7)
     assert (ratio.value, ratio.low, ratio.high) == pytest.approx((2, 2, 2))
     other = result(half, [0.0, 0.9] * 10 + half[:20], ([0.1] * 40, [0.05] * 40))

@@ -31,13 +31,14 @@ from kiosk.domain.door.state import DoorStatus
 from kiosk.domain.errors import CameraError, ConfigError
 from kiosk.domain.face import Frame
 from kiosk.domain.ids import new_id
+from kiosk.domain.people import NewReference
 from kiosk.domain.updates import Decided, DoorAnswered, Faulted, Observed, Recovered, Unexplained, Update
 from kiosk.station import assembly
 from kiosk.station.access import decision_record
 from kiosk.station.door_client import DoorClient
 from kiosk.storage.audit import RESET, Audit
 from kiosk.storage.database import open_database
-from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.system.clock import boot_name, boottime
 from kiosk.vision.models import Models, load

@@ -164,7 +164,7 @@ def test_the_preview_is_a_mirror(make: Callable[..., Kit]) -> None:
 
 def test_each_picture_is_drawn_once(make: Callable[..., Kit], monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame, and what was seen on it, come to the window one after another."""
-    from kiosk.gui.widgets import Preview
+    from kiosk.gui.preview import Preview
 
     asked: list[int] = []
     kit = make()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config import Config, NotifierConfig, NotifyConfig
+from kiosk.config import Config
 from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import DoorError, GalleryError
@@ -23,6 +23,7 @@ from kiosk.domain.people import Subject
 from kiosk.domain.updates import Decided, DoorChanged, Faulted, Recovered, Unexplained, Update, Waiting
 from kiosk.ipc.door_messages import MAX_PACKET, decode
 from kiosk.ipc.kiosk_event_messages import _EVENTS, KioskEventStream
+from kiosk.sections import NotifierConfig, NotifyConfig
 from kiosk.station import announcer, assembly
 from kiosk.station.announcer import Announcer
 from tests.ids import id_of

@@ -11,17 +11,18 @@ import pytest
 from kiosk import config, plugins
 from kiosk.cameras.replay import ReplayCamera, ReplayOptions
 from kiosk.cameras.usb import UsbCamera, UsbOptions
-from kiosk.config import CameraConfig
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.domain.door.state import DoorState, DoorStatus
 from kiosk.domain.errors import ConfigError, SampleError
 from kiosk.domain.matching import cosine
+from kiosk.domain.people import NewReference
 from kiosk.domain.ports.camera import Camera
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.door import daemon
+from kiosk.sections import CameraConfig
 from kiosk.station import assembly
 from kiosk.station.enrolment import EnrolmentSample
-from kiosk.storage.gallery import Gallery, NewReference, open_gallery
+from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import default_folder
 from kiosk.vision.models import load

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
-from kiosk.config import Config, ModelsConfig, PolicyConfig
+from kiosk.config import Config
 from kiosk.domain.errors import ConfigError
+from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.station.safeguards import effective, refuse_unsafe, weaknesses
 from kiosk.vision.manifest import Manifest, PadEntry, default_folder
 from kiosk.vision.models import Models, left_out, load

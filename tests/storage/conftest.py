@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from kiosk.domain.audit import AuditKind, AuditRecord
-from kiosk.storage.gallery import Gallery, NewReference, open_gallery
+from kiosk.domain.people import NewReference
+from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 
 if TYPE_CHECKING:

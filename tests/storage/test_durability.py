@@ -31,7 +31,8 @@ from pathlib import Path
 import numpy as np
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.station.writer import Writer
-from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.storage.gallery import open_gallery
+from kiosk.domain.people import NewReference
 from kiosk.storage.home import Home
 
 home, round_ = Home(Path(sys.argv[1])), sys.argv[2]

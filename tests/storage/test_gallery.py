@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.naming import cleaned
+from kiosk.domain.people import NewReference
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
-from kiosk.storage.gallery import Gallery, NewReference, open_gallery
+from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.migrations import MIGRATIONS
 from tests.storage.conftest import MODEL, NOON, a_decision, a_reference, a_template

@@ -16,7 +16,8 @@ import numpy as np
 from hostile_process import Program
 from hostile_site import Site
 
-from kiosk.storage.gallery import NewReference, open_gallery
+from kiosk.domain.people import NewReference
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
 MOST_SUBJECTS = 25

@@ -26,7 +26,7 @@ FIND = """
 import json
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import ADA, VISITORS
-from kiosk.config import ModelsConfig, PolicyConfig
+from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.models import load
 detector = load(ModelsConfig(), PolicyConfig()).detector
 print(json.dumps([detector.detect(SimulatedCamera.enrolment_picture(v))[0].landmarks for v in (ADA, VISITORS[-1])]))

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.config import ModelsConfig, PolicyConfig
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import ADA, VISITORS, Visitor
 from kiosk.domain.errors import ModelError
 from kiosk.domain.matching import cosine
 from kiosk.domain.tracking import Tracker
+from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
 from kiosk.vision.models import Models, load, load_cohort
 from kiosk.vision.network import Network

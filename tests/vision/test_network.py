@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiosk.config import ModelsConfig, PolicyConfig
+from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision import network
 from kiosk.vision.models import load
 from kiosk.vision.network import make_exact, ort, whole_products

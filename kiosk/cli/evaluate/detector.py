@@ -23,8 +23,9 @@ from kiosk.cli.evaluate.common import (
 )
 from kiosk.domain.errors import SampleError
 from kiosk.evaluation import detector as protocol
-from kiosk.evaluation import plots
-from kiosk.evaluation.detector import BANDS, Interval, Result, Seen
+from kiosk.evaluation import detector_figures, plots
+from kiosk.evaluation.detector import BANDS
+from kiosk.evaluation.detector_figures import Interval, Result, Seen
 from kiosk.evaluation.figures import Curve, Rate, clopper_pearson
 from kiosk.evaluation.truth import Pictures, read_truth
 
@@ -68,7 +69,7 @@ def detector(
         with progress(pictures) as shown:
             result = protocol.run(shown, source, finders, door, door_name)
     if not result.counted.any():
-        raise SampleError(f"{truth or root}: lists no face from {protocol.COUNTED:.0f} pixels")
+        raise SampleError(f"{truth or root}: lists no face from {detector_figures.COUNTED:.0f} pixels")
     threshold = entry.score_threshold
     names = list(finders)
     rows = {name: _row(result, name, threshold) for name in result.seen}
@@ -77,8 +78,8 @@ def detector(
         pair = (names[0], names[1])
         ours, theirs = protocol.network_times(config, reference)
         against = {
-            "recall_difference": _interval_row(protocol.recall_difference(result, pair, threshold)),
-            "landmark_ratio": _interval_row(protocol.landmark_ratio(result, pair, threshold)),
+            "recall_difference": _interval_row(detector_figures.recall_difference(result, pair, threshold)),
+            "landmark_ratio": _interval_row(detector_figures.landmark_ratio(result, pair, threshold)),
             "time": {
                 "network_ms": round(ours, 3),
                 "reference_network_ms": round(theirs, 3),
@@ -132,8 +133,8 @@ def _lines(result: Result, name: str, threshold: float) -> list[str]:
 
 
 def _comparison(result: Result, names: tuple[str, str], threshold: float, time: Row) -> list[str]:
-    recall = protocol.recall_difference(result, names, threshold)
-    ratio = protocol.landmark_ratio(result, names, threshold)
+    recall = detector_figures.recall_difference(result, names, threshold)
+    ratio = detector_figures.landmark_ratio(result, names, threshold)
     landmarks = f"{ratio.value:.3f} times the error ({ratio.low:.3f} to {ratio.high:.3f})"
     return [
         f"{names[0]} beside {names[1]}",
@@ -174,7 +175,7 @@ def _interval_row(i: Interval) -> Row:
     return {"value": number(i.value), "low": number(i.low), "high": number(i.high)}
 
 
-def _known(result: Result, name: str, threshold: float) -> protocol.Numbers:
+def _known(result: Result, name: str, threshold: float) -> detector_figures.Numbers:
     errors = result.errors(name, threshold)
     return errors[~np.isnan(errors)]
 

@@ -18,12 +18,12 @@ from kiosk.cli.evaluate.common import (
     write_report,
 )
 from kiosk.cli.numbers import Finite
-from kiosk.config import PolicyConfig
 from kiosk.domain.errors import KioskError, ModelError
 from kiosk.evaluation import fairness as protocol
 from kiosk.evaluation import plots
 from kiosk.evaluation.fairness import FLOOR, Comparisons, GroupRate, Share
 from kiosk.evaluation.plots import Mark
+from kiosk.sections import PolicyConfig
 from kiosk.vision.manifest import CHECKOUT, EmbedderEntry, Input
 from kiosk.vision.models import load
 from kiosk.vision.network import Network

@@ -8,9 +8,9 @@ import click
 
 from kiosk.cli.console import complain, config_option, emit, json_option, say, settings
 from kiosk.cli.models.install import install
-from kiosk.config import ModelsConfig
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
+from kiosk.sections import ModelsConfig
 from kiosk.vision.manifest import DetectorEntry, Entry, Manifest, default_folder
 from kiosk.vision.upstream import known
 

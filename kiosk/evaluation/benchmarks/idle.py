@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.config import ModelsConfig
 from kiosk.domain.errors import KioskError
+from kiosk.sections import ModelsConfig
 from kiosk.station.attention import NOBODY_SECONDS
 from kiosk.station.door_client import DoorClient
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiosk.config import Config, ModelsConfig
+from kiosk.config import Config
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import KioskError, ModelError
 from kiosk.domain.face import Box, Face, Image, Quality
@@ -14,6 +14,7 @@ from kiosk.domain.people import Template
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.evaluation.benchmarks import frame
 from kiosk.evaluation.benchmarks.frame import RandomGallery, Times, contest, frames, measure
+from kiosk.sections import ModelsConfig
 from kiosk.station.pipeline import Pipeline, Stages
 from kiosk.vision.manifest import EmbedderEntry, Manifest, PadEntry, default_folder
 

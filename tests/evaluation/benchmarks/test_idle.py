@@ -8,9 +8,9 @@ from threading import Thread
 
 import pytest
 
-from kiosk.config import ModelsConfig
 from kiosk.evaluation.benchmarks import idle
 from kiosk.evaluation.benchmarks.idle import Idle
+from kiosk.sections import ModelsConfig
 from kiosk.system.health import Health
 
 

@@ -1,0 +1,30 @@
+"""Threads of the kiosk that look after something beside the pipeline, turn by turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event as Flag
+from threading import Thread
+
+from kiosk.system.health import Health
+
+
+@contextmanager
+def turning(name: str, turn: Callable[[], None], close: Callable[[], None], health: Health) -> Iterator[None]:
+    """Runs a thread that calls `turn` (about half a second each) until the kiosk stops, and then calls `close`."""
+    stop = Flag()
+
+    def loop() -> None:
+        while not stop.is_set():
+            health.beat(name)
+            turn()
+        close()
+
+    thread = Thread(target=loop, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(2.0)
