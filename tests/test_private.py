@@ -110,17 +110,17 @@ def test_every_dependency_is_on_the_list() -> None:
     assert {name for name in names if not any(row.startswith(f"| {name} |") for row in rows)} == set()
 
 
-def test_trying_the_networks(run: Callable[..., Seen]) -> None:
+def test_trying_the_networks_opens_no_connection_and_leaves_no_file(run: Callable[..., Seen]) -> None:
     assert run("models", "verify").status == 0
 
 
-def test_enrolling_somebody(run: Callable[..., Seen], portrait: Path) -> None:
+def test_enrolling_opens_no_connection_and_leaves_no_file(run: Callable[..., Seen], portrait: Path) -> None:
     assert run("enrol", "--name", "Ada", portrait).status == 0
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(1200)
-def test_every_command_of_an_admin(run: Callable[..., Seen], portrait: Path) -> None:
+def test_admin_commands_open_no_connection_and_leave_no_file(run: Callable[..., Seen], portrait: Path) -> None:
     assert run("enrol", "--name", "Ada", portrait).status == 0
     for line in (
         "--help",
@@ -145,7 +145,7 @@ def test_every_command_of_an_admin(run: Callable[..., Seen], portrait: Path) -> 
 
 @pytest.mark.prove
 @pytest.mark.timeout(1200)
-def test_the_whole_demonstration_with_its_window(run: Callable[..., Seen], tmp_path: Path) -> None:
+def test_the_demonstration_opens_no_connection_and_leaves_no_file(run: Callable[..., Seen], tmp_path: Path) -> None:
     picture = tmp_path / "given" / "picture.png"
     # 1: under strace on a busy machine a visitor may be gone before the attempt is over.
     assert run("run", "--headless", "--screenshot", picture).status in (0, 1)
@@ -155,7 +155,9 @@ def test_the_whole_demonstration_with_its_window(run: Callable[..., Seen], tmp_p
 @pytest.mark.prove
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("module", ["door", "notify"])
-def test_the_other_two_processes(module: str, run: Callable[..., Seen], tmp_path: Path) -> None:
+def test_kiosk_door_and_kiosk_notify_open_no_connection_and_leave_no_file(
+    module: str, run: Callable[..., Seen], tmp_path: Path
+) -> None:
     given = tmp_path / "given"
     config = given / "kiosk.toml"
     config.write_text(
@@ -168,7 +170,7 @@ def test_the_other_two_processes(module: str, run: Callable[..., Seen], tmp_path
 
 @pytest.mark.prove
 @pytest.mark.timeout(1200)
-def test_drawing_a_plot(run: Callable[..., Seen], tmp_path: Path) -> None:
+def test_drawing_a_plot_opens_no_connection_and_leaves_no_file(run: Callable[..., Seen], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra plots")
     line = (
         "import numpy as np; from pathlib import Path; from kiosk.evaluation import plots; "

@@ -130,7 +130,7 @@ def exposure(unit: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_exposure_is_low(unit: Path) -> None:
+def test_systemd_rates_the_units_exposure_as_low(unit: Path) -> None:
     result = exposure(unit)
     assert result.returncode == 0, result.stdout[-200:] + result.stderr
 

@@ -60,7 +60,7 @@ def test_every_frame_comes_with_its_time(make: Make, name: str) -> None:
     assert times == pytest.approx([n / RATE for n in range(COUNT)], abs=0.002)
 
 
-def test_frames_that_were_left_out_leave_their_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gap_in_a_clip_keeps_its_duration(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable rate: the times are the frames' own, not number by rate; what falls back or is missing is spread."""
     stamps = iter([5000.0, 5066.7, 5000.0, 6000.0, 0.0])
 
@@ -87,7 +87,7 @@ def test_frames_that_were_left_out_leave_their_time(make: Make, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mkv", "a.mp4"])
 @pytest.mark.parametrize("share", [0.4, 0.7, 0.95])
-def test_a_clip_that_was_cut_is_damaged(make: Make, name: str, share: float) -> None:
+def test_a_truncated_clip_is_reported_as_damaged(make: Make, name: str, share: float) -> None:
     whole = make(name)
     assert not cut_at(whole)
     with pytest.raises(SampleError, match=r"ends in the middle|not a readable clip"):
@@ -106,7 +106,7 @@ def test_a_stream_without_a_length_is_whole(make: Make) -> None:
 @pytest.mark.parametrize(
     "name", ["visit-10:30.mp4", "file:a.mp4", "-a.mp4", "a%03d.mp4", "a b\n.mp4", "Bj\udcf6rk.mp4", "è.mov"]
 )
-def test_a_name_is_a_files_and_no_address(
+def test_a_file_name_is_never_opened_as_a_network_address(
     make: Make, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make("plain.mp4").rename(tmp_path / name)
@@ -139,7 +139,7 @@ def test_a_frame_of_too_many_pixels_is_refused_before_it_is_decoded(
         list(frames(make("a.mkv")))
 
 
-def test_a_picture_in_a_film_is_not_decoded_to_look_at_it(make: Make, tmp_path: Path) -> None:
+def test_a_picture_inside_a_clip_is_not_decoded_when_the_clip_is_opened(make: Make, tmp_path: Path) -> None:
     """FFmpeg decodes the first frame of a codec whose container does not tell all, whatever its size."""
     side = 9000
     path = tmp_path / "bomb.mov"

@@ -80,7 +80,7 @@ def test_a_picture_that_cannot_be_read_is_named_before_the_first_is_used(tmp_pat
             next(stills(source))
 
 
-def test_heic_under_another_name_is_told_by_its_content() -> None:
+def test_heic_with_a_wrong_suffix_is_recognised_by_its_content() -> None:
     with pytest.raises(SampleError, match="HEIC"):
         decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "photo.jpg")
 
@@ -103,14 +103,14 @@ def test_devices_are_no_pictures(path: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".mp4"])
-def test_names_that_cannot_be_are_a_line(tmp_path: Path, suffix: str) -> None:
+def test_impossible_file_names_give_one_line(tmp_path: Path, suffix: str) -> None:
     for name in ("x" * 300 + suffix, f"gone{suffix}", f"Bj\udcf6rk{suffix}"):
         with pytest.raises(SampleError) as error:
             next(stills(tmp_path / name))
         assert "\n" not in str(error.value)
 
 
-def test_a_folder_that_may_not_be_read_is_a_line(tmp_path: Path) -> None:
+def test_an_unreadable_folder_gives_one_line(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir()
     cv2.imwrite(str(closed / "1.png"), PICTURE)

@@ -38,7 +38,7 @@ class Hanging:
 
 
 @pytest.mark.parametrize(("quarters", "degrees"), [(1, 90), (2, 180), (3, 270)])
-def test_its_pictures_are_set_upright_and_the_rest_stays(quarters: int, degrees: int) -> None:
+def test_a_turned_camera_gives_upright_pictures_and_changes_nothing_else(quarters: int, degrees: int) -> None:
     hanging = Hanging(quarters)
     camera = TurnedCamera(hanging, degrees)
     camera.open()
@@ -51,7 +51,7 @@ def test_its_pictures_are_set_upright_and_the_rest_stays(quarters: int, degrees:
     assert hanging.calls == ["open", "close"]
 
 
-def test_four_quarters_are_no_turn() -> None:
+def test_four_quarter_turns_give_the_same_picture() -> None:
     image = PICTURE
     for _ in range(4):
         image = turned(image, 90)

@@ -47,7 +47,7 @@ def finding(kiosk: Command, config: Path) -> tuple[object, object]:
     return level, message
 
 
-def test_too_many_refusals_are_told_until_they_are_reset(kiosk: Command, home: Path, limited: Path) -> None:
+def test_too_many_refusals_are_shown_until_they_are_reset(kiosk: Command, home: Path, limited: Path) -> None:
     assert kiosk("attempts", "status", "--config", limited).out == [
         "limit     3 people refused within an hour",
         "refusals  0 that count now",
@@ -81,7 +81,7 @@ def test_a_reset_while_it_is_on_is_recorded_too(kiosk: Command, home: Path, limi
     assert len(kiosk("audit", "show", "--kind", "attempts", "--json").rows) == 1
 
 
-def test_without_a_limit_that_is_said(kiosk: Command, home: Path, tmp_path: Path) -> None:
+def test_attempts_status_says_when_there_is_no_limit(kiosk: Command, home: Path, tmp_path: Path) -> None:
     plain = tmp_path / "plain.toml"
     plain.write_text("")
     refuse(home, 5)
@@ -94,7 +94,7 @@ def test_without_a_limit_that_is_said(kiosk: Command, home: Path, tmp_path: Path
     assert "refusals_an_hour is not set" in done.out[0]
 
 
-def test_where_there_is_no_gallery_nothing_is_made(kiosk: Command, home: Path, limited: Path) -> None:
+def test_attempts_makes_no_gallery_if_there_is_none(kiosk: Command, home: Path, limited: Path) -> None:
     refused = kiosk("attempts", "reset", "--config", limited)
     assert refused.status == 2
     assert refused.err[-1].endswith("there is nothing to reset: name the kiosk's home with --home")

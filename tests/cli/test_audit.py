@@ -38,7 +38,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 
 @pytest.mark.usefixtures("log")
 @pytest.mark.parametrize(("option", "text"), [("--kind", "T\udcfcr"), ("--grant", "\udcff")])
-def test_an_argument_that_is_no_utf_8_is_what_is_wrong(kiosk: Command, option: str, text: str) -> None:
+def test_an_argument_that_is_not_utf_8_is_reported_as_the_fault(kiosk: Command, option: str, text: str) -> None:
     said = kiosk("audit", "show", option, text)
     assert (said.status, said.out, len(said.err)) == (2, [], 1)
     assert ("an id is 32 digits" if option == "--grant" else "is not one of 'decision', 'outcome',") in said.err[0]
@@ -67,7 +67,7 @@ def test_numbers_and_times_out_of_range_end_in_one_line(
     assert (said.status == 2) is bool(said.err)
 
 
-def test_where_there_is_no_gallery_looking_says_so_and_makes_none(kiosk: Command, home: Path, tmp_path: Path) -> None:
+def test_commands_that_only_look_make_no_gallery(kiosk: Command, home: Path, tmp_path: Path) -> None:
     picture = tmp_path / "nobody.png"
     for command in (
         ("audit", "show"),
@@ -81,7 +81,7 @@ def test_where_there_is_no_gallery_looking_says_so_and_makes_none(kiosk: Command
         assert not home.exists()
 
 
-def test_a_gallery_that_is_gone_is_no_empty_one(kiosk: Command, home: Path, log: None) -> None:
+def test_a_missing_gallery_is_not_shown_as_an_empty_one(kiosk: Command, home: Path, log: None) -> None:
     (home / "gallery.db").unlink()
     for command in (("audit", "show"), ("subjects", "list"), ("subjects", "disable", "Ada")):
         said = kiosk(*command)

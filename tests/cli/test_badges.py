@@ -66,7 +66,7 @@ def test_bad_input_is_said_and_changes_nothing(
     assert [row["badge"] for row in kiosk("subjects", "list", "--json").rows] == [1603, None]
 
 
-def test_enrolment_refuses_a_number_that_the_panel_cannot_be_told(kiosk: Command, toml: Path) -> None:
+def test_enrolment_refuses_a_badge_number_that_does_not_fit_the_panels_cards(kiosk: Command, toml: Path) -> None:
     result = kiosk("enrol", "--name", "Ada", "--badge", "70000", "--config", toml, "ada.jpg")
     assert (result.status, len(result.err)) == (2, 1)
     assert "70000: a badge number is 1 to 65535" in result.err[0]
@@ -87,7 +87,7 @@ def test_pairing_needs_a_panel_a_log_and_a_line(
     assert "audit log is not here" in kiosk("door", "pair", "--config", toml, at=tmp_path / "elsewhere").err[-1]
 
 
-def test_doctor_counts_whom_the_panel_would_never_hear_of(home: Path, people: tuple[str, str], toml: Path) -> None:
+def test_doctor_counts_subjects_without_a_badge_number(home: Path, people: tuple[str, str], toml: Path) -> None:
     settings = config.read(toml)
     gallery = open_gallery(Home(home))
     gallery.set_badge(people[0], 70000)

@@ -92,7 +92,7 @@ def test_somebody_at_the_terminal_is_asked_for_people_and_attacks(
     assert list(tmp_path.rglob("*.png")) == [], "no picture is kept"
 
 
-def test_who_gives_no_usable_frame_is_told_why(kiosk: Command, tmp_path: Path) -> None:
+def test_a_presentation_without_usable_frames_shows_why(kiosk: Command, tmp_path: Path) -> None:
     scene = Scene(0)
     (tmp_path / "set" / "bona-fide" / "0").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "set" / "bona-fide" / "0" / "0.png"), scene.render(None, 0.0, 0))
@@ -102,7 +102,7 @@ def test_who_gives_no_usable_frame_is_told_why(kiosk: Command, tmp_path: Path) -
     assert "nobody gave 3 usable frames" in told.err[-1]
 
 
-def test_while_the_kiosk_runs_it_does_not(
+def test_calibrate_refuses_to_run_beside_the_kiosk(
     kiosk: Command, home: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n" * 9))
@@ -128,7 +128,7 @@ def test_bad_input_is_one_line(kiosk: Command, arguments: list[str], said: str) 
     assert said in result.err[0]
 
 
-def test_whoever_ends_the_input_has_stopped_it(
+def test_the_end_of_the_input_stops_calibrate(
     kiosk: Command, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))

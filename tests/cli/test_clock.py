@@ -93,7 +93,9 @@ def test_accepting_is_for_root_alone(ahead: Path, kiosk: Command, monkeypatch: p
     assert clock_of(kiosk)["reason"] == "clock_behind"
 
 
-def test_ntp_that_has_not_spoken_is_bad(kiosk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_a_clock_that_ntp_has_not_set(
+    kiosk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in ("clock", "doctor"):
         monkeypatch.setattr(f"kiosk.cli.{module}.synchronised", lambda: False)
     file = tmp_path / "kiosk.toml"

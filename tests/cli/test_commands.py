@@ -85,7 +85,7 @@ def test_replay_is_deterministic(kiosk: Command, ada: str, clip: Path) -> None:
     assert decisions() == decisions()
 
 
-def test_replay_of_nobody_enrolled_refuses(kiosk: Command, clip: Path) -> None:
+def test_replay_refuses_everybody_with_an_empty_gallery(kiosk: Command, clip: Path) -> None:
     *decisions, summary = kiosk("replay", "--json", clip).rows
     assert decisions
     assert summary["granted"] == 0
@@ -100,13 +100,13 @@ def test_a_disabled_subject_is_refused_and_an_enabled_one_is_not(kiosk: Command,
     assert kiosk("replay", "--json", "--until", "3", clip).rows[-1]["granted"] > 0
 
 
-def test_validity_is_kept(kiosk: Command, portraits: dict[str, Path], clip: Path) -> None:
+def test_enrolment_stores_the_validity(kiosk: Command, portraits: dict[str, Path], clip: Path) -> None:
     assert kiosk("enrol", "--name", "Ada", "--valid-until", "2020-01-01", portraits["ada"]).status == 0
     *decisions, _ = kiosk("replay", "--json", "--until", "3", clip).rows
     assert {d["reason"] for d in decisions if d["subject"]} == {"validity_ended"}
 
 
-def test_a_removed_subject_is_nobody(kiosk: Command, ada: str, portraits: dict[str, Path]) -> None:
+def test_a_removed_subject_is_no_longer_found(kiosk: Command, ada: str, portraits: dict[str, Path]) -> None:
     assert kiosk("subjects", "remove", "--yes", ada[:6]).status == 0
     assert kiosk("subjects", "list", "--json").rows == []
     assert kiosk("identify", "--json", portraits["ada"]).rows[0]["subject"] is None
@@ -122,7 +122,7 @@ def test_the_audit_log_tells_of_enrolments_without_names(kiosk: Command, ada: st
     assert kiosk("audit", "show", "--json", "--kind", "decision").rows == []
 
 
-def test_doctor_looks_at_everything(kiosk: Command, ada: str) -> None:
+def test_doctor_checks_models_and_gallery(kiosk: Command, ada: str) -> None:
     result = kiosk("doctor", "--json")
     checks = {row["check"]: row["level"] for row in result.rows}
     assert checks["models"] == checks["gallery"] == "ok"

@@ -56,7 +56,7 @@ def levels(kiosk: Command, *arguments: str | Path) -> dict[str, tuple[str, str]]
     return {row["check"]: (row["level"], row["message"]) for row in result.rows}
 
 
-def test_a_home_that_is_not_there_yet_is_not_ok(kiosk: Command, home: Path) -> None:
+def test_doctor_reports_a_missing_home(kiosk: Command, home: Path) -> None:
     assert levels(kiosk)["gallery"][0] == "note"
     assert not home.exists(), "looking makes nothing"
     home.mkdir(mode=0o700)
@@ -74,7 +74,7 @@ def test_a_home_that_is_not_there_yet_is_not_ok(kiosk: Command, home: Path) -> N
         (lambda home: home.chmod(0o777), "chmod "),
     ],
 )
-def test_a_home_that_is_half_made_is_bad(
+def test_doctor_reports_an_incomplete_home(
     kiosk: Command, enrolled: Path, spoil: Callable[[Path], object], said: str
 ) -> None:
     spoil(enrolled)
@@ -83,14 +83,14 @@ def test_a_home_that_is_half_made_is_bad(
     assert kiosk("doctor").status == 1
 
 
-def test_a_home_that_is_no_folder_is_bad(kiosk: Command, home: Path) -> None:
+def test_doctor_reports_a_home_that_is_no_folder(kiosk: Command, home: Path) -> None:
     home.write_text("a file")
     result = kiosk("doctor")
     assert (result.status, len(result.err)) == (2, 1)
     assert "is a file" in result.err[0]
 
 
-def test_a_home_that_may_not_be_searched_is_bad(
+def test_doctor_reports_an_unreadable_home(
     kiosk: Command, enrolled: Path, as_somebody_else: Callable[[], None]
 ) -> None:
     enrolled.chmod(0)
@@ -100,7 +100,7 @@ def test_a_home_that_may_not_be_searched_is_bad(
     assert "sudo -u kiosk" in message
 
 
-def test_a_configuration_that_is_missing_or_may_not_be_read_is_bad(
+def test_doctor_reports_a_missing_or_unreadable_configuration(
     kiosk: Command, tmp_path: Path, as_somebody_else: Callable[[], None]
 ) -> None:
     assert levels(kiosk, "--config", tmp_path / "gone.toml")["config"][0] == "bad"
@@ -115,7 +115,7 @@ def test_a_configuration_that_is_missing_or_may_not_be_read_is_bad(
     assert "window" in found, "the other checks are made"
 
 
-def test_a_socket_that_may_not_be_reached_is_bad(
+def test_doctor_reports_an_unreachable_door_socket(
     kiosk: Command, tmp_path: Path, as_somebody_else: Callable[[], None]
 ) -> None:
     run = tmp_path / "run"
@@ -127,7 +127,7 @@ def test_a_socket_that_may_not_be_reached_is_bad(
     assert levels(kiosk, "--config", config)["door"][0] == "bad"
 
 
-def test_the_platform_of_the_unit_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_tries_the_qt_platform_of_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     unit = {"Environment": "A=1 QT_QPA_PLATFORM=linuxfb:fb=/dev/fb1 'B=c d'", "ActiveState": "inactive"}
     tried: list[str] = []
 
@@ -147,7 +147,7 @@ def test_the_platform_of_the_unit_is_tried(monkeypatch: pytest.MonkeyPatch) -> N
     assert next(doctor_window.remarks())[0] == "bad"
 
 
-def test_fonts_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_missing_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "undrawable", lambda names: "山" if "山" in "".join(names) else "")
     assert list(doctor_window.fonts(["Ada", "Łukasz"])) == []
     ((level, message),) = doctor_window.fonts(["Ada", "山田"])

@@ -31,7 +31,9 @@ def camera_findings(kiosk: Command, folder: Path, rotate: int) -> dict[str, str]
     ("hangs", "rotate", "right"),
     [(0, 0, None), (90, 0, 270), (180, 0, 180), (270, 0, 90), (180, 180, None), (0, 90, 0)],
 )
-def test_the_way_up_is_told(kiosk: Command, tmp_path: Path, hangs: int, rotate: int, right: int | None) -> None:
+def test_doctor_reports_how_far_the_camera_is_turned(
+    kiosk: Command, tmp_path: Path, hangs: int, rotate: int, right: int | None
+) -> None:
     cv2.imwrite(str(tmp_path / "ada.png"), turned(SimulatedCamera.enrolment_picture(VISITORS[0]), hangs))
     found = camera_findings(kiosk, tmp_path, rotate)
     assert "512 x 512" in found["ok"]
@@ -39,6 +41,6 @@ def test_the_way_up_is_told(kiosk: Command, tmp_path: Path, hangs: int, rotate: 
     assert ("bad" in found) is (right is not None)
 
 
-def test_without_anybody_it_says_so(kiosk: Command, tmp_path: Path) -> None:
+def test_doctor_says_when_nobody_is_before_the_camera(kiosk: Command, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((240, 320, 3), 127, np.uint8))
     assert "nobody is before it" in camera_findings(kiosk, tmp_path, 0)["note"]

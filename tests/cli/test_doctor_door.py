@@ -51,7 +51,9 @@ def board(root: Path, module: str, keeps: str, config: str) -> None:
 
 
 @pytest.mark.parametrize("module", doctor_door.PERSIST)
-def test_a_board_that_keeps_the_level(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str) -> None:
+def test_doctor_reports_a_board_that_keeps_the_lines_level(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str
+) -> None:
     board(tmp_path, module, "Y", "dtparam=audio=on\ngpio=17=op,dl\n")
     state, line, boot = said(monkeypatch, tmp_path)
     assert state == "ok secured"
@@ -68,7 +70,7 @@ def test_a_board_that_keeps_the_level(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ({"fail_mode": "safe", "active_high": False}, "down"),
     ],
 )
-def test_a_board_that_gives_the_line_back(
+def test_doctor_reports_a_board_that_gives_the_line_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lock: dict[str, object], pull: str
 ) -> None:
     board(tmp_path, "pinctrl_bcm2835", "N", "")
@@ -77,20 +79,20 @@ def test_a_board_that_gives_the_line_back(
     assert boot.endswith(f"add gpio=17=op,d{'h' if pull == 'up' else 'l'}")
 
 
-def test_a_board_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_reports_an_unknown_board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _, line = said(monkeypatch, tmp_path)
     assert line.startswith("note")
     assert "measure" in line
 
 
-def test_the_doors_own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_reports_the_doors_own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fault = DoorStatus(DoorState.SECURED, False, 0.0, faults=("contact_chatter",), mode=DoorMode.LOCKDOWN)
     state, lockdown, *_ = said(monkeypatch, tmp_path, fault)
     assert state == "bad secured, contact_chatter"
     assert lockdown.startswith("note lockdown")
 
 
-def test_a_door_without_a_contact_or_without_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_a_door_without_contact_or_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = Config(door=DoorConfig(socket=tmp_path / "none"))
     with pytest.raises(DoorError):
         list(doctor_door.remarks(nowhere, tmp_path))
@@ -112,7 +114,9 @@ def said_of_usb(monkeypatch: pytest.MonkeyPatch, bus: Bus, **lock: object) -> li
     return of_board
 
 
-def test_a_usb_board_that_is_kiosk_doors_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_accepts_a_usb_board_that_only_kiosk_door_may_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     bus = Bus(tmp_path)
     bus.plug()
     bus.node(0).chmod(0o600)
@@ -122,11 +126,13 @@ def test_a_usb_board_that_is_kiosk_doors_alone(monkeypatch: pytest.MonkeyPatch, 
     assert bus.commands() == []
 
 
-def test_a_usb_board_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_reports_a_missing_usb_board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert said_of_usb(monkeypatch, Bus(tmp_path))[0].startswith("bad no USB relay board")
 
 
-def test_usb_boards_of_which_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_reports_several_usb_boards_without_a_configured_serial(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     bus = Bus(tmp_path)
     for number in (0, 1):
         bus.plug(number)
@@ -135,7 +141,7 @@ def test_usb_boards_of_which_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     assert said_of_usb(monkeypatch, bus, serial="BITFT")[0].startswith("note ")
 
 
-def test_a_usb_board_that_anybody_moves_and_that_has_no_such_relay(
+def test_doctor_reports_a_usb_board_that_every_user_may_use_and_a_missing_relay(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bus = Bus(tmp_path)
@@ -146,7 +152,7 @@ def test_a_usb_board_that_anybody_moves_and_that_has_no_such_relay(
     assert "others can move the relay" in others
 
 
-def test_a_usb_relay_that_is_configured_wrongly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_reports_a_wrong_usb_relay_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="channel"):
         said_of_usb(monkeypatch, Bus(tmp_path), channel=9)
 
@@ -168,7 +174,7 @@ NAMELESS = "bad [door] name is missing"
         ),
     ],
 )
-def test_a_door_without_a_name_where_its_name_is_told(
+def test_doctor_reports_a_missing_door_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: dict[str, object], bad: bool
 ) -> None:
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
@@ -176,7 +182,7 @@ def test_a_door_without_a_name_where_its_name_is_told(
     assert any(line.startswith(NAMELESS) for line in lines) is bad
 
 
-def test_who_only_listens_and_reaches_the_commands_all_the_same(
+def test_doctor_reports_a_listener_that_can_reach_the_command_socket(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(doctor_door, "DoorClient", Client)

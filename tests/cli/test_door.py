@@ -61,13 +61,13 @@ def site(tmp_path: Path, kiosk: Command) -> Iterator[Site]:
             process.kill()
 
 
-def test_status(site: Site) -> None:
+def test_door_status_shows_the_state(site: Site) -> None:
     (row,) = site.door("status", "--json").rows
     assert (row["state"], row["mode"], row["leaf"], row["simulated"]) == ("secured", "normal", "closed", True)
     assert "lock secured" in site.door("status").out[0]
 
 
-def test_who_looks_is_recorded_once_an_hour(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_only_looks_is_recorded_once_an_hour(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         assert site.door("status").status == 0
     (look,) = site.audit("command")
@@ -86,7 +86,7 @@ def test_no_name_of_the_environment_is_recorded(site: Site, monkeypatch: pytest.
         assert record["detail"] == {"uid": os.getuid()}
 
 
-def test_a_look_that_cannot_be_recorded_is_said(site: Site, tmp_path: Path) -> None:
+def test_door_status_reports_when_it_cannot_be_recorded(site: Site, tmp_path: Path) -> None:
     shown = site.kiosk("door", "status", "--config", site.config, at=tmp_path / "elsewhere")
     assert shown.status == 2
     assert "lock secured" in shown.out[0]
@@ -119,7 +119,7 @@ def test_the_door_is_held_open_past_one_lease_and_then_secured(site: Site) -> No
     assert time.monotonic() - begun >= 1.6
 
 
-def test_hands_and_secure(site: Site) -> None:
+def test_door_simulate_and_door_secure_change_the_state(site: Site) -> None:
     rows = site.door("simulate", "--json", "open", "tamper").rows
     assert [row["leaf"] for row in rows] == ["closed", "open"] or rows[-1]["leaf"] in {"closed", "open"}
     assert site.door("secure").status == 0
@@ -127,7 +127,7 @@ def test_hands_and_secure(site: Site) -> None:
     assert site.door("simulate", "kick").status == 2
 
 
-def test_a_panel_of_text(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_door_simulate_reads_hands_from_standard_input(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("rex\nkick\nclose\n"))
     panel = site.door("simulate")
     assert len(panel.out) == 2
@@ -137,7 +137,7 @@ def test_a_panel_of_text(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_a_monitor_sees_what_happens_and_takes_it_from_nobody(site: Site) -> None:
+def test_door_monitor_shows_events_and_other_subscribers_still_get_them(site: Site) -> None:
     command = [sys.executable, "-m", "kiosk", "--home", str(site.home), "door", "monitor"]
     command += ["--config", str(site.config), "--json", "--count", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as monitor:
@@ -168,7 +168,7 @@ def test_what_makes_the_door_safer_does_not_wait_for_the_record(site: Site, tmp_
     assert site.door("status", "--json").rows[0]["mode"] == "lockdown"
 
 
-def test_without_a_door_or_a_configuration(kiosk: Command, tmp_path: Path) -> None:
+def test_door_commands_report_a_missing_door_or_configuration(kiosk: Command, tmp_path: Path) -> None:
     (tmp_path / "kiosk.toml").write_text(f'[door]\nsocket = "{tmp_path}/none"\n')
     away = kiosk("door", "status", "--config", tmp_path / "kiosk.toml")
     assert (away.status, len(away.err)) == (2, 1)

@@ -41,7 +41,7 @@ def visitors(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_lfw_end_to_end(visitors: Path, kiosk: Command) -> None:
+def test_evaluate_lfw_works_end_to_end(visitors: Path, kiosk: Command) -> None:
     status, out, _ = kiosk("evaluate", "lfw", visitors, "--pairs", visitors / "pairs.txt", "--all-pairs")
     assert status == 0
     result = json.loads(out[-1])
@@ -56,14 +56,14 @@ def test_lfw_end_to_end(visitors: Path, kiosk: Command) -> None:
     assert any("too few to rely on" in line for line in out)
 
 
-def test_lfw_json_alone(visitors: Path, kiosk: Command) -> None:
+def test_evaluate_lfw_prints_only_json_with_json(visitors: Path, kiosk: Command) -> None:
     status, out, _ = kiosk("evaluate", "lfw", visitors, "--pairs", visitors / "pairs.txt", "--json")
     assert status == 0
     assert len(out) == 1
     assert json.loads(out[0])["tar"] == {}
 
 
-def test_lfw_writes_the_whole_figures(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+def test_evaluate_lfw_writes_all_figures_into_the_report(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     arguments = ["evaluate", "lfw", visitors, "--pairs", visitors / "pairs.txt", "--all-pairs", "--report", report]
     status, out, _ = kiosk(*arguments)
@@ -87,7 +87,7 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(visitors: Path,
     assert "cannot be written there" in err[0]
 
 
-def test_quantization_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+def test_evaluate_quantization_works_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
     """The shipped network against itself loses nothing."""
     entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
     same, report = default_folder() / entry.file, tmp_path / "report.json"
@@ -167,7 +167,7 @@ def reference() -> list[object]:
     return ["--reference", default_folder() / entry.file, "--reference-input", "signed"]
 
 
-def test_fairness_end_to_end(labelled: Path, kiosk: Command) -> None:
+def test_evaluate_fairness_works_end_to_end(labelled: Path, kiosk: Command) -> None:
     """Four people are too few for any rate, and it says so."""
     report = labelled / "report.json"
     arguments = [labelled, *reference(), "--heldout", labelled / "heldout.csv", "--report", report]
@@ -191,7 +191,7 @@ def test_fairness_end_to_end(labelled: Path, kiosk: Command) -> None:
         (["--heldout", "heldout.csv", "--reference", "nowhere.onnx"], "cannot be read"),
     ],
 )
-def test_fairness_with_bad_input(labelled: Path, kiosk: Command, options: list[str], problem: str) -> None:
+def test_evaluate_fairness_reports_bad_input(labelled: Path, kiosk: Command, options: list[str], problem: str) -> None:
     given = [labelled / o if "." in o else o for o in options]
     status, out, err = kiosk("evaluate", "fairness", labelled, *reference(), *given)
     assert (status, out) == (2, [])
@@ -199,7 +199,7 @@ def test_fairness_with_bad_input(labelled: Path, kiosk: Command, options: list[s
     assert problem in err[0]
 
 
-def test_pad_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+def test_evaluate_pad_works_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
     root = tmp_path / "pad"
     for label in ("bona_fide", "attack"):
         for visitor in VISITORS:
@@ -216,7 +216,7 @@ def test_pad_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sources", [["--source", "elsewhere"], []])
-def test_pad_without_a_set(kiosk: Command, tmp_path: Path, sources: list[str]) -> None:
+def test_evaluate_pad_reports_a_missing_set(kiosk: Command, tmp_path: Path, sources: list[str]) -> None:
     for label in ("bona_fide", "attack"):
         (tmp_path / label).mkdir()
     status, out, err = kiosk("evaluate", "pad", tmp_path, *sources)
@@ -226,7 +226,7 @@ def test_pad_without_a_set(kiosk: Command, tmp_path: Path, sources: list[str]) -
 
 @pytest.mark.shared
 @pytest.mark.skipif(not LFW.is_file(), reason="needs the shared research sets: name their folder in KIOSK_SHARED")
-def test_lfw_on_real_people(kiosk: Command, tmp_path: Path) -> None:
+def test_evaluate_lfw_works_on_real_people(kiosk: Command, tmp_path: Path) -> None:
     """The first 20 pairs of either kind, read from the tar."""
     with tarfile.open(LFW) as archive:
         content = archive.extractfile("lfw/pairsDevTest.txt")
@@ -244,7 +244,7 @@ def test_lfw_on_real_people(kiosk: Command, tmp_path: Path) -> None:
 
 @pytest.mark.shared
 @pytest.mark.skipif(not PAD.is_file(), reason="needs the shared research sets: name their folder in KIOSK_SHARED")
-def test_pad_on_real_people(kiosk: Command, tmp_path: Path) -> None:
+def test_evaluate_pad_works_on_real_people(kiosk: Command, tmp_path: Path) -> None:
     """Eight pictures of either kind of the subject that no network of ours was trained on."""
     for label in ("bona_fide", "print"):
         rows = [r for r in (SHARED / "pad.csv").read_text().splitlines() if r.endswith(f",nuaa,{label},nuaa-8")]
@@ -262,7 +262,7 @@ def test_pad_on_real_people(kiosk: Command, tmp_path: Path) -> None:
     assert result["attacks"] > 0
 
 
-def test_ruins_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+def test_evaluate_ruins_works_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
     report = tmp_path / "ruins.json"
     kinds = ("turned by 180", "negative")
     status, out, _ = kiosk(
@@ -280,7 +280,7 @@ def test_ruins_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> Non
     assert len(out) == 5
 
 
-def test_ruins_of_an_unknown_kind(visitors: Path, kiosk: Command) -> None:
+def test_evaluate_ruins_reports_an_unknown_kind(visitors: Path, kiosk: Command) -> None:
     status, _, err = kiosk("evaluate", "ruins", visitors, "--kind", "eaten")
     assert status == 2
     assert "'eaten'" in err[0]

@@ -49,7 +49,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_faces_of_known_place(root: Path, kiosk: Command) -> None:
+def test_evaluate_detector_measures_faces_at_known_places(root: Path, kiosk: Command) -> None:
     status, out, _ = kiosk("evaluate", "detector", root, "--truth", root / "truth.csv")
     assert status == 0
     result = json.loads(out[-1])
@@ -78,7 +78,7 @@ def test_a_moved_face_is_a_miss_and_a_false_detection(root: Path, kiosk: Command
     assert (found["recall"], found["false"]) == (0.75, 1)
 
 
-def test_one_face_over_the_centre(root: Path, kiosk: Command) -> None:
+def test_evaluate_detector_takes_one_face_over_the_centre_without_a_list(root: Path, kiosk: Command) -> None:
     """Of five pictures the wall has none."""
     status, out, _ = kiosk("evaluate", "detector", root, "--json")
     assert status == 0
@@ -88,7 +88,7 @@ def test_one_face_over_the_centre(root: Path, kiosk: Command) -> None:
     assert (found["crops"], found["landmark_error"], found["false"]) == (0, None, None)
 
 
-def test_a_plot_and_a_report(root: Path, kiosk: Command) -> None:
+def test_evaluate_detector_writes_a_plot_and_a_report(root: Path, kiosk: Command) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra plots")
     files = "--plot", root / "p.png", "--report", root / "r.json"
     status, out, _ = kiosk("evaluate", "detector", root, "--truth", root / "truth.csv", "--json", *files)
@@ -125,7 +125,7 @@ def test_bad_input_is_one_line_and_status_2(root: Path, kiosk: Command, what: st
 
 @pytest.mark.shared
 @pytest.mark.skipif(not YUNET.is_file(), reason="needs the shared research sets: name their folder in KIOSK_SHARED")
-def test_beside_yunet_on_real_people(kiosk: Command, tmp_path: Path) -> None:
+def test_evaluate_detector_compares_with_yunet_on_real_people(kiosk: Command, tmp_path: Path) -> None:
     """Every fifteenth of the frames that were checked by eye."""
     lines = [line for line in FRAMES.read_text().splitlines() if not line.startswith("#")]
     names = sorted({line.partition(",")[0] for line in lines[1:]})[::15]

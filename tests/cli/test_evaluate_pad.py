@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def test_references_are_held_to_the_kiosks_bpcer(kiosk: Command, root: Path, tmp_path: Path) -> None:
+def test_reference_networks_are_compared_at_the_kiosks_bpcer(kiosk: Command, root: Path, tmp_path: Path) -> None:
     report, plot = tmp_path / "report.json", tmp_path / "plot.png"
     arguments = ["--reference", f"{FILE}@2.7", "--reference", f"{FILE}@4.0", "--report", report]
     if _matplotlib():
@@ -97,13 +97,15 @@ def test_a_reference_needs_bona_fide_presentations(kiosk: Command, root: Path) -
         (["--bona-fide", "gone.mp4"], "goes with --species"),
     ],
 )
-def test_options_that_do_not_go_together(kiosk: Command, root: Path, arguments: list[str], words: str) -> None:
+def test_evaluate_pad_refuses_options_that_exclude_each_other(
+    kiosk: Command, root: Path, arguments: list[str], words: str
+) -> None:
     status, out, err = kiosk("evaluate", "pad", root, *arguments)
     assert (status, out) == (2, [])
     assert words in err[-1]
 
 
-def test_species_are_attempts_with_a_worst_one(
+def test_evaluate_pad_species_names_the_worst_species(
     kiosk: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pad_attempts, "FRAMES", 4)

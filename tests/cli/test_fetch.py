@@ -151,7 +151,7 @@ def test_a_network_is_fetched_and_checked(kiosk: Command, server: str, about: Pa
         ("/to/file:///etc/passwd", "file"),
     ],
 )
-def test_what_a_server_may_not_do(
+def test_a_download_refuses_bad_answers_of_a_server(
     kiosk: Command,
     server: str,
     about: Path,
@@ -165,7 +165,7 @@ def test_what_a_server_may_not_do(
     assert not (home / "models").exists()
 
 
-def test_a_server_that_falls_silent(
+def test_a_download_ends_when_the_server_falls_silent(
     kiosk: Command, server: str, about: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "SILENCE_SECONDS", 0.3)
@@ -173,32 +173,32 @@ def test_a_server_that_falls_silent(
     assert not (home / "models").exists()
 
 
-def test_a_server_that_takes_for_ever(
+def test_a_download_ends_after_its_time_limit(
     kiosk: Command, server: str, about: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "SECONDS", -1.0)
     refused(kiosk("models", "install", server + "/own.onnx", "--about", about), "not done after")
 
 
-def test_a_server_that_nobody_vouches_for(
+def test_a_server_without_a_trusted_certificate_is_refused(
     kiosk: Command, server: str, about: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     refused(kiosk("models", "install", server + "/own.onnx", "--about", about), "certificate")
 
 
-def test_another_host_than_the_certificates(kiosk: Command, server: str, about: Path) -> None:
+def test_a_certificate_of_another_host_is_refused(kiosk: Command, server: str, about: Path) -> None:
     address = server.replace("127.0.0.1", "localhost") + "/own.onnx"
     refused(kiosk("models", "install", address, "--about", about), "certificate")
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/own.onnx", "ftp://127.0.0.1/own.onnx", "file:///etc/passwd"])
-def test_no_address_but_https(kiosk: Command, about: Path, address: str) -> None:
+def test_only_https_addresses_are_fetched(kiosk: Command, about: Path, address: str) -> None:
     refused(kiosk("models", "install", address, "--about", about), "only https")
 
 
 @pytest.mark.parametrize("address", ["https://127.0.0.1:1/own.onnx", "https://[/own.onnx", "https:///own.onnx"])
-def test_nobody_answers(kiosk: Command, about: Path, address: str, server: str) -> None:
+def test_an_unreachable_server_gives_one_line(kiosk: Command, about: Path, address: str, server: str) -> None:
     refused(kiosk("models", "install", address, "--about", about), address, "cannot be fetched")
 
 
@@ -211,7 +211,7 @@ def test_a_download_must_be_vouched_for_by_its_hash(kiosk: Command, server: str,
     assert not (home / "models").exists()
 
 
-def test_a_known_network_by_its_name(
+def test_a_known_network_is_installed_by_its_name(
     kiosk: Command, server: str, about: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fetched from its address, held to its hash, without a threshold: the published one is only told."""

@@ -64,7 +64,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
-def test_a_network_of_ones_own_beside_those_of_the_program(kiosk: Command, own: Path, home: Path) -> None:
+def test_a_foreign_network_is_installed_beside_the_shipped_ones(kiosk: Command, own: Path, home: Path) -> None:
     """Through the real trial, in a process of its own."""
     status, out, err = kiosk("models", "install", own)
     assert (status, err) == (0, [])
@@ -171,7 +171,9 @@ def test_bad_input_changes_nothing(
     assert not (home / "models").exists()
 
 
-def test_a_file_that_is_too_large(kiosk: Command, own: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_file_that_is_too_large_is_refused(
+    kiosk: Command, own: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("kiosk.vision.manifest.LARGEST", own.stat().st_size - 1)
     refused(kiosk("models", "install", own), "own.onnx", "at most")
     assert not (home / "models").exists()
@@ -301,7 +303,7 @@ def test_what_an_installation_that_was_killed_left_behind_is_cleared(
     assert not room.exists()
 
 
-def test_two_installations_at_once(kiosk: Command, own: Path, home: Path, here: None) -> None:
+def test_a_second_installation_at_the_same_time_is_refused(kiosk: Command, own: Path, home: Path, here: None) -> None:
     folder = home / "models"
     folder.mkdir(parents=True)
     file = os.open(folder, os.O_RDONLY)
@@ -312,7 +314,7 @@ def test_two_installations_at_once(kiosk: Command, own: Path, home: Path, here: 
         os.close(file)
 
 
-def test_folders_that_are_not_fit(kiosk: Command, own: Path, home: Path, here: None) -> None:
+def test_an_unsuitable_folder_is_refused(kiosk: Command, own: Path, home: Path, here: None) -> None:
     refused(kiosk("models", "install", own, "--folder", default_folder()), "the program's own folder")
     folder = home / "models"
     folder.mkdir(parents=True)
@@ -331,7 +333,7 @@ def test_a_trial_that_kills_its_process_is_one_line(
     assert not (home / "models").exists()
 
 
-def test_a_trial_without_end_is_given_up(
+def test_a_network_trial_without_end_is_given_up(
     kiosk: Command, own: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial, "SECONDS", 0.01)

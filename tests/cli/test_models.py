@@ -60,7 +60,7 @@ def test_a_bad_network_is_one_line_and_status_2(folder: Path, kiosk: Command, da
     assert [json.loads(line)["ok"] for line in out] == [False] + [True] * (len(entries) - 1)
 
 
-def test_a_network_that_onnxruntime_refuses(folder: Path, kiosk: Command) -> None:
+def test_models_verify_reports_a_network_that_onnxruntime_refuses(folder: Path, kiosk: Command) -> None:
     """Its hash is the manifest's: only loading shows that it is none."""
     entry = Manifest(folder).entries[0]
     (folder / entry.file).write_bytes(b"")
@@ -73,7 +73,7 @@ def test_a_network_that_onnxruntime_refuses(folder: Path, kiosk: Command) -> Non
     assert "onnxruntime cannot load" in err[0]
 
 
-def test_a_folder_without_a_list(tmp_path: Path, kiosk: Command) -> None:
+def test_models_list_reports_a_folder_without_a_manifest(tmp_path: Path, kiosk: Command) -> None:
     for command in ("list", "verify"):
         status, _, err = kiosk("models", command, "--folder", tmp_path)
         assert status == 2

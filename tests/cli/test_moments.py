@@ -63,7 +63,7 @@ def test_where_the_clocks_change_the_shorter_validity_is_meant(
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_the_ends_of_the_calendar_are_a_line_or_never(zone: Callable[[str], None], name: str) -> None:
+def test_dates_at_the_ends_of_the_calendar_give_one_line_or_mean_never(zone: Callable[[str], None], name: str) -> None:
     zone(name)
     assert moments.end(datetime(9999, 12, 31, 23, 59, 59)) is moments.end(datetime(9999, 12, 31)) is None
     for bad in (datetime(1, 1, 1), datetime(1969, 12, 31), datetime(9999, 12, 30), datetime.max):
@@ -85,7 +85,7 @@ def test_a_validity_never_grows_by_its_zone(given_at: datetime, name: str) -> No
     assert timedelta(0) <= first - last <= timedelta(hours=2)
 
 
-def test_an_offset_may_be_given(kiosk: Command, zone: Callable[[str], None]) -> None:
+def test_a_time_may_have_an_offset(kiosk: Command, zone: Callable[[str], None]) -> None:
     zone("America/New_York")
     at = moments.MOMENT.convert("2026-12-31T00:00:00+01:00", None, None)
     assert moments.end(at) == utc("2026-12-30T23:00:00")
@@ -93,6 +93,6 @@ def test_an_offset_may_be_given(kiosk: Command, zone: Callable[[str], None]) -> 
 
 @pytest.mark.parametrize("option", ["--valid-until", "--valid-from"])
 @pytest.mark.parametrize("value", ["0001-01-01", "9999-12-30", "nonsense", "\udcff", "2026-02-30"])
-def test_the_command_says_so_in_a_line(kiosk: Command, option: str, value: str) -> None:
+def test_a_wrong_date_gives_one_line(kiosk: Command, option: str, value: str) -> None:
     result = kiosk("enrol", "--name", "Ada", option, value, "gone.png")
     assert (result.status, len(result.err)) == (2, 1), result

@@ -70,7 +70,9 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     instrumentation.set_on_retry_hooks(None)
 
 
-def test_a_test_notice_that_arrives(kiosk: Command, configuration: Path, serve: Callable[..., None]) -> None:
+def test_notify_test_reports_that_the_notice_arrived(
+    kiosk: Command, configuration: Path, serve: Callable[..., None]
+) -> None:
     serve(a=None, b=None)
     result = kiosk("notify", "test", "--config", configuration)
     assert result.status == 0
@@ -80,7 +82,9 @@ def test_a_test_notice_that_arrives(kiosk: Command, configuration: Path, serve: 
     assert status.rows == [{"notifier": n, "waiting": 0, "dropped": 0, "trouble": None} for n in "ab"]
 
 
-def test_a_test_notice_that_does_not(kiosk: Command, configuration: Path, serve: Callable[..., None]) -> None:
+def test_notify_test_reports_that_the_notice_did_not_arrive(
+    kiosk: Command, configuration: Path, serve: Callable[..., None]
+) -> None:
     serve(a=NoticeRefusedError("answered 400"), b=NotifierError("no connection to the broker"))
     result = kiosk("notify", "test", "--json", "--timeout", "1", "--config", configuration)
     assert result.status == 1

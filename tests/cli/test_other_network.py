@@ -43,7 +43,7 @@ def test_nobody_is_recognised_and_the_reason_is_said(
     assert summary["granted"] == 0
 
 
-def test_doctor_says_it_until_all_are_enrolled_again(
+def test_doctor_names_references_of_another_network_until_all_are_enrolled_again(
     kiosk: Command, other: Path, portraits: dict[str, Path], home: Path
 ) -> None:
     def finding() -> list[tuple[object, object]]:

@@ -171,15 +171,15 @@ def test_every_lock_is_tested_here() -> None:
     assert {"gpio", "simulated", "usb-hid"} <= set(NAMES)
 
 
-def test_it_is_taken_at_its_secured_level_with_no_other_before(lock: Lock, rig: Rig) -> None:
+def test_a_lock_is_requested_at_its_secured_level_and_has_no_other_before(lock: Lock, rig: Rig) -> None:
     assert rig.levels() == ["secured"]
 
 
-def test_it_says_whether_it_moves_anything(lock: Lock, rig: Rig) -> None:
+def test_a_lock_says_whether_it_is_simulated(lock: Lock, rig: Rig) -> None:
     assert lock.simulated is rig.simulated
 
 
-def test_release_and_secure(lock: Lock, rig: Rig) -> None:
+def test_a_lock_releases_and_secures(lock: Lock, rig: Rig) -> None:
     lock.release(5.0)
     assert rig.levels()[-1] == "released"
     lock.release(2.0)
@@ -190,14 +190,14 @@ def test_release_and_secure(lock: Lock, rig: Rig) -> None:
     assert rig.levels()[-1] == "secured"
 
 
-def test_close_secures(lock: Lock, rig: Rig) -> None:
+def test_closing_a_lock_secures_it(lock: Lock, rig: Rig) -> None:
     lock.release(5.0)
     lock.close()
     assert rig.levels()[-1] == "secured"
     lock.close()
 
 
-def test_it_can_be_taken_again_once_closed(lock: Lock, rig: Rig, name: str) -> None:
+def test_a_closed_lock_can_be_opened_again(lock: Lock, rig: Rig, name: str) -> None:
     lock.close()
     cls = plugin(name)
     again = cls(cls.Options.model_validate(rig.options))
@@ -206,14 +206,14 @@ def test_it_can_be_taken_again_once_closed(lock: Lock, rig: Rig, name: str) -> N
     again.close()
 
 
-def test_hardware_that_fails_raises_and_close_does_not(lock: Lock, rig: Rig) -> None:
+def test_failing_hardware_raises_and_close_does_not(lock: Lock, rig: Rig) -> None:
     rig.break_it()
     with pytest.raises(LockError):
         lock.release(5.0)
     lock.close()
 
 
-def test_hardware_that_is_not_there_raises(rig: Rig, name: str) -> None:
+def test_missing_hardware_raises(rig: Rig, name: str) -> None:
     cls = plugin(name)
     with pytest.raises(LockError):
         cls(cls.Options.model_validate(rig.absent))
@@ -307,7 +307,9 @@ def test_gpio_takes_nothing_ambiguous(wrong: dict[str, object]) -> None:
     ("fail_mode", "active_high", "secured"),
     [("secure", True, False), ("secure", False, True), ("safe", True, True), ("safe", False, False)],
 )
-def test_gpio_levels(monkeypatch: pytest.MonkeyPatch, fail_mode: str, active_high: bool, secured: bool) -> None:
+def test_gpio_levels_follow_active_high_and_fail_mode(
+    monkeypatch: pytest.MonkeyPatch, fail_mode: str, active_high: bool, secured: bool
+) -> None:
     """A strike's relay is energised to release, a maglock's to secure; `secured` is whether the line is then high."""
     chip = fake_gpiod().Chip()
     monkeypatch.setattr("gpiod.request_lines", chip.request_lines)
@@ -388,7 +390,7 @@ def test_a_gpio_line_that_never_rests_does_not_keep_the_door(chip: Any) -> None:
     assert 0 < chip.flips < 100
 
 
-def test_gpio_inputs_that_cannot_be_read(chip: Any) -> None:
+def test_gpio_inputs_that_cannot_be_read_raise(chip: Any) -> None:
     lock = gpio_lock(INPUTS)
     chip.broken = True
     with pytest.raises(LockError, match="cannot be read"):

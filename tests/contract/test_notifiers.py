@@ -161,13 +161,13 @@ def test_every_notifier_is_tested_here() -> None:
     assert {"led", "mqtt", "sound", "webhook"} <= set(NAMES)
 
 
-def test_it_tells(notifier: Notifier, rig: Rig) -> None:
+def test_a_notifier_delivers_a_notice(notifier: Notifier, rig: Rig) -> None:
     notifier.check()
     until_delivered(notifier, notice("n1"))
     assert rig.told("n1")
 
 
-def test_it_takes_every_kind_of_notice_and_one_twice(notifier: Notifier, rig: Rig) -> None:
+def test_a_notifier_takes_every_kind_of_notice_also_twice(notifier: Notifier, rig: Rig) -> None:
     notifier.check()
     for kind in KINDS:
         until_delivered(notifier, notice(kind, kind))
@@ -176,7 +176,7 @@ def test_it_takes_every_kind_of_notice_and_one_twice(notifier: Notifier, rig: Ri
     assert rig.told("n1")
 
 
-def test_it_says_when_the_other_side_is_away_and_goes_on_when_it_is_back(notifier: Notifier, rig: Rig) -> None:
+def test_a_notifier_raises_while_the_other_side_is_away_and_works_again_after(notifier: Notifier, rig: Rig) -> None:
     notifier.check()
     until_delivered(notifier, notice("n0", "door.opened"))
     rig.away()
@@ -187,7 +187,7 @@ def test_it_says_when_the_other_side_is_away_and_goes_on_when_it_is_back(notifie
     assert rig.told("n1")
 
 
-def test_one_that_shows_what_lasts_shows_what_lasted_before_it_began(notifier: Notifier, rig: Rig, name: str) -> None:
+def test_a_notifier_shows_conditions_that_began_before_its_start(notifier: Notifier, rig: Rig, name: str) -> None:
     knows = getattr(notifier, "knows", None)
     if knows is None:
         pytest.skip("it tells news only")
@@ -198,7 +198,7 @@ def test_one_that_shows_what_lasts_shows_what_lasted_before_it_began(notifier: N
     assert name in {"led", "mqtt"}
 
 
-def test_its_self_check_needs_nobody_on_the_other_side(name: str, rig: Rig, notifier: Notifier) -> None:
+def test_a_notifiers_self_check_does_not_need_the_other_side(name: str, rig: Rig, notifier: Notifier) -> None:
     if name in {"led", "sound"}:
         pytest.skip("there is no other side")
     rig.away()
@@ -207,7 +207,7 @@ def test_its_self_check_needs_nobody_on_the_other_side(name: str, rig: Rig, noti
         notifier.notify(notice("n1"))
 
 
-def test_its_self_check_finds_what_is_wrong_here(name: str, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notifiers_self_check_finds_local_faults(name: str, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == "sound":
         monkeypatch.setenv("PATH", "")
     broken = made(name, rig.wrong)
@@ -216,7 +216,7 @@ def test_its_self_check_finds_what_is_wrong_here(name: str, rig: Rig, monkeypatc
     broken.close()
 
 
-def test_it_can_be_closed_at_any_time_and_twice(name: str, rig: Rig) -> None:
+def test_a_notifier_can_be_closed_at_any_time_and_twice(name: str, rig: Rig) -> None:
     made(name, rig.options).close()
     used = made(name, rig.options)
     used.check()

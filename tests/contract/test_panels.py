@@ -271,20 +271,20 @@ def test_a_line_that_is_gone_is_a_fault_until_it_is_back(door: Door) -> None:
     door.until(lambda: bool(door.far.cards))
 
 
-def test_it_moves_a_real_door_and_knows_none_of_it(door: Door) -> None:
+def test_a_panel_counts_as_a_real_lock_and_knows_no_state_of_the_door(door: Door) -> None:
     assert not door.panel.simulated
     assert door.panel.read() == Readings()
     door.panel.sound(True)
 
 
-def test_what_is_wrong_with_its_options_is_said(name: str, rig: Rig) -> None:
+def test_wrong_panel_options_are_named(name: str, rig: Rig) -> None:
     cls: Any = plugins.load("panels", name)
     for wrong in rig.wrong:
         with pytest.raises(ValidationError):
             cls.Options.model_validate(rig.options | wrong)
 
 
-def test_without_line_or_key_it_is_not_built(name: str, tmp_path: Path) -> None:
+def test_a_panel_without_line_or_key_is_not_made(name: str, tmp_path: Path) -> None:
     for number in range(len(RIGS[name](tmp_path).lost)):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -298,12 +298,12 @@ def test_without_line_or_key_it_is_not_built(name: str, tmp_path: Path) -> None:
         far.hang_up()
 
 
-def test_two_cannot_have_one_line(door: Door, name: str) -> None:
+def test_two_panels_cannot_use_the_same_line(door: Door, name: str) -> None:
     with pytest.raises(LockError, match="another program"):
         build(name, door.rig.options)
 
 
-def test_a_card_is_of_its_turn_alone(door: Door) -> None:
+def test_a_card_is_offered_only_in_its_own_turn(door: Door) -> None:
     """Offered while the panel does not ask, and not offered when it does."""
     door.asks = False
     for _ in range(20):
@@ -313,7 +313,7 @@ def test_a_card_is_of_its_turn_alone(door: Door) -> None:
     assert door.far.cards == []
 
 
-def test_the_line_is_given_back(name: str, rig: Rig) -> None:
+def test_a_closed_panel_frees_its_line(name: str, rig: Rig) -> None:
     far = rig.far("good")
     before = len(list(Path("/proc/self/fd").iterdir()))
     panel = build(name, rig.options)
@@ -322,7 +322,7 @@ def test_the_line_is_given_back(name: str, rig: Rig) -> None:
     far.hang_up()
 
 
-def test_a_card_longer_than_any_is_told_whole(door: Door) -> None:
+def test_the_longest_card_is_sent_completely(door: Door) -> None:
     long = Card(37, CardFormat(37, 1).encode(524287).data)
     wait_until(lambda: door.panel.turn(long) == "presented", door.far.turn)
     wait_until(lambda: bool(door.far.cards), door.turn)

@@ -59,7 +59,7 @@ def run(kinds: list[str], rules: Rules = RULES) -> list[Verdict]:
         (["?", "a", "a", "?", "!a", "?", "?", "?", "?", "?"], Reason.NOT_ENROLLED, None),
     ],
 )
-def test_what_the_frames_say(kinds: list[str], reason: Reason, subject: str | None) -> None:
+def test_the_frames_decide_the_verdict(kinds: list[str], reason: Reason, subject: str | None) -> None:
     (verdict,) = run(kinds)
     assert (verdict.reason, verdict.subject_id) == (reason, subject)
 

@@ -37,7 +37,7 @@ def drawn() -> dict[str, str]:
     return tree
 
 
-def test_the_drawing_is_the_tree() -> None:
+def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
     assert drawn() == {c.__name__: "" if c is KioskError else c.__mro__[1].__name__ for c in classes()}
 
 

@@ -51,14 +51,14 @@ def test_names_are_taken_as_they_are_written(written: str, kept: str) -> None:
         ("x" * (LONGEST_NAME + 1), "101 are too many"),
     ],
 )
-def test_what_is_none_is_refused_by_its_character(written: str, said: str) -> None:
+def test_a_bad_name_is_refused_and_its_character_named(written: str, said: str) -> None:
     with pytest.raises(ValueError, match=said) as error:
         cleaned(written)
     assert all(c.isprintable() or c in "\u200c\u200d" for c in str(error.value))
 
 
 @given(st.text(st.characters(codec=None), max_size=120))
-def test_whatever_is_taken_is_taken_again_and_shows(written: str) -> None:
+def test_an_accepted_name_is_accepted_again_and_visible(written: str) -> None:
     try:
         name = cleaned(written)
     except ValueError:

@@ -38,7 +38,7 @@ def verdict(reason: Reason = Reason.MATCHED, subject_id: str | None = "s1") -> V
         (subject(disabled=True, valid_until=NOW - HOUR), Reason.SUBJECT_DISABLED),
     ],
 )
-def test_entitlement(who: Subject | None, reason: Reason) -> None:
+def test_entitlement_gives_the_right_reason(who: Subject | None, reason: Reason) -> None:
     assert entitlement(who, NOW) is reason
 
 
@@ -84,7 +84,7 @@ def test_a_panel_needs_a_badge_number_that_it_can_be_told(badge: int | None, rea
     assert (said, outcome is Outcome.GRANTED) == (reason, reason is Reason.MATCHED)
 
 
-def test_an_own_lock_needs_none() -> None:
+def test_without_a_panel_no_badge_number_is_needed() -> None:
     assert decide(verdict(), subject(badge=None), door_ready=True) == (Outcome.GRANTED, Reason.MATCHED)
 
 

@@ -31,7 +31,7 @@ def test_who_stays_has_not_gone_however_long() -> None:
     assert "ben" not in door.presence
 
 
-def test_a_frame_without_a_face_or_ten_are_no_going() -> None:
+def test_some_frames_without_a_face_do_not_count_as_leaving() -> None:
     door = Door()
     door.presence.let_in("ada")
     for _ in range(50):
@@ -68,7 +68,7 @@ def test_of_two_who_take_turns_only_who_is_away_has_gone() -> None:
     assert "ben" not in door.presence
 
 
-def test_behind_somebody_else_one_is_away() -> None:
+def test_while_another_person_is_seen_the_subject_counts_as_away() -> None:
     door = Door()
     door.presence.let_in("ada")
     door.look(3, somebody=True)

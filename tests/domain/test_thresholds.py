@@ -137,7 +137,7 @@ def test_subjects_are_taken_for_independent(rates: list[float]) -> None:
         (2, 10, 0.5933),
     ],
 )
-def test_known_sizes(subjects: int, references: int, score: float) -> None:
+def test_thresholds_for_known_sizes_match(subjects: int, references: int, score: float) -> None:
     """Five references are 2.8 strangers' chances where that was measured, and five where it was not."""
     sizes = several(subjects, references) if subjects else {}
     assert Thresholds(TABLE, 1e-3).for_gallery(sizes).score == pytest.approx(score, abs=5e-4)

@@ -79,7 +79,7 @@ def subscribe(patience: float) -> Iterator[Callable[..., Subscriber]]:
         subscriber.stream.close()
 
 
-def test_from_a_passage_to_an_alarm(
+def test_a_passage_and_a_forced_opening_are_reported(
     doors: Doors, client_of: Connect, grant: MakeGrant, subscribe: Callable[..., Subscriber]
 ) -> None:
     doors.lock = {"inputs": True}
@@ -388,7 +388,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_suspend_is_no_free_time(
+def test_suspended_time_counts_against_a_release(
     doors: Doors, client_of: Connect, grant: MakeGrant, tmp_path: Path, patience: float
 ) -> None:
     """Neither for a release, which ends at once when the machine wakes, nor for a grant from before."""

@@ -92,7 +92,7 @@ def test_a_grant_is_presented_and_the_answer_says_no_more(client: DoorClient, do
 
 
 @pytest.mark.parametrize(("span", "badge"), [(Span.EXTENDED, 1603), (Span.HOLD_OPEN, 1603), (Span.NORMAL, None)])
-def test_what_has_no_meaning_is_answered_clearly(
+def test_requests_without_meaning_for_a_panel_are_refused(
     client: DoorClient, far: Attended, span: Span, badge: int | None
 ) -> None:
     reply = client.release(grant("one", span, badge))
@@ -101,7 +101,7 @@ def test_what_has_no_meaning_is_answered_clearly(
     assert far.panel.cards == []
 
 
-def test_a_panel_that_dies_in_the_middle(client: DoorClient, far: Attended) -> None:
+def test_a_panel_that_dies_makes_the_door_unavailable(client: DoorClient, far: Attended) -> None:
     """The grant is over at its deadline, nothing else is accepted, and nothing is told when the panel is back."""
     far.dies()
     reply = client.release(grant("one"))

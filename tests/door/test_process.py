@@ -85,7 +85,7 @@ def test_refusals_reach_the_client(doors: Doors, client_of: Connect, grant: Make
     assert [level for _, level in door.levels()] == ["secured", "released", "secured"]
 
 
-def test_status_and_secure(doors: Doors, client_of: Connect, grant: MakeGrant) -> None:
+def test_the_socket_answers_status_and_secure(doors: Doors, client_of: Connect, grant: MakeGrant) -> None:
     door = doors.start(release_seconds=60)
     client = client_of(door)
     before = client.status(10)
@@ -285,7 +285,9 @@ def test_a_client_that_does_not_read_is_dropped(
     assert client_of(door).status(10).state is DoorState.SECURED
 
 
-def test_a_hundred_clients(doors: Doors, client_of: Connect, grant: MakeGrant, patience: float) -> None:
+def test_a_hundred_clients_do_not_disturb_a_release(
+    doors: Doors, client_of: Connect, grant: MakeGrant, patience: float
+) -> None:
     door = doors.start(release_seconds=60)
     kiosk = client_of(door)
     assert kiosk.release(grant()).result is DoorResult.RELEASED
@@ -332,7 +334,7 @@ def test_other_users_are_turned_away(doors: Doors, open_to_all: Callable[[Runnin
     assert [event["uid"] for event in refused] == [65534]
 
 
-def test_the_users_that_may_speak() -> None:
+def test_the_configuration_gives_the_users_and_their_roles() -> None:
     users = users_of(DoorConfig(clients=("4321", "daemon"), operators=("77",), subscribers=("88",)))
     assert users.operators == {os.getuid(), 0, 77}
     assert users.clients == {4321, 1}

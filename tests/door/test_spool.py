@@ -220,7 +220,7 @@ def test_an_acknowledgement_that_says_nothing_new_is_not_written(opened: Open, t
     assert (tmp_path / "state" / FILE).read_text().count('"acknowledge"') == 2
 
 
-def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+def test_an_unusable_spool_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DoorError, match="cannot be kept here"):
         Spool(tmp_path / "file", "main")

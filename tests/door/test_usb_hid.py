@@ -52,7 +52,7 @@ def doors(tmp_path: Path) -> Iterator[UsbDoors]:
     doors.clean_up()
 
 
-def test_it_releases_and_secures(
+def test_a_usb_relay_releases_and_secures(
     doors: UsbDoors, bus: Bus, client_of: Callable[..., DoorClient], grant: Callable[..., Grant]
 ) -> None:
     door = doors.start()

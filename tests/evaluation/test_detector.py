@@ -71,7 +71,7 @@ def test_what_is_outside_the_picture_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(("found", "score"), [([face(150, 110, 40, 0.8), face(155, 115, 20)], 0.9), ([], 0.0)])
-def test_one_known_face_over_the_centre(found: list[Face], score: float) -> None:
+def test_the_known_face_is_the_one_over_the_centre(found: list[Face], score: float) -> None:
     seen = judged([*found, face(0, 0, 60, 0.95)], None)
     assert (seen.scores, seen.false) == ([score], [])
 
@@ -94,7 +94,7 @@ boxes = st.builds(lambda x, y, s: (x, y, s), st.integers(0, 260), st.integers(0,
     st.lists(st.tuples(boxes, st.integers(1, 99)), max_size=6, unique_by=lambda t: t[1]),
     st.integers(1, 99),
 )
-def test_a_higher_threshold_only_leaves_out(
+def test_a_higher_threshold_only_removes_detections(
     faces: list[tuple[int, int, int]], found: list[tuple[tuple[int, int, int], int]], threshold: int
 ) -> None:
     """So one run gives the whole curve."""
@@ -130,7 +130,7 @@ def result(ours: list[float], theirs: list[float], errors: tuple[list[float], li
     return Result(np.full(count, 80.0), ("s",) * count, np.arange(count), seen)
 
 
-def test_differences_are_paired() -> None:
+def test_differences_of_detectors_are_paired() -> None:
     """Both miss the same half of the faces: their difference is certain, though neither recall is."""
     half = [0.9, 0.0] * 20
     same = result(half, half, ([0.1] * 40, [0.05] * 40))
@@ -146,7 +146,7 @@ def test_differences_are_paired() -> None:
     assert worse.high < 0
 
 
-def test_no_landmarks_no_ratio() -> None:
+def test_without_landmarks_there_is_no_landmark_ratio() -> None:
     none = result([0.9], [0.9], ([math.nan], [math.nan]))
     assert math.isnan(landmark_ratio(none, ("ours", "theirs"), 0.7).value)
 
@@ -193,7 +193,7 @@ def test_pictures_are_shown_to_all_and_large_ones_shrunk(tmp_path: Path) -> None
     assert len(seen.seen["door"].seconds) == 1
 
 
-def test_a_reference_that_is_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_detector_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         detector.load(ModelsConfig(), tmp_path / "nowhere.onnx")
     (tmp_path / "broken.onnx").write_bytes(b"\x08\x08")

@@ -108,7 +108,7 @@ def test_pairs_above_are_all_there_are() -> None:
         ("-3", "1", "1", None),
     ],
 )
-def test_labels(age: str, gender: str, race: str, groups: tuple[str, ...] | None) -> None:
+def test_labels_are_read_from_a_row(age: str, gender: str, race: str, groups: tuple[str, ...] | None) -> None:
     found = labels({"age": age, "gender": gender, "race": race})
     assert (tuple(found.values()) if found else None) == groups
 

@@ -83,7 +83,7 @@ def test_a_network_that_fails_denies(folders: Path) -> None:
         assert [s.score for (s,) in run(presentations, StubDetector(), [LevelPad()])] == [0, 0, 0, 0]
 
 
-def test_a_list_with_shards(listed: Path) -> None:
+def test_a_pad_set_is_read_from_a_list_with_shards(listed: Path) -> None:
     with open_set(listed) as presentations:
         assert [(p.source, p.bona_fide, int(p.image()[0, 0, 0])) for p in presentations] == [
             ("x", True, 255),
@@ -104,7 +104,7 @@ def test_a_list_with_shards(listed: Path) -> None:
         ("pad-01.tar", "pad-02.tar", "no such folder or tar"),
     ],
 )
-def test_a_bad_list(listed: Path, old: str, new: str, problem: str) -> None:
+def test_a_bad_pad_list_is_refused(listed: Path, old: str, new: str, problem: str) -> None:
     path = listed / "pad.csv"
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(SampleError, match=problem), open_set(listed):
@@ -112,7 +112,7 @@ def test_a_bad_list(listed: Path, old: str, new: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "problem"), [("nowhere", "no such folder"), ("attack", "neither the folders")])
-def test_no_set(folders: Path, name: str, problem: str) -> None:
+def test_a_folder_without_a_pad_set_is_refused(folders: Path, name: str, problem: str) -> None:
     with pytest.raises(SampleError, match=problem), open_set(folders / name):
         pass
 

@@ -24,13 +24,13 @@ def test_a_curve_is_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_nothing_to_draw(tmp_path: Path) -> None:
+def test_a_plot_without_data_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra plots")
     with pytest.raises(KioskError, match="both kinds"):
         plots.det(MATED, np.array([]), "title", tmp_path / "det.png")
 
 
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_plot_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra plots")
     for name in ("nowhere/det.png", "det.nothing"):
         with pytest.raises(KioskError, match="cannot be written"):

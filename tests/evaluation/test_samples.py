@@ -29,20 +29,20 @@ def archive(folder: Path) -> Path:
     return path
 
 
-def test_a_folder_at_any_depth(folder: Path) -> None:
+def test_pictures_of_a_folder_are_found_at_any_depth(folder: Path) -> None:
     with open_samples(folder) as samples:
         assert pictures(samples) == ["a/deep/one.png", "two.jpg"]
         assert read_image(samples, "a/deep/one.png").shape == (4, 6, 3)
         assert samples.read("notes.txt") == b"no picture"
 
 
-def test_a_tar(archive: Path) -> None:
+def test_pictures_of_a_tar_are_read(archive: Path) -> None:
     with open_samples(archive) as samples:
         assert sorted(pictures(samples)) == ["./a/deep/one.png", "./two.jpg"]
         assert read_image(samples, "./two.jpg").shape == (4, 6, 3)
 
 
-def test_a_tar_that_is_cut_off(archive: Path) -> None:
+def test_a_truncated_tar_is_reported_as_damaged(archive: Path) -> None:
     with tarfile.open(archive) as tar:
         last = [m for m in tar.getmembers() if m.isfile()][-1]
     archive.write_bytes(archive.read_bytes()[: last.offset_data + last.size // 2])
@@ -51,17 +51,17 @@ def test_a_tar_that_is_cut_off(archive: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nowhere", "set/notes.txt"])
-def test_neither_folder_nor_tar(folder: Path, name: str) -> None:
+def test_a_file_that_is_no_tar_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(SampleError, match="folder"), open_samples(folder.parent / name):
         pass
 
 
-def test_what_is_not_there(folder: Path, archive: Path) -> None:
+def test_a_missing_file_of_a_set_is_an_error(folder: Path, archive: Path) -> None:
     for root in (folder, archive):
         with open_samples(root) as samples, pytest.raises(SampleError, match=r"gone\.png"):
             samples.read("gone.png")
 
 
-def test_what_is_no_picture(folder: Path) -> None:
+def test_a_file_of_a_set_that_is_no_picture_is_an_error(folder: Path) -> None:
     with open_samples(folder) as samples, pytest.raises(SampleError, match=r"notes\.txt: not a readable picture"):
         read_image(samples, "notes.txt")

@@ -79,7 +79,7 @@ def test_a_wrong_row_is_named_by_its_line(tmp_path: Path, row: str, problem: str
         read_truth(listed(tmp_path / "truth.csv", row))
 
 
-def test_a_list_that_is_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_list_of_faces_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SampleError, match="cannot be read"):
         read_truth(tmp_path / "nowhere.csv")
     with pytest.raises(SampleError, match="lists no picture"):
@@ -89,14 +89,14 @@ def test_a_list_that_is_none(tmp_path: Path) -> None:
         read_truth(tmp_path / "other.csv")
 
 
-def test_pictures_archives_and_clips(root: Path) -> None:
+def test_pictures_are_read_from_files_archives_and_clips(root: Path) -> None:
     with Pictures(root) as source:
         names = ("clip.avi#1", "clip.avi#3", "deep/plain.png", "set.tar#in/member.png")
         assert [source.read(n).mean() for n in names] == pytest.approx([130, 190, 10, 20], abs=3)
 
 
 @pytest.mark.parametrize("name", ["deep/none.png", "set.tar#none.png", "none.tar#a.png", "clip.avi#9", "none.avi#0"])
-def test_a_picture_that_is_not_there(root: Path, name: str) -> None:
+def test_a_missing_picture_of_a_list_is_an_error(root: Path, name: str) -> None:
     with Pictures(root) as source, pytest.raises(SampleError, match=r"none|clip\.avi"):
         source.read(name)
 
@@ -109,7 +109,7 @@ def test_without_a_list_every_picture_has_one_known_face(root: Path, within: str
         assert source.read(entry.name).shape == (40, 60, 3)
 
 
-def test_a_root_without_pictures(tmp_path: Path) -> None:
+def test_a_root_without_pictures_is_an_error(tmp_path: Path) -> None:
     with Pictures(tmp_path) as source, pytest.raises(SampleError, match="holds no pictures"):
         source.centred()
 

@@ -1,4 +1,5 @@
-"""A fault in each stage ends in a denial with its reason and a record of it, never in a grant (rule 1).
+"""A fault in each stage ends in a denial with its reason and a record of it, never in a grant (rule 1 in
+ARCHITECTURE.md).
 
 All parts are the real ones: networks, gallery, audit log, threads, and kiosk-door as a process. The visitor is the
 demonstration's, who is let in when nothing is wrong: the first test shows that.

@@ -18,7 +18,7 @@ def overlap(a: Rect, b: Rect) -> bool:
 
 
 @given(st.integers(240, 4000), st.integers(240, 4000), st.booleans(), st.booleans())
-def test_parts_lie_apart_and_inside(width: int, height: int, banner: bool, preview: bool) -> None:
+def test_the_windows_parts_do_not_overlap_and_stay_inside(width: int, height: int, banner: bool, preview: bool) -> None:
     layout = arrange(width, height, banner, preview)
     parts = [layout.clock, layout.message, layout.privacy]
     parts += [layout.banner] * banner + [layout.preview] * preview

@@ -39,7 +39,9 @@ def test_a_platform_that_starts_has_no_trouble(display: str, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("platform", ["nonsense", "eglfs", "linuxfb:fb=/dev/not-there", "xcb"])
-def test_one_that_does_not_start_is_told_and_ends_nobody(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_platform_that_does_not_start_is_reported_and_ends_no_process(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DISPLAY", ":5999")
     monkeypatch.setenv("QT_QPA_PLATFORM", platform)
     trouble = probe.platform_trouble(platform)

@@ -42,7 +42,7 @@ EVENT = DoorEvent(
 )
 
 
-def test_an_event_as_written() -> None:
+def test_an_event_has_its_documented_json() -> None:
     packet = encode(DoorEventMessage.of(EVENT))
     assert json.loads(packet) == {
         "type": "event",
@@ -59,7 +59,7 @@ def test_an_event_as_written() -> None:
     assert decode_event(packet) == EVENT
 
 
-def test_no_reason_is_two() -> None:
+def test_each_reason_belongs_to_one_type() -> None:
     assert len({*REASONS}) == len(REASONS)
     assert {type(decode_event(encode(DoorEventMessage.of(replace(EVENT, reason=r)))).reason) for r in REASONS} == {
         str,
@@ -107,7 +107,7 @@ def test_every_text_of_an_event_is_an_id_a_door_or_a_reason(key: str, value: str
         decode_event(json.dumps(row | {key: value}).encode())
 
 
-def test_requests_as_written() -> None:
+def test_a_subscribers_requests_have_their_documented_json() -> None:
     for request, written in (
         (SubscribeRequest(subscriber="notify"), {"type": "subscribe", "subscriber": "notify"}),
         (AcknowledgeRequest(sequence=17), {"type": "acknowledge", "sequence": 17}),

@@ -74,7 +74,7 @@ GRANT = Grant(id_of("7f"), 12.25, 13.5)
         (WatchRequest(), {"type": "watch"}),
     ],
 )
-def test_requests_as_written(request_: Message, written: dict[str, object]) -> None:
+def test_requests_to_the_door_have_their_documented_json(request_: Message, written: dict[str, object]) -> None:
     packet = encode(request_)
     assert json.loads(packet) == written
     assert decode_request(packet) == request_
@@ -109,7 +109,7 @@ def test_requests_as_written(request_: Message, written: dict[str, object]) -> N
         (StateMessage(state=DoorState.FAULT), {"type": "event", "state": "fault"}),
     ],
 )
-def test_answers_as_written(answer: Message, written: dict[str, object]) -> None:
+def test_answers_of_the_door_have_their_documented_json(answer: Message, written: dict[str, object]) -> None:
     packet = encode(answer)
     assert json.loads(packet) == written
     assert decode_answer(packet) == answer
@@ -201,6 +201,6 @@ def test_only_an_id_is_an_id(text: str) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_do_more_than_that(packet: bytes) -> None:
+def test_arbitrary_bytes_are_refused(packet: bytes) -> None:
     with pytest.raises(DoorError):
         decode_request(packet)

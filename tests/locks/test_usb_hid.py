@@ -121,7 +121,7 @@ def test_no_board_is_one_line_that_says_what_to_look_at(bus: Bus) -> None:
         lock_of(STRIKE)
 
 
-def test_a_board_that_may_not_be_opened(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_usb_board_that_may_not_be_opened_is_an_error(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may open all, so the refusal is played."""
     bus.plug(0)
 
@@ -259,7 +259,7 @@ def test_a_board_that_is_pulled_out_is_found_out_once_and_had_again_by_secure_al
     assert bus.bits(7) == 1
 
 
-def test_what_was_closed_stays_closed(strike: UsbHidLock) -> None:
+def test_a_closed_usb_lock_stays_closed(strike: UsbHidLock) -> None:
     strike.close()
     for move in (strike.secure, lambda: strike.release(1)):
         with pytest.raises(LockError):

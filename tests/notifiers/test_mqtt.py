@@ -196,7 +196,7 @@ def test_a_broker_that_confirms_nothing(broker: Broker, mqtt: Callable[..., Mqtt
     assert broker.payloads("kiosk/main/availability")[-1] == "online"
 
 
-def test_tls(broker: Broker, mqtt: Callable[..., MqttNotifier], certificates: Certificates) -> None:
+def test_mqtt_works_over_tls(broker: Broker, mqtt: Callable[..., MqttNotifier], certificates: Certificates) -> None:
     files = f"certfile {certificates.certificate}", f"keyfile {certificates.key}"
     broker.start("allow_anonymous true", *files)
     broker.listen(lambda client: client.tls_set(str(certificates.certificate)))
@@ -224,7 +224,7 @@ def test_a_broker_that_nobody_vouches_for_is_told_nothing(
     assert broker.messages == []
 
 
-def test_a_password(broker: Broker, mqtt: Callable[..., MqttNotifier], tmp_path: Path) -> None:
+def test_mqtt_sends_the_password(broker: Broker, mqtt: Callable[..., MqttNotifier], tmp_path: Path) -> None:
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "kiosk", "good"], check=True)
     broker.start("allow_anonymous false", f"password_file {passwords}")
@@ -255,7 +255,7 @@ def test_a_password(broker: Broker, mqtt: Callable[..., MqttNotifier], tmp_path:
         ({"port": 0}, "port"),
     ],
 )
-def test_options_that_make_no_sense(keys: dict[str, object], said: str) -> None:
+def test_mqtt_refuses_options_that_make_no_sense(keys: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         MqttNotifier.Options.model_validate({"host": "broker.example.org", **keys})
 

@@ -90,25 +90,33 @@ def test_an_answer_that_may_pass_is_tried_again(
 
 
 @pytest.mark.parametrize("status", [400, 410, 413, 415, 422])
-def test_a_notice_that_is_refused(webhook: Callable[..., WebhookNotifier], endpoint: Endpoint, status: int) -> None:
+def test_an_answer_that_refuses_the_notice_is_reported_as_such(
+    webhook: Callable[..., WebhookNotifier], endpoint: Endpoint, status: int
+) -> None:
     endpoint.status = status
     with pytest.raises(NoticeRefusedError, match=str(status)):
         webhook(endpoint.url).notify(NOTICE)
 
 
-def test_garbage(webhook: Callable[..., WebhookNotifier], endpoint: Endpoint) -> None:
+def test_a_webhook_answer_that_is_garbage_is_an_error(
+    webhook: Callable[..., WebhookNotifier], endpoint: Endpoint
+) -> None:
     endpoint.garbage = True
     with pytest.raises(NotifierError, match="no answer"):
         webhook(endpoint.url).notify(NOTICE)
 
 
-def test_an_endpoint_that_does_not_answer(webhook: Callable[..., WebhookNotifier], endpoint: Endpoint) -> None:
+def test_an_endpoint_that_does_not_answer_is_an_error(
+    webhook: Callable[..., WebhookNotifier], endpoint: Endpoint
+) -> None:
     endpoint.slow.clear()
     with pytest.raises(NotifierError, match="timed out"):
         webhook(endpoint.url, timeout=0.2).notify(NOTICE)
 
 
-def test_https(webhook: Callable[..., WebhookNotifier], secure_endpoint: Endpoint, certificates: Certificates) -> None:
+def test_a_webhook_checks_the_servers_certificate(
+    webhook: Callable[..., WebhookNotifier], secure_endpoint: Endpoint, certificates: Certificates
+) -> None:
     webhook(secure_endpoint.url, ca_file=certificates.certificate).notify(NOTICE)
     assert secure_endpoint.ids == ["n1"]
     with pytest.raises(NotifierError, match="certificate"):
@@ -120,7 +128,7 @@ def test_https(webhook: Callable[..., WebhookNotifier], secure_endpoint: Endpoin
     "url",
     ["http://example.org/", "ftp://example.org/", "example.org", "https:///x", "https://user:password@example.org/"],
 )
-def test_addresses_that_would_be_unsafe(url: str) -> None:
+def test_unsafe_webhook_addresses_are_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="url"):
         WebhookNotifier.Options.model_validate({"url": url, "secret_file": "s"})
 
@@ -128,7 +136,9 @@ def test_addresses_that_would_be_unsafe(url: str) -> None:
 @pytest.mark.parametrize(
     "secret", ["", "password", "whsec_", "whsec_???", "whsec_" + base64.b64encode(b"short").decode()]
 )
-def test_secrets_that_are_none(webhook: Callable[..., WebhookNotifier], tmp_path: Path, secret: str) -> None:
+def test_wrong_webhook_secrets_are_refused(
+    webhook: Callable[..., WebhookNotifier], tmp_path: Path, secret: str
+) -> None:
     path = tmp_path / "other"
     path.write_text(secret)
     path.chmod(0o600)

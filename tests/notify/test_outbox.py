@@ -95,7 +95,7 @@ def test_every_alarm_is_urgent_and_so_is_what_ends_it() -> None:
 # Waiting
 
 
-def test_in_order_for_each_notifier_by_itself(opened: Callable[..., Outbox]) -> None:
+def test_notices_stay_in_order_for_each_notifier(opened: Callable[..., Outbox]) -> None:
     outbox = opened(a=False, b=True)
     notices = [notice(n, urgent=n % 2 == 1) for n in range(6)]
     for each in notices:
@@ -105,7 +105,7 @@ def test_in_order_for_each_notifier_by_itself(opened: Callable[..., Outbox]) -> 
     assert outbox.head("a") is None
 
 
-def test_it_survives_a_restart_and_knows_what_it_had(
+def test_the_outbox_survives_a_restart_and_recognises_repetitions(
     opened: Callable[..., Outbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kiosk.notify.outbox.REMEMBERED", 8)
@@ -147,7 +147,7 @@ def test_a_count_that_is_being_told_does_not_change(opened: Callable[..., Outbox
     assert second.notice.id != first.notice.id
 
 
-def test_alarms_that_fill_it_up(opened: Callable[..., Outbox]) -> None:
+def test_an_outbox_full_of_alarms_drops_the_oldest(opened: Callable[..., Outbox]) -> None:
     outbox = opened(capacity=10)
     for n in range(15):
         outbox.put(notice(n, urgent=True))
@@ -206,7 +206,7 @@ def test_who_is_no_longer_configured_is_forgotten(opened: Callable[..., Outbox])
     assert opened(b=False).standing()["b"].trouble == ""
 
 
-def test_who_waits_for_a_notice(opened: Callable[..., Outbox]) -> None:
+def test_the_outbox_knows_which_notifiers_have_not_delivered_a_notice(opened: Callable[..., Outbox]) -> None:
     outbox = opened(a=False, b=False)
     test = Notice("t", TEST, "main", NOW)
     outbox.put(test)
@@ -246,7 +246,7 @@ def test_a_notice_of_another_version_does_not_stop_the_rest(opened: Callable[...
     assert told[1:] == [notice(2)]
 
 
-def test_a_place_that_cannot_be_used(tmp_path: Path) -> None:
+def test_an_unusable_outbox_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutboxError, match="cannot be kept"), claimed(tmp_path / "file" / "outbox.db"):
         pass
@@ -254,7 +254,7 @@ def test_a_place_that_cannot_be_used(tmp_path: Path) -> None:
         Outbox(tmp_path / "none" / "outbox.db", "main", 10, {})
 
 
-def test_two_on_one_outbox(tmp_path: Path) -> None:
+def test_a_second_kiosk_notify_on_the_same_outbox_is_refused(tmp_path: Path) -> None:
     with (
         claimed(tmp_path / "outbox.db"),
         pytest.raises(OutboxError, match="another kiosk-notify"),

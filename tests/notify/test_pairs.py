@@ -164,7 +164,7 @@ def test_a_kiosk_that_is_still_telling_is_waited_for_and_not_for_ever() -> None:
     assert world.pairs._waiting == {}
 
 
-def test_it_does_not_fill_the_memory() -> None:
+def test_unanswered_releases_do_not_fill_the_memory() -> None:
     world = World()
     for n in range(2 * REMEMBERED):
         world.door(f"g{n}")

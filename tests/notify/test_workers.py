@@ -81,7 +81,7 @@ def work(outbox: Outbox) -> Iterator[Callable[..., Worker]]:
         worker.join(PATIENCE)
 
 
-def test_in_order_whatever_fails(outbox: Outbox, work: Callable[..., Worker]) -> None:
+def test_notices_are_delivered_in_order_also_after_failures(outbox: Outbox, work: Callable[..., Worker]) -> None:
     surprise = ValueError("somebody else's mistake")
     recorder = Recorder(NotifierError("away"), NotifierError("away"), None, surprise, None)
     for n in range(4):
@@ -104,7 +104,7 @@ def test_what_is_refused_is_not_tried_again_and_counted(outbox: Outbox, work: Ca
     assert recorder.next() == notice(1)
 
 
-def test_trouble_is_known_while_it_lasts(outbox: Outbox, work: Callable[..., Worker]) -> None:
+def test_a_notifiers_trouble_is_stored_while_it_lasts(outbox: Outbox, work: Callable[..., Worker]) -> None:
     recorder = Recorder(NotifierError("nobody answers"))
     outbox.put(notice(0))
     outbox.put(notice(1))
@@ -124,7 +124,7 @@ def test_trouble_is_known_while_it_lasts(outbox: Outbox, work: Callable[..., Wor
     assert outbox.standing()["a"].trouble == ""
 
 
-def test_one_that_hangs_hangs_alone(outbox: Outbox, work: Callable[..., Worker]) -> None:
+def test_a_notifier_that_hangs_delays_no_other(outbox: Outbox, work: Callable[..., Worker]) -> None:
     hanging, other = Recorder(), Recorder()
     hanging.hold.clear()
     workers = [work("a", hanging), work("b", other)]

@@ -74,7 +74,7 @@ def test_a_key_that_cannot_be_kept_is_not_taken(tmp_path: Path, installing: Cont
 
 
 @pytest.mark.parametrize("text", ["", "00" * 15, "00" * 17, "xy" * 16, DEFAULT_KEY.hex(), "é" * 16])
-def test_what_is_no_key(tmp_path: Path, text: str) -> None:
+def test_a_wrong_panel_key_is_refused(tmp_path: Path, text: str) -> None:
     key = tmp_path / "key"
     key.write_text(text)
     key.chmod(0o600)

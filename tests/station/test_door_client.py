@@ -113,7 +113,7 @@ def test_a_senseless_grant_is_unavailable_and_not_sent(tmp_path: Path, grant: Gr
     assert "cannot be sent" in reply.reason
 
 
-def test_without_a_door(tmp_path: Path) -> None:
+def test_a_client_without_a_door_is_not_ready_and_its_grants_are_unavailable(tmp_path: Path) -> None:
     with DoorClient(tmp_path / "none") as client:
         assert not client.ready()
         assert client.release(short()).result is DoorResult.UNAVAILABLE
@@ -135,7 +135,7 @@ def test_without_a_door(tmp_path: Path) -> None:
         ([], False),
     ],
 )
-def test_ready(scripted: Script, packets: list[bytes], ready: bool) -> None:
+def test_ready_only_if_the_door_can_act_on_a_grant(scripted: Script, packets: list[bytes], ready: bool) -> None:
     with DoorClient(scripted([packets])) as client:
         assert client.ready() is ready
 

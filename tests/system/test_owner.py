@@ -51,7 +51,7 @@ def test_a_folder_in_which_others_may_replace_names_is_refused(place: Path) -> N
     assert owner_of(place / "open" / "mine") is None
 
 
-def test_links_without_end(place: Path) -> None:
+def test_an_endless_chain_of_links_is_refused(place: Path) -> None:
     (place / "a").symlink_to("b")
     (place / "b").symlink_to("a")
     with pytest.raises(HomeError, match="no end"):
@@ -59,7 +59,7 @@ def test_links_without_end(place: Path) -> None:
 
 
 @needs_root
-def test_whoever_could_bend_the_path(place: Path, theirs: Path) -> None:
+def test_owner_of_is_the_user_who_could_redirect_the_path(place: Path, theirs: Path) -> None:
     (theirs / "in").mkdir()
     (theirs / "out").symlink_to("/etc")
     (place / "link").symlink_to(theirs / "in")
@@ -87,7 +87,7 @@ def test_a_user_of_this_machine_with_their_groups(place: Path, theirs: Path) -> 
 
 
 @needs_root
-def test_acting_for_somebody_and_being_root_again(theirs: Path, place: Path) -> None:
+def test_acting_for_ends_with_the_rights_of_root(theirs: Path, place: Path) -> None:
     groups = os.getgroups()
     secret = place / "secret"
     secret.touch(0o600)

@@ -41,7 +41,7 @@ def test_of_chrony_timedated_knows_and_who_does_not_answer_has_not_said_so(
     assert synchronised(tmp_path / "none", ask) is expected
 
 
-def test_a_board_with_a_clock_of_its_own(tmp_path: Path) -> None:
+def test_has_rtc_knows_whether_the_board_has_a_clock(tmp_path: Path) -> None:
     assert not has_rtc(tmp_path / "none")
     assert not has_rtc(tmp_path)
     (tmp_path / "rtc0").mkdir()

@@ -11,7 +11,7 @@ from kiosk.domain.errors import ConfigError
 from kiosk.system.users import numbers_of
 
 
-def test_names_and_numbers_are_both_taken() -> None:
+def test_users_are_given_by_name_or_number() -> None:
     root = pwd.getpwuid(0).pw_name
     assert numbers_of("door.clients", [root, "4711", str(os.getuid())]) == {0, 4711, os.getuid()}
     assert numbers_of("door.clients", []) == frozenset()

@@ -32,7 +32,7 @@ def test_nothing_acknowledged_is_lost_and_no_fault_outlives_its_cause() -> None:
 
 @pytest.mark.prove
 @pytest.mark.timeout(0)
-def test_the_same_for_a_thousand_rounds_and_sixty_enrolments_in_a_row() -> None:
+def test_a_long_hostile_day_loses_nothing_acknowledged() -> None:
     rounds = int(os.environ.get("PROVE_ROUNDS", "1000"))
     done = _day(rounds, min(60, rounds), 7)
     assert done["rounds"] == rounds

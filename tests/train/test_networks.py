@@ -52,7 +52,9 @@ def test_exported_network_computes_the_same(network: type[torch.nn.Module], tmp_
 @pytest.mark.parametrize(
     ("network", "parameters", "products"), [(MobileFaceNet, 0.99e6, 221e6), (SeesawFaceNet, 1.3e6, 146e6)]
 )
-def test_size_is_the_papers(network: type[torch.nn.Module], parameters: float, products: float, tmp_path: Path) -> None:
+def test_the_embedder_has_the_size_of_the_paper(
+    network: type[torch.nn.Module], parameters: float, products: float, tmp_path: Path
+) -> None:
     net = network().eval()
     assert sum(p.numel() for p in net.parameters()) == pytest.approx(parameters, rel=0.05)
     write_onnx(net, tmp_path / "net.onnx")

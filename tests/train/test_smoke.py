@@ -82,7 +82,7 @@ def saved_at(said: str, name: str) -> list[int]:
 
 
 @pytest.mark.parametrize(("network", "limit"), [("mobilefacenet", 1_400_000), ("seesawfacenet", 2_000_000)])
-def test_embedder(
+def test_the_embedder_recipe_runs_from_start_to_export(
     network: str, limit: int, started: dict[str, tuple[subprocess.Popen[bytes], Path]], tmp_path: Path
 ) -> None:
     said, made = ended(started[network])
@@ -96,14 +96,16 @@ def test_embedder(
     assert not ops.keys() & {"Conv", "FusedConv", "Mul", "Add", "Sigmoid", "Concat"}, "a layer runs in floats"
 
 
-def test_detector(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
+def test_the_detector_recipe_runs_from_start_to_export(
+    started: dict[str, tuple[subprocess.Popen[bytes], Path]],
+) -> None:
     said, made = ended(started["detector"])
     assert saved_at(said, "detector") == [40, 60, 80]
     session = ort.InferenceSession(made / "smoke.onnx", providers=["CPUExecutionProvider"])
     assert session.get_outputs()[0].name == "faces"
 
 
-def test_pad(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
+def test_the_pad_recipe_runs_from_start_to_export(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
     said, made = ended(started["pad"])
     for name in ("pad-2.7", "pad-4.0"):
         assert saved_at(said, name) == [5, 7, 10]
@@ -111,7 +113,9 @@ def test_pad(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
         assert session.get_outputs()[0].name == "logits"
 
 
-def test_pad_heads(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
+def test_the_pad_heads_recipe_runs_from_start_to_export(
+    started: dict[str, tuple[subprocess.Popen[bytes], Path]],
+) -> None:
     said, made = ended(started["pad-heads"])
     for name in ("pad-2.7", "pad-4.0"):
         assert re.search(rf"^{re.escape(name)} at .* of training right", said, re.MULTILINE)
@@ -119,7 +123,7 @@ def test_pad_heads(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> 
         assert session.get_outputs()[0].shape[1] == 4
 
 
-def test_pad_together(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
+def test_the_pad_together_recipe_runs(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
     said, _ = ended(started["pad-together"])
     assert re.search(r"^without none: the second answer counts -?\d+\.\d\d$", said, re.MULTILINE)
     passed = re.search(r"^d11\.mp4: nobody is refused at (0\.\d+)$", said, re.MULTILINE)

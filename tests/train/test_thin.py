@@ -51,7 +51,7 @@ def idle(unit: Unit) -> list[int]:
     return gone.nonzero().flatten().tolist()
 
 
-def test_what_they_gave_goes_on() -> None:
+def test_removed_channels_leave_their_constant_to_the_next_layer() -> None:
     net, x = with_idle_channels(), faces()
     with torch.no_grad():
         wanted = net(x)
@@ -93,7 +93,7 @@ def test_all_columns_of_a_map_are_looked_at(width: int) -> None:
         assert moments(torch.nn.Sequential(unit), unit, x)[0].all(), column
 
 
-def test_twice_is_once() -> None:
+def test_removing_channels_twice_changes_nothing_more() -> None:
     net = with_idle_channels()
     thin(net, faces())
     once = {k: v.clone() for k, v in net.state_dict().items()}
@@ -113,7 +113,7 @@ def test_channels_that_are_zero_learn_nothing() -> None:
     assert units[0].b.weight[1] != 1
 
 
-def test_the_file_lacks_them(tmp_path: Path) -> None:
+def test_the_exported_file_has_no_removed_channels(tmp_path: Path) -> None:
     net = with_idle_channels()
     write_onnx(MobileFaceNet().eval(), tmp_path / "whole.onnx")
     x = faces()[:2]

@@ -73,7 +73,9 @@ def test_what_errs_to_one_side_errs_to_the_other_in_the_mirror(image: Image) -> 
     ("blind", "expected"),
     [((3,), (CLOSER + UPRIGHT) / 2), ((2,), (CLOSER - UPRIGHT) / 2), ((2, 3), CLOSER)],
 )
-def test_without_a_look_the_others_count(image: Image, blind: tuple[int, ...], expected: float) -> None:
+def test_a_pass_without_a_result_leaves_the_others_to_count(
+    image: Image, blind: tuple[int, ...], expected: float
+) -> None:
     assert error(Bright(bias=4, blind=blind), image) == pytest.approx(expected, abs=0.6)
 
 

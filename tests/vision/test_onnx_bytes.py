@@ -87,7 +87,7 @@ def test_weights_in_another_file_are_refused_wherever_they_are_named(place: str)
 
 @pytest.mark.parametrize("way", HIDDEN)
 @pytest.mark.parametrize("place", ["an initializer", "a branch", "a function"])
-def test_however_it_is_hidden(place: str, way: str) -> None:
+def test_hidden_references_to_other_files_are_refused(place: str, way: str) -> None:
     with pytest.raises(ModelError, match="own: no network in ONNX"):
         onnx_bytes.check(PLACES[place](HIDDEN[way]), "own")
 
@@ -107,12 +107,12 @@ def test_however_it_is_hidden(place: str, way: str) -> None:
         (WHOLE + field(14, field(1, b"ort_config") + field(2, b"{}")), "ort_config"),
     ],
 )
-def test_what_no_writer_of_networks_writes(content: bytes, words: str) -> None:
+def test_unusual_protobuf_encodings_are_refused(content: bytes, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         onnx_bytes.check(content, "own")
 
 
-def test_its_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_of_a_file_has_bounded_work(monkeypatch: pytest.MonkeyPatch) -> None:
     deep = b""
     for _ in range(onnx_bytes.DEEPEST):
         deep = node(attribute(6, field(1, deep)))
@@ -142,7 +142,7 @@ def test_a_damaged_file_is_refused_or_whole(data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=64))
-def test_bytes_that_are_anything(content: bytes) -> None:
+def test_random_bytes_are_refused_or_a_whole_network(content: bytes) -> None:
     with suppress(ModelError):
         onnx_bytes.check(content, "own")
 

@@ -66,7 +66,7 @@ def test_the_score_grows_with_the_face() -> None:
     assert gate.assess(image, face(scale=0.9)).score < gate.assess(image, face(scale=1.5)).score <= 1
 
 
-def test_frontal_and_turned() -> None:
+def test_turned_measures_a_frontal_and_a_turned_face() -> None:
     assert turned(face())[0] < 0.05
     left, right = turned(face(nose=-10))[0], turned(face(nose=10))[0]
     assert left == pytest.approx(right, abs=0.05)

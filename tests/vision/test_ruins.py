@@ -26,7 +26,9 @@ CENTRE = np.array([3, 0, 0, 0], np.float32)
         ((0, np.inf, 0, 0), False),
     ],
 )
-def test_what_is_short_or_near_the_ruined_is_none(vector: tuple[float, ...], natural: bool) -> None:
+def test_a_short_vector_or_one_near_the_distorted_pictures_is_not_natural(
+    vector: tuple[float, ...], natural: bool
+) -> None:
     with np.errstate(invalid="ignore"):
         assert Ruins(CENTRE, min_length=5, max_cosine=0.25).natural(np.array(vector, np.float32)) is natural
 

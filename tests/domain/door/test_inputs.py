@@ -46,7 +46,7 @@ def test_an_input_that_changes_too_often_chatters_until_it_was_quiet_for_as_long
     assert button.read(CHATTER_CHANGES % 2 == 0, last + CHATTER_SECONDS) is False
 
 
-def test_as_many_changes_over_a_longer_time_are_use() -> None:
+def test_slow_changes_of_an_input_do_not_count_as_chatter() -> None:
     button, now = Flips(), 0.0
     for n in range(10 * CHATTER_CHANGES):
         now += 1.05 * CHATTER_SECONDS / CHATTER_CHANGES

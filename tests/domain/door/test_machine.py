@@ -117,7 +117,7 @@ def test_a_bad_grant_releases_nothing(door: DoorMachine, lock: RecordingLock, gr
         Grant("g", NOW, NOW),
     ],
 )
-def test_the_limits_themselves_are_good(door: DoorMachine, grant: Grant) -> None:
+def test_a_grant_exactly_at_its_limits_is_accepted(door: DoorMachine, grant: Grant) -> None:
     assert door.grant(grant, KIOSK, NOW).result is DoorResult.RELEASED
 
 

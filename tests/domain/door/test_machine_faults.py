@@ -398,7 +398,7 @@ def text(matrix: dict[str, dict[str, Cell]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_the_file_tells_what_the_door_does(matrix: dict[str, dict[str, Cell]]) -> None:
+def test_the_page_of_door_faults_matches_the_state_machine(matrix: dict[str, dict[str, Cell]]) -> None:
     if os.environ.get("KIOSK_WRITE_FAULTS"):
         FILE.write_text(text(matrix))
     assert FILE.read_text() == text(matrix), (
@@ -428,7 +428,7 @@ def test_a_lockdown_refuses_in_every_state(matrix: dict[str, dict[str, Cell]]) -
     assert set(kept.values()) == {"refused: lockdown"}
 
 
-def test_nobody_who_leaves_is_taken_for_a_burglar(matrix: dict[str, dict[str, Cell]]) -> None:
+def test_leaving_by_the_exit_button_never_counts_as_forced(matrix: dict[str, dict[str, Cell]]) -> None:
     for state, cell in matrix["somebody leaves by the exit button"].items():
         assert Kind.FORCED_OPEN.value not in cell.told, state
 

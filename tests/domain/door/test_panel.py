@@ -140,13 +140,13 @@ def test_a_grant_works_once(door: PanelMachine, panel: FakePanel) -> None:
     assert len(panel.told) == 1
 
 
-def test_one_waits_at_a_time(door: PanelMachine, panel: FakePanel) -> None:
+def test_only_one_badge_waits_at_a_time(door: PanelMachine, panel: FakePanel) -> None:
     panel.asks = False
     assert door.grant(fresh(NOW), KIOSK, NOW) is None
     assert door.grant(fresh(NOW, "h"), OTHER, NOW) == DoorReply("h", DoorResult.REFUSED, Refusal.BUSY)
 
 
-def test_what_waits_is_over_at_its_deadline(door: PanelMachine, panel: FakePanel) -> None:
+def test_a_waiting_badge_is_dropped_at_its_deadline(door: PanelMachine, panel: FakePanel) -> None:
     panel.asks = False
     grant = fresh(NOW)
     door.grant(grant, KIOSK, NOW)
@@ -167,7 +167,7 @@ def test_a_panel_that_is_not_there_is_told_nothing_later(door: PanelMachine, pan
     assert (panel.told, door.state) == ([], DoorState.PANEL)
 
 
-def test_lockdown_beats_what_waits_and_what_comes(door: PanelMachine, panel: FakePanel) -> None:
+def test_a_lockdown_refuses_waiting_and_new_badges(door: PanelMachine, panel: FakePanel) -> None:
     panel.asks = False
     door.grant(fresh(NOW), KIOSK, NOW)
     door.lockdown(True, NOW)
@@ -190,7 +190,9 @@ def test_a_lockdown_outlasts_a_restart(panel: FakePanel) -> None:
 
 
 @pytest.mark.parametrize("end", ["secure", "stop", "gone"])
-def test_what_waits_is_withdrawn(door: PanelMachine, panel: FakePanel, end: str) -> None:
+def test_a_waiting_badge_is_withdrawn_by_secure_and_by_the_end_of_its_client(
+    door: PanelMachine, panel: FakePanel, end: str
+) -> None:
     panel.asks = False
     door.grant(fresh(NOW), KIOSK, NOW)
     door.client_gone(OTHER, NOW)
@@ -239,7 +241,7 @@ def test_without_a_contact_nothing_is_said_of_the_door(door: PanelMachine) -> No
     assert door.status().leaf is Leaf.UNKNOWN
 
 
-def test_it_wants_to_be_called_ten_times_a_second(door: PanelMachine) -> None:
+def test_the_panels_deadline_asks_for_ten_calls_a_second(door: PanelMachine) -> None:
     door.tick(NOW + 1)
     assert door.deadline == pytest.approx(NOW + 1.1)
 

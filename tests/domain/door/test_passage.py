@@ -133,7 +133,7 @@ def world() -> World:
 # At start
 
 
-def test_nothing_is_known_before_it_was_read() -> None:
+def test_the_leaf_is_unknown_before_the_first_reading() -> None:
     world = World()
     door = DoorMachine(world, START, RULES)
     assert (door.status().state, door.status().leaf) == (DoorState.UNKNOWN, Leaf.UNKNOWN)
@@ -164,7 +164,7 @@ def test_a_door_without_inputs_only_times_its_lock() -> None:
 # A passage
 
 
-def test_a_grant_that_is_taken(world: World) -> None:
+def test_an_opening_after_a_grant_counts_as_access_taken(world: World) -> None:
     reply = world.grant()
     world.wait(2)
     world.move(True)
@@ -181,7 +181,7 @@ def test_a_grant_that_is_taken(world: World) -> None:
     ]
 
 
-def test_a_grant_that_is_not_taken(world: World) -> None:
+def test_a_grant_without_an_opening_counts_as_access_not_taken(world: World) -> None:
     reply = world.grant()
     world.wait(5)
     assert world.level == "secured"
@@ -199,7 +199,7 @@ def test_each_grant_of_a_release_has_its_outcome(world: World) -> None:
 
 
 @pytest.mark.parametrize("relock", Relock)
-def test_relocking(relock: Relock) -> None:
+def test_an_opening_or_closing_ends_the_release_if_configured(relock: Relock) -> None:
     world = World(replace(RULES, relock=relock))
     world.grant()
     world.move(True)
@@ -241,7 +241,7 @@ def test_extended_grants_are_capped_like_all(world: World) -> None:
 # Held and forced
 
 
-def test_forced_until_it_is_closed(world: World) -> None:
+def test_a_forced_door_alarms_until_it_is_closed(world: World) -> None:
     world.move(True)
     assert world.kinds() == [Kind.OPENED, Kind.FORCED_OPEN]
     world.set(rex=True)
@@ -254,7 +254,7 @@ def test_forced_until_it_is_closed(world: World) -> None:
     assert [(n.kind, n.reason) for n in world.news] == [(Kind.CLOSED, ""), (Kind.ALARM_ENDED, "forced_open")]
 
 
-def test_held_after_a_warning_until_it_is_closed(world: World) -> None:
+def test_a_held_door_warns_and_then_alarms_until_it_is_closed(world: World) -> None:
     world.grant()
     world.move(True)
     opened = world.now
@@ -268,7 +268,7 @@ def test_held_after_a_warning_until_it_is_closed(world: World) -> None:
 
 
 @pytest.mark.parametrize("again", ["grant", "rex"])
-def test_whoever_follows_has_the_same_time(world: World, again: str) -> None:
+def test_a_second_grant_gives_the_door_its_full_time_again(world: World, again: str) -> None:
     world.grant()
     world.move(True)
     world.wait(PASSAGE.held_seconds - 1)
@@ -292,7 +292,7 @@ def test_the_exit_button_excuses_an_opening_and_releases_nothing(world: World) -
     assert world.door.status().alarm is Alarm.FORCED_OPEN
 
 
-def test_button_and_contact_in_one_reading(world: World) -> None:
+def test_a_press_and_an_opening_in_the_same_reading_are_no_forced_door(world: World) -> None:
     world.set(rex=True, open=True)
     world.settle()
     assert world.kinds() == [Kind.REX_PRESSED, Kind.OPENED]
@@ -321,7 +321,7 @@ def test_a_missed_edge_inverts_nothing(world: World) -> None:
 # Tamper, sounder
 
 
-def test_tamper(world: World) -> None:
+def test_an_open_housing_raises_tamper(world: World) -> None:
     world.set(tamper=True)
     world.settle()
     assert (world.kinds(), world.door.status().tamper) == ([Kind.TAMPER], True)
@@ -356,7 +356,7 @@ def test_the_sounder_beeps_before_it_sounds(world: World) -> None:
 # What cannot be true
 
 
-def test_a_contact_that_chatters(world: World) -> None:
+def test_a_chattering_contact_is_a_fault(world: World) -> None:
     for i in range(CHATTER_CHANGES + 2):
         world.set(open=i % 2 == 0)
         world.wait(0.02)
@@ -403,7 +403,7 @@ def test_a_button_that_is_pressed_often_is_believed(world: World) -> None:
     assert Kind.FORCED_OPEN not in told
 
 
-def test_a_contact_that_never_moves(world: World) -> None:
+def test_a_contact_that_never_moves_is_a_fault(world: World) -> None:
     for _ in range(PASSAGE.still_after):
         world.grant()
         world.wait(10)
@@ -428,7 +428,7 @@ def test_a_button_that_is_stuck_is_told_and_still_believed(world: World) -> None
     assert world.door.status().faults == ()
 
 
-def test_inputs_that_cannot_be_read(world: World) -> None:
+def test_unreadable_inputs_are_a_fault(world: World) -> None:
     reply = world.grant()
     world.readable = False
     world.sense()

@@ -34,7 +34,7 @@ def test_every_verb_and_every_role_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("verb", Verb)
-def test_verbs_by_user(verb: Verb) -> None:
+def test_each_user_may_only_use_the_verbs_of_its_role(verb: Verb) -> None:
     assert [USERS.may(uid, verb) for uid in WHO] == [cell == "yes" for cell in ROWS[verb]]
 
 
@@ -58,5 +58,5 @@ def test_whatever_the_lists_a_user_may_what_one_of_its_roles_may(
     ("name", "who"),
     [("audit", [ROOT, OPERATOR, KIOSK]), ("notify", [ROOT, OPERATOR, NOTIFY]), ("monitor", WHO)],
 )
-def test_names_that_belong_to_a_role(name: str, who: list[int]) -> None:
+def test_a_subscriber_name_of_a_role_is_only_for_that_role(name: str, who: list[int]) -> None:
     assert [uid for uid in WHO if USERS.may_be_called(uid, name)] == who

@@ -79,7 +79,7 @@ def test_a_source_without_faces_ends_the_measurement(way: Pipeline) -> None:
         measure(way, frames(map(picture, cycle([0]))), 40)
 
 
-def test_a_source_that_ends_too_soon(way: Pipeline) -> None:
+def test_a_source_that_ends_too_soon_ends_the_measurement(way: Pipeline) -> None:
     with pytest.raises(KioskError, match="of 30 frames"):
         measure(way, frames([picture(10 + i % 2) for i in range(30)]), 40)
 
@@ -108,7 +108,7 @@ def test_percentiles_in_milliseconds() -> None:
 
 
 class TestContest:
-    def test_both_are_timed(self) -> None:
+    def test_both_embedders_are_timed(self) -> None:
         manifest = Manifest(default_folder())
         own = manifest.folder / manifest.entry(ModelsConfig().embedder, EmbedderEntry).file
         result = contest(Config(), own, 40)
@@ -127,7 +127,7 @@ class TestContest:
         assert contest(config, other, 5).runs == runs
 
     @pytest.mark.parametrize("content", [b"", b"no network"])
-    def test_a_file_that_is_no_network(self, tmp_path: Path, content: bytes) -> None:
+    def test_a_file_that_is_no_network_is_refused(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "other.onnx"
         path.write_bytes(content)
         with pytest.raises(ModelError, match=r"other\.onnx"):
