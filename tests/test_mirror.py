@@ -68,7 +68,6 @@ ELSEWHERE = {
     "notify/receivers": "notify/test_workers",
     "sections": "door/test_process",
     "station/deciding": "station/test_pipeline",
-    "station/enrolment": "station/test_assembly",
     "station/stages": "station/test_pipeline",
     "storage/database": "storage/test_durability",
     "storage/migrations": "storage/test_gallery",

@@ -9,23 +9,18 @@ from pathlib import Path
 
 import click
 
-from kiosk.cameras.sources import is_clip, stills
 from kiosk.cli import moments
 from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
 from kiosk.cli.subjects import check_badge
-from kiosk.domain.errors import GalleryError, SampleError
-from kiosk.domain.matching import ReferenceMatrix, enrol_again
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.matching import enrol_again
 from kiosk.domain.naming import cleaned
-from kiosk.domain.people import NewReference
 from kiosk.gui import probe
 from kiosk.station import assembly
-from kiosk.station.enrolment import Enroller, EnrolmentSample, with_another
+from kiosk.station.enrolment import Enrolment
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
-
-CLIP_STEP = 5
-"""Of a clip, enrolment uses every fifth frame."""
 
 
 @click.command()
@@ -67,38 +62,16 @@ def enrol(
         check_badge(badge, config)
     models = load(config.models, config.policy)
     enroller = assembly.enroller(config, models)
-    samples = enroller.best([s for source in sources for s in gather(enroller, source)])
-    entry = models.embedder_entry
-    new = [NewReference(s.template, entry.model_id, s.quality) for s in samples]
+    samples = enroller.best([s for source in sources for s in enroller.samples(source)])
+    model_id = models.embedder_entry.model_id
     with closing(open_gallery(Home(home))) as gallery:
-        subject = None if again is None else gallery.find(again)
-        known = gallery.references(entry.model_id)
-        own_id = None if subject is None else subject.id
-        own = [r for r in known if r.subject_id == own_id]
-        others = [r for r in known if r.subject_id != own_id]
-        rest = ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, others)
-        twin = enroller.already(samples, rest)
-        if twin is not None:
-            other = gallery.subject(twin)
-            who = called(other.name, other.id, error=True) if other else twin
-            raise SampleError(
-                f"the pictures look like {who}, who is enrolled already: enrol them --again, or remove them"
-            )
-        if len(samples) > len(own):
-            enroller.refuse_too_many(with_another(rest.sizes, len(samples)))
-        if subject is not None:
-            # Id, badge and validity must not pass to another person's face, as far as that can be detected.
-            old = ReferenceMatrix(entry.model_id, entry.dimension, models.cohort, own)
-            if own and enroller.already(samples, old) is None:
-                who = called(subject.name, subject.id, error=True)
-                raise SampleError(
-                    f"the pictures do not look like {who} as enrolled: "
-                    "if it is the same person, remove them and enrol them anew"
-                )
-            gallery.renew(subject.id, new)
+        enrolment = Enrolment(enroller, gallery, models, lambda who: called(who.name, who.id, error=True))
+        if again is None:
+            subject = enrolment.add(samples, name or "", begin, end, badge)
         else:
-            subject = gallery.add_subject(name or "", new, begin, end, badge)
-        unusable = gallery.unusable(entry.model_id)
+            subject = gallery.find(again)
+            enrolment.renew(samples, subject)
+        unusable = gallery.unusable(model_id)
     if unusable:
         complain(enrol_again(unusable))
     if lacking := probe.undrawable([] if subject.name.isascii() else [subject.name]):
@@ -106,7 +79,7 @@ def enrol(
         complain(f"no font here draws this name, the window leaves it out: sudo apt-get install {packages}")
     with told_or_not():
         if as_json:
-            emit({"subject": subject.id, "references": len(samples), "model_id": entry.model_id})
+            emit({"subject": subject.id, "references": len(samples), "model_id": model_id})
         else:
             who = called(subject.name, subject.id)
             say(f"enrolled {who}{' again' if again else ''} with {len(samples)} reference(s)")
@@ -118,21 +91,3 @@ def check_name(name: str | None) -> None:
         cleaned(name if name is not None else "nobody new")
     except ValueError as error:
         raise GalleryError(str(error)) from error
-
-
-def gather(enroller: Enroller, source: Path) -> list[EnrolmentSample]:
-    """The samples of one source. Raises SampleError for a poor photograph, or for a clip without a good frame."""
-    if not is_clip(source):
-        return [enroller.sample(still) for still in stills(source)]
-    good: list[EnrolmentSample] = []
-    poor = SampleError(f"{source}: the clip holds no frames")
-    for still in stills(source):
-        if still.number % CLIP_STEP:
-            continue
-        try:
-            good.append(enroller.sample(still))
-        except SampleError as error:
-            poor = error
-    if not good:
-        raise poor
-    return enroller.best_of_clip(good)

@@ -17,14 +17,14 @@ from pathlib import Path
 from kiosk.cameras.sources import Still
 from kiosk.config import Config
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
-from kiosk.demonstration.story import STORY, VISITORS, Enrolment, Visit
+from kiosk.demonstration.story import STORY, VISITORS, Enrolled, Visit
 from kiosk.domain.decision import Decision
 from kiosk.domain.errors import DoorError
-from kiosk.domain.people import NewReference
 from kiosk.domain.updates import Decided, Update
 from kiosk.sections import AttemptConfig, CameraConfig, DoorConfig, LockConfig
 from kiosk.station import assembly
 from kiosk.station.door_client import DoorClient
+from kiosk.station.enrolment import Enrolment
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
@@ -103,14 +103,14 @@ def enrol_visitors(config: Config, home: Home, models: Models) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with closing(open_gallery(home)) as gallery:
         gallery.mark_demonstration()
+        enrolment = Enrolment(enroller, gallery, models, lambda who: who.name)
         for visitor in VISITORS:
-            if visitor.enrolment is Enrolment.NONE:
+            if visitor.enrolment is Enrolled.NONE:
                 continue
             picture = SimulatedCamera.enrolment_picture(visitor)
             sample = enroller.sample(Still(visitor.name, picture, 0, 0.0))
-            reference = NewReference(sample.template, models.embedder.model_id, sample.quality)
-            ended = visitor.enrolment is Enrolment.ENDED
-            gallery.add_subject(visitor.name, [reference], valid_until=yesterday if ended else None)
+            ended = visitor.enrolment is Enrolled.ENDED
+            enrolment.add([sample], visitor.name, valid_until=yesterday if ended else None)
 
 
 @contextmanager

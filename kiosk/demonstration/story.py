@@ -18,7 +18,7 @@ class Kind(StrEnum):
     PRINT = "print"
 
 
-class Enrolment(StrEnum):
+class Enrolled(StrEnum):
     """Whether a visitor is enrolled in the demonstration's gallery."""
 
     VALID = "valid"
@@ -33,7 +33,7 @@ class Visitor:
 
     key: str
     name: str
-    enrolment: Enrolment
+    enrolment: Enrolled
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Visit:
     reason: Reason
 
 
-ADA = Visitor("ada", "Ada Example", Enrolment.VALID)
-BEN = Visitor("ben", "Ben Sample", Enrolment.VALID)
-CLEO = Visitor("cleo", "Cleo Specimen", Enrolment.ENDED)
-STRANGER = Visitor("stranger", "Somebody Else", Enrolment.NONE)
+ADA = Visitor("ada", "Ada Example", Enrolled.VALID)
+BEN = Visitor("ben", "Ben Sample", Enrolled.VALID)
+CLEO = Visitor("cleo", "Cleo Specimen", Enrolled.ENDED)
+STRANGER = Visitor("stranger", "Somebody Else", Enrolled.NONE)
 
 VISITORS = (ADA, BEN, CLEO, STRANGER)
 

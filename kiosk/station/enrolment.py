@@ -1,22 +1,32 @@
-"""Enrolment from pictures. All checks are made before anything is written."""
+"""Enrolment from pictures: which are good enough, and who may be enrolled with them.
+
+Every rule that keeps strangers out of the gallery is here: `kiosk enrol` and the demonstration only ask. All checks are
+made before anything is written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
-from kiosk.cameras.sources import Still
+from kiosk.cameras.sources import Still, is_clip, stills
 from kiosk.domain.errors import SampleError, UnsafeError
 from kiosk.domain.face import Flaw
 from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine
-from kiosk.domain.people import Template
+from kiosk.domain.people import NewReference, Reference, Subject, Template
 from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
 from kiosk.domain.thresholds import Sizes, Thresholds
+from kiosk.storage.gallery import Gallery
+from kiosk.vision.models import Models
 
 MAX_REFERENCES = 5
 """Most references of one subject. Of more samples the best are taken."""
 SAME_PICTURE = 0.98
 """Two samples with at least this cosine count as the same picture."""
+CLIP_STEP = 5
+"""Of a clip, enrolment uses every fifth frame."""
 SECOND_FACE = 0.5
 """With a second face of at least this share of the largest face's width, it is not clear whom to enrol."""
 
@@ -75,6 +85,24 @@ class Enroller:
             raise SampleError(f"{still.name}: {ADVICE[Flaw.UNNATURAL]}")
         return EnrolmentSample(still.name, template, quality.score)
 
+    def samples(self, source: Path) -> list[EnrolmentSample]:
+        """The samples of a photograph, a folder of them, or a clip. Raises SampleError for a poor photograph, or for a
+        clip without a good frame."""
+        if not is_clip(source):
+            return [self.sample(still) for still in stills(source)]
+        good: list[EnrolmentSample] = []
+        poor = SampleError(f"{source}: the clip holds no frames")
+        for still in stills(source):
+            if still.number % CLIP_STEP:
+                continue
+            try:
+                good.append(self.sample(still))
+            except SampleError as error:
+                poor = error
+        if not good:
+            raise poor
+        return self.best_of_clip(good)
+
     def best(self, samples: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
         """At most MAX_REFERENCES samples, the best first, none nearly identical to another.
 
@@ -116,6 +144,70 @@ class Enroller:
             if comparison.mated:
                 return comparison.subject_id
         return None
+
+
+class Enrolment:
+    """Enrols people into one open gallery, each with the samples that Enroller.best has chosen."""
+
+    def __init__(self, enroller: Enroller, gallery: Gallery, models: Models, called: Callable[[Subject], str]) -> None:
+        """`called` is what a subject is called in an error: names are for a terminal only."""
+        self._enroller = enroller
+        self._gallery = gallery
+        self._called = called
+        self._cohort = models.cohort
+        self._model_id = models.embedder_entry.model_id
+        self._dimension = models.embedder_entry.dimension
+
+    def add(
+        self,
+        samples: Sequence[EnrolmentSample],
+        name: str,
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        badge: int | None = None,
+    ) -> Subject:
+        """Enrols somebody new. Raises SampleError when they look like somebody who is enrolled, UnsafeError when the
+        gallery would be too large for the measured error rates, GalleryError."""
+        self._refuse(samples, [], self._references())
+        return self._gallery.add_subject(name, self._new(samples), valid_from, valid_until, badge)
+
+    def renew(self, samples: Sequence[EnrolmentSample], subject: Subject) -> None:
+        """Gives a subject new references in place of the old ones. Id, badge and validity must not pass to another
+        person's face, as far as that can be detected: by references of the same network.
+
+        Raises SampleError when they look like somebody else, or not like the subject; UnsafeError; GalleryError.
+        """
+        known = self._references()
+        own = [r for r in known if r.subject_id == subject.id]
+        self._refuse(samples, own, [r for r in known if r.subject_id != subject.id])
+        if own and self._enroller.already(samples, self._matrix(own)) is None:
+            raise SampleError(
+                f"the pictures do not look like {self._called(subject)} as enrolled: "
+                "if it is the same person, remove them and enrol them anew"
+            )
+        self._gallery.renew(subject.id, self._new(samples))
+
+    def _refuse(self, samples: Sequence[EnrolmentSample], own: list[Reference], others: list[Reference]) -> None:
+        """Refuses samples that look like another subject, and more references than the error rates carry."""
+        rest = self._matrix(others)
+        twin = self._enroller.already(samples, rest)
+        if twin is not None:
+            other = self._gallery.subject(twin)
+            who = self._called(other) if other else twin
+            raise SampleError(
+                f"the pictures look like {who}, who is enrolled already: enrol them --again, or remove them"
+            )
+        if len(samples) > len(own):
+            self._enroller.refuse_too_many(with_another(rest.sizes, len(samples)))
+
+    def _references(self) -> list[Reference]:
+        return self._gallery.references(self._model_id)
+
+    def _matrix(self, references: Sequence[Reference]) -> ReferenceMatrix:
+        return ReferenceMatrix(self._model_id, self._dimension, self._cohort, references)
+
+    def _new(self, samples: Sequence[EnrolmentSample]) -> list[NewReference]:
+        return [NewReference(s.template, self._model_id, s.quality) for s in samples]
 
 
 def with_another(sizes: Sizes, references: int) -> Sizes:

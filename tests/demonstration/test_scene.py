@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.demonstration.layers import photo, visitor_picture
 from kiosk.demonstration.scene import HOLD_BEGINS, HOLD_ENDS, VISIT_SECONDS, Scene, pose
-from kiosk.demonstration.story import STORY, VISITORS, Enrolment, Kind, Visit, Visitor
+from kiosk.demonstration.story import STORY, VISITORS, Enrolled, Kind, Visit, Visitor
 from kiosk.domain.decision import Outcome, Reason
 from kiosk.domain.errors import CameraError
 from kiosk.vision.detector import FaceDetector
@@ -64,7 +64,7 @@ def test_the_pictures_are_small_and_whole(visitor: Visitor) -> None:
 
 def test_a_missing_visitor_says_what_to_do() -> None:
     with pytest.raises(CameraError, match="install the kiosk anew"):
-        visitor_picture(Visitor("nobody-of-this-name", "Nobody", Enrolment.NONE))
+        visitor_picture(Visitor("nobody-of-this-name", "Nobody", Enrolled.NONE))
 
 
 def test_the_story_is_the_one_of_the_demonstration() -> None:

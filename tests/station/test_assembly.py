@@ -20,7 +20,7 @@ from kiosk.domain.ports.camera import Camera
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.door import daemon
 from kiosk.sections import CameraConfig
-from kiosk.station import assembly
+from kiosk.station import assembly, safeguards
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
@@ -43,16 +43,16 @@ def gallery(tmp_path: Path) -> Iterator[Gallery]:
 )
 def test_what_does_not_look_at_the_door_never_meets_a_real_lock(eye: Camera, gallery: Gallery) -> None:
     with pytest.raises(ConfigError, match="real lock"):
-        assembly.refuse_make_believe(eye, gallery, REAL)
-    assembly.refuse_make_believe(eye, gallery, PRETENDED)
+        safeguards.refuse_make_believe(eye, gallery, REAL)
+    safeguards.refuse_make_believe(eye, gallery, PRETENDED)
 
 
 def test_the_demonstrations_gallery_never_meets_a_real_lock(gallery: Gallery) -> None:
     eye = UsbCamera(UsbOptions())
-    assembly.refuse_make_believe(eye, gallery, REAL)
+    safeguards.refuse_make_believe(eye, gallery, REAL)
     gallery.mark_demonstration()
     with pytest.raises(ConfigError, match="demonstration"):
-        assembly.refuse_make_believe(eye, gallery, REAL)
+        safeguards.refuse_make_believe(eye, gallery, REAL)
 
 
 def test_the_door_and_enrolment_score_with_the_embedders_cohort(gallery: Gallery) -> None:

@@ -18,7 +18,7 @@ from kiosk.domain.decision import Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame
-from kiosk.domain.updates import Faulted, Update, Waiting
+from kiosk.domain.updates import Faulted, Finding, Update, Waiting
 from kiosk.station.access import Access
 from kiosk.station.loop import Station, unfailing
 from kiosk.station.pipeline import Pipeline
@@ -34,11 +34,11 @@ class Seen(Pipeline):
     def __init__(self) -> None:
         self.numbers: list[int] = []
 
-    def step(self, frame: Frame) -> list[Update]:
+    def step(self, frame: Frame) -> list[Finding]:
         self.numbers.append(frame.number)
         return [Waiting(frame.number)]
 
-    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Update]:
+    def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Finding]:
         return [Faulted(reason, message)]
 
 
@@ -162,7 +162,7 @@ def test_an_old_frame_or_one_of_the_future_is_no_evidence(age: float) -> None:
 def test_a_pipeline_that_dies_is_seen() -> None:
     world = World([0.0] * 5)
 
-    def die(frame: Frame) -> list[Update]:
+    def die(frame: Frame) -> list[Finding]:
         raise RuntimeError("a mistake of ours")
 
     world.pipeline.step = die  # type: ignore[method-assign]
