@@ -8,7 +8,7 @@ the call stack when one of LANDMARKS was reached are the way itself, marked "*";
 behind a port or as a helper:
 
 - frame: from `Pipeline.step` of the frame that granted to the record of what the door did: the kiosk's pipeline and
-  database threads, and kiosk-door meanwhile;
+  database threads, and kiosk-door from the grant's packet to its answer;
 - forced: from the moved contact of a simulated door to what goes to the MQTT broker: the threads that the news passes.
   Its shapes are the dataclasses and messages that the words "forced_open" were in;
 - enrol: `kiosk enrol --name NAME PICTURE`, from `main` to its end, what runs while modules are imported left out.
@@ -161,7 +161,7 @@ class Trace:
             return {(f, q) for at, t, f, q in calls if begin <= at <= end and (wanted is None or t in wanted)}
 
         called = those(self.calls)  # and no loop that was there before
-        return Walk(called, {file for file, _ in those(self.stacks)} & {file for file, _ in called})
+        return Walk(called, {file for file, _ in those(self.stacks) & called})
 
     def times(self, function: str) -> list[float]:
         """When a function was called."""
@@ -210,7 +210,10 @@ def frame_walk() -> Walk:
     released = max(door.times("SimulatedLock.release"))
     begin = max(at for at in station.times("Pipeline.step") if at < released)
     end = min(at for at in station.times("Station._turn") if at > released)
-    return station.within(begin, end, ["pipeline", "database-writer"]) | door.within(begin, end, ["MainThread"])
+    asked = max(at for at in door.times("Clients._read") if at < released)
+    answered = min(at for at in door.times("Clients.send") if at > released)
+    walk = station.within(begin, end, ["pipeline", "database-writer"])
+    return walk | door.within(asked, answered, ["MainThread"])
 
 
 def told_of(kind: str) -> Callable[[list[MQTTMessage]], bool]:
