@@ -1,4 +1,4 @@
-"""Ids as the programs take them, by names that a test can read."""
+"""Makes valid ids from names that are readable in a test."""
 
 from __future__ import annotations
 

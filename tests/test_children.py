@@ -1,4 +1,4 @@
-"""The processes that the program starts of itself: never with the code of whoever owns the current folder."""
+"""The processes that the program starts: never with code from the current folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Real people on video: enrolled from the first third of a clip, let in on the rest; nobody else ever is."""
+"""Real people on video: each is enrolled from the first third of a clip and let in on the rest; nobody else is let
+in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that a user can say to the program, and all that it says, is on a page: commands, settings, events."""
+"""All commands, settings and events are documented."""
 
 from __future__ import annotations
 

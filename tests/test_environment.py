@@ -1,4 +1,4 @@
-"""The configuration's file as bytes: whatever it is, one line says what is wrong, and nothing hangs or grows."""
+"""Any bytes as a configuration file: one line says what is wrong, and nothing hangs or fills the memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing leaves the machine and nothing is kept about it, whatever a dependency would do by itself."""
+"""No command sends data or leaves files behind, whatever a dependency would do by itself."""
 
 from __future__ import annotations
 

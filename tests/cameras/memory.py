@@ -1,4 +1,4 @@
-"""How much memory it takes to look at a picture or clip."""
+"""Measures the memory needed to open a picture or clip."""
 
 from __future__ import annotations
 

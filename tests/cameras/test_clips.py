@@ -1,4 +1,4 @@
-"""Clips: all their frames, with their own times; damaged is what ends before its own first bytes say."""
+"""Clips: every frame with its own time; a clip shorter than its headers say is damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Pictures and folders: bounded before they are decoded, hidden ones passed over, nothing left out in silence."""
+"""Pictures and folders: sizes are checked before decoding, hidden files are skipped, every other unreadable file is
+named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A camera that hangs turned."""
+"""A camera that is mounted turned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network of the admin's own: what its description says, and how its refusal looks."""
+"""A foreign network for tests: its description, and the check of a refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kiosk audit show`: what is wrong with a question is told of the question, never of the gallery."""
+"""`kiosk audit show`: an error in the arguments is reported as such, never as a fault of the gallery."""
 
 from __future__ import annotations
 

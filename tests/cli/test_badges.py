@@ -1,4 +1,4 @@
-"""Badge numbers at the command line, and what is said of a panel."""
+"""Badge numbers on the command line, and what the commands report about a panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a command finds its home: beside a configuration it is said, never guessed."""
+"""How a command finds its home: with a configuration it is never guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`kiosk doctor` in places that are unreadable or unfinished: bad, with what to do, and never a traceback."""
+"""`kiosk doctor` with unreadable or incomplete files: it reports them as bad and says what to do, without a
+traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kiosk doctor` before a camera that hangs turned: a recording plays the camera."""
+"""`kiosk doctor` with a camera that is mounted turned. A recording stands in for the camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `kiosk doctor` says of the door: of the board by its files, of the door by asking it."""
+"""What `kiosk doctor` reports about the door: about the board from its files, about the door by asking it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kiosk models install URL`: from a server of the test's own, with a certificate of its own."""
+"""`kiosk models install URL`, from a test server with its own certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dates and times in the machine's zone: what is given comes back, and no clock change lets anybody in for longer."""
+"""Dates and times in the machine's zone: they are printed as given, and no clock change makes a validity longer."""
 
 # ruff: noqa: DTZ001, DTZ901 - times without a zone are what the command line gives
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers on the command line: finite ones."""
+"""Numbers on the command line must be finite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References that were made with another network: never compared, and said wherever somebody could wonder."""
+"""References that were made with another network: they are never compared, and every affected command says so."""
 
 from __future__ import annotations
 

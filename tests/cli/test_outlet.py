@@ -1,4 +1,4 @@
-"""The running kiosk's lines: closed, full, stuck, gone, and nobody who writes them notices."""
+"""Output of the running kiosk to a closed, full or stuck stream: the writing thread is never affected."""
 
 from __future__ import annotations
 

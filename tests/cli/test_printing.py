@@ -1,4 +1,4 @@
-"""What commands print, and where: a console that lacks letters, is full, closed, gone, or no terminal."""
+"""What commands print to a console that lacks letters, is full or closed, or is no terminal."""
 
 from __future__ import annotations
 

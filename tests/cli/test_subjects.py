@@ -1,4 +1,4 @@
-"""`kiosk subjects list` and whatever else only looks, where nothing can be written."""
+"""`kiosk subjects list` and other reading commands on a file system that cannot be written."""
 
 from __future__ import annotations
 

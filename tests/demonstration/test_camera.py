@@ -1,4 +1,4 @@
-"""The simulated camera plays the story once, in real time, and knows whose visit a frame is."""
+"""The simulated camera plays the story in real time, and knows which visit a frame belongs to."""
 
 from __future__ import annotations
 

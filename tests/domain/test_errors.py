@@ -1,4 +1,4 @@
-"""One tree of errors: all of the kiosk's are in it, and it is drawn."""
+"""All errors of the kiosk are in one tree, and the tree is drawn."""
 
 from __future__ import annotations
 

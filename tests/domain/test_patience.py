@@ -1,4 +1,4 @@
-"""Whoever was refused waits, and nobody else."""
+"""A refused person must wait, and nobody else."""
 
 from __future__ import annotations
 

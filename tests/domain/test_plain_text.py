@@ -1,4 +1,4 @@
-"""Foreign text on a line: it can move no cursor, begin no line and turn no direction."""
+"""Foreign text on a line cannot move the cursor, start a line or change the reading direction."""
 
 from __future__ import annotations
 

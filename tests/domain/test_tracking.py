@@ -1,4 +1,4 @@
-"""One track is one face that stayed where it was."""
+"""A track belongs to one face that does not jump."""
 
 from __future__ import annotations
 

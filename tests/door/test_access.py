@@ -1,4 +1,4 @@
-"""A real kiosk-door and users that it trusts with different things, as the kernel tells them apart."""
+"""A real kiosk-door and users with different rights, which the kernel tells apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real kiosk-door with a USB relay board; what stands for the kernel and the board says tests/fakes/hidraw."""
+"""The real kiosk-door with a USB relay board. tests/fakes/hidraw stands in for the kernel and the board."""
 
 from __future__ import annotations
 

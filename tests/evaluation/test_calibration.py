@@ -1,4 +1,4 @@
-"""PAD before one site's own camera: what counts, and which threshold is suggested."""
+"""PAD with one site's own camera: what counts, and which threshold is suggested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process in which an unknown network is tried: what it cannot do any more."""
+"""What the process that tries an unknown network can no longer do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done to pictures so that they are no upright, natural face."""
+"""The kinds of distortion after which a picture is no upright, natural face."""
 
 from __future__ import annotations
 

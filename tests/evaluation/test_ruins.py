@@ -1,4 +1,4 @@
-"""Strangers' ruined pictures held against each other: what is counted, and over what."""
+"""Strangers' distorted pictures compared with one another: what is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a visitor is shown, and above all when nobody is told that the door is open."""
+"""What the window shows, and above all when it must not say that the door is open."""
 
 from __future__ import annotations
 

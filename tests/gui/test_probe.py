@@ -1,4 +1,4 @@
-"""What a process of its own finds out about Qt: a platform that does not start, characters that no font draws."""
+"""What a separate process finds out about Qt: a platform that does not start, characters that no font draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who connects to the door's socket, where the kernel has no answer, or no room."""
+"""Clients of the door's socket about whom the kernel has no answer, or for whom it has no room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The USB relay board's own: which board, what it says back, and what becomes of one that is pulled out."""
+"""USB relay boards: which board is chosen, how its answers are checked, and what happens when it is pulled out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MQTT with a real broker: what Home Assistant would find, and that there is nothing that it could command."""
+"""MQTT with a real broker: what Home Assistant finds, and that nothing there takes commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A secret is a file that its owner keeps."""
+"""A secret is a file that only its owner may read."""
 
 from __future__ import annotations
 

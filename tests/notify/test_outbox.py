@@ -1,4 +1,4 @@
-"""What waits in the outbox, what goes when there is no room, and that nothing that was acknowledged is lost."""
+"""What waits in the outbox, what is dropped when there is no room, and that nothing acknowledged is lost."""
 
 from __future__ import annotations
 

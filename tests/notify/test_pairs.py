@@ -1,4 +1,4 @@
-"""Releases that nobody granted: told where it can be known, and nowhere else."""
+"""Releases that nobody granted are reported if that is certain, and otherwise not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thread a notifier, from the outbox; and one a source, into it."""
+"""The threads of kiosk-notify: one for each source into the outbox, one for each notifier out of it."""
 
 from __future__ import annotations
 

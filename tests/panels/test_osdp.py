@@ -1,4 +1,4 @@
-"""What is the OSDP reader's own: pairing, and what is installed for it. The rest: tests/contract/test_panels.py."""
+"""OSDP only: pairing, keys and installed files. tests/contract/test_panels.py tests the rest."""
 
 from __future__ import annotations
 

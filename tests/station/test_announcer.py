@@ -1,4 +1,4 @@
-"""The kiosk's event socket: what is told, to whom, and that the kiosk never waits for it."""
+"""The kiosk's event socket: what it sends, to whom, and that the kiosk never waits for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door's events in the audit log: none is lost, none comes twice, the last word on a grant is the last one."""
+"""The door's events in the audit log: none is lost, none is stored twice, and the outcomes of a grant are in order."""
 
 from __future__ import annotations
 

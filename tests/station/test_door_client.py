@@ -1,4 +1,4 @@
-"""The client against a door that says what it is told to, where the real one would not."""
+"""The client with a scripted door, which can answer as a real one would not."""
 
 from __future__ import annotations
 

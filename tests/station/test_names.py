@@ -1,4 +1,4 @@
-"""Names are for people who look, and decide nothing."""
+"""Names are only displayed; no decision depends on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of a frame with scripted stages: what is decided, and when."""
+"""The pipeline with scripted stages: what is decided, and when."""
 
 from __future__ import annotations
 

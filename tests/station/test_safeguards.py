@@ -1,4 +1,4 @@
-"""What a real lock asks of the settings."""
+"""What the settings must be before a real lock is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault is told when it comes and when it is over, and not with each frame that it spoils."""
+"""A fault is reported when it comes and when it ends, and not with each frame."""
 
 from __future__ import annotations
 

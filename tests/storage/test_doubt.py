@@ -1,5 +1,4 @@
-"""Whatever fails between a decision and the disk, and whenever: each record is in the log once, and no grant without
-one."""
+"""Whatever fails between a decision and the disk: each record is in the log once, and no grant is without one."""
 
 from __future__ import annotations
 

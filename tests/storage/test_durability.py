@@ -1,4 +1,4 @@
-"""kill -9 of a process that writes, and the power cut under it: what it had acknowledged is there afterwards."""
+"""After kill -9 of a writing process, or a power cut, everything that it acknowledged is still there."""
 
 from __future__ import annotations
 

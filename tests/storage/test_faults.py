@@ -1,4 +1,4 @@
-"""The database file under the faults of the world: each is one line that says what to do, and nothing is lost."""
+"""The database file with faults of disk and file: each gives one line that says what to do, and nothing is lost."""
 
 from __future__ import annotations
 

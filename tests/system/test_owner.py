@@ -1,4 +1,4 @@
-"""Root in somebody else's folder: whose it is, and being them, for good or for a moment."""
+"""Root in another user's folder: who owns it, and acting as that user, permanently or for a while."""
 
 from __future__ import annotations
 

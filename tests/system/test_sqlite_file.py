@@ -1,4 +1,4 @@
-"""Nobody but SQLite has a descriptor on a database, and whoever only looks leaves everything as it was."""
+"""Only SQLite opens a database file, and a reader changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the programs at the door say on standard error: whole lines, escaped, and nothing that could stop them."""
+"""What the programs at the door write to standard error: complete, escaped lines, and never a blocking write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who says that the clock has been set."""
+"""How the program finds out that the clock is synchronised."""
 
 from __future__ import annotations
 

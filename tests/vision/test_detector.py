@@ -1,4 +1,4 @@
-"""How faces are looked at again. The network is stood in for by one that finds a bright rectangle and errs as told."""
+"""How the detector refines faces. A fake network finds a bright rectangle, with the errors that a test asks for."""
 
 from __future__ import annotations
 

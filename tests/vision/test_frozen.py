@@ -1,4 +1,4 @@
-"""A camera that gives again what it has given before: whole, or where the face is."""
+"""A camera that repeats earlier pictures, as a whole or in the face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network is all in one file: nothing that it names is read, whichever library loads it, however it is hidden."""
+"""A network is complete in one file: no file that it refers to is read, whichever library loads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where PAD looks, and what it makes of its networks."""
+"""What part of the picture PAD uses, and how it combines its networks."""
 
 from __future__ import annotations
 

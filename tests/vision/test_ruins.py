@@ -1,4 +1,4 @@
-"""The wall against ruined pictures: by the place of the feature vector alone."""
+"""The check against distorted pictures, which uses only the feature vector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A room in which nothing moves is no frozen camera: ten minutes, on the noise of real clips, of the scene, drawn."""
+"""A still room does not count as a frozen camera: ten minutes with the noise of real clips, of the scene, and drawn
+noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fresh, single and bounded: what a grant is in itself."""
+"""A grant must be fresh, single and bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a level is believed, and when an input chatters."""
+"""When a level is accepted, and when an input chatters."""
 
 from __future__ import annotations
 

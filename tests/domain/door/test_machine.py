@@ -1,4 +1,4 @@
-"""The door's state machine: what releases, what never does, and for how long."""
+"""The door's state machine: what releases the lock, what never does, and for how long."""
 
 from __future__ import annotations
 

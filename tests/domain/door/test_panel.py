@@ -1,4 +1,4 @@
-"""A door whose lock a panel owns: when a badge is presented, and when nothing is."""
+"""A door whose lock a panel owns: when a badge number is presented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes through the door: contact, exit button, tamper; leases, lockdown, relocking. Time is passed in."""
+"""The door with contact, exit button and tamper switch; leases, lockdown, relocking. Time is passed in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps the lock released, whatever clients and operators send: each stretch is bounded."""
+"""How long the lock stays released: bounded, whatever clients and operators send."""
 
 from __future__ import annotations
 

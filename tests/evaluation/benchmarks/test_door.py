@@ -1,4 +1,4 @@
-"""kiosk-door, timed: the counts are right, and the safe level comes first."""
+"""The measurement of kiosk-door: its counts are right, and the secured level comes first."""
 
 from __future__ import annotations
 
