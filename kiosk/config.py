@@ -1,4 +1,5 @@
-"""The configuration: one TOML file, overridden by environment variables (kiosk.environment), unknown keys refused."""
+"""The configuration: one TOML file, with overrides from environment variables (kiosk.environment). Unknown keys are
+refused."""
 
 from __future__ import annotations
 
@@ -30,10 +31,10 @@ from kiosk.sections import (
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
 FROM_THE_FILE = frozenset({"attempt", "clock", "door", "lock", "models", "panel", "policy", "quality"})
-"""Sections that say who is let in: before a real lock they are the file's alone."""
+"""Sections that decide who is let in. With a real lock only the file may set them."""
 
 SIMULATED = "simulated"
-"""The lock that moves nothing."""
+"""The kind of the lock without hardware."""
 NAMELESS = (
     '[door] name is missing: say what this door is called (name = "main-entrance"), and call each other door of the '
     "site something else: events, notifiers and the audit log tell it"
@@ -61,12 +62,12 @@ class Config(Section):
 
     @property
     def sha256(self) -> str:
-        """Of the file that this was read from; empty where there is none."""
+        """The hash of the file that this was read from; empty without a file."""
         return self._sha256
 
     @property
     def drives_a_real_lock(self) -> bool:
-        """Whether kiosk-door would move something in the world by this configuration."""
+        """Whether this configuration makes kiosk-door drive real hardware: a lock or a panel."""
         return self.panel is not None or (self.lock is not None and self.lock.kind != SIMULATED)
 
     @model_validator(mode="after")
@@ -77,7 +78,7 @@ class Config(Section):
 
 
 def explain(error: ValidationError) -> str:
-    """The first problem of a validation as one line: where, what."""
+    """The first error of a validation as one line: the key, and what is wrong."""
     first = error.errors()[0]
     where = ".".join(str(p) for p in first["loc"]) or "it"
     what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
@@ -85,7 +86,7 @@ def explain(error: ValidationError) -> str:
 
 
 def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> Config:
-    """Raises ConfigError naming `source`, the key and what is wrong with it."""
+    """Parses a configuration. Raises ConfigError, which names `source`, the key and what is wrong with it."""
     merged = overridden(tables(text, source), os.environ if environ is None else environ)
     refuse_nul(merged, source)
     try:
@@ -97,7 +98,7 @@ def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> C
 
 
 def refuse_overrides(environ: Mapping[str, str] | None = None) -> None:
-    """Before a real lock. Raises ConfigError naming the variables that change who is let in."""
+    """Call it before a real lock is used. Raises ConfigError, which names variables that change who is let in."""
     names = overriding(os.environ if environ is None else environ, FROM_THE_FILE)
     if names:
         raise ConfigError(
@@ -107,24 +108,24 @@ def refuse_overrides(environ: Mapping[str, str] | None = None) -> None:
 
 
 def read(path: Path) -> Config:
-    """Raises ConfigError when the file is missing, unreadable or wrong."""
+    """Reads a configuration. Raises ConfigError when the file is missing, unreadable or wrong."""
     return parse(file_text(path), str(path))
 
 
 def find(named: Path | None) -> Path | None:
-    """The configuration to use, None for the demonstration.
+    """The configuration to use; None for the demonstration.
 
-    A file that was named must exist; so must /etc/kiosk/kiosk.toml once the folder /etc/kiosk exists, since a machine
-    that was set up for a door must never fall back to the demonstration. Raises ConfigError.
+    A file that was named must exist. If the folder /etc/kiosk exists, /etc/kiosk/kiosk.toml must exist too, because a
+    machine that was set up for a door must never fall back to the demonstration. Raises ConfigError.
     """
     try:
         return _found(named)
-    except OSError as error:  # a folder that this user may not search, a name that is too long
+    except OSError as error:  # for example a folder that this user may not enter, or a name that is too long
         raise ConfigError(f"the configuration cannot be read: {os_trouble(error)}") from error
 
 
 def _found(named: Path | None) -> Path | None:
-    """As find. Raises OSError too."""
+    """See find(). Also raises OSError."""
     if named is not None:
         if not named.exists():
             raise ConfigError(f"{named}: there is no such configuration file")

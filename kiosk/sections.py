@@ -1,4 +1,4 @@
-"""The sections of the configuration: what can be set, within which bounds, and what holds where nothing is said."""
+"""The sections of the configuration: the settings, their bounds and their defaults."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from kiosk.domain.door.rules import Relock
 
 DOOR_SOCKET = Path("/run/kiosk/door.sock")
 DOOR_EVENTS = Path("/run/kiosk-door-events/door-events.sock")
-"""The sockets of a kiosk-door that runs as a unit: each in a folder for those who may open it."""
+"""The sockets of kiosk-door's unit. Each is in a folder that only its allowed users may enter."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
-    """A part of the file: frozen, unknown keys refused."""
+    """A part of the file. It is frozen and refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PluginSection(BaseModel):
-    """A part whose further keys belong to the plug-in named by `kind`; the plug-in's Options refuse unknown ones."""
+    """A part whose further keys belong to the plug-in `kind`. The plug-in's Options refuse unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -40,7 +40,7 @@ class KioskConfig(Section):
     """[kiosk]"""
 
     home: Path | None = None
-    """Folder of the gallery, its key and the audit log, for the kiosk and for every command: an absolute path."""
+    """Folder of the gallery, its key and the audit log, for the kiosk and for every command. An absolute path."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -54,24 +54,24 @@ class CameraConfig(PluginSection):
 
     kind: str = "usb"
     rotate: Literal[0, 90, 180, 270] = 0
-    """Degrees clockwise that the pictures of a camera that hangs turned are turned by, right after they are read."""
+    """Degrees clockwise by which pictures are rotated directly after reading, for a camera that is mounted turned."""
 
 
 class LockConfig(PluginSection):
-    """[lock] is read by kiosk-door alone. There is no default: a lock or a panel is always named."""
+    """[lock]. Only kiosk-door uses it. There is no default: a lock or a panel must be named."""
 
 
 class PanelConfig(PluginSection):
-    """[panel], in place of [lock]: a panel on the protected side owns the lock and is told badge numbers. Its keys but
-    the card's are read by kiosk-door alone."""
+    """[panel], instead of [lock]: a panel on the protected side owns the lock and gets badge numbers. Except for the
+    card's keys, only kiosk-door uses it."""
 
     card_bits: Literal[26, 34, 37] = 26
     facility: Annotated[int, Field(strict=True)]
-    """The site's code in each card."""
+    """The site's facility code, which is in each card."""
 
     @property
     def cards(self) -> CardFormat:
-        """How a badge number is told."""
+        """The format in which a badge number is sent."""
         return CardFormat(self.card_bits, self.facility)
 
     @model_validator(mode="after")
@@ -84,43 +84,43 @@ class DoorConfig(Section):
     """[door]: the process that owns the lock."""
 
     name: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)] = "main"
-    """What events, notifiers and the audit log call this door. Beside a lock that is real, or a panel, it has to be
-    said: the doors of a site must not all be called the same."""
+    """The door's name in events, notifiers and the audit log. It is required with a real lock or a panel, so that the
+    doors of a site have different names."""
     socket: Path = DOOR_SOCKET
     state: Path = Path("/var/lib/kiosk-door")
-    """Where kiosk-door keeps events that were not acknowledged yet, and whether there is a lockdown."""
+    """Folder in which kiosk-door stores unacknowledged events and a lockdown."""
     release_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     extended_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
     max_release_seconds: Annotated[float, Field(gt=0, le=60)] = 60.0
     lease_seconds: Annotated[float, Field(gt=0, le=60)] = 30.0
-    """How long a door is held open when that is not renewed."""
+    """How long a door is held open without a renewal."""
     max_hold_seconds: Annotated[float, Field(gt=0, le=86400)] = 3600.0
-    """How long an operator may hold it open at a stretch."""
+    """Longest time for which an operator may hold the door open at once."""
     relock: Relock = Relock.CLOSING
     held_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
     pre_alarm_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
     rex_seconds: Annotated[float, Field(ge=1, le=60)] = 10.0
-    """How long after the exit button was pressed an opening is expected."""
+    """How long an opening is expected after a press of the exit button."""
     debounce_seconds: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     still_after: Annotated[int, Field(ge=2, le=10_000)] = 20
-    """Releases in a row without an opening until the contact is doubted."""
+    """After this many releases in a row without an opening the contact counts as doubtful."""
     clients: tuple[str, ...] = ()
-    """Users (names or numbers) that may have it released for a bounded time: the kiosk's."""
+    """Users (names or numbers) that may release the lock for a bounded time: the kiosk's user."""
     operators: tuple[str, ...] = ()
-    """Users that may do everything at the door, besides root and kiosk-door's own."""
+    """Users that may do everything at the door, in addition to root and kiosk-door's own user."""
     subscribers: tuple[str, ...] = ()
-    """Users that may subscribe to its events, and nothing else; `clients` may as well."""
+    """Users that may only subscribe to the door's events. `clients` may subscribe too."""
 
     @property
     def events(self) -> Path:
-        """The socket of the events: beside the other, but for the unit's, which has a folder of its own for it."""
+        """The event socket: beside the command socket, except in kiosk-door's unit, where it has a separate folder."""
         if self.socket == DOOR_SOCKET:
             return DOOR_EVENTS
         return self.socket.with_name(f"{self.socket.stem}-events{self.socket.suffix}")
 
     @property
     def named(self) -> bool:
-        """Whether somebody has given it its name."""
+        """Whether the configuration states the name."""
         return "name" in self.model_fields_set
 
     @model_validator(mode="after")
@@ -133,7 +133,7 @@ class DoorConfig(Section):
 
 
 class ModelsConfig(Section):
-    """[models]: names of the manifest. `folder` is another folder with a manifest.toml of its own."""
+    """[models]: names of networks in the manifest. `folder`: another folder with its own manifest.toml."""
 
     folder: Path | None = None
     detector: str = "face-detector"
@@ -143,12 +143,13 @@ class ModelsConfig(Section):
 
 
 class QualityConfig(Section):
-    """[quality]: what a face must be before it is compared."""
+    """[quality]: conditions for comparing a face."""
 
     min_face: Annotated[float, Field(ge=40, le=1000)] = 64.0
-    """Width of the face's box in pixels of the frame."""
+    """Smallest width of the face's box in pixels of the frame."""
     min_sharpness: Annotated[float, Field(ge=0)] = 15.0
-    """Variance of the Laplacian of the aligned face. LFW: 58 and more; with 2 px of blur 19 in the median."""
+    """Smallest variance of the Laplacian of the aligned face. On LFW it is 58 and more; with 2 px of blur the median is
+    19."""
     guide: Share = 0.8
     """The face's centre must lie within this share of the frame's width and height."""
 
@@ -160,9 +161,9 @@ class AttemptConfig(Section):
     window: Annotated[int, Field(ge=1, le=60)] = 5
     seconds: Annotated[float, Field(gt=0, le=3)] = 3.0
     pause: Annotated[float, Field(ge=0, le=60)] = 1.5
-    """Seconds between a refusal and the next attempt; doubled from the fourth refusal in a row on, up to 30 s."""
+    """Seconds between a refusal and the next attempt. Doubles from the fourth refusal in a row on, up to 30 s."""
     rest: Annotated[float, Field(ge=0, le=600)] = 5.0
-    """Seconds after a grant until the next attempt, unless whoever was let in has gone before."""
+    """Seconds after a grant until the next attempt, unless the person has left before."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -175,44 +176,44 @@ class PolicyConfig(Section):
     """[policy]"""
 
     fpir: Annotated[float, Field(gt=0, le=0.1)] = 0.001
-    """The share of searches that may take somebody who is not enrolled for a subject: it sets the threshold, by the
-    manifest's table and the gallery's size (domain.thresholds). At most 0.001 before a real lock."""
+    """The share of searches in which a person who is not enrolled may match a subject. It gives the threshold, with the
+    manifest's table and the gallery's size (domain.thresholds). At most 0.001 with a real lock."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """A fixed comparison score, whatever the gallery's size; None follows `fpir`."""
+    """A fixed threshold for every size of the gallery; None computes it from `fpir`."""
     pad_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     refusals_an_hour: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
-    """So many refusals of people within an hour turn face alone off for an hour (domain.refusals); None: none do."""
+    """This many refusals of people within an hour turn face alone off for an hour (domain.refusals). None: no limit."""
     grant_seconds: Annotated[float, Field(gt=0, le=1.5)] = 1.5
-    """A grant that has not reached the door this long after its frame was taken is void."""
+    """A grant is void if it has not reached the door this many seconds after its frame was taken."""
 
 
 class ClockConfig(Section):
-    """[clock]: when the wall clock is believed, by which rights begin and end (station.timekeeping)."""
+    """[clock]: when to trust the wall clock, which decides when rights begin and end (station.timekeeping)."""
 
     trust: Literal["rtc", "ntp"] = "rtc"
-    """"rtc": at once, for a board with a clock that runs without power. "ntp": once systemd-timesyncd or chrony has set
-    it since the machine started, for a board without."""
+    """"rtc": trust it at once, for a board with a battery clock. "ntp": trust it once systemd-timesyncd or chrony has
+    set it since the machine started, for a board without such a clock."""
 
 
 class NotifyConfig(Section):
-    """[notify]: the process that tells others."""
+    """[notify]: the process that reports to others."""
 
     outbox: Path = Path("/var/lib/kiosk-notify/outbox.db")
-    """Where notices wait until they are delivered."""
+    """The file in which notices wait until they are delivered."""
     capacity: Annotated[int, Field(ge=10, le=100_000)] = 1000
-    """How many may wait for each notifier."""
+    """Most waiting notices for each notifier."""
     retry_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """The longest pause between two tries to deliver."""
     socket: Path = Path("/run/kiosk-events/kiosk.sock")
-    """The kiosk's own events, for kiosk-notify."""
+    """The socket of the kiosk's own events, for kiosk-notify."""
     subscribers: tuple[str, ...] = ()
-    """Users that may subscribe to them besides the kiosk's own."""
+    """Users that may subscribe to these events, in addition to the kiosk's own user."""
     names: bool = False
-    """Whether the kiosk tells names of subjects; else their ids only."""
+    """Whether the kiosk sends names of subjects, or only their ids."""
 
 
 class NotifierConfig(PluginSection):
     """[notifiers.NAME]: one notifier."""
 
     alarms_only: bool = False
-    """Alarms, faults and their ends; nothing of who comes and goes."""
+    """Whether this notifier gets only alarms, faults and their ends, and nothing about people who come and go."""

@@ -1,4 +1,4 @@
-"""`kiosk doctor`: what is worth knowing of the networks that are used."""
+"""`kiosk doctor`: checks the configured networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lockdown, over restarts."""
+"""Stores a lockdown across restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a measurement of face detectors comes to: recall, errors of the landmarks, and their differences."""
+"""Figures of a measurement of face detectors: recall, errors of the landmarks, and their differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The camera's picture in the window, with the oval that says where a face should be. It decides nothing."""
+"""The camera's picture in the window, with an oval that shows where the face should be. It decides nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""From what an attempt says of a person to a decision: gallery, door, clock and policy are asked once, at its end."""
+"""Turns an attempt's verdict into a decision. It asks gallery, door, clock and policy once, at the end of the
+attempt."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from kiosk.domain.refusals import FaceLimit
 from kiosk.station.stages import Stopwatch
 
 LONGEST_DETAIL = 200
-"""Characters of a fault's message that are recorded."""
+"""Most characters of a fault's message that are recorded."""
 
 
 class Decider:
-    """What it is made with is described at station.pipeline.Pipeline."""
+    """Makes decisions. station.pipeline.Pipeline describes its arguments."""
 
     def __init__(
         self,
@@ -35,7 +36,7 @@ class Decider:
         self._limit = limit
 
     def decide(self, verdict: Verdict, attempt: Attempt | None, at: float, watch: Stopwatch) -> Decision:
-        """The policy's word on a verdict; `at` is when its last frame was taken. Raises StageError when the gallery
+        """The policy's decision on a verdict. `at`: when its last frame was taken. Raises StageError when the gallery
         or the door fails."""
         matched = verdict.reason is Reason.MATCHED and verdict.subject_id is not None
         with watch.stage("policy", Reason.GALLERY_FAULT):
@@ -56,7 +57,7 @@ class Decider:
         )
 
     def fault(self, reason: Reason, message: str, evidence: Evidence, attempt: Attempt | None) -> Decision:
-        """The refusal that a fault comes to."""
+        """The refusal because of a fault."""
         return Decision(
             id=self._new_id(),
             outcome=Outcome.REFUSED,

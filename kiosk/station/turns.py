@@ -1,4 +1,4 @@
-"""Threads of the kiosk that look after something beside the pipeline, turn by turn."""
+"""Threads of the kiosk that do regular work beside the pipeline."""
 
 from __future__ import annotations
 

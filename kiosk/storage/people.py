@@ -1,4 +1,4 @@
-"""Subjects and references as rows of the gallery: what may be stored of them, and how it is read back."""
+"""Subjects and references as rows of the gallery: checks before storing, and reading back."""
 
 from __future__ import annotations
 

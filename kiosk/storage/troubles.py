@@ -1,4 +1,4 @@
-"""What went wrong with the gallery's file, as people read it: one line for each error of SQLite and of the disk."""
+"""Messages about the gallery's file for people: one line for each error of SQLite and of the disk."""
 
 from __future__ import annotations
 
