@@ -77,6 +77,7 @@ ELSEWHERE = {
     "vision/entry_text": "cli/test_install",
     "vision/install": "cli/test_install",
     "vision/manifest": "vision/test_models",
+    "vision/model_files": "vision/test_models",
     "vision/upstream": "cli/test_install",
 }
 

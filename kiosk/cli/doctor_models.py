@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from kiosk.cli.doctor_door import Remark
 from kiosk.config import Config
 from kiosk.domain.errors import KioskError
-from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 
 
 def remarks(settings: Config) -> Iterator[Remark]:

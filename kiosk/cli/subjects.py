@@ -29,7 +29,8 @@ from kiosk.domain.errors import ConfigError, GalleryError, ModelError
 from kiosk.domain.people import Subject
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
-from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 
 
 @contextmanager

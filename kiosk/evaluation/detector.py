@@ -21,7 +21,8 @@ from kiosk.evaluation.detector_figures import COUNTED, Result, Seen
 from kiosk.evaluation.truth import Pictures, TrueFace, TruePicture
 from kiosk.sections import ModelsConfig
 from kiosk.vision.detector import DecodedGraph, FaceDetector, Finder
-from kiosk.vision.manifest import DetectorEntry, Input, Manifest, default_folder
+from kiosk.vision.manifest import DetectorEntry, Input, Manifest
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
 from kiosk.vision.yunet import YuNet

@@ -22,15 +22,8 @@ from kiosk.sections import ModelsConfig
 from kiosk.vision.alignment import align
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
-from kiosk.vision.manifest import (
-    AnyEntry,
-    DetectorEntry,
-    EmbedderEntry,
-    HeldManifest,
-    Manifest,
-    PadEntry,
-    default_folder,
-)
+from kiosk.vision.manifest import AnyEntry, DetectorEntry, EmbedderEntry, HeldManifest, Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import load_cohort, load_pad
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture

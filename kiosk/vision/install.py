@@ -15,15 +15,8 @@ from pathlib import Path
 from kiosk.domain.errors import ModelError
 from kiosk.system.files import locked, sync
 from kiosk.vision.entry_text import render
-from kiosk.vision.manifest import (
-    AnyEntry,
-    EmbedderEntry,
-    Manifest,
-    default_folder,
-    files_of,
-    read_file,
-    refuse_bendable,
-)
+from kiosk.vision.manifest import AnyEntry, EmbedderEntry, Manifest, files_of
+from kiosk.vision.model_files import default_folder, read_file, refuse_bendable
 
 SYSTEM_FOLDER = Path("/var/lib/kiosk-models")
 """The folder in which root installs. It belongs to root (deploy/tmpfiles.conf); the kiosk can only read it."""

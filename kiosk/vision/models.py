@@ -15,7 +15,8 @@ from kiosk.domain.thresholds import Thresholds
 from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
-from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry, default_folder
+from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad
 from kiosk.vision.ruins import Ruins

@@ -29,7 +29,7 @@ from kiosk.evaluation.ruin_kinds import QUARTERS, UPRIGHT
 from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.alignment import align
 from kiosk.vision.embedder import FaceEmbedder
-from kiosk.vision.manifest import default_folder
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import Models, load
 from kiosk.vision.quality import Bounds, Gate
 

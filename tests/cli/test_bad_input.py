@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.vision.manifest import default_folder
+from kiosk.vision.model_files import default_folder
 
 Command = Callable[..., Any]
 Result = Any

@@ -13,7 +13,8 @@ import pytest
 
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
-from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 
 Command = Callable[..., tuple[int, list[str], list[str]]]
 

@@ -17,7 +17,7 @@ from kiosk.domain.face import Face, Image
 from kiosk.evaluation.detector import load
 from kiosk.evaluation.truth import COLUMNS
 from kiosk.sections import ModelsConfig
-from kiosk.vision.manifest import default_folder
+from kiosk.vision.model_files import default_folder
 
 Command = Callable[..., tuple[int, list[str], list[str]]]
 

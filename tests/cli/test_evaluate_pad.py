@@ -14,7 +14,8 @@ import pytest
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
 from kiosk.evaluation import pad_attempts
-from kiosk.vision.manifest import Manifest, PadEntry, default_folder
+from kiosk.vision.manifest import Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 
 Command = Callable[..., Any]
 FILE = default_folder() / "pad-2.7.onnx"

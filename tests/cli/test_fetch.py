@@ -21,7 +21,8 @@ from cryptography.x509.oid import NameOID
 from kiosk.cli.models import fetch
 from kiosk.evaluation import trial
 from kiosk.vision import upstream
-from kiosk.vision.manifest import LARGEST, Manifest
+from kiosk.vision.manifest import Manifest
+from kiosk.vision.model_files import LARGEST
 from kiosk.vision.upstream import Upstream
 from tests.cli.own_network import ABOUT, refused
 from tests.fakes import onnx_file

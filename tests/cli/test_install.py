@@ -19,7 +19,8 @@ from kiosk.evaluation import trial
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision import install
-from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.upstream import known
 from tests.cli.own_network import ABOUT, refused
 from tests.fakes import onnx_file
@@ -174,7 +175,7 @@ def test_bad_input_changes_nothing(
 def test_a_network_file_that_is_too_large_is_refused(
     kiosk: Command, own: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kiosk.vision.manifest.LARGEST", own.stat().st_size - 1)
+    monkeypatch.setattr("kiosk.vision.model_files.LARGEST", own.stat().st_size - 1)
     refused(kiosk("models", "install", own), "own.onnx", "at most")
     assert not (home / "models").exists()
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.vision.manifest import Manifest, default_folder
+from kiosk.vision.manifest import Manifest
+from kiosk.vision.model_files import default_folder
 
 Command = Callable[..., tuple[int, list[str], list[str]]]
 

@@ -27,7 +27,8 @@ from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.system.owner import acting_for
 from kiosk.system.time_sync import TIMESYNCD
-from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 from tests.cli.own_network import ABOUT
 from tests.fakes import onnx_file
 

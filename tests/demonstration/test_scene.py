@@ -14,7 +14,8 @@ from kiosk.demonstration.story import STORY, VISITORS, Enrolled, Kind, Visit, Vi
 from kiosk.domain.decision import Outcome, Reason
 from kiosk.domain.errors import CameraError
 from kiosk.vision.detector import FaceDetector
-from kiosk.vision.manifest import DetectorEntry, Manifest, default_folder
+from kiosk.vision.manifest import DetectorEntry, Manifest
+from kiosk.vision.model_files import default_folder
 
 MIDDLE = (HOLD_BEGINS + HOLD_ENDS) / 2
 

@@ -11,7 +11,8 @@ from kiosk.domain.errors import ModelError
 from kiosk.domain.matching import Cohort
 from kiosk.evaluation.lfw import Pair, PairList, all_pairs
 from kiosk.evaluation.quantization import FP32, INT8, LOSS_FAR, Form, compare, like, losses, measure, rows, run
-from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 
 SCALE = 317.5
 PEOPLE = 60

@@ -24,7 +24,7 @@ from kiosk.station import assembly, safeguards
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
-from kiosk.vision.manifest import default_folder
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import load
 
 REAL = DoorStatus(DoorState.SECURED, simulated=False, started_at=0.0)

@@ -15,7 +15,8 @@ from kiosk.config import Config
 from kiosk.domain.errors import ConfigError
 from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.station.safeguards import effective, refuse_unsafe, weaknesses
-from kiosk.vision.manifest import Manifest, PadEntry, default_folder
+from kiosk.vision.manifest import Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import Models, left_out, load
 
 REAL = '[lock]\nkind = "gpio"\n'

@@ -12,7 +12,7 @@ from detector_net import session  # noqa: E402
 from pad_frames import ATTACK, BONA_FIDE, EDGES  # noqa: E402
 from pad_heads import CLASSES, features, fitted, last_layer, weights, with_answer  # noqa: E402
 
-from kiosk.vision.manifest import default_folder  # noqa: E402
+from kiosk.vision.model_files import default_folder  # noqa: E402
 
 pytestmark = pytest.mark.train
 FILE = default_folder() / "pad-2.7.onnx"

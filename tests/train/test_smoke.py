@@ -17,7 +17,8 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
 from runtime import ort  # noqa: E402
 
-from kiosk.vision.manifest import Manifest, PadEntry, default_folder  # noqa: E402
+from kiosk.vision.manifest import Manifest, PadEntry  # noqa: E402
+from kiosk.vision.model_files import default_folder  # noqa: E402
 
 RECIPES = Path(__file__).resolve().parents[2] / "models" / "train"
 SHARED = Path(os.environ.get("KIOSK_SHARED") or RECIPES.parents[2] / "shared")

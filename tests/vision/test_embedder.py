@@ -14,7 +14,8 @@ from kiosk.domain.face import Image
 from kiosk.vision.alignment import align
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
-from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
 

@@ -18,7 +18,8 @@ from kiosk.domain.errors import ModelError
 from kiosk.domain.matching import cosine
 from kiosk.domain.tracking import Tracker
 from kiosk.sections import ModelsConfig, PolicyConfig
-from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry, default_folder
+from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import Models, load, load_cohort
 from kiosk.vision.network import Network
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from kiosk.domain.errors import ModelError
 from kiosk.vision import onnx_bytes
-from kiosk.vision.manifest import DetectorEntry, Input, Manifest, default_folder
+from kiosk.vision.manifest import DetectorEntry, Input, Manifest
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.yunet import YuNet
 from tests.fakes.onnx_file import embedder, field, tensor, varint

@@ -13,7 +13,8 @@ from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
 from kiosk.domain.errors import ModelError
 from kiosk.vision.detector import FaceDetector
-from kiosk.vision.manifest import DetectorEntry, Input, Manifest, default_folder
+from kiosk.vision.manifest import DetectorEntry, Input, Manifest
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.yunet import YuNet
 
 SHARED = Path(os.environ.get("KIOSK_SHARED", Path(__file__).resolve().parents[3] / "shared"))

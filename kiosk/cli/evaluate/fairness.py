@@ -24,7 +24,8 @@ from kiosk.evaluation import plots
 from kiosk.evaluation.fairness import FLOOR, Comparisons, GroupRate, Share
 from kiosk.evaluation.plots import Mark
 from kiosk.sections import PolicyConfig
-from kiosk.vision.manifest import CHECKOUT, EmbedderEntry, Input
+from kiosk.vision.manifest import EmbedderEntry, Input
+from kiosk.vision.model_files import CHECKOUT
 from kiosk.vision.models import load
 from kiosk.vision.network import Network
 

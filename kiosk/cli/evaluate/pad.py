@@ -29,7 +29,8 @@ from kiosk.evaluation import pad as attacks
 from kiosk.evaluation import pad_plot
 from kiosk.evaluation.pad import PadFigures, Scored
 from kiosk.vision.detector import FaceDetector
-from kiosk.vision.manifest import Input, Manifest, PadEntry, default_folder
+from kiosk.vision.manifest import Input, Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import load, load_pad
 from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad

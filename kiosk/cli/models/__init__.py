@@ -11,7 +11,8 @@ from kiosk.cli.models.install import install
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
 from kiosk.sections import ModelsConfig
-from kiosk.vision.manifest import DetectorEntry, Entry, Manifest, default_folder
+from kiosk.vision.manifest import DetectorEntry, Entry, Manifest
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.upstream import known
 
 folder_option = click.option(

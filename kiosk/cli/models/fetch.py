@@ -14,7 +14,7 @@ from typing import IO
 from kiosk import __version__
 from kiosk.cli import console
 from kiosk.domain.errors import ModelError
-from kiosk.vision.manifest import LARGEST, too_large
+from kiosk.vision.model_files import LARGEST, too_large
 
 SILENCE_SECONDS = 20.0
 """A download is given up after this time without a byte."""

@@ -17,7 +17,8 @@ from kiosk.vision import described, upstream
 from kiosk.vision import install as places
 from kiosk.vision.described import Description
 from kiosk.vision.install import staging
-from kiosk.vision.manifest import AnyEntry, EmbedderEntry, PadEntry, refuse_bendable
+from kiosk.vision.manifest import AnyEntry, EmbedderEntry, PadEntry
+from kiosk.vision.model_files import refuse_bendable
 
 
 @click.command()

@@ -25,7 +25,8 @@ from kiosk.domain.ports.recognition import QualityGate
 from kiosk.domain.thresholds import Thresholds
 from kiosk.domain.updates import Proposed
 from kiosk.station.pipeline import Pipeline, Stages
-from kiosk.vision.manifest import EmbedderEntry, Input, Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Input, Manifest
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import Models
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture

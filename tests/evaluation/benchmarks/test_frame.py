@@ -16,7 +16,8 @@ from kiosk.evaluation.benchmarks import frame
 from kiosk.evaluation.benchmarks.frame import RandomGallery, Times, contest, frames, measure
 from kiosk.sections import ModelsConfig
 from kiosk.station.pipeline import Pipeline, Stages
-from kiosk.vision.manifest import EmbedderEntry, Manifest, PadEntry, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 
 THRESHOLDS = Thresholds([OperatingPoint(1e-3, 0.5)], 1e-3)
 
