@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.walks import LANDMARKS
+
 ROOT = Path(__file__).parents[1]
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 PAGES = sorted(p for p in ROOT.rglob("*.md") if not any(part.startswith(".") for part in p.relative_to(ROOT).parts))
@@ -93,3 +95,8 @@ def test_decisions_are_all_in_their_list_by_number() -> None:
     listed = re.findall(r"^- \[(\d{4})\]\(([^)]+)\)", (ROOT / "deploy/decisions/README.md").read_text(), re.MULTILINE)
     assert listed == [(page.stem.split("-")[0], page.name) for page in DECISIONS]
     assert [int(number) for number, _ in listed] == list(range(1, len(listed) + 1))
+
+
+def test_the_walks_are_counted_at_functions_that_are_there() -> None:
+    there = {function for file in (ROOT / "kiosk").rglob("*.py") for function in defined(file)}
+    assert LANDMARKS - there == set()
