@@ -131,7 +131,7 @@ class Patience:
         return self._faults.refused(self._rules, at)
 
     def granted(self, template: Template, at: float) -> None:
-        """Takes that the face of this template was let in. Its earlier refusals are forgotten."""
+        """Notes that the face of this template was let in. Its earlier refusals are forgotten."""
         known = self._known(template, at)
         self._faces = [f for f in self._faces if f is not known]
         self._faults = _Row()

@@ -41,19 +41,19 @@ class Presence:
                 self.forget(subject_id)
 
     def let_in(self, subject_id: str) -> None:
-        """Takes that the present face was let in as this subject."""
+        """Notes that the present face was let in as this subject."""
         self._away[subject_id] = 0.0
         self._here = {subject_id}
 
     def recognised(self, subject_id: str) -> None:
-        """Takes that the present face is this subject's. So this subject has not left, and all others are away."""
+        """Notes that the present face is this subject's. So this subject has not left, and all others are away."""
         if subject_id in self._away:
             self.let_in(subject_id)
         else:
             self.somebody_else()
 
     def somebody_else(self) -> None:
-        """Takes that the present face is of none of these subjects. From now on all of them count as away."""
+        """Notes that the present face is of none of these subjects. From now on all of them count as away."""
         self._here = set()
 
     def forget(self, subject_id: str) -> None:

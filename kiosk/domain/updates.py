@@ -1,5 +1,8 @@
-"""What the pipeline finds in a frame, and what window, console and log are told of it and of the door. One way only:
-nobody answers. Inside the kiosk's process; what it tells other processes is domain.notices.KioskEvent."""
+"""The pipeline's findings in a frame, and the updates about them and the door for window, console and log.
+
+Updates go in one direction only and get no answer. They stay inside the kiosk's process; domain.notices.KioskEvent is
+for other processes.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an event stands among those of its source: `sequence` counts up by one within a `run`."""
+    """The number of an event at its source: `sequence` grows by one within a `run`."""
 
     source: str
     run: str

@@ -41,7 +41,7 @@ class Stream(Protocol[E]):
         """Tells the source that the event is on disk here."""
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
 
 
 def from_door(event: DoorEvent) -> tuple[Notice, Place]:

@@ -254,8 +254,8 @@ def running(
 def _tell_of_other_models(
     model_id: str, gallery: Gallery, pipeline: Pipeline, access: Access, publish: Callable[[Update], None]
 ) -> None:
-    """References that the embedder cannot use, said at start and not only to the first who stands at the door. Where
-    there are no others, nobody can be recognised: a fault until somebody is enrolled."""
+    """Reports references that the embedder cannot use at the start, before the first person comes. If there are no
+    others, nobody can be recognised; that is a fault until a person is enrolled."""
     unusable = gallery.unusable(model_id)
     if not unusable:
         return
@@ -268,13 +268,13 @@ def _tell_of_other_models(
 
 
 def door_status(config: Config) -> DoorStatus:
-    """How the door is before anything runs. Raises DoorError when it does not answer."""
+    """The door's status before anything runs. Raises DoorError when the door does not answer."""
     with DoorClient(config.door.socket) as client:
         return client.status(timeout=2.0)
 
 
 def _watch(watcher: DoorWatcher, publish: Callable[[Update], None]) -> None:
-    """Tells of the door's state."""
+    """Publishes the changes of the door's state."""
     state = watcher.wait(0.5)
     if state is not None:
         publish(DoorChanged(state))

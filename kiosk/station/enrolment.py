@@ -1,7 +1,7 @@
-"""Enrolment from pictures: which are good enough, and who may be enrolled with them.
+"""Enrolment from pictures: which pictures are good enough, and who may be enrolled with them.
 
-Every rule that keeps strangers out of the gallery is here: `kiosk enrol` and the demonstration only ask. All checks are
-made before anything is written.
+All rules that keep strangers out of the gallery are here; `kiosk enrol` and the demonstration only call them. All
+checks are made before anything is written.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Enrolment:
     """Enrols people into one open gallery, each with the samples that Enroller.best has chosen."""
 
     def __init__(self, enroller: Enroller, gallery: Gallery, models: Models, called: Callable[[Subject], str]) -> None:
-        """`called` is what a subject is called in an error: names are for a terminal only."""
+        """`called`: how an error names a subject, because only a terminal may show names."""
         self._enroller = enroller
         self._gallery = gallery
         self._called = called
@@ -166,7 +166,7 @@ class Enrolment:
         valid_until: datetime | None = None,
         badge: int | None = None,
     ) -> Subject:
-        """Enrols somebody new. Raises SampleError when they look like somebody who is enrolled, UnsafeError when the
+        """Enrols a new person. Raises SampleError when the person looks like an enrolled subject, UnsafeError when the
         gallery would be too large for the measured error rates, GalleryError."""
         self._refuse(samples, [], self._references())
         return self._gallery.add_subject(name, self._new(samples), valid_from, valid_until, badge)
@@ -175,7 +175,7 @@ class Enrolment:
         """Gives a subject new references in place of the old ones. Id, badge and validity must not pass to another
         person's face, as far as that can be detected: by references of the same network.
 
-        Raises SampleError when they look like somebody else, or not like the subject; UnsafeError; GalleryError.
+        Raises SampleError when they look like another subject, or not like the subject; UnsafeError; GalleryError.
         """
         known = self._references()
         own = [r for r in known if r.subject_id == subject.id]

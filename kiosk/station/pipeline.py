@@ -240,7 +240,7 @@ class Pipeline:
         return attempt.track != track and attempt.unlike(template, self._alike)
 
     def stayed_closed(self, decision: Decision) -> None:
-        """Takes that the door did not act on this grant. The person may try again without leaving first."""
+        """Notes that the door did not act on this grant. The person may try again without leaving first."""
         if decision.subject_id is not None:
             self._presence.forget(decision.subject_id)
 

@@ -101,10 +101,8 @@ def effective(config: Config, models: Models, threshold: Threshold) -> Detail:
 
 
 def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None:
-    """A simulated or replayed camera and the demonstration's gallery never meet a real lock. Raises ConfigError.
-
-    Asked of the door itself, not of the configuration: what counts is the lock that would move.
-    """
+    """Refuses a simulated or replayed camera, and the demonstration's gallery, with a real lock. Raises ConfigError.
+    Asks the door itself and not the configuration, because the lock that would move is what counts."""
     if door.simulated:
         return
     if not eye.live:

@@ -59,7 +59,7 @@ class StandingFaults:
         return True
 
     def passed(self, reasons: Collection[Reason], at: float) -> list[Reason]:
-        """Takes that the parts of `reasons` worked at the time `at`. Returns the faults, sorted, whose end must be
+        """Notes that the parts of `reasons` worked at the time `at`. Returns the faults, sorted, whose end must be
         reported now."""
         for reason in reasons:
             if reason in self:

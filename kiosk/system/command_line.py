@@ -1,4 +1,4 @@
-"""The command line of the small programs, kiosk-door and kiosk-notify: a mistake is one line and exit status 2."""
+"""The command line of kiosk-door and kiosk-notify: a wrong argument gives one line and exit status 2."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kiosk.domain.errors import ConfigError
 
 
 class CommandLine(argparse.ArgumentParser):
-    """Raises ConfigError where argparse would print its usage and exit. Takes no abbreviated options."""
+    """A parser that raises ConfigError instead of printing its usage and exiting. Accepts no abbreviated options."""
 
     def __init__(self, program: str, description: str) -> None:
         super().__init__(prog=program, description=description, allow_abbrev=False)

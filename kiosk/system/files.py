@@ -1,4 +1,4 @@
-"""Locks on files, and names that survive power loss. Standard library only."""
+"""Locks files, and syncs files and folders to disk. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Makes what a file or folder holds survive power loss: of a folder the names in it. Raises OSError."""
+    """Makes the content of a file, or the names in a folder, survive power loss. Raises OSError."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(file)
@@ -19,15 +19,17 @@ def sync(path: Path) -> None:
 
 
 def lock(file: int) -> None:
-    """Locks an open file (its descriptor) against all other processes, until it is closed; the system does that for a
-    process that dies. Raises BlockingIOError when another one holds it, OSError where there are no locks."""
+    """Locks an open file (its descriptor) against all other processes until it is closed. The system closes the files
+    of a process that dies. Raises BlockingIOError when another process holds the lock, OSError if locks are not
+    supported."""
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """A file that is locked inside, by its descriptor: for this user only, and made where it is missing. A folder is
-    locked as it is. Raises BlockingIOError when another process holds it, OSError when it cannot be opened."""
+    """Locks a file during the block and yields its descriptor. Makes the file if it is missing, only for this user.
+    Also locks a folder. Raises BlockingIOError when another process holds the lock, OSError when it cannot be
+    opened."""
     flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     file = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
@@ -38,8 +40,8 @@ def locked(path: Path) -> Iterator[int]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether another process holds the lock. Makes no file and keeps nobody out. Raises OSError, FileNotFoundError
-    where there is nothing."""
+    """Whether another process holds the lock. Makes no file and takes no lock. Raises OSError; FileNotFoundError if the
+    file is missing."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

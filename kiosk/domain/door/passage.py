@@ -99,7 +99,7 @@ class Passage:
     def released(
         self, grant_id: str | None, now: float, *, holding: bool = False, extra: float = 0.0
     ) -> list[DoorNews]:
-        """Takes that the lock was released, for the grant `grant_id` if there is one. `holding`: the door may stay
+        """Notes that the lock was released, for the grant `grant_id` if there is one. `holding`: the door may stay
         open. `extra`: further seconds in which the door may be open, for people who need more time."""
         self._released, self._holding = True, holding
         self._pending_until = None
@@ -112,7 +112,7 @@ class Passage:
         return self._take(now)
 
     def secured(self, now: float) -> list[DoorNews]:
-        """Takes that the lock is no longer released, or should not be. Does nothing if it was not released."""
+        """Notes that the lock is no longer released, or should not be. Does nothing if it was not released."""
         if not self._released:
             return []
         self._released = self._holding = False

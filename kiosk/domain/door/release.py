@@ -88,7 +88,7 @@ class Release:
         self._granted = None
 
     def leave(self, client: int) -> bool:
-        """Takes that `client` has left. True if the lock must be secured: if the client held the lease, or held a grant
+        """Notes that `client` has left. True if the lock must be secured: if the client held the lease, or held a grant
         and there is no lease."""
         if self._held is not None:
             if self._held.client == client:
