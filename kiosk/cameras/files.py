@@ -19,7 +19,7 @@ def too_many_pixels(name: str) -> SampleError:
     return SampleError(f"{name}: more than {MAX_PIXELS >> 20} megapixels: make it smaller")
 
 
-def looked_at(path: Path) -> os.stat_result:
+def stat_of(path: Path) -> os.stat_result:
     """The stat result of a file or folder. Raises SampleError if it is missing or may not be accessed."""
     try:
         return path.stat()

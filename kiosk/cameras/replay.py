@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from kiosk.cameras.files import looked_at
+from kiosk.cameras.files import stat_of
 from kiosk.cameras.sources import Still, stills
 from kiosk.domain.errors import CameraError, SampleError
 from kiosk.domain.face import Frame
@@ -55,7 +55,7 @@ class ReplayCamera:
     def open(self) -> None:
         """Starts the recording from its beginning. Raises CameraError when it does not exist."""
         try:
-            looked_at(self._options.source)
+            stat_of(self._options.source)
         except SampleError as error:
             raise CameraError(f"there is no such recording: {error}") from error
         self._stills = stills(self._options.source)

@@ -13,7 +13,7 @@ import numpy as np
 
 from kiosk.cameras import clips
 from kiosk.cameras.clips import CLIPS
-from kiosk.cameras.files import looked_at, opened, too_many_pixels
+from kiosk.cameras.files import opened, stat_of, too_many_pixels
 from kiosk.domain.errors import SampleError, os_trouble
 from kiosk.domain.face import Image
 
@@ -93,7 +93,7 @@ def decode(content: bytes, name: str) -> Image:
 def read_picture(path: Path) -> Image:
     """Raises SampleError when the file is missing, unreadable, too large or no picture."""
     if path.suffix.lower() in UNREADABLE:
-        looked_at(path)
+        stat_of(path)
         raise _unreadable(str(path), path.suffix[1:].upper())
     with opened(path) as file:
         size = os.fstat(file).st_size
@@ -114,7 +114,7 @@ def is_clip(path: Path) -> bool:
 def stills(path: Path) -> Iterator[Still]:
     """Yields the pictures of a picture file, a folder or a clip, in order. Raises SampleError; for a damaged clip it
     does so after the last readable frame."""
-    if stat.S_ISDIR(looked_at(path).st_mode):
+    if stat.S_ISDIR(stat_of(path).st_mode):
         yield from _folder(path)
     elif is_clip(path):
         for number, (image, at) in enumerate(clips.frames(path)):
@@ -132,7 +132,7 @@ def _folder(path: Path) -> Iterator[Still]:
         raise SampleError(os_trouble(error)) from error
     pictures = [p for p in entries if p.suffix.lower() in PICTURES | UNREADABLE]
     for picture in pictures:
-        if not stat.S_ISREG(looked_at(picture).st_mode):
+        if not stat.S_ISREG(stat_of(picture).st_mode):
             raise SampleError(f"{picture}: this is no file: move it out of the folder")
         if picture.suffix.lower() in UNREADABLE:
             raise _unreadable(str(picture), picture.suffix[1:].upper())

@@ -78,7 +78,7 @@ class Feed:
             self._spool.acknowledge(subscription.name, sequence)
 
     def _more(self) -> None:
-        self._spool.settle()
+        self._spool.take_progress()
         for subscription in list(self._subscriptions.values()):
             self._offer(subscription)
 

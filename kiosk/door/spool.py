@@ -66,12 +66,12 @@ class Spool:
         self._rewrite()
 
     def fileno(self) -> int:
-        """Becomes readable when more events can be sent. Then call settle()."""
+        """Becomes readable when more events can be sent. Then call take_progress()."""
         return self._writer.fileno()
 
-    def settle(self) -> None:
+    def take_progress(self) -> None:
         """Takes over the writer's progress, and rewrites the file if writes were left out."""
-        if self._writer.settle():
+        if self._writer.take_progress():
             self._rewrite()
 
     def append(self, news: DoorNews) -> DoorEvent:
@@ -216,7 +216,7 @@ class _Writer:
         else:
             self._left_out = True
 
-    def settle(self) -> bool:
+    def take_progress(self) -> bool:
         """Whether a write was left out while the disk hung, so that the whole file must be written now."""
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._bell)

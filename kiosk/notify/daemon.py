@@ -56,7 +56,7 @@ class Service:
         self._pairs = Pairs(_clients(settings.door))
         takes = {name: section.alarms_only for name, section in settings.notifiers.items()}
         self._outbox = Outbox(settings.notify.outbox, settings.door.name, settings.notify.capacity, takes)
-        self._outbox.settle()
+        self._outbox.forget_removed_notifiers()
         self._workers = [
             Worker(name, notifier, self._outbox, settings.notify.retry_seconds)
             for name, section in settings.notifiers.items()
@@ -65,7 +65,9 @@ class Service:
         door, kiosk = DoorEventStream(settings.door.events, SUBSCRIBER), KioskEventStream(settings.notify.socket)
         self._receivers = [
             Receiver("door", self._door, door, self._from_door, self._put, health, self._stop),
-            Receiver("kiosk", self._door, kiosk, self._from_kiosk, self._put, health, self._stop, self._looked),
+            Receiver(
+                "kiosk", self._door, kiosk, self._from_kiosk, self._put, health, self._stop, self._unexplained_releases
+            ),
         ]
 
     def start(self) -> None:
@@ -97,7 +99,7 @@ class Service:
         self._pairs.kiosk(event)
         return from_kiosk(event, self._names)
 
-    def _looked(self, there: bool, idle: bool) -> list[Notice]:
+    def _unexplained_releases(self, there: bool, idle: bool) -> list[Notice]:
         """A notice for each release that nobody granted."""
         self._pairs.look(there, idle)
         kind, now = f"notify.{UNEXPLAINED}", datetime.now(UTC)

@@ -70,7 +70,7 @@ class Outbox:
         self._connection = open_outbox(path)
         self._anchor = Anchor(path)
 
-    def settle(self) -> None:
+    def forget_removed_notifiers(self) -> None:
         """At start: deletes the notices of notifiers that are no longer configured, and all old troubles."""
         with self._writing() as db:
             for table in ("waiting", "gap", "health"):

@@ -66,16 +66,16 @@ class Receiver:
         put: Callable[[Notice, Place | None], object],
         health: Health,
         stop: Flag,
-        looked: Callable[[bool, bool], Sequence[Notice]] = lambda _there, _idle: (),
+        each_turn: Callable[[bool, bool], Sequence[Notice]] = lambda _there, _idle: (),
     ) -> None:
-        """`put` raises OutboxError when it could not store the notice. `looked` is called in each turn of the loop with
-        two flags: the source is connected; it has no more events now. It returns further notices to store."""
+        """`put` raises OutboxError when it could not store the notice. `each_turn` is called in each turn of the loop
+        with two flags: the source is connected; it has no more events now. It returns further notices to store."""
         self._source = source
         self._door = door
         self._put = put
         self._health = health
         self._stop = stop
-        self._looked = looked
+        self._each_turn = each_turn
         self._reached: bool | None = None
         self._away_since = time.monotonic()
         self._thread = Thread(target=self._run, args=(stream, notice_of), name=source, daemon=True)
@@ -95,7 +95,7 @@ class Receiver:
             self._watch(stream.connected)
             if event is not None and self._kept(*notice_of(event)):
                 stream.acknowledge(event)
-            for notice in self._looked(stream.connected, event is None):
+            for notice in self._each_turn(stream.connected, event is None):
                 self._kept(notice)
         stream.close()
 

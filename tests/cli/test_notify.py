@@ -54,7 +54,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     instrumentation.set_on_retry_hooks([])
     with claimed(tmp_path / "outbox.db"):
         outbox = Outbox(tmp_path / "outbox.db", "main", 10, {"a": True, "b": False})
-        outbox.settle()
+        outbox.forget_removed_notifiers()
         workers: list[Worker] = []
 
         def start(**failures: Exception | None) -> None:

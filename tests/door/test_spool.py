@@ -40,7 +40,7 @@ def put(spool: Spool, *kinds: DoorEventKind) -> None:
     last = max(spool.append(DoorNews(kind, 1.5, id_of("g"), SecuredBy.TIME)).sequence for kind in kinds)
     while spool._writer.written < last:
         assert select.select([spool], [], [], 30)[0]
-        spool.settle()
+        spool.take_progress()
 
 
 def kinds(spool: Spool, after: int = 0) -> list[tuple[int, str]]:

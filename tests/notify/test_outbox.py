@@ -37,7 +37,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
 
     def open_(capacity: int = 10, **notifiers: bool) -> Outbox:
         outboxes.append(Outbox(tmp_path / "outbox.db", "main", capacity, notifiers or {"a": False}))
-        outboxes[-1].settle()
+        outboxes[-1].forget_removed_notifiers()
         return outboxes[-1]
 
     yield open_

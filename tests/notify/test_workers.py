@@ -60,7 +60,7 @@ class Recorder:
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
     made = Outbox(tmp_path / "outbox.db", "main", 10, {"a": False, "b": False})
-    made.settle()
+    made.forget_removed_notifiers()
     yield made
     made.close()
 
