@@ -2,51 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.domain.face import Face, Image, Vector
 from kiosk.domain.matching import quantize
 from kiosk.domain.people import Template
 from kiosk.vision.alignment import align
+from kiosk.vision.answers import Answers
 from kiosk.vision.manifest import EmbedderEntry
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
 from kiosk.vision.ruins import Ruins
 
+NO_NUMBERS: NDArray[np.float32] = np.empty(0, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the network says of a face: its feature `vector`; the `numbers` of the second output, the mean of both
+    sides' (none where the manifest names no answers); the cosine of its own vector and of its mirror image's
+    (`mirrored`; 0 where that is not looked at)."""
+
+    vector: Vector
+    numbers: Vector
+    mirrored: float = 0.0
+
 
 class FaceEmbedder:
     """The port Embedder over one network."""
 
-    def __init__(self, network: Network, entry: EmbedderEntry, ruins: Ruins | None = None) -> None:
-        """Without `ruins` every face has a template: for figures of the network alone, and for a network of which it
-        has not been measured where ruined pictures lie."""
+    def __init__(
+        self, network: Network, entry: EmbedderEntry, ruins: Ruins | None = None, answers: Answers | None = None
+    ) -> None:
+        """The walls against what is no natural face: where ruined pictures lie, and what the network's second output
+        answers. Without both every face has a template: for figures of the network alone, and for one of which neither
+        has been measured."""
         self._network = network
         self._entry = entry
         self._ruins = ruins
+        self._answers = answers
         self.model_id = entry.model_id
 
     @property
     def bare(self) -> FaceEmbedder:
-        """The network alone, without the wall."""
+        """The network alone, without the walls."""
         return FaceEmbedder(self._network, self._entry)
 
     def embed(self, image: Image, face: Face) -> Template | None:
-        """None for what is no natural face. Raises ValueError for a face that cannot be aligned or a feature vector of
-        no use."""
-        vector = self.vector(align(image, face))
-        template = quantize(vector, self._entry.template_scale)
-        return template if self._ruins is None or self._ruins.natural(vector) else None
+        """None for what is no natural face. Raises ValueError for a face that cannot be aligned, or for a feature
+        vector or answers of no use."""
+        seen = self.look(align(image, face))
+        template = quantize(seen.vector, self._entry.template_scale)
+        if self._ruins is not None and not self._ruins.natural(seen.vector, seen.mirrored):
+            return None
+        if self._answers is not None and "unnatural" in self._answers.yes(seen.numbers):
+            return None
+        return template
 
     def vector(self, aligned: Image) -> Vector:
         """The feature vector of an aligned 112 x 112 BGR face: as the network gives it or, where the manifest says
         `mirrored`, the sum of the face's and of its mirror image's."""
-        vector = self._one_side(aligned)
-        if not self._entry.mirrored:
-            return vector
-        return vector + self._one_side(picture(cv2.flip(aligned, 1)))
+        return self.look(aligned).vector
 
-    def _one_side(self, aligned: Image) -> Vector:
-        vector: Vector = self._network.run(aligned)[0].reshape(-1)
+    def look(self, aligned: Image) -> Look:
+        """All that the network says of an aligned face."""
+        vector, numbers = self._one_side(aligned)
+        if not self._entry.mirrored:
+            return Look(vector, numbers)
+        other, others = self._one_side(picture(cv2.flip(aligned, 1)))
+        lengths = max(float(np.linalg.norm(vector) * np.linalg.norm(other)), 1e-12)
+        return Look(vector + other, (numbers + others) * np.float32(0.5), float(vector @ other) / lengths)
+
+    def _one_side(self, aligned: Image) -> tuple[Vector, Vector]:
+        outputs = [output.reshape(-1) for output in self._network.run_all(aligned)]
+        vector = outputs[0]
         if vector.shape != (self._entry.dimension,):
             raise ValueError(f"the embedder gave {vector.shape}, not {self._entry.dimension} numbers")
-        return vector
+        return vector, outputs[1] if self._entry.answers else NO_NUMBERS

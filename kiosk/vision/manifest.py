@@ -28,6 +28,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+AnswerName = Literal["unnatural", "eyes_hidden", "mouth_covered", "uneven_light"]
 FileName = Annotated[str, Field(pattern=r"^[^./\x00][^/\x00]{0,199}$")]
 """Of a file in the manifest's own folder: no path, not "." or "..", not hidden."""
 
@@ -118,12 +119,21 @@ class CohortFile(_Strict):
 class RuinsFile(_Strict):
     """Where this embedder puts turned and ruined pictures (vision.ruins.Ruins): a numpy file of `dimension` float32,
     the mean of their unit feature vectors. A face's feature vector is no evidence when it is shorter than `min_length`
-    or its cosine to the centre is above `max_cosine`."""
+    its cosine to the centre is above `max_cosine`, or that to its mirror image's is above `max_mirrored`."""
 
     file: FileName
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     min_length: Annotated[float, Field(ge=0)]
     max_cosine: Annotated[float, Field(gt=-1, lt=1)]
+    max_mirrored: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class Answer(_Strict):
+    """What one number of an embedder's second output says of the face (models/train/quality.py): yes, where it is above
+    `most`. "unnatural": it is no upright, whole, natural face, and no evidence."""
+
+    name: AnswerName
+    most: float
 
 
 class EmbedderEntry(Entry):
@@ -139,6 +149,8 @@ class EmbedderEntry(Entry):
     mirrored: bool = False
     cohort: CohortFile | None = None
     evidence: RuinsFile | None = None
+    answers: tuple[Answer, ...] = ()
+    """Of the second output, in its order; a network without one has none."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     threshold_fmr: Annotated[float, Field(gt=0, lt=1)] | None = None
     thresholds: tuple[ErrorRate, ...] = ()

@@ -13,6 +13,7 @@ from kiosk.domain.matching import Cohort
 from kiosk.domain.people import Template
 from kiosk.domain.thresholds import Thresholds
 from kiosk.sections import ModelsConfig, PolicyConfig
+from kiosk.vision.answers import Answers
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry
@@ -84,9 +85,13 @@ def _measurement(entry: PadEntry) -> tuple[str, float, float, float]:
 
 
 def load_embedder(manifest: Manifest, entry: EmbedderEntry, threads: int) -> FaceEmbedder:
-    """With the wall against ruined pictures, where its entry names one. Raises ModelError when a file is missing,
-    altered or no such thing."""
-    return FaceEmbedder(Network.load(manifest, entry, threads), entry, load_ruins(manifest, entry))
+    """With the walls against ruined pictures that its entry names. Raises ModelError when a file is missing, altered or
+    no such thing."""
+    network = Network.load(manifest, entry, threads)
+    if entry.answers and network.widths[1:] != [len(entry.answers)]:
+        raise ModelError(f"{manifest.folder / entry.file}: no second output of the {len(entry.answers)} answers named")
+    answers = Answers(entry.answers) if entry.answers else None
+    return FaceEmbedder(network, entry, load_ruins(manifest, entry), answers)
 
 
 def load_ruins(manifest: Manifest, entry: EmbedderEntry) -> Ruins | None:
@@ -98,7 +103,8 @@ def load_ruins(manifest: Manifest, entry: EmbedderEntry) -> Ruins | None:
         centre = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
         if centre.shape != (entry.dimension,) or centre.dtype != np.float32:
             raise ValueError(f"it is not {entry.dimension} numbers of float32")
-        return Ruins(centre, entry.evidence.min_length, entry.evidence.max_cosine)
+        found = entry.evidence
+        return Ruins(centre, found.min_length, found.max_cosine, found.max_mirrored)
     except (ValueError, EOFError) as error:
         raise ModelError(f"{manifest.folder / entry.evidence.file}: no centre of {entry.name}: {error}") from error
 

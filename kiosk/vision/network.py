@@ -60,7 +60,9 @@ class Network:
         except Exception as error:
             raise ModelError(f"{name}: onnxruntime cannot load the model: {str(error).splitlines()[0]}") from error
         self._input = self._session.get_inputs()[0].name
-        self._output = self._session.get_outputs()[0].name
+        self._outputs = [o.name for o in self._session.get_outputs()]
+        self.widths = [o.shape[-1] if o.shape else None for o in self._session.get_outputs()]
+        """Of each output the last dimension: a number, or a name where it may be any."""
         self._spec = input_spec
         self._mean = np.array(input_spec.mean, np.float32).reshape(3, 1, 1)
         self._gain = (1.0 / np.array(input_spec.std, np.float32)).reshape(3, 1, 1)
@@ -75,6 +77,11 @@ class Network:
         """Runs BGR pictures of one size (the network's, where it has one) as a batch: its first output."""
         return self.run_batch(self.batch(*pictures))
 
+    def run_all(self, *pictures: Image) -> list[NDArray[np.float32]]:
+        """As `run`: all of its outputs."""
+        outputs: list[NDArray[np.float32]] = self._session.run(self._outputs, {self._input: self.batch(*pictures)})
+        return outputs
+
     def batch(self, *pictures: Image) -> NDArray[np.float32]:
         """N x 3 x H x W float32 in the network's colour order and scale."""
         swap = self._spec.colour == "rgb"
@@ -86,5 +93,5 @@ class Network:
 
     def run_batch(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
         """Raises whatever onnxruntime raises; the caller's boundary denies."""
-        output: NDArray[np.float32] = self._session.run([self._output], {self._input: blob})[0]
+        output: NDArray[np.float32] = self._session.run(self._outputs[:1], {self._input: blob})[0]
         return output

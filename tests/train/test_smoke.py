@@ -40,6 +40,7 @@ COMMANDS = {
     "pad": ("pad.py", "--smoke"),
     "pad-heads": ("pad_heads.py", "--smoke"),
     "pad-together": ("pad_together.py", "--smoke"),
+    "quality": ("quality.py", "--smoke"),
 }
 
 
@@ -132,3 +133,11 @@ def test_the_pad_together_recipe_runs(started: dict[str, tuple[subprocess.Popen[
     shipped = Manifest(default_folder()).entry("pad-2.7", PadEntry).together_threshold
     assert shipped is not None
     assert float(passed[1]) >= shipped, "the shipped threshold lets this person in"
+
+
+def test_quality(started: dict[str, tuple[subprocess.Popen[bytes], Path]]) -> None:
+    said, made = ended(started["quality"])
+    assert re.search(r'^answers = \[\{ name = "unnatural", most = ', said, re.MULTILINE)
+    session = ort.InferenceSession(made / "mobilefacenet.onnx", providers=["CPUExecutionProvider"])
+    assert [o.name for o in session.get_outputs()] == ["embedding", "quality"]
+    assert operators(made / "mobilefacenet.onnx", made)["QLinearConv"] >= 48 + 5, "the averages are of bytes"

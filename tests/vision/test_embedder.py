@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import cv2
@@ -12,17 +13,19 @@ from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
 from kiosk.domain.face import Image
 from kiosk.vision.alignment import align
+from kiosk.vision.answers import Answers
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
-from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest
+from kiosk.vision.manifest import Answer, DetectorEntry, EmbedderEntry, Manifest
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.pixels import picture
 
 
 def entry(mirrored: bool) -> EmbedderEntry:
-    """The program's own, of one side or of both."""
-    return Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry).model_copy(update={"mirrored": mirrored})
+    """The program's own, of one side or of both, its second output left alone."""
+    own = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
+    return own.model_copy(update={"mirrored": mirrored, "answers": ()})
 
 
 def a_face() -> Image:
@@ -44,13 +47,14 @@ def test_a_mirrored_vector_is_of_the_face_and_its_mirror_image() -> None:
 
 
 class Scripted:
-    """A network that gives these vectors, one after the other."""
+    """A network that gives these vectors, one after the other, and with each these numbers as its second output."""
 
-    def __init__(self, *vectors: float) -> None:
+    def __init__(self, *vectors: float, numbers: Sequence[Sequence[float]] = ()) -> None:
         self.vectors = [np.full(128, v, np.float32) for v in vectors]
+        self.numbers = [np.array([n], np.float32) for n in numbers]
 
-    def run(self, *_: Image) -> list[np.ndarray]:
-        return [self.vectors.pop(0)]
+    def run_all(self, *_: Image) -> list[np.ndarray]:
+        return [self.vectors.pop(0), *([self.numbers.pop(0)] if self.numbers else [])]
 
 
 @pytest.mark.parametrize("sides", [(1.0, np.nan), (np.nan, 1.0), (np.inf, -np.inf), (1.0, -1.0), (0.0, 0.0)])
@@ -61,4 +65,33 @@ def test_without_a_direction_there_is_no_template(sides: tuple[float, float], mo
         np.errstate(invalid="ignore"),
         pytest.raises(ValueError, match="no direction"),
     ):
+        embedder.embed(np.zeros((112, 112, 3), np.uint8), None)  # type: ignore[arg-type]
+
+
+NOT_NATURAL = Answer(name="unnatural", most=2.0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "passes"),
+    [([[1.9], [1.9]], True), ([[5.0], [-3.0]], True), ([[2.2], [2.0]], False), ([[0.0], [5.0]], False)],
+)
+def test_what_the_second_output_calls_unnatural_has_no_template(
+    numbers: list[list[float]], passes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mean of both sides counts, and the network alone is as it was."""
+    monkeypatch.setattr("kiosk.vision.embedder.align", lambda image, _face: image)
+    own = entry(mirrored=True).model_copy(update={"answers": (NOT_NATURAL,)})
+    network = cast("Network", Scripted(1.0, 2.0, 1.0, 2.0, numbers=[*numbers, *numbers]))
+    embedder = FaceEmbedder(network, own, answers=Answers(own.answers))
+    face = np.zeros((112, 112, 3), np.uint8)
+    assert (embedder.embed(face, None) is not None) == passes  # type: ignore[arg-type]
+    assert embedder.bare.embed(face, None) is not None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("numbers", [[[np.nan], [0.0]], [[0.0, 0.0], [0.0, 0.0]], [[-np.inf], [0.0]]])
+def test_a_second_output_of_no_use_is_a_fault(numbers: list[list[float]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.vision.embedder.align", lambda image, _face: image)
+    own = entry(mirrored=True).model_copy(update={"answers": (NOT_NATURAL,)})
+    embedder = FaceEmbedder(cast("Network", Scripted(1.0, 2.0, numbers=numbers)), own, answers=Answers(own.answers))
+    with pytest.raises(ValueError, match="second output is of no use"):
         embedder.embed(np.zeros((112, 112, 3), np.uint8), None)  # type: ignore[arg-type]

@@ -166,6 +166,25 @@ def test_a_centre_of_ruined_pictures_that_is_altered_stops_the_kiosk(folder: Pat
         load(ModelsConfig(folder=folder), PolicyConfig())
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_answers_that_the_network_does_not_give_stop_the_kiosk(folder: Path, count: int) -> None:
+    path = folder / "manifest.toml"
+    answers = ", ".join('{ name = "unnatural", most = 2.0 }' for _ in range(count))
+    text = re.sub(r"(?m)^answers = .*\n", "", path.read_text())
+    path.write_text(text.replace("dimension = 128\n", f"dimension = 128\nanswers = [{answers}]\n", 1))
+    with pytest.raises(ModelError, match=rf"no second output of the {count} answers"):
+        load(ModelsConfig(folder=folder), PolicyConfig())
+
+
+def test_a_network_without_a_second_output_has_the_older_wall_alone(folder: Path) -> None:
+    path = folder / "manifest.toml"
+    path.write_text(re.sub(r"(?m)^answers = .*\n", "", path.read_text()))
+    image = SimulatedCamera.enrolment_picture(VISITORS[0])
+    models = load(ModelsConfig(folder=folder), PolicyConfig())
+    (face,) = models.detector.detect(image)
+    assert models.embedder.embed(image, face) is not None
+
+
 TABLE = re.compile(r"(?m)^thresholds = \[\n(?:  .*\n)*\]\n")
 ROW = "fmr = 0.001, score = 0.5, pairs = 1000000, false_matches = 1000"
 

@@ -12,6 +12,12 @@ from kiosk.vision.ruins import Ruins
 CENTRE = np.array([3, 0, 0, 0], np.float32)
 
 
+@pytest.mark.parametrize(("mirrored", "natural"), [(0.0, True), (0.99, True), (0.995, False), (np.nan, False)])
+def test_a_face_that_is_as_its_mirror_image_is_none(mirrored: float, natural: bool) -> None:
+    wall = Ruins(CENTRE, min_length=5, max_cosine=0.25, max_mirrored=0.99)
+    assert wall.natural(np.array([0, 10, 0, 0], np.float32), mirrored) is natural
+
+
 @pytest.mark.parametrize(
     ("vector", "natural"),
     [

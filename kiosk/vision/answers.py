@@ -1,0 +1,24 @@
+"""An embedder's second output: what the network saw of the face on its way, in a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kiosk.domain.face import Vector
+from kiosk.vision.manifest import Answer, AnswerName
+
+
+class Answers:
+    """Names and bounds of the numbers (models/train/quality.py has measured them)."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self._names = [a.name for a in answers]
+        self._most = np.array([a.most for a in answers], np.float32)
+
+    def yes(self, numbers: Vector) -> frozenset[AnswerName]:
+        """What the numbers say yes to. Raises ValueError when they are not one for each answer, or not finite."""
+        if numbers.shape != self._most.shape or not np.isfinite(numbers).all():
+            raise ValueError(f"the embedder's second output is of no use: {numbers}")
+        return frozenset(name for name, yes in zip(self._names, numbers > self._most, strict=True) if yes)
