@@ -107,6 +107,10 @@ class Attempt:
         """Whether no compared template is mated or like this template."""
         return not any(s.comparison.mated or s.probe is None or alike(s.probe, template) for s in self._all)
 
+    def counts_for(self, subject_id: str | None) -> bool:
+        """Whether a frame that still counts has matched this subject."""
+        return subject_id is not None and self._votes()[subject_id] > 0
+
     @property
     def progress(self) -> float:
         """The share (0..1) of the frames that a grant needs."""

@@ -66,14 +66,14 @@ def camera(section: CameraConfig) -> Camera:
 
 def gate(config: QualityConfig, models: Models, guide: float | None = None) -> Gate:
     """The quality gate of a configuration for the door. With a `guide` it is for photographs: they need no room around
-    the face, because PAD does not look at them."""
+    the face, because PAD does not look at them, and the face must stand upright whoever it is compared with."""
     bounds = Bounds(
         min_face=config.min_face,
         guide=config.guide if guide is None else guide,
         room=ROOM if guide is None else 0.0,
         min_sharpness=config.min_sharpness,
     )
-    return Gate(bounds, models.detector.upright)
+    return Gate(bounds, models.detector.upright, every=guide is not None)
 
 
 def matcher(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
-from kiosk.domain.decision import Decision, Evidence, Reason
+from kiosk.domain.decision import Comparison, Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality
 from kiosk.domain.patience import Patience
@@ -165,10 +165,20 @@ class Pipeline:
             return self._turn_away(frame, faces, quality, attempt, probe)
         with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
             comparison = self._stages.matcher.search(probe)
+        if not self._stands(frame, faces[0], comparison, attempt):
+            comparison, quality = replace(comparison, subject_id=None), Quality(0.0, Flaw.TURNED_OVER)
         bona_fide = pad >= self._stages.pad.threshold
         sample = Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison, probe)
         verdict = attempt.add(sample, frame) or attempt.expire(frame)
         return self._conclude(frame, faces, quality, verdict)
+
+    def _stands(self, frame: Frame, face: Face, comparison: Comparison, attempt: Attempt) -> bool:
+        """Whether a frame that matches somebody shows a face that stands upright; one that does not is nobody's. After
+        one that does, the next ones of the attempt that match the same subject are not asked: they are of one track."""
+        if not comparison.mated or attempt.counts_for(comparison.subject_id):
+            return True
+        with self.stopwatch.stage("quality", Reason.QUALITY_FAULT):
+            return self._stages.quality.upright(frame.image, face)
 
     def _turn_away(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality, attempt: Attempt, probe: Template

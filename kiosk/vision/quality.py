@@ -44,10 +44,12 @@ class Bounds:
 class Gate:
     """The port QualityGate."""
 
-    def __init__(self, bounds: Bounds, upright: Callable[[Image, Face], bool]) -> None:
-        """`upright` says whether a face stands in the picture as people do (FaceDetector.upright)."""
+    def __init__(self, bounds: Bounds, upright: Callable[[Image, Face], bool], every: bool = True) -> None:
+        """`upright` says whether a face stands in the picture as people do (FaceDetector.upright). `every`: `assess`
+        asks it of every face; where not, whoever compares asks it of those that count."""
         self._bounds = bounds
-        self._upright = upright
+        self.upright = upright
+        self._every = every
 
     def assess(self, image: Image, face: Face) -> Quality:
         """The first flaw in the order in which a visitor can mend them. The score is the least of the margins."""
@@ -63,7 +65,7 @@ class Gate:
             return Quality(0.0, flaw)
         if _flat(image, face) > b.max_flat or _broad(grey) < b.min_broad:
             return Quality(0.0, Flaw.UNNATURAL)
-        if not self._upright(image, face):
+        if self._every and not self.upright(image, face):
             return Quality(0.0, Flaw.TURNED_OVER)
         margins = (
             face.box.width / b.min_face / 2,

@@ -48,6 +48,8 @@ class Script:
     mated: bool = True
     subjects: dict[str, Subject] = field(default_factory=lambda: {"ada": Subject("ada", "Ada", NOON)})
     door: bool = True
+    stands: bool = True
+    turns: int = 0
     broken: str = ""
     threshold: float = 0.5
     model_id: str = "m-1"
@@ -63,6 +65,11 @@ class Script:
     def assess(self, image: np.ndarray, face: Face) -> Quality:
         self._work("quality")
         return self.quality
+
+    def upright(self, image: np.ndarray, face: Face) -> bool:
+        self._work("upright")
+        self.turns += 1
+        return self.stands
 
     def score(self, image: np.ndarray, face: Face) -> float:
         self._work("pad")
@@ -122,6 +129,34 @@ class Scene:
 
     def decisions(self, count: int) -> list[Decision]:
         return [e.decision for e in self.frames(count) if isinstance(e, Proposed)]
+
+
+def test_of_the_frames_that_match_somebody_the_first_is_looked_at_in_all_turns() -> None:
+    script = Script()
+    (decision,) = Scene(script).decisions(3)
+    assert decision.granted
+    assert script.turns == 1
+    script = Script(mated=False)
+    Scene(script).frames(30)
+    assert script.turns == 0, "a frame that matches nobody counts for nobody"
+
+
+def test_a_face_that_does_not_stand_upright_is_nobodys_and_is_told() -> None:
+    scene = Scene(Script(stands=False))
+    events = scene.frames(20)
+    decisions = [e.decision for e in events if isinstance(e, Decided)]
+    assert decisions
+    assert not any(d.granted or d.subject_id for d in decisions)
+    assert scene.script.turns > 3, "each is asked anew"
+    assert {e.quality.flaw for e in events if isinstance(e, Observed) and e.quality} >= {Flaw.TURNED_OVER}
+
+
+def test_an_upright_frame_of_one_subject_speaks_for_no_other() -> None:
+    scene = Scene(Script(subjects={k: Subject(k, k, NOON) for k in ("ada", "ben")}))
+    assert scene.decisions(2) == []
+    scene.script.subject_id, scene.script.stands = "ben", False
+    assert not any(d.subject_id == "ben" for d in scene.decisions(12))
+    assert scene.script.turns > 1
 
 
 def test_an_enrolled_person_is_granted_after_the_needed_frames() -> None:

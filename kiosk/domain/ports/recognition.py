@@ -21,6 +21,10 @@ class QualityGate(Protocol):
     def assess(self, image: Image, face: Face) -> Quality:
         """Judges one face of one frame."""
 
+    def upright(self, image: Image, face: Face) -> bool:
+        """Whether the face stands in the picture as people do. It takes long: of an attempt's frames it is asked where
+        one would be the first to count for somebody."""
+
 
 class PresentationAttackDetector(Protocol):
     """Scores how much a presentation looks bona fide. It can only deny."""

@@ -33,6 +33,9 @@ class Good:
     def assess(self, image: Image, face: Face) -> Quality:
         return Quality(1.0)
 
+    def upright(self, image: Image, face: Face) -> bool:
+        return True
+
 
 class Live:
     threshold = 0.5

@@ -28,6 +28,9 @@ class Everything:
     def assess(self, image: Image, face: Face) -> Quality:
         return Quality(1.0)
 
+    def upright(self, image: Image, face: Face) -> bool:
+        return True
+
     def score(self, image: Image, face: Face) -> float:
         return 1.0
 
