@@ -144,7 +144,7 @@ def test_of_the_frames_that_match_somebody_the_first_is_looked_at_in_all_turns()
 def test_a_face_that_does_not_stand_upright_is_nobodys_and_is_told() -> None:
     scene = Scene(Script(stands=False))
     events = scene.frames(20)
-    decisions = [e.decision for e in events if isinstance(e, Decided)]
+    decisions = [e.decision for e in events if isinstance(e, Proposed)]
     assert decisions
     assert not any(d.granted or d.subject_id for d in decisions)
     assert scene.script.turns > 3, "each is asked anew"
