@@ -107,9 +107,9 @@ class Attempt:
         """Whether no compared template is mated or like this template."""
         return not any(s.comparison.mated or s.probe is None or alike(s.probe, template) for s in self._all)
 
-    def counts_for(self, subject_id: str | None) -> bool:
-        """Whether a frame that still counts has matched this subject."""
-        return subject_id is not None and self._votes()[subject_id] > 0
+    def is_first_match(self, comparison: Comparison) -> bool:
+        """Whether it is mated, and no frame that still counts has matched that subject."""
+        return comparison.mated and not self._votes()[str(comparison.subject_id)]
 
     @property
     def progress(self) -> float:

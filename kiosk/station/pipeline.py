@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
-from kiosk.domain.decision import Comparison, Decision, Evidence, Reason
+from kiosk.domain.decision import Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality
 from kiosk.domain.patience import Patience
@@ -165,18 +165,15 @@ class Pipeline:
             return self._turn_away(frame, faces, quality, attempt, probe)
         with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
             comparison = self._stages.matcher.search(probe)
-        if not self._stands(frame, faces[0], comparison, attempt):
+        if attempt.is_first_match(comparison) and not self._stands(frame, faces[0]):
             comparison, quality = replace(comparison, subject_id=None), Quality(0.0, Flaw.TURNED_OVER)
         bona_fide = pad >= self._stages.pad.threshold
         sample = Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison, probe)
         verdict = attempt.add(sample, frame) or attempt.expire(frame)
         return self._conclude(frame, faces, quality, verdict)
 
-    def _stands(self, frame: Frame, face: Face, comparison: Comparison, attempt: Attempt) -> bool:
-        """Whether a frame that matches somebody shows a face that stands upright; one that does not is nobody's. After
-        one that does, the next ones of the attempt that match the same subject are not asked: they are of one track."""
-        if not comparison.mated or attempt.counts_for(comparison.subject_id):
-            return True
+    def _stands(self, frame: Frame, face: Face) -> bool:
+        """Whether the first frame of an attempt that matches somebody shows an upright face; if not, it is nobody's."""
         with self.stopwatch.stage("quality", Reason.QUALITY_FAULT):
             return self._stages.quality.upright(frame.image, face)
 
@@ -200,8 +197,7 @@ class Pipeline:
         return enough or (self._tracker.frames > 0 and seconds >= rules.fresh_at_most)
 
     def _look(self, frame: Frame, face: Face) -> tuple[float, Template | None]:
-        """(PAD score, template) of one face, from the same detection in the same frame. No template if it is no natural
-        face."""
+        """(PAD score, template) of one face, from one detection in one frame. No template if it is no natural face."""
         with self.stopwatch.stage("pad", Reason.PAD_FAULT):
             pad = self._stages.pad.score(frame.image, face)
         with self.stopwatch.stage("embed", Reason.EMBEDDER_FAULT):
