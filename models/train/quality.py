@@ -33,7 +33,8 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from kiosk.config import ModelsConfig, PolicyConfig
-from kiosk.vision.manifest import EmbedderEntry, Manifest, default_folder
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import load
 from kiosk.vision.network import make_exact
 

@@ -13,7 +13,7 @@ import quality_pictures
 import quality_ruins
 from quality_graph import POOLED, QUALITY, Head, Tap, plain, pooled, with_answers
 
-from kiosk.vision.manifest import default_folder
+from kiosk.vision.model_files import default_folder
 
 pytestmark = pytest.mark.train
 
