@@ -1,4 +1,4 @@
-"""The files of networks: in which folder they are, who may have written them, and how they are read."""
+"""The files of networks: their folder, who may write them, and how they are read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kiosk.system.owner import owner_of
 PACKAGED = Path(__file__).resolve().parent.parent / "_models"
 CHECKOUT = Path(__file__).resolve().parent.parent.parent / "models"
 LARGEST = 128 << 20
-"""Bytes of a network. A larger one has no place beside a door."""
+"""Largest network in bytes. A larger one is too large for a kiosk."""
 
 
 def read_file(path: Path) -> bytes:
-    """A plain file of a size that a network has. Raises OSError, ModelError."""
+    """Reads a plain file of at most LARGEST bytes. Raises OSError, ModelError."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(file)
@@ -31,7 +31,8 @@ def read_file(path: Path) -> bytes:
 
 
 def refuse_bendable(path: Path) -> None:
-    """Raises ModelError for a folder or file that others than root and whoever runs this may change or replace."""
+    """Raises ModelError for a folder or file that users other than root and this process's user may change or
+    replace."""
     try:
         other = owner_of(path)
     except HomeError as error:
@@ -46,10 +47,10 @@ def refuse_bendable(path: Path) -> None:
 
 
 def too_large(size: int) -> str:
-    """For the message about a file of that many bytes."""
+    """The end of an error message about a file of `size` bytes."""
     return f"has {size / (1 << 20):.0f} MiB; a network here has at most {LARGEST >> 20}"
 
 
 def default_folder() -> Path:
-    """Where the installed package, or the checkout, keeps its networks."""
+    """The folder with the networks of the installed package or of the checkout."""
     return PACKAGED if PACKAGED.is_dir() else CHECKOUT
