@@ -173,7 +173,7 @@ class Pipeline:
         return self._conclude(frame, faces, quality, verdict)
 
     def _stands(self, frame: Frame, face: Face) -> bool:
-        """Whether the first frame of an attempt that matches somebody shows an upright face; if not, it is nobody's."""
+        """Whether the first frame of an attempt that matches a subject is upright. If not, it counts for nobody."""
         with self.stopwatch.stage("quality", Reason.QUALITY_FAULT):
             return self._stages.quality.upright(frame.image, face)
 

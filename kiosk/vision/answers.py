@@ -1,4 +1,4 @@
-"""An embedder's second output: what the network saw of the face on its way, in a few numbers."""
+"""An embedder's second output: a few numbers about the face that the network has seen."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from kiosk.vision.manifest import Answer, AnswerName
 
 
 class Answers:
-    """Names and bounds of the numbers (models/train/quality.py has measured them)."""
+    """Names and bounds of the numbers. models/train/quality.py measured them."""
 
     def __init__(self, answers: Sequence[Answer]) -> None:
         self._names = [a.name for a in answers]
         self._most = np.array([a.most for a in answers], np.float32)
 
     def yes(self, numbers: Vector) -> frozenset[AnswerName]:
-        """What the numbers say yes to. Raises ValueError when they are not one for each answer, or not finite."""
+        """The names of the answers whose numbers are above their bounds. Raises ValueError unless there is one finite
+        number for each answer."""
         if numbers.shape != self._most.shape or not np.isfinite(numbers).all():
             raise ValueError(f"the embedder's second output is of no use: {numbers}")
         return frozenset(name for name, yes in zip(self._names, numbers > self._most, strict=True) if yes)

@@ -1,4 +1,4 @@
-"""From a face to a template: align, embed, quantize."""
+"""Turns a face into a template: aligns, embeds and quantizes it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NO_NUMBERS: NDArray[np.float32] = np.empty(0, np.float32)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What the network says of a face: its feature `vector`; the `numbers` of the second output, the mean of both
-    sides' (none where the manifest names no answers); the cosine of its own vector and of its mirror image's
-    (`mirrored`; 0 where that is not looked at)."""
+    """The network's outputs for a face. `vector`: the feature vector. `numbers`: the second output, the mean of both
+    sides (empty if the manifest names no answers). `mirrored`: the cosine between the face's own vector and that of its
+    mirror image; 0 if that is not computed."""
 
     vector: Vector
     numbers: Vector
@@ -33,14 +33,14 @@ class Look:
 
 
 class FaceEmbedder:
-    """The port Embedder over one network."""
+    """Implements the port Embedder with one network."""
 
     def __init__(
         self, network: Network, entry: EmbedderEntry, ruins: Ruins | None = None, answers: Answers | None = None
     ) -> None:
-        """The walls against what is no natural face: where ruined pictures lie, and what the network's second output
-        answers. Without both every face has a template: for figures of the network alone, and for one of which neither
-        has been measured."""
+        """`ruins` and `answers` are the checks for a natural face: the place of distorted pictures, and the network's
+        second output. Without both every face gets a template. That is for measuring the network alone, and for a
+        network for which neither was measured."""
         self._network = network
         self._entry = entry
         self._ruins = ruins
@@ -49,12 +49,12 @@ class FaceEmbedder:
 
     @property
     def bare(self) -> FaceEmbedder:
-        """The network alone, without the walls."""
+        """The network alone, without the checks for a natural face."""
         return FaceEmbedder(self._network, self._entry)
 
     def embed(self, image: Image, face: Face) -> Template | None:
-        """None for what is no natural face. Raises ValueError for a face that cannot be aligned, or for a feature
-        vector or answers of no use."""
+        """The template; None if it is no natural face. Raises ValueError for a face that cannot be aligned, or for a
+        useless feature vector or answers."""
         seen = self.look(align(image, face))
         template = quantize(seen.vector, self._entry.template_scale)
         if self._ruins is not None and not self._ruins.natural(seen.vector, seen.mirrored):
@@ -64,12 +64,12 @@ class FaceEmbedder:
         return template
 
     def vector(self, aligned: Image) -> Vector:
-        """The feature vector of an aligned 112 x 112 BGR face: as the network gives it or, where the manifest says
-        `mirrored`, the sum of the face's and of its mirror image's."""
+        """The feature vector of an aligned 112 x 112 BGR face: the network's output or, if the manifest says
+        `mirrored`, the sum of the outputs for the face and for its mirror image."""
         return self.look(aligned).vector
 
     def look(self, aligned: Image) -> Look:
-        """All that the network says of an aligned face."""
+        """All outputs of the network for an aligned face."""
         vector, numbers = self._one_side(aligned)
         if not self._entry.mirrored:
             return Look(vector, numbers)

@@ -1,6 +1,6 @@
-"""models/manifest.toml: which networks there are, what they take and what their scores mean.
+"""models/manifest.toml: the networks, their inputs, and the meaning of their scores.
 
-A network whose bytes do not have the manifest's sha256 is never run.
+A network is never run if its file does not have the manifest's sha256.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.vision.model_files import default_folder, read_file, refuse_bendable
 
 CUT_OUT, TOGETHER = ANSWERS = "cut-out", "together"
-"""The cues that second answers make: theirs, and that of both answers."""
+"""Names of the cues from the networks' second answers: the second answer alone, and both answers together."""
 RELIABLE = 10
-"""False matches below which the score of a false match rate is called extrapolated."""
+"""With fewer false matches the score of a false match rate counts as extrapolated."""
 
 
 class _Strict(BaseModel):
@@ -30,7 +30,7 @@ class _Strict(BaseModel):
 
 AnswerName = Literal["unnatural", "eyes_hidden", "mouth_covered", "uneven_light"]
 FileName = Annotated[str, Field(pattern=r"^[^./\x00][^/\x00]{0,199}$")]
-"""Of a file in the manifest's own folder: no path, not "." or "..", not hidden."""
+"""Name of a file in the manifest's own folder: no path, not "." or "..", not hidden."""
 
 
 class Input(_Strict):
@@ -47,7 +47,7 @@ class Input(_Strict):
 
 
 class Entry(_Strict):
-    """What every network states. A model_id is never used again for other weights."""
+    """The keys of every network. A model_id is never used again for other weights."""
 
     name: str
     model_id: str
@@ -60,10 +60,10 @@ class Entry(_Strict):
 
 
 class DetectorEntry(Entry):
-    """Finds faces; rows of x, y, width, height, five landmarks, score.
+    """A network that finds faces: rows of x, y, width, height, five landmarks, score.
 
-    `decoder`: who makes rows of what the network gives: its own graph, or for "yunet" OpenCV (the twelve outputs of
-    OpenCV Zoo's files).
+    `decoder`: what turns the network's outputs into rows: the network's own graph, or OpenCV for "yunet" (the twelve
+    outputs of OpenCV Zoo's files).
     """
 
     role: Literal["detector"]
@@ -73,10 +73,10 @@ class DetectorEntry(Entry):
 
 
 class ErrorRate(_Strict):
-    """A score with the share of non-mated pairs that reach it, as measured on people kept out of training.
+    """A score with the share of non-mated pairs that reach it, measured on people who were kept out of training.
 
-    `interval` is the score's 95% interval by bootstrap over people, `source` the people it was measured on,
-    `squared_l2` the same threshold for the squared Euclidean distance of unit vectors: 2 - 2 score.
+    `interval`: the score's 95% interval by bootstrap over people. `source`: the people it was measured on.
+    `squared_l2`: the same threshold as a squared Euclidean distance of unit vectors: 2 - 2 score.
     """
 
     fmr: Annotated[float, Field(gt=0, lt=1)]
@@ -86,15 +86,15 @@ class ErrorRate(_Strict):
     interval: tuple[float, float] | None = None
     source: str | None = None
     extrapolated: bool | None = None
-    """Whether there are fewer than RELIABLE false matches; where it is not stated, they are counted."""
+    """Whether there are fewer than RELIABLE false matches; if it is not stated, `false_matches` decides."""
     squared_l2: float | None = None
     growth: tuple[float, ...] = ()
-    """How many times as many strangers reach the score with the best of 1, 2, 3... references of one subject, where
-    that was measured (domain.thresholds)."""
+    """How many times as many strangers reach the score with the best of 1, 2, 3... references of one subject, if
+    measured (domain.thresholds)."""
 
     @property
     def thin(self) -> bool:
-        """Whether the score rests on too few false matches to rely on."""
+        """Whether the score was measured with too few false matches to be reliable."""
         return self.extrapolated or self.false_matches < RELIABLE
 
     @model_validator(mode="after")
@@ -107,8 +107,8 @@ class ErrorRate(_Strict):
 
 
 class CohortFile(_Strict):
-    """The centres that a template's likeness to strangers is measured by (domain.matching.Cohort): a numpy file of
-    signed bytes, a centre a row. The thresholds hold with them only."""
+    """The centres with which a template's similarity to strangers is measured (domain.matching.Cohort): a numpy file of
+    signed bytes, one centre in each row. The thresholds are valid only with these centres."""
 
     file: FileName
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -117,9 +117,10 @@ class CohortFile(_Strict):
 
 
 class RuinsFile(_Strict):
-    """Where this embedder puts turned and ruined pictures (vision.ruins.Ruins): a numpy file of `dimension` float32,
-    the mean of their unit feature vectors. A face's feature vector is no evidence when it is shorter than `min_length`
-    its cosine to the centre is above `max_cosine`, or that to its mirror image's is above `max_mirrored`."""
+    """The place of turned and distorted pictures in this embedder's space (vision.ruins.Ruins): a numpy file of
+    `dimension` float32, the mean of their unit feature vectors. A face is no evidence if its feature vector is shorter
+    than `min_length`, if the vector's cosine to this centre is above `max_cosine`, or if its cosine to the vector of
+    the mirror image is above `max_mirrored`."""
 
     file: FileName
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -129,18 +130,18 @@ class RuinsFile(_Strict):
 
 
 class Answer(_Strict):
-    """What one number of an embedder's second output says of the face (models/train/quality.py): yes, where it is above
-    `most`. "unnatural": it is no upright, whole, natural face, and no evidence."""
+    """The meaning of one number of an embedder's second output (models/train/quality.py): yes, if it is above `most`.
+    "unnatural": the face is not upright, whole and natural, so it is no evidence."""
 
     name: AnswerName
     most: float
 
 
 class EmbedderEntry(Entry):
-    """Turns an aligned face into a feature vector of `dimension` numbers.
+    """A network that turns an aligned face into a feature vector of `dimension` numbers.
 
-    `mirrored`: the template is of the face and of its mirror image together, for which the network runs twice. Without
-    any threshold nothing has been measured with it: it may be evaluated, and never stands at a door.
+    `mirrored`: the template is computed from the face and its mirror image together, so the network runs twice. A
+    network without any threshold was not measured: it may be evaluated, but never used at a door.
     """
 
     role: Literal["embedder"]
@@ -150,14 +151,14 @@ class EmbedderEntry(Entry):
     cohort: CohortFile | None = None
     evidence: RuinsFile | None = None
     answers: tuple[Answer, ...] = ()
-    """Of the second output, in its order; a network without one has none."""
+    """The answers of the second output, in its order; empty for a network without a second output."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     threshold_fmr: Annotated[float, Field(gt=0, lt=1)] | None = None
     thresholds: tuple[ErrorRate, ...] = ()
 
     def operating_points(self) -> list[OperatingPoint]:
-        """The table that the threshold of a gallery is taken from; the single threshold where there is no table; empty
-        where nothing has been measured."""
+        """The table from which a gallery's threshold is computed; only the single threshold if there is no table; empty
+        if nothing was measured."""
         if self.thresholds:
             return [OperatingPoint(t.fmr, t.score, t.thin, t.growth) for t in self.thresholds]
         if self.threshold is None or self.threshold_fmr is None:
@@ -174,18 +175,18 @@ class EmbedderEntry(Entry):
 
 
 class PadEntry(Entry):
-    """Scores a face's surroundings: `context` times its box; where those end before, made smaller ("shrink"), or a
-    square that goes on as a mirror shows the picture ("mirror"). The networks of one `cue` are averaged; each cue can
-    deny alone."""
+    """A network that scores a face with its surroundings: `context` times the box. If the picture is too small for
+    that, the part is made smaller ("shrink"), or the picture is continued by its mirror image ("mirror"). Networks of
+    the same `cue` are averaged; each cue can deny alone."""
 
     role: Literal["pad"]
     context: Annotated[float, Field(ge=1, le=10)]
     beyond_edge: Literal["shrink", "mirror"] = "shrink"
     cue: str = "surroundings"
     cut_out_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """With it the network's last number is no class but the logit that nothing is cut out: a cue of its own."""
+    """If set, the network's last number is no class but the logit that nothing is cut out, which is a separate cue."""
     together_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """With it both answers together are a cue, too: what neither refuses alone, they may refuse."""
+    """If set, both answers together are another cue. They may refuse what neither refuses alone."""
     bona_fide_class: int
     threshold: Annotated[float, Field(gt=0, lt=1)]
     threshold_apcer: float
@@ -225,7 +226,7 @@ class Manifest:
     """The networks of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ModelError when the manifest is missing or wrong."""
+        """Reads the manifest. Raises ModelError when it is missing or wrong."""
         self.folder = folder
         path = folder / "manifest.toml"
         try:
@@ -236,7 +237,7 @@ class Manifest:
             raise ModelError(f"{path}: {explain(error)}") from error
 
     def entry(self, name: str, kind: type[Kind]) -> Kind:
-        """Raises ModelError for an unknown name or one of another role."""
+        """The entry with this name. Raises ModelError for an unknown name or another role."""
         for e in self.entries:
             if e.name == name and isinstance(e, kind):
                 return e
@@ -245,8 +246,8 @@ class Manifest:
         raise ModelError(f"{self.folder}: there is no {role} {name!r}; known: {known}")
 
     def bytes_of(self, entry: Entry | CohortFile | RuinsFile) -> bytes:
-        """The file, checked. Raises ModelError when it is missing, too large, or not the one the manifest names, and
-        when others may write the manifest: its hashes say nothing then."""
+        """The file's content, after checking its hash. Raises ModelError when the file is missing, too large or has
+        another hash, or when other users may write the manifest, because its hashes are then worthless."""
         path = self.folder / entry.file
         if self.folder != default_folder():
             refuse_bendable(self.folder)
@@ -261,20 +262,20 @@ class Manifest:
 
 
 class HeldManifest(Manifest):
-    """A manifest and its files as they were read: for a process that is about to lose the right to read them."""
+    """A manifest and its files in memory, for a process that will give up the right to read files."""
 
     def __init__(self, manifest: Manifest, names: Iterable[str]) -> None:
-        """With the files of these networks. Raises ModelError."""
+        """Reads the files of these networks. Raises ModelError."""
         self.folder, self.entries = manifest.folder, manifest.entries
         wanted = [entry for entry in manifest.entries if entry.name in set(names)]
         self._held = {part.sha256: manifest.bytes_of(part) for entry in wanted for part in files_of(entry)}
 
     def bytes_of(self, entry: Entry | CohortFile | RuinsFile) -> bytes:
-        """As they were read. KeyError for one that was not."""
+        """The content that was read. KeyError for a file that was not read."""
         return self._held[entry.sha256]
 
 
 def files_of(entry: AnyEntry) -> list[AnyEntry | CohortFile | RuinsFile]:
-    """What is on disk for an entry: its network, and what an embedder has beside it."""
+    """All files of an entry: its network, and an embedder's further files."""
     beside = (entry.cohort, entry.evidence) if isinstance(entry, EmbedderEntry) else ()
     return [entry, *(part for part in beside if part is not None)]

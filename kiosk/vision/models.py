@@ -1,4 +1,4 @@
-"""The networks that a configuration asks for, loaded and checked."""
+"""Loads and checks the networks of a configuration."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from kiosk.vision.pad import FusedPad
 from kiosk.vision.ruins import Ruins
 
 SURE = 1000
-"""Subjects of the gallery whose threshold tells two refused faces apart."""
+"""The threshold for a gallery of this many subjects decides whether two refused faces are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Everything that a frame passes, and what its score is held against."""
+    """All networks for a frame, and what is needed to compute the threshold."""
 
     detector: FaceDetector
     pad: FusedPad
@@ -37,25 +37,25 @@ class Models:
     cohort: Cohort
     policy: PolicyConfig
     entries: tuple[Entry, ...]
-    """Of all networks that run."""
+    """The manifest entries of all networks in use."""
     left_out: tuple[str, ...] = ()
-    """PAD networks that do not run although the threshold of one that does was measured with them."""
+    """PAD networks that are not used, although the threshold of a used one was measured with them."""
 
     @property
     def thresholds(self) -> Thresholds:
-        """By the gallery's size. Raises ModelError when none has been measured with this embedder."""
+        """The thresholds by the gallery's size. Raises ModelError when none was measured with this embedder."""
         return thresholds(self.embedder_entry, self.policy)
 
     def surely_alike(self) -> Callable[[Template, Template], bool]:
-        """Whether two templates are of one face, so that somebody who was refused is known again and hardly anybody
-        else is taken for them: at the score that a gallery of SURE subjects asks for."""
+        """A function that tells whether two templates are of one face, to recognise a refused person. It uses the
+        threshold for a gallery of SURE subjects, so that hardly any other person is taken for the refused one."""
         score = self.thresholds.for_gallery({1: SURE}).score
         return lambda a, b: self.cohort.score(a, b) >= score
 
 
 def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
-    """Raises ModelError when any network is missing, altered, or cannot be loaded, or when everybody on the machine may
-    put others in their place."""
+    """Loads all networks. Raises ModelError when any network is missing, altered or cannot be loaded, or when every
+    user of the machine may replace them."""
     manifest = Manifest(config.folder or default_folder())
     found = manifest.entry(config.detector, DetectorEntry)
     embedding = manifest.entry(config.embedder, EmbedderEntry)
@@ -73,8 +73,8 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
 
 
 def left_out(entries: Sequence[Entry], running: Sequence[PadEntry]) -> tuple[str, ...]:
-    """Names of the PAD networks that were measured together with one that is running, and are not: entries of one cue
-    that state the same figures state those of their mean."""
+    """Names of the PAD networks that were measured together with a used one, but are not used. Entries of one cue with
+    the same figures were measured together."""
     names, measured = {e.name for e in running}, {_measurement(e) for e in running}
     others = [e for e in entries if isinstance(e, PadEntry) and e.name not in names]
     return tuple(e.name for e in others if _measurement(e) in measured)
@@ -85,8 +85,8 @@ def _measurement(entry: PadEntry) -> tuple[str, float, float, float]:
 
 
 def load_embedder(manifest: Manifest, entry: EmbedderEntry, threads: int) -> FaceEmbedder:
-    """With the walls against ruined pictures that its entry names. Raises ModelError when a file is missing, altered or
-    no such thing."""
+    """Loads the embedder with the checks for a natural face that its entry names. Raises ModelError when a file is
+    missing, altered or of a wrong kind."""
     network = Network.load(manifest, entry, threads)
     if entry.answers and network.widths[1:] != [len(entry.answers)]:
         raise ModelError(f"{manifest.folder / entry.file}: no second output of the {len(entry.answers)} answers named")
@@ -95,7 +95,7 @@ def load_embedder(manifest: Manifest, entry: EmbedderEntry, threads: int) -> Fac
 
 
 def load_ruins(manifest: Manifest, entry: EmbedderEntry) -> Ruins | None:
-    """Where this embedder puts ruined pictures; None where its entry does not say. Raises ModelError as above."""
+    """The check against distorted pictures; None if the entry names none. Raises ModelError as above."""
     if entry.evidence is None:
         return None
     content = manifest.bytes_of(entry.evidence)
@@ -110,7 +110,7 @@ def load_ruins(manifest: Manifest, entry: EmbedderEntry) -> Ruins | None:
 
 
 def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:
-    """What the embedder's scores are corrected by; nothing where its entry names no cohort. Raises ModelError when the
+    """The cohort that corrects the embedder's scores; an empty one if the entry names none. Raises ModelError when the
     file is missing, altered or no cohort."""
     if entry.cohort is None:
         return Cohort()
@@ -125,14 +125,14 @@ def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:
 
 
 def load_pad(manifest: Manifest, entries: Sequence[PadEntry], threads: int, threshold: float | None = None) -> FusedPad:
-    """These networks' cues, at the first one's threshold where none is given. Raises ModelError."""
+    """The cues of these networks, with `threshold` or else the first network's threshold. Raises ModelError."""
     return FusedPad([(Network.load(manifest, e, threads), e) for e in entries], threshold)
 
 
 def thresholds(entry: EmbedderEntry, policy: PolicyConfig) -> Thresholds:
-    """The comparison score to reach, by the gallery's size: from the manifest's table, or the policy's fixed one.
+    """The thresholds by the gallery's size: from the manifest's table, or the policy's fixed one.
 
-    Raises ModelError when the manifest has none: a fixed one would say nothing about who is let in by mistake.
+    Raises ModelError when the manifest has none, because the false match rate of a fixed threshold is then unknown.
     """
     points = entry.operating_points()
     if not points:

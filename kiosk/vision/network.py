@@ -15,14 +15,14 @@ from kiosk.vision import onnx_bytes
 from kiosk.vision.manifest import Entry, Input, Manifest
 
 NO_FOLDER = "/dev/null/none"
-"""Where a network's weights may lie beside its file: nowhere, for onnxruntime too."""
+"""The folder for weights outside a network's file. It does not exist, so that onnxruntime finds none."""
 CPUINFO = Path("/proc/cpuinfo")
 EXACT = {"avx512_vnni", "avx_vnni", "amx_int8"}
-"""Flags of x86 processors that add up products of bytes as they are. Others cut the sums of two off at 16 bits."""
+"""Flags of x86 processors that add products of bytes exactly. Others clip the sum of two products to 16 bits."""
 
 
 def whole_products(cpuinfo: Path = CPUINFO) -> bool:
-    """Whether int8 networks give here what they give on every other machine, as ARM does."""
+    """Whether int8 networks give exact results on this processor, as they do on ARM."""
     try:
         flags = {word for line in cpuinfo.read_text(encoding="ascii").splitlines() for word in line.split()}
     except (OSError, UnicodeDecodeError):
@@ -31,26 +31,27 @@ def whole_products(cpuinfo: Path = CPUINFO) -> bool:
 
 
 def make_exact(options: ort.SessionOptions) -> None:
-    """Has onnxruntime take the longer way where products would be cut off: a template of a face was off by up to 0.19
-    of the cosine on an x86 processor without VNNI, and the thresholds were measured on machines that cut nothing."""
+    """Makes onnxruntime compute exactly, which is slower, on processors that clip products. On an x86 processor without
+    VNNI a template was wrong by up to 0.19 in the cosine, and the thresholds were measured with exact products."""
     if not whole_products():
         options.add_session_config_entry("session.x64quantprecision", "1")
 
 
 class Network:
-    """A checked network, ready to run. Not for two threads at once."""
+    """A checked network, ready to run. For one thread at a time."""
 
     def __init__(self, content: bytes, input_spec: Input, name: str, threads: int) -> None:
-        """Raises ModelError when the file is not all of the network, or onnxruntime refuses it."""
+        """Raises ModelError when the file does not hold the whole network, or onnxruntime refuses it."""
         onnx_bytes.check(content, name)
-        # OpenCV's own threads would only compete with these: its work here is small (measured: a third less time
-        # without).
+        # OpenCV's own threads would only compete with these, because its work here is small (measured: a third less
+        # time without them).
         cv2.setNumThreads(1)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # A worker that spins while it waits burns a processor between two frames, and takes the other's time from it
-        # within one (deploy/decisions/0020-idle.md). onnxruntime's shared pool cannot be told not to from Python.
+        # A worker that spins while it waits uses a processor between two frames, and during a frame takes it from the
+        # thread that it waits for (deploy/decisions/0020-idle.md). Python cannot switch this off in onnxruntime's
+        # shared pool, so each network has its own pool.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         make_exact(options)
@@ -62,7 +63,7 @@ class Network:
         self._input = self._session.get_inputs()[0].name
         self._outputs = [o.name for o in self._session.get_outputs()]
         self.widths = [o.shape[-1] if o.shape else None for o in self._session.get_outputs()]
-        """Of each output the last dimension: a number, or a name where it may be any."""
+        """The last dimension of each output: a number, or a name if it may be any number."""
         self._spec = input_spec
         self._mean = np.array(input_spec.mean, np.float32).reshape(3, 1, 1)
         self._gain = (1.0 / np.array(input_spec.std, np.float32)).reshape(3, 1, 1)
@@ -70,20 +71,20 @@ class Network:
 
     @classmethod
     def load(cls, manifest: Manifest, entry: Entry, threads: int) -> Network:
-        """Raises ModelError when the file is missing, altered or cannot be loaded."""
+        """Loads a network of the manifest. Raises ModelError when the file is missing, altered or cannot be loaded."""
         return cls(manifest.bytes_of(entry), entry.input, entry.name, threads)
 
     def run(self, *pictures: Image) -> NDArray[np.float32]:
-        """Runs BGR pictures of one size (the network's, where it has one) as a batch: its first output."""
+        """Runs BGR pictures of one size (the network's size, if it has one) as a batch. Returns its first output."""
         return self.run_batch(self.batch(*pictures))
 
     def run_all(self, *pictures: Image) -> list[NDArray[np.float32]]:
-        """As `run`: all of its outputs."""
+        """Like `run`, but returns all outputs."""
         outputs: list[NDArray[np.float32]] = self._session.run(self._outputs, {self._input: self.batch(*pictures)})
         return outputs
 
     def batch(self, *pictures: Image) -> NDArray[np.float32]:
-        """N x 3 x H x W float32 in the network's colour order and scale."""
+        """The pictures as N x 3 x H x W float32 in the network's colour order and scale."""
         swap = self._spec.colour == "rgb"
         blob: NDArray[np.float32] = cv2.dnn.blobFromImages(list(pictures), swapRB=swap).astype(np.float32, copy=False)
         if not self._plain:
@@ -92,6 +93,6 @@ class Network:
         return blob
 
     def run_batch(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raises whatever onnxruntime raises; the caller's boundary denies."""
+        """The first output for a batch. Raises the errors of onnxruntime; the caller's boundary denies."""
         output: NDArray[np.float32] = self._session.run(self._outputs[:1], {self._input: blob})[0]
         return output

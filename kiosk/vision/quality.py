@@ -1,4 +1,5 @@
-"""The quality gate: is this sample worth comparing? Each bound is about what makes comparisons fail."""
+"""The quality gate: decides whether a sample may be compared. Each bound is about something that makes comparisons
+fail."""
 
 from __future__ import annotations
 
@@ -13,21 +14,24 @@ from kiosk.vision.alignment import align
 from kiosk.vision.pixels import picture
 
 ROOM = 1.35
-"""How many times the face's box the picture must hold at the door: PAD looks at the surroundings, and sees none of a
-print that fills the picture. The nearest of nine clips of real people has 1.37."""
+"""At the door the picture must be at least this many times as large as the face's box: PAD uses the surroundings, and a
+print that fills the picture shows none. The closest face in nine clips of real people has 1.37."""
 FLAT_ACROSS = 128
-"""Pixels across a face whose likeness to their neighbours is looked at."""
+"""Number of pixels across a face that are compared with their neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`min_face` px of the box's width; `guide` share of the frame in which the face's centre must lie; `room`
-    how many times the face's box the picture holds, in width and in height; `turn` 0
-    (frontal) to 1 (profile); `roll` radians; `sharpness` variance of the Laplacian of the aligned face; luminance
-    0..255; `flat` share of the face's pixels that are as their neighbours: a picture of few grey levels, coarse pixels
-    or heavy compression, in which faces are alike. Measured: 0.25 at most on CelebA and nine clips of real people;
-    `broad` share of the face's contrast that is left of it in 8 x 9 pixels: drawn or embossed edges have less
-    (measured: 0.69 to 0.94)."""
+    """The bounds of the gate.
+
+    `min_face`: width of the box in px. `guide`: share of the frame in which the face's centre must lie. `room`: how
+    many times as large as the face's box the picture must be, in width and in height. `turn`: 0 (frontal) to 1
+    (profile). `roll`: radians. Sharpness: variance of the Laplacian of the aligned face. Luminance: 0..255. `flat`:
+    share of the face's pixels that are equal to their neighbours. It is high in pictures with few grey levels, coarse
+    pixels or heavy compression, in which all faces look alike (measured: at most 0.25 on CelebA and nine clips of real
+    people). `broad`: share of the face's contrast that remains at 8 x 9 pixels. It is lower for drawn or embossed edges
+    (measured: 0.69 to 0.94).
+    """
 
     min_face: float = 64.0
     guide: float = 0.8
@@ -42,17 +46,17 @@ class Bounds:
 
 
 class Gate:
-    """The port QualityGate."""
+    """Implements the port QualityGate."""
 
     def __init__(self, bounds: Bounds, upright: Callable[[Image, Face], bool], every: bool = True) -> None:
-        """`upright` says whether a face stands in the picture as people do (FaceDetector.upright). `every`: `assess`
-        asks it of every face; where not, whoever compares asks it of those that count."""
+        """`upright`: whether a face is upright in the picture (FaceDetector.upright). `every`: whether `assess` calls
+        it for every face; if not, the caller must call it for the faces that count."""
         self._bounds = bounds
         self.upright = upright
         self._every = every
 
     def assess(self, image: Image, face: Face) -> Quality:
-        """The first flaw in the order in which a visitor can mend them. The score is the least of the margins."""
+        """The first flaw, in the order in which a visitor can correct them. The score is the smallest margin."""
         b = self._bounds
         turn, roll = turned(face)
         flaw = self._place(image, face, turn, roll)
@@ -75,7 +79,7 @@ class Gate:
         return Quality(round(float(np.clip(min(margins), 0, 1)), 4))
 
     def _place(self, image: Image, face: Face, turn: float, roll: float) -> Flaw | None:
-        """Where the face is, and how the head is held."""
+        """A flaw of the face's position or of the head's pose."""
         b = self._bounds
         if face.box.width < b.min_face:
             return Flaw.TOO_SMALL
@@ -90,7 +94,7 @@ class Gate:
         return None
 
     def _look(self, grey: Image, sharp: float) -> Flaw | None:
-        """What the aligned face's middle looks like."""
+        """A flaw in the centre of the aligned face: brightness, sharpness, contrast."""
         b = self._bounds
         light = float(grey.mean())
         if light < b.darkest:
@@ -103,8 +107,8 @@ class Gate:
 
 
 def turned(face: Face) -> tuple[float, float]:
-    """(turn, roll): how far the nose lies from the middle between the eyes, over half the eyes' distance; the slope of
-    the eyes' line in radians."""
+    """(turn, roll). `turn`: distance of the nose from the middle between the eyes, divided by half the distance of the
+    eyes. `roll`: slope of the line between the eyes, in radians."""
     p = np.array(face.landmarks, np.float64)
     across = p[1] - p[0]
     length = float(np.hypot(*across))
@@ -117,8 +121,8 @@ def turned(face: Face) -> tuple[float, float]:
 
 
 def _flat(image: Image, face: Face) -> float:
-    """The share of the face's pixels that are as their right and lower neighbours. Of a large face every so many-th
-    pixel is looked at: neighbours of a large face are alike."""
+    """The share of the face's pixels that are equal to their right and lower neighbours. In a large face only every
+    n-th pixel is used, because its direct neighbours are similar anyway."""
     box, (height, width) = face.box, image.shape[:2]
     step = max(1, int(box.width) // FLAT_ACROSS)
     left, right = (int(np.clip(x, 0, width)) for x in (box.x, box.x + box.width))
@@ -131,7 +135,7 @@ def _flat(image: Image, face: Face) -> float:
 
 
 def _broad(grey: Image) -> float:
-    """The share of the aligned face's contrast (standard deviation) that is left of it in few pixels."""
+    """The share of the aligned face's contrast (standard deviation) that remains at 8 x 9 pixels."""
     few = cv2.resize(grey, (8, 9), interpolation=cv2.INTER_AREA)
     return float(few.std()) / max(float(grey.std()), 1e-6)
 

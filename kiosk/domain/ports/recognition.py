@@ -22,8 +22,8 @@ class QualityGate(Protocol):
         """Judges one face of one frame."""
 
     def upright(self, image: Image, face: Face) -> bool:
-        """Whether the face stands in the picture as people do. It takes long: of an attempt's frames it is asked where
-        one would be the first to count for somebody."""
+        """Whether the face is upright in the picture. It is slow, so it is called only for the first frame of an
+        attempt that matches a subject."""
 
 
 class PresentationAttackDetector(Protocol):
