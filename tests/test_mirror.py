@@ -20,6 +20,10 @@ ELSEWHERE = {
     "locks/simulated": "contract/test_locks",
     "locks/secure_line": "contract/test_locks",
     "notifiers/led": "contract/test_notifiers",
+    "testing/cameras": "contract/test_cameras",
+    "testing/locks": "contract/test_locks",
+    "testing/notifiers": "contract/test_notifiers",
+    "testing/__init__": "contract/test_notifiers",
     "panels/line": "contract/test_panels",
     "plugins": "contract/test_locks",
     # Through the program, or the command, that they are parts of.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -20,9 +22,9 @@ from kiosk.domain.notices import Notice, Notifier
 PAGE = Path(__file__).parents[1] / "deploy" / "plugin.md"
 
 
-def blocks(language: str) -> list[str]:
-    """The code of the page's section."""
-    section = PAGE.read_text().split("## A notifier")[1].split("\n## ")[0]
+def blocks(language: str, heading: str = "A notifier") -> list[str]:
+    """The code of one section of the page."""
+    section = PAGE.read_text().split(f"## {heading}")[1].split("\n## ")[0]
     return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
 
 
@@ -66,6 +68,18 @@ def test_the_example_does_what_the_page_says(installed: str, tmp_path: Path) -> 
     printer.mkdir()
     with pytest.raises(NotifierError):
         notifier.notify(Notice("n", "door.opened", "main", datetime.now(UTC)))
+
+
+@pytest.mark.usefixtures("installed")
+def test_it_passes_the_suite_as_the_page_shows(tmp_path: Path) -> None:
+    (suite,) = blocks("python", "Test it")
+    file = tmp_path / "test_paper.py"
+    file.write_text(suite)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(file)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert "6 passed, 2 skipped" in run.stdout
 
 
 def test_its_keys_are_checked_and_it_is_loaded_only_by_name(installed: str) -> None:

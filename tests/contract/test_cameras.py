@@ -5,7 +5,6 @@ The script does not model: V4L2's formats and controls, a device that hangs in t
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -20,23 +19,9 @@ from kiosk.cameras.usb import UsbCamera, UsbOptions
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.domain.errors import CameraError
 from kiosk.domain.ports.camera import Camera
+from kiosk.testing.cameras import CameraContract, Clock
 
 NAMES = sorted(p.name for p in entry_points(group="kiosk.cameras"))
-
-
-class Clock:
-    """Moves only when told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.asleep = 0.0
-        """Seconds that the machine was suspended: CLOCK_BOOTTIME counts them, the driver's clock does not."""
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += max(0.0, seconds)
 
 
 class ScriptedCapture:
@@ -90,56 +75,17 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=NAMES)
-def camera(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Camera:
-    for i in range(20):
-        cv2.imwrite(str(tmp_path / f"{i:03}.png"), np.full((48, 64, 3), i, np.uint8))
-    made: dict[str, Camera] = {
-        "usb": usb(clock, ScriptedCapture(clock)),
-        "replay": ReplayCamera(ReplayOptions(source=tmp_path), clock=clock, sleep=clock.sleep),
-        "simulated": SimulatedCamera(SimulatedOptions(), clock=clock, sleep=clock.sleep),
-    }
-    return made[request.param]
-
-
-def test_frames_are_pictures_with_rising_numbers_and_times(camera: Camera) -> None:
-    camera.open()
-    frames = [camera.read(1.0) for _ in range(10)]
-    camera.close()
-    assert all(f.image.dtype == np.uint8 and f.image.ndim == 3 and f.image.shape[2] == 3 for f in frames)
-    for a, b in itertools.pairwise(frames):
-        assert a.number < b.number
-        assert a.captured_at < b.captured_at
-        assert a.wall_at <= b.wall_at
-    assert frames[0].wall_at.tzinfo is not None
-
-
-def test_a_frame_is_not_of_the_future_nor_old(camera: Camera, clock: Clock) -> None:
-    camera.open()
-    for _ in range(10):
-        frame = camera.read(1.0)
-        assert 0 <= clock.now - frame.captured_at < 0.2
-
-
-def test_a_closed_camera_delivers_nothing_and_may_be_opened_again(camera: Camera) -> None:
-    camera.close()
-    with pytest.raises(CameraError):
-        camera.read(0.1)
-    camera.open()
-    camera.read(1.0)
-    camera.close()
-    camera.close()
-    with pytest.raises(CameraError):
-        camera.read(0.1)
-
-
-def test_pictures_once_given_do_not_change(camera: Camera) -> None:
-    camera.open()
-    first = camera.read(1.0).image
-    copy = first.copy()
-    for _ in range(5):
-        camera.read(1.0)
-    assert np.array_equal(first, copy)
+class TestCameras(CameraContract):
+    @pytest.fixture(params=NAMES)
+    def camera(self, request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Camera:
+        for i in range(20):
+            cv2.imwrite(str(tmp_path / f"{i:03}.png"), np.full((48, 64, 3), i, np.uint8))
+        made: dict[str, Camera] = {
+            "usb": usb(clock, ScriptedCapture(clock)),
+            "replay": ReplayCamera(ReplayOptions(source=tmp_path), clock=clock, sleep=clock.sleep),
+            "simulated": SimulatedCamera(SimulatedOptions(), clock=clock, sleep=clock.sleep),
+        }
+        return made[request.param]
 
 
 def test_only_the_usb_camera_is_live() -> None:

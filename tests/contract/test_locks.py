@@ -1,7 +1,7 @@
 """One suite for every lock that is registered under the entry points `kiosk.locks`.
 
-A lock that is added there fails here until it has a Rig: how to build it without its hardware, and how to see what the
-world would see.
+A lock that is added there fails here until it has a LockRig: how to build it without its hardware, and how to see
+what the world would see.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import json
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from itertools import product
 from pathlib import Path
@@ -20,29 +19,15 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from kiosk import plugins
 from kiosk.domain.door.state import Hand, Readings
 from kiosk.domain.errors import LockError
-from kiosk.domain.ports.lock import Lock
+from kiosk.testing.locks import LockContract, LockRig
 from tests.fakes.hidraw import Bus
 
 NAMES = sorted({point.name for point in entry_points(group="kiosk.locks")})
-
-
-@dataclass
-class Rig:
-    """`levels` are those that the world saw since the lock was built; `absent` names hardware that is not there;
-    `hand` does something to the door that `lock` belongs to; `inputs` is None for a lock that can have none."""
-
-    options: dict[str, object]
-    levels: Callable[[], list[str]]
-    absent: dict[str, object]
-    break_it: Callable[[], None]
-    simulated: bool
-    inputs: dict[str, object] | None
-    hand: Callable[[Any, str], None]
 
 
 def fake_gpiod() -> ModuleType:
@@ -56,8 +41,8 @@ def fake_gpiod() -> ModuleType:
     return module
 
 
-def gpio(fail_mode: str, active_high: bool) -> Callable[[Path, pytest.MonkeyPatch], Rig]:
-    def rig(_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+def gpio(fail_mode: str, active_high: bool) -> Callable[[Path, pytest.MonkeyPatch], LockRig]:
+    def rig(_folder: Path, monkeypatch: pytest.MonkeyPatch) -> LockRig:
         chip = fake_gpiod().Chip()
         monkeypatch.setattr("gpiod.request_lines", chip.request_lines)
         options = {"chip": chip.path, "line": 17, "active_high": active_high, "fail_mode": fail_mode}
@@ -85,12 +70,12 @@ def gpio(fail_mode: str, active_high: bool) -> Callable[[Path, pytest.MonkeyPatc
                 chip.wire(line, what in {"open", "tamper"})
 
         absent = options | {"chip": "/dev/gpiochip9"}
-        return Rig(options, levels, absent, break_it, simulated=False, inputs=inputs, hand=hand)
+        return LockRig(options, levels, absent, break_it, simulated=False, inputs=inputs, hand=hand)
 
     return rig
 
 
-def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> LockRig:
     record = folder / "record"
 
     def levels() -> list[str]:
@@ -107,11 +92,11 @@ def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
 
     absent: dict[str, object] = {"record": str(folder / "none" / "x")}
     options: dict[str, object] = {"record": str(record)}
-    return Rig(options, levels, absent, break_it, simulated=True, inputs={"inputs": True}, hand=hand)
+    return LockRig(options, levels, absent, break_it, simulated=True, inputs={"inputs": True}, hand=hand)
 
 
-def usb_hid(fail_mode: str) -> Callable[[Path, pytest.MonkeyPatch], Rig]:
-    def rig(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+def usb_hid(fail_mode: str) -> Callable[[Path, pytest.MonkeyPatch], LockRig]:
+    def rig(folder: Path, monkeypatch: pytest.MonkeyPatch) -> LockRig:
         bus = Bus(folder)
         bus.install(monkeypatch)
         bus.plug()
@@ -125,12 +110,12 @@ def usb_hid(fail_mode: str) -> Callable[[Path, pytest.MonkeyPatch], Rig]:
 
         options: dict[str, object] = {"channel": 2, "fail_mode": fail_mode, "serial": "BITFT"}
         absent = options | {"serial": "OTHER"}
-        return Rig(options, levels, absent, bus.unplug, simulated=False, inputs=None, hand=hand)
+        return LockRig(options, levels, absent, bus.unplug, simulated=False, inputs=None, hand=hand)
 
     return rig
 
 
-RIGS: dict[str, list[Callable[[Path, pytest.MonkeyPatch], Rig]]] = {
+RIGS: dict[str, list[Callable[[Path, pytest.MonkeyPatch], LockRig]]] = {
     "gpio": [gpio(fail_mode, high) for fail_mode, high in product(("secure", "safe"), (True, False))],
     "simulated": [simulated],
     "usb-hid": [usb_hid("secure"), usb_hid("safe")],
@@ -138,140 +123,31 @@ RIGS: dict[str, list[Callable[[Path, pytest.MonkeyPatch], Rig]]] = {
 CASES = [(name, make) for name in NAMES for make in RIGS.get(name, [])]
 
 
+Make = Callable[[Path, pytest.MonkeyPatch], LockRig]
+
+
 def plugin(name: str) -> Any:
     return plugins.load("locks", name)
 
 
-@pytest.fixture(params=CASES, ids=[name for name, _ in CASES])
-def built(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Rig]:
-    name, make = request.param
-    return name, make(tmp_path, monkeypatch)
+class TestLocks(LockContract):
+    @pytest.fixture(params=CASES, ids=[name for name, _ in CASES])
+    def case(self, request: pytest.FixtureRequest) -> tuple[str, Make]:
+        name, make = request.param
+        return name, make
 
+    @pytest.fixture
+    def plugin(self, case: tuple[str, Make]) -> Any:
+        return plugins.load("locks", case[0])
 
-@pytest.fixture
-def name(built: tuple[str, Rig]) -> str:
-    return built[0]
-
-
-@pytest.fixture
-def rig(built: tuple[str, Rig]) -> Rig:
-    return built[1]
-
-
-@pytest.fixture
-def lock(name: str, rig: Rig) -> Iterator[Lock]:
-    cls = plugin(name)
-    built: Lock = cls(cls.Options.model_validate(rig.options))
-    yield built
-    built.close()
+    @pytest.fixture
+    def rig(self, case: tuple[str, Make], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LockRig:
+        return case[1](tmp_path, monkeypatch)
 
 
 def test_every_lock_is_tested_here() -> None:
     assert set(RIGS) == set(NAMES)
     assert {"gpio", "simulated", "usb-hid"} <= set(NAMES)
-
-
-def test_a_lock_is_requested_at_its_secured_level_and_has_no_other_before(lock: Lock, rig: Rig) -> None:
-    assert rig.levels() == ["secured"]
-
-
-def test_a_lock_says_whether_it_is_simulated(lock: Lock, rig: Rig) -> None:
-    assert lock.simulated is rig.simulated
-
-
-def test_a_lock_releases_and_secures(lock: Lock, rig: Rig) -> None:
-    lock.release(5.0)
-    assert rig.levels()[-1] == "released"
-    lock.release(2.0)
-    assert rig.levels()[-1] == "released"
-    lock.secure()
-    assert rig.levels()[-1] == "secured"
-    lock.secure()
-    assert rig.levels()[-1] == "secured"
-
-
-def test_closing_a_lock_secures_it(lock: Lock, rig: Rig) -> None:
-    lock.release(5.0)
-    lock.close()
-    assert rig.levels()[-1] == "secured"
-    lock.close()
-
-
-def test_a_closed_lock_can_be_opened_again(lock: Lock, rig: Rig, name: str) -> None:
-    lock.close()
-    cls = plugin(name)
-    again = cls(cls.Options.model_validate(rig.options))
-    again.release(1.0)
-    assert rig.levels()[-1] == "released"
-    again.close()
-
-
-def test_failing_hardware_raises_and_close_does_not(lock: Lock, rig: Rig) -> None:
-    rig.break_it()
-    with pytest.raises(LockError):
-        lock.release(5.0)
-    lock.close()
-
-
-def test_missing_hardware_raises(rig: Rig, name: str) -> None:
-    cls = plugin(name)
-    with pytest.raises(LockError):
-        cls(cls.Options.model_validate(rig.absent))
-
-
-def test_options_are_checked(rig: Rig, name: str) -> None:
-    options: type[BaseModel] = plugin(name).Options
-    with pytest.raises(ValidationError):
-        options.model_validate(rig.options | {"unknown": 1})
-
-
-def wired(name: str, rig: Rig) -> Any:
-    if rig.inputs is None:
-        pytest.skip(f"{name} has no inputs")
-    cls = plugin(name)
-    return cls(cls.Options.model_validate(rig.options | rig.inputs))
-
-
-def test_without_inputs_there_is_nothing_to_read(lock: Lock) -> None:
-    assert lock.read() == Readings()
-    assert lock.fileno() is None
-    lock.sound(True)
-
-
-def test_inputs_are_read_as_levels(rig: Rig, name: str) -> None:
-    lock = wired(name, rig)
-    rest = Readings(open=False, rex=False, tamper=False)
-    assert lock.read() == rest
-    for done, undone, readings in (
-        ("open", "close", replace(rest, open=True)),
-        ("tamper", "restore", replace(rest, tamper=True)),
-    ):
-        rig.hand(lock, done)
-        assert lock.read() == readings
-        assert lock.read() == readings
-        rig.hand(lock, undone)
-        assert lock.read() == rest
-    lock.close()
-
-
-def test_a_short_press_between_two_readings_is_seen_once(rig: Rig, name: str) -> None:
-    lock = wired(name, rig)
-    lock.read()
-    rig.hand(lock, "rex")
-    assert lock.read().rex is True
-    assert lock.read().rex is False
-    lock.close()
-
-
-def test_inputs_change_nothing_about_the_lock(rig: Rig, name: str) -> None:
-    lock = wired(name, rig)
-    lock.release(5.0)
-    for what in ("rex", "open", "tamper", "close"):
-        rig.hand(lock, what)
-        lock.read()
-    assert rig.levels() == ["secured", "released"]
-    lock.close()
-    assert rig.levels()[-1] == "secured"
 
 
 # The simulated lock's own

@@ -1,7 +1,7 @@
 """One suite for every notifier that is registered under the entry points `kiosk.notifiers`.
 
-A notifier that is added there fails here until it has a Rig: how to build it, and how to see what the world would see.
-The broker and the web server are real ones on this machine; loudspeaker and lamp are stood in for.
+A notifier that is added there fails here until it has a NotifierRig: how to build it, and how to see what the world
+would see. The broker and the web server are real ones on this machine; loudspeaker and lamp are stood in for.
 """
 
 from __future__ import annotations
@@ -10,45 +10,24 @@ import base64
 import json
 import os
 import stat
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
 
 from kiosk import plugins
 from kiosk.domain.errors import NotifierError
-from kiosk.domain.notices import KINDS, KioskEvent, Notice, Notifier
-from kiosk.notifiers.conditions import Condition
+from kiosk.domain.notices import KINDS, KioskEvent, Notice
 from kiosk.sections import NotifierConfig
+from kiosk.testing.notifiers import NotifierContract, NotifierRig, made
 
 if TYPE_CHECKING:
     from tests.far_side import Broker, Endpoint
 
 NAMES = sorted({point.name for point in entry_points(group="kiosk.notifiers")})
-
-
-def notice(name: str, kind: str = "door.forced_open") -> Notice:
-    return Notice(name, kind, "main", datetime.now(UTC), urgent=True)
-
-
-@dataclass
-class Rig:
-    """`told(name)`: the world sees by now that the door was forced, by the notice of this name; it may wait for that.
-
-    `wrong` are options that the self-check must refuse. `away` and `back`: the other side is not there, is there again.
-    """
-
-    options: dict[str, object]
-    told: Callable[[str], bool]
-    wrong: dict[str, object]
-    away: Callable[[], None]
-    back: Callable[[], None]
 
 
 def secret(folder: Path, text: str | None = None) -> str:
@@ -58,7 +37,7 @@ def secret(folder: Path, text: str | None = None) -> str:
     return str(path)
 
 
-def mqtt(folder: Path, request: pytest.FixtureRequest) -> Rig:
+def mqtt(folder: Path, request: pytest.FixtureRequest) -> NotifierRig:
     broker: Broker = request.getfixturevalue("broker")
     broker.start()
     broker.listen()
@@ -69,17 +48,17 @@ def mqtt(folder: Path, request: pytest.FixtureRequest) -> Rig:
 
     options: dict[str, object] = {"host": "localhost", "port": broker.port, "tls": False, "timeout": 5}
     wrong = options | {"username": "kiosk", "password_file": str(folder / "none")}
-    return Rig(options, told, wrong, broker.stop, broker.start)
+    return NotifierRig(options, told, wrong, broker.stop, broker.start)
 
 
-def webhook(folder: Path, request: pytest.FixtureRequest) -> Rig:
+def webhook(folder: Path, request: pytest.FixtureRequest) -> NotifierRig:
     endpoint: Endpoint = request.getfixturevalue("endpoint")
     options: dict[str, object] = {"url": endpoint.url, "secret_file": secret(folder), "timeout": 5}
     wrong = options | {"secret_file": str(folder / "none")}
-    return Rig(options, lambda name: name in endpoint.ids, wrong, endpoint.stop, endpoint.start)
+    return NotifierRig(options, lambda name: name in endpoint.ids, wrong, endpoint.stop, endpoint.start)
 
 
-def sound(folder: Path, request: pytest.FixtureRequest) -> Rig:
+def sound(folder: Path, request: pytest.FixtureRequest) -> NotifierRig:
     """An aplay that remembers what it was given."""
     monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     played, unplugged = folder / "played.wav", folder / "unplugged"
@@ -88,16 +67,18 @@ def sound(folder: Path, request: pytest.FixtureRequest) -> Rig:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
 
-    return Rig(
+    return NotifierRig(
         {"seconds": 0.5},
         lambda _: played.exists() and played.read_bytes().startswith(b"RIFF"),
         {"seconds": 0.5},
         unplugged.touch,
         unplugged.unlink,
+        remote=False,
+        spoil=lambda: monkeypatch.setenv("PATH", ""),
     )
 
 
-def led(folder: Path, _request: pytest.FixtureRequest) -> Rig:
+def led(folder: Path, _request: pytest.FixtureRequest) -> NotifierRig:
     """A folder as the kernel shows a lamp."""
     lamp = folder / "leds" / "ACT"
     lamp.mkdir(parents=True)
@@ -109,10 +90,17 @@ def led(folder: Path, _request: pytest.FixtureRequest) -> Rig:
         brightness.mkdir()
 
     options: dict[str, object] = {"led": "ACT", "folder": str(folder / "leds")}
-    return Rig(options, lambda _: brightness.read_text() == "255", options | {"led": "none"}, away, brightness.rmdir)
+    return NotifierRig(
+        options,
+        lambda _: brightness.read_text() == "255",
+        options | {"led": "none"},
+        away,
+        brightness.rmdir,
+        remote=False,
+    )
 
 
-RIGS: dict[str, Callable[[Path, pytest.FixtureRequest], Rig]] = {
+RIGS: dict[str, Callable[[Path, pytest.FixtureRequest], NotifierRig]] = {
     "led": led,
     "mqtt": mqtt,
     "sound": sound,
@@ -120,116 +108,27 @@ RIGS: dict[str, Callable[[Path, pytest.FixtureRequest], Rig]] = {
 }
 
 
-def made(name: str, options: dict[str, object]) -> Notifier:
-    cls: Any = plugins.load("notifiers", name)
-    built: Notifier = cls(cls.Options.model_validate(options))
-    return built
+class TestNotifiers(NotifierContract):
+    @pytest.fixture(params=NAMES)
+    def name(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
 
+    @pytest.fixture
+    def plugin(self, name: str) -> Any:
+        return plugins.load("notifiers", name)
 
-@pytest.fixture(params=NAMES)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+    @pytest.fixture
+    def rig(self, name: str, tmp_path: Path, request: pytest.FixtureRequest) -> NotifierRig:
+        return RIGS[name](tmp_path, request)
 
-
-@pytest.fixture
-def rig(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Rig:
-    return RIGS[name](tmp_path, request)
-
-
-@pytest.fixture
-def notifier(name: str, rig: Rig) -> Iterator[Notifier]:
-    built = made(name, rig.options)
-    yield built
-    built.close()
-
-
-def until_delivered(notifier: Notifier, news: Notice) -> None:
-    """As a worker does, but without pauses: a broker's connection takes a moment."""
-    until = time.monotonic() + 60
-    while True:
-        try:
-            notifier.notify(news)
-        except NotifierError:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        else:
-            return
+    def test_its_section_is_read(self, name: str, rig: NotifierRig) -> None:
+        section = NotifierConfig.model_validate({"kind": name, "alarms_only": True, **rig.options})
+        plugins.make("notifiers", section)
 
 
 def test_every_notifier_is_tested_here() -> None:
     assert set(RIGS) == set(NAMES)
     assert {"led", "mqtt", "sound", "webhook"} <= set(NAMES)
-
-
-def test_a_notifier_delivers_a_notice(notifier: Notifier, rig: Rig) -> None:
-    notifier.check()
-    until_delivered(notifier, notice("n1"))
-    assert rig.told("n1")
-
-
-def test_a_notifier_takes_every_kind_of_notice_also_twice(notifier: Notifier, rig: Rig) -> None:
-    notifier.check()
-    for kind in KINDS:
-        until_delivered(notifier, notice(kind, kind))
-    until_delivered(notifier, notice("n1"))
-    until_delivered(notifier, notice("n1"))
-    assert rig.told("n1")
-
-
-def test_a_notifier_raises_while_the_other_side_is_away_and_works_again_after(notifier: Notifier, rig: Rig) -> None:
-    notifier.check()
-    until_delivered(notifier, notice("n0", "door.opened"))
-    rig.away()
-    with pytest.raises(NotifierError):
-        notifier.notify(notice("n1"))
-    rig.back()
-    until_delivered(notifier, notice("n1"))
-    assert rig.told("n1")
-
-
-def test_a_notifier_shows_conditions_that_began_before_its_start(notifier: Notifier, rig: Rig, name: str) -> None:
-    knows = getattr(notifier, "knows", None)
-    if knows is None:
-        pytest.skip("it tells news only")
-    knows(lambda: {Condition.FORCED_OPEN: True})
-    notifier.check()
-    until_delivered(notifier, notice("n1", "kiosk.refused"))
-    assert rig.told("n1")
-    assert name in {"led", "mqtt"}
-
-
-def test_a_notifiers_self_check_does_not_need_the_other_side(name: str, rig: Rig, notifier: Notifier) -> None:
-    if name in {"led", "sound"}:
-        pytest.skip("there is no other side")
-    rig.away()
-    notifier.check()
-    with pytest.raises(NotifierError):
-        notifier.notify(notice("n1"))
-
-
-def test_a_notifiers_self_check_finds_local_faults(name: str, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    if name == "sound":
-        monkeypatch.setenv("PATH", "")
-    broken = made(name, rig.wrong)
-    with pytest.raises(NotifierError):
-        broken.check()
-    broken.close()
-
-
-def test_a_notifier_can_be_closed_at_any_time_and_twice(name: str, rig: Rig) -> None:
-    made(name, rig.options).close()
-    used = made(name, rig.options)
-    used.check()
-    used.close()
-    used.close()
-
-
-def test_options_are_checked(name: str, rig: Rig) -> None:
-    options: type[BaseModel] = getattr(plugins.load("notifiers", name), "Options")  # noqa: B009 - of any plug-in
-    with pytest.raises(ValidationError):
-        options.model_validate(rig.options | {"unknown": 1})
-    section = NotifierConfig.model_validate({"kind": name, "alarms_only": True, **rig.options})
-    plugins.make("notifiers", section)
 
 
 # For all of them
@@ -246,6 +145,6 @@ def test_notices_hold_nothing_biometric() -> None:
 def test_a_secret_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
     path = Path(secret(tmp_path))
     path.chmod(path.stat().st_mode | stat.S_IROTH)
-    notifier = made("webhook", {"url": "https://example.org/", "secret_file": str(path)})
+    notifier = made(plugins.load("notifiers", "webhook"), {"url": "https://example.org/", "secret_file": str(path)})
     with pytest.raises(NotifierError, match="everybody can read"):
         notifier.check()
