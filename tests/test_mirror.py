@@ -77,6 +77,7 @@ ELSEWHERE = {
     "storage/migrations": "storage/test_gallery",
     "storage/people": "storage/test_gallery",
     "storage/troubles": "storage/test_faults",
+    "vision/answers": "vision/test_embedder",
     "vision/described": "cli/test_install",
     "vision/entry_text": "cli/test_install",
     "vision/install": "cli/test_install",
