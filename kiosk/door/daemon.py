@@ -126,12 +126,12 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
         machine.start(boottime())
         refuse_nameless(settings)  # only now, because the lock must be secured whatever else is wrong
         users = users_of(door)
+        commands = stack.enter_context(listening(door.socket, PROGRAM))
+        # Not before this door's place is its own: a second kiosk-door would rewrite the first one's file of events.
         spool = Spool(door.state, door.name)
         stack.callback(spool.close)
         spool.forget_others(users.listening)
-        server = DoorServer(
-            machine, lock, lockdown, stack.enter_context(listening(door.socket, PROGRAM)), users, spool.append
-        )
+        server = DoorServer(machine, lock, lockdown, commands, users, spool.append)
         feed = Feed(spool, stack.enter_context(listening(door.events, PROGRAM)), server.selector, users, server.limits)
         server.stop_on(signals)
         if until_stdin_ends:

@@ -358,6 +358,18 @@ def test_a_second_door_on_the_same_socket_is_refused(doors: Doors, client_of: Co
     assert client_of(door).status(10).state is DoorState.SECURED
 
 
+def test_a_second_door_leaves_the_events_of_the_first_alone(doors: Doors, patience: float) -> None:
+    """It would put a file in the place of the first door's, which then writes into one that nobody can find."""
+    door = doors.start()
+    second = doors.launch("--config", str(doors.folder / "kiosk.toml"), log=doors.folder / "second")
+    assert second.wait(patience) == 2
+    door.process.send_signal(signal.SIGTERM)
+    assert door.process.wait(patience) == 0
+    kept = (doors.folder / "state" / "events.jsonl").read_text()
+    assert '"started"' in kept
+    assert '"stopped"' in kept
+
+
 def test_a_place_where_somebody_else_answers_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
