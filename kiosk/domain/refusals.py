@@ -24,6 +24,14 @@ ABOUT_PEOPLE = frozenset(
     }
 )
 """Refusals that are about the person, and not about the kiosk or the light."""
+UNCLEAR = frozenset({Reason.POOR_QUALITY, Reason.CAMERA_UNAVAILABLE})
+"""Refusals because no frame was good enough, which the person before the camera can bring about."""
+
+
+def counts(reason: Reason, compared: bool) -> bool:
+    """Whether a refusal counts as one of a person. `compared`: whether the attempt compared something. If it did,
+    blurring or hiding the face afterwards must not make its comparisons free."""
+    return reason in ABOUT_PEOPLE or (compared and reason in UNCLEAR)
 
 
 class Unusual:
@@ -33,9 +41,9 @@ class Unusual:
         self._times: deque[float] = deque(maxlen=UNUSUAL)
         self._told_at = -math.inf
 
-    def refused(self, reason: Reason, at: float) -> bool:
+    def refused(self, reason: Reason, at: float, compared: bool = False) -> bool:
         """Takes a refusal. True if the number is now unusual and this was not reported within the last hour."""
-        if reason not in ABOUT_PEOPLE:
+        if not counts(reason, compared):
             return False
         self._times.append(at)
         many = len(self._times) == UNUSUAL and at - self._times[0] < HOUR
@@ -48,8 +56,8 @@ class Unusual:
 class FaceLimit(Protocol):
     """Tells whether a face alone may open the door now. For one thread."""
 
-    def refused(self, reason: Reason, at: float) -> None:
-        """Takes a refusal."""
+    def refused(self, reason: Reason, at: float, compared: bool = False) -> None:
+        """Takes a refusal. `compared`: see `counts`."""
 
     def off(self, at: float) -> bool:
         """Whether no face is compared, and none is let in."""
@@ -67,9 +75,9 @@ class FaceAlone:
         self._limit = limit
         self._times: deque[float] = deque(times, maxlen=limit or 0)
 
-    def refused(self, reason: Reason, at: float) -> None:
-        """Counts a refusal if its reason is in ABOUT_PEOPLE."""
-        if reason in ABOUT_PEOPLE:
+    def refused(self, reason: Reason, at: float, compared: bool = False) -> None:
+        """Takes a refusal, if it counts as one of a person."""
+        if counts(reason, compared):
             self._times.append(at)
 
     def off(self, at: float) -> bool:

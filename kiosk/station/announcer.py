@@ -96,7 +96,10 @@ class Announcer:
             case Decided(decision):
                 kind = KioskEventKind.GRANTED if decision.granted else KioskEventKind.REFUSED
                 self._put(kind, decision.reason.value, decision.id, decision.subject_id, decision.evidence.wall_at)
-                if not decision.granted and self._unusual.refused(decision.reason, decision.evidence.captured_at):
+                e = decision.evidence
+                if not decision.granted and self._unusual.refused(
+                    decision.reason, e.captured_at, e.comparison is not None
+                ):
                     log("warning", KioskEventKind.MANY_REFUSALS.value)
                     self._put(KioskEventKind.MANY_REFUSALS, wall_at=decision.evidence.wall_at)
             case Faulted(reason, _):

@@ -277,7 +277,7 @@ class Pipeline:
         """Turns a verdict into a decision by the policy. A fault of gallery or door here refuses the open attempt."""
         decision = self._decider.decide(verdict, self._attempt, frame.captured_at, self.stopwatch)
         attempt, self._attempt = self._attempt, None
-        self._limit.refused(decision.reason, frame.captured_at)
+        self._limit.refused(decision.reason, frame.captured_at, verdict.evidence.comparison is not None)
         self._settle(decision, verdict, attempt, frame.captured_at)
         return decision
 

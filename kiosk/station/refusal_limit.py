@@ -22,7 +22,7 @@ from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Outcome, Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.ports.gallery import AuditTrail
-from kiosk.domain.refusals import ABOUT_PEOPLE, HOUR, FaceAlone
+from kiosk.domain.refusals import HOUR, FaceAlone, counts
 from kiosk.domain.updates import Faulted, Recovered, Update
 from kiosk.storage.audit import RESET, Audit
 from kiosk.storage.database import open_database
@@ -51,17 +51,24 @@ def remembered(records: Iterable[AuditRecord], most: int, boot: str, now: float)
         if record.kind is AuditKind.ATTEMPTS and record.reason == RESET:
             break
         at, of = record.detail.get("captured_at"), record.detail.get("boot")
-        if record.kind is not AuditKind.DECISION or not isinstance(at, int | float) or not isinstance(of, str):
+        if record.kind is not AuditKind.DECISION or not isinstance(at, int | float):
             continue
+        if not isinstance(of, str):
+            break  # of a version before this limit: neither it nor what is older can be placed in time
         if of != boot:
             zero, boot = zero - at, of
         if zero + at < now - 2 * HOUR:
             break
-        if record.outcome == Outcome.REFUSED and record.reason in ABOUT_PEOPLE:
+        if record.outcome == Outcome.REFUSED and _counts(record):
             times.append(min(zero + at, now))
         if len(times) == most:
             break
     return sorted(times)
+
+
+def _counts(record: AuditRecord) -> bool:
+    reason = next((known for known in Reason if known == record.reason), None)
+    return reason is not None and counts(reason, record.detail.get("score") is not None)
 
 
 def read_limit(limit: int, audit: Audit, boot: str | None = None, now: float | None = None) -> FaceAlone:
@@ -95,10 +102,10 @@ class RefusalLimit:
         self._seen = audit.last_id()
         self._alone = read_limit(limit, audit, boot, clock())
 
-    def refused(self, reason: Reason, at: float) -> None:
+    def refused(self, reason: Reason, at: float, compared: bool = False) -> None:
         """Takes a refusal."""
         with self._guard:
-            self._alone.refused(reason, at)
+            self._alone.refused(reason, at, compared)
 
     def off(self, at: float) -> bool:
         """Whether no face is compared, and none is let in."""

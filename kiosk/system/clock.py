@@ -29,7 +29,7 @@ def boot_name() -> str:
     time of CLOCK_BOOTTIME is from this start. If the kernel gives none, each call returns another name, so that earlier
     times count as from an earlier start."""
     try:
-        return BOOT_ID.read_text(encoding="ascii")[:8]
+        return BOOT_ID.read_bytes()[:8].decode("ascii")  # reading as text may import a codec as another user
     except (OSError, UnicodeError):
         return uuid.uuid4().hex[:8]
 

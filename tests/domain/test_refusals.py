@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.decision import Reason
-from kiosk.domain.refusals import ABOUT_PEOPLE, HOUR, UNUSUAL, FaceAlone, Unusual
+from kiosk.domain.refusals import ABOUT_PEOPLE, HOUR, UNCLEAR, UNUSUAL, FaceAlone, Unusual
 
 
 def test_an_unusual_number_of_refusals_is_told_once_an_hour() -> None:
@@ -55,6 +55,15 @@ def test_without_a_limit_it_is_never_off() -> None:
 def test_one_refusal_may_be_too_many() -> None:
     assert refused(1, 5.0).off(5.0 + HOUR - 1)
     assert not refused(1).off(5.0)
+
+
+@pytest.mark.parametrize("reason", sorted(UNCLEAR))
+def test_comparisons_are_not_free_because_the_face_was_hidden_afterwards(reason: Reason) -> None:
+    alone, unusual = FaceAlone(2), Unusual()
+    for at in (1.0, 2.0):
+        alone.refused(reason, at, compared=True)
+    assert alone.off(2.0)
+    assert any(unusual.refused(reason, float(at), compared=True) for at in range(UNUSUAL))
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - ABOUT_PEOPLE))

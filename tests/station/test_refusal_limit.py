@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.audit import AuditKind, AuditRecord
-from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.ids import new_id
 from kiosk.domain.refusals import HOUR, FaceAlone
@@ -29,9 +29,12 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HERE, BEFORE, LONG_AGO = "0000here", "00before", "000longa"
 
 
-def decision(at: float, boot: str | None = HERE, reason: Reason = Reason.NOT_ENROLLED) -> AuditRecord:
+def decision(
+    at: float, boot: str | None = HERE, reason: Reason = Reason.NOT_ENROLLED, compared: bool = False
+) -> AuditRecord:
     outcome = Outcome.GRANTED if reason is Reason.MATCHED else Outcome.REFUSED
-    made = Decision(new_id(), outcome, reason, None, Evidence(1, at, NOON))
+    comparison = Comparison(None, 0.1, 0.4, "m-1") if compared else None
+    made = Decision(new_id(), outcome, reason, None, Evidence(1, at, NOON, comparison=comparison))
     return decision_record(made, boot)
 
 
@@ -64,6 +67,20 @@ def test_refusals_of_people_since_the_last_reset_count() -> None:
     assert times(*log) == [200.0, 500.0]
     assert times(*log, most=1) == [500.0]
     assert times() == []
+
+
+def test_a_poor_picture_counts_where_something_was_compared_before_it() -> None:
+    poor = Reason.POOR_QUALITY
+    assert times(decision(100.0, reason=poor), decision(200.0, reason=poor, compared=True)) == [200.0]
+
+
+def test_a_log_of_an_earlier_version_is_not_read_to_its_end() -> None:
+    def log() -> Iterator[AuditRecord]:
+        yield decision(100.0)
+        yield decision(50.0, boot=None)
+        raise AssertionError("nothing older can count")
+
+    assert remembered(log(), 10, HERE, 5000.0) == [100.0]
 
 
 def test_a_restart_of_the_machine_is_no_time_at_all() -> None:
