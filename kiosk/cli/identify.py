@@ -54,7 +54,8 @@ def look(stages: Stages, path: Path) -> Row:
         raise SampleError(f"{path}: no face is found")
     face = faces[0]
     quality = stages.quality.assess(image, face)
-    probe = None if quality.flaw is Flaw.TURNED_OVER else stages.embedder.embed(image, face)
+    evidence = quality.flaw not in {Flaw.TURNED_OVER, Flaw.UNNATURAL} and stages.quality.upright(image, face)
+    probe = stages.embedder.embed(image, face) if evidence else None
     flaw = quality.flaw or (Flaw.UNNATURAL if probe is None else None)
     comparison = None if probe is None else stages.matcher.search(probe)
     return {

@@ -13,7 +13,8 @@ from kiosk.domain.face import Quality
 class Comparison:
     """The best candidate of a search. `score` is a score of domain.matching, -1..1.
 
-    `subject_id` is None when the gallery is empty. A candidate below `threshold` is no match.
+    `subject_id` is None when the gallery is empty, and for a face that matches but is not upright: then the score alone
+    says nothing. A candidate below `threshold` is no match.
     """
 
     subject_id: str | None

@@ -66,14 +66,16 @@ def camera(section: CameraConfig) -> Camera:
 
 def gate(config: QualityConfig, models: Models, guide: float | None = None) -> Gate:
     """The quality gate of a configuration for the door. With a `guide` it is for photographs: they need no room around
-    the face, because PAD does not look at them, and the face must stand upright whoever it is compared with."""
+    the face, because PAD does not look at them, and the face must stand upright whoever it is compared with. At the
+    door it must so in every frame only where the embedder itself does not tell unnatural faces."""
     bounds = Bounds(
         min_face=config.min_face,
         guide=config.guide if guide is None else guide,
         room=ROOM if guide is None else 0.0,
         min_sharpness=config.min_sharpness,
     )
-    return Gate(bounds, models.detector.upright, every=guide is not None)
+    tells = any(answer.name == "unnatural" for answer in models.embedder_entry.answers)
+    return Gate(bounds, models.detector.upright, every=guide is not None or not tells)
 
 
 def matcher(

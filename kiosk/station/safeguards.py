@@ -14,6 +14,8 @@ from kiosk.domain.errors import ConfigError
 from kiosk.domain.ports.camera import Camera
 from kiosk.domain.thresholds import Sizes, Threshold
 from kiosk.storage.gallery import Gallery
+from kiosk.vision.manifest import EmbedderEntry, Entry, Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import Models
 
 LARGEST_FPIR = 0.001
@@ -66,10 +68,37 @@ def weak_thresholds(models: Models, sizes: Sizes) -> Iterator[str]:
         yield chosen.caution
 
 
+def weak_entries(models: Models) -> Iterator[str]:
+    """A line for each network of the program that another folder has with fewer or laxer checks, as one does that was
+    copied before a check was added. The files and model_ids are the same then, so nothing else shows it. Raises
+    ModelError when the program's own manifest cannot be read."""
+    brought = {(e.model_id, e.sha256): e for e in Manifest(default_folder()).entries}
+    for entry in models.entries:
+        shipped = brought.get((entry.model_id, entry.sha256))
+        if shipped is not None and _laxer(entry, shipped):
+            yield (
+                f"{entry.name} lacks checks that the program has for the same file, or has laxer ones: move that "
+                "folder away, and install again what is not the program's"
+            )
+
+
+def _laxer(own: Entry, shipped: Entry) -> bool:
+    if isinstance(own, PadEntry) and isinstance(shipped, PadEntry):
+        pairs = [
+            (own.threshold, shipped.threshold),
+            (own.cut_out_threshold, shipped.cut_out_threshold),
+            (own.together_threshold, shipped.together_threshold),
+        ]
+        return own.cue != shipped.cue or any((mine or 0.0) < (theirs or 0.0) for mine, theirs in pairs)
+    if isinstance(own, EmbedderEntry) and isinstance(shipped, EmbedderEntry):
+        return (own.answers, own.evidence, own.cohort) != (shipped.answers, shipped.evidence, shipped.cohort)
+    return False
+
+
 def refuse_unsafe(config: Config, models: Models, sizes: Sizes) -> None:
     """Call it before a real lock is used. Raises ConfigError, which names everything that is unsafe."""
     refuse_overrides()
-    found = [*weaknesses(config), *weak_thresholds(models, sizes)]
+    found = [*weaknesses(config), *weak_thresholds(models, sizes), *weak_entries(models)]
     if found:
         raise ConfigError("unsafe before a real lock: " + "; ".join(found))
 

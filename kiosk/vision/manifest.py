@@ -169,6 +169,11 @@ class EmbedderEntry(Entry):
     def _rising(self) -> Self:
         if (self.threshold is None) != (self.threshold_fmr is None):
             raise ValueError("threshold and threshold_fmr go together")
+        names = [a.name for a in self.answers]
+        if names and (len(set(names)) < len(names) or "unnatural" not in names):
+            raise ValueError('answers: each name stands there once, and "unnatural" is one of them')
+        if self.evidence is not None and self.evidence.max_mirrored < 1 and not self.mirrored:
+            raise ValueError("max_mirrored needs mirrored = true: it compares a face with its mirror image")
         if self.operating_points():
             Thresholds(self.operating_points(), fpir=0.5)
         return self
@@ -187,7 +192,7 @@ class PadEntry(Entry):
     """If set, the network's last number is no class but the logit that nothing is cut out, which is a separate cue."""
     together_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """If set, both answers together are another cue. They may refuse what neither refuses alone."""
-    bona_fide_class: int
+    bona_fide_class: Annotated[int, Field(ge=0)]
     threshold: Annotated[float, Field(gt=0, lt=1)]
     threshold_apcer: float
     threshold_bpcer: float

@@ -126,7 +126,15 @@ def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:
 
 def load_pad(manifest: Manifest, entries: Sequence[PadEntry], threads: int, threshold: float | None = None) -> FusedPad:
     """The cues of these networks, with `threshold` or else the first network's threshold. Raises ModelError."""
-    return FusedPad([(Network.load(manifest, e, threads), e) for e in entries], threshold)
+    networks = [(Network.load(manifest, e, threads), e) for e in entries]
+    for network, entry in networks:
+        classes = (network.widths[0] or 0) - (entry.cut_out_threshold is not None)
+        if classes < 2 or entry.bona_fide_class >= classes:
+            raise ModelError(
+                f"{manifest.folder / entry.file}: it has {classes} classes beside a second answer: bona_fide_class "
+                f"{entry.bona_fide_class} cannot be one of two or more"
+            )
+    return FusedPad(networks, threshold)
 
 
 def thresholds(entry: EmbedderEntry, policy: PolicyConfig) -> Thresholds:

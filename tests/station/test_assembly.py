@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ from kiosk import config, plugins
 from kiosk.cameras.replay import ReplayCamera, ReplayOptions
 from kiosk.cameras.usb import UsbCamera, UsbOptions
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
+from kiosk.demonstration.story import VISITORS
 from kiosk.domain.door.state import DoorState, DoorStatus
 from kiosk.domain.errors import ConfigError, SampleError
+from kiosk.domain.face import Flaw
 from kiosk.domain.matching import cosine
 from kiosk.domain.people import NewReference
 from kiosk.domain.ports.camera import Camera
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.door import daemon
-from kiosk.sections import CameraConfig
+from kiosk.sections import CameraConfig, ModelsConfig, PolicyConfig, QualityConfig
 from kiosk.station import assembly, safeguards
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.storage.gallery import Gallery, open_gallery
@@ -143,3 +146,17 @@ def test_a_machine_set_up_for_a_door_never_falls_back_to_the_demonstration(
     assert config.find(None) == tmp_path / "etc" / "kiosk.toml"
     with pytest.raises(ConfigError, match="no such configuration"):
         config.find(tmp_path / "other.toml")
+
+
+@pytest.mark.parametrize(("answers", "flaw"), [(True, None), (False, Flaw.TURNED_OVER)])
+def test_without_the_embedders_answers_every_frame_at_the_door_must_be_upright(
+    answers: bool, flaw: Flaw | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = load(ModelsConfig(), PolicyConfig())
+    if not answers:
+        models = replace(models, embedder_entry=models.embedder_entry.model_copy(update={"answers": ()}))
+    image = SimulatedCamera.enrolment_picture(VISITORS[0])
+    (face,) = models.detector.detect(image)
+    monkeypatch.setattr(models.detector, "upright", lambda *_: False)
+    bounds = QualityConfig(guide=assembly.ANY_PLACE)
+    assert assembly.gate(bounds, models).assess(image, face).flaw is flaw

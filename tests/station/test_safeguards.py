@@ -70,6 +70,35 @@ def test_what_is_known_to_be_unsafe_is_refused_and_named(text: str, words: list[
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("pad-2.7", {"together_threshold": None}),
+        ("pad-2.7", {"together_threshold": None, "cut_out_threshold": None}),
+        ("pad-4.0", {"cut_out_threshold": 0.1}),
+        ("pad-4.0", {"threshold": 0.1}),
+        ("pad-4.0", {"cue": "apart"}),
+        ("mobilefacenet", {"answers": ()}),
+        ("mobilefacenet", {"evidence": None}),
+    ],
+)
+def test_a_copy_of_a_shipped_network_keeps_its_checks(name: str, change: dict[str, object], shipped: Models) -> None:
+    """A folder of before an update has the same file and model_id, but not what was measured since."""
+    entries = tuple(e.model_copy(update=change) if e.name == name else e for e in shipped.entries)
+    settings, models = configured("", replace(shipped, entries=entries))
+    with pytest.raises(ConfigError, match=f"{name} lacks checks that the program has"):
+        refuse_unsafe(settings, models, {5: 200})
+
+
+def test_a_stricter_copy_or_another_network_is_the_sites_own_business(shipped: Models) -> None:
+    stricter = {"together_threshold": 0.9}
+    entries = tuple(e.model_copy(update=stricter) if e.name.startswith("pad") else e for e in shipped.entries)
+    other = tuple(e.model_copy(update={"model_id": f"own-{e.name}", "sha256": "0" * 64}) for e in shipped.entries)
+    for found in (entries, other):
+        settings, models = configured("", replace(shipped, entries=found))
+        refuse_unsafe(settings, models, {5: 200})
+
+
 @pytest.mark.parametrize(("pad", "missing"), [(("pad-2.7",), "pad-4.0"), (("pad-4.0", "pad-4.0"), "pad-2.7")])
 def test_a_network_that_was_measured_with_another_does_not_stand_alone(pad: tuple[str, ...], missing: str) -> None:
     settings = config.parse(REAL, "kiosk.toml", {})

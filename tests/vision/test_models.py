@@ -166,13 +166,30 @@ def test_a_centre_of_ruined_pictures_that_is_altered_stops_the_kiosk(folder: Pat
         load(ModelsConfig(folder=folder), PolicyConfig())
 
 
-@pytest.mark.parametrize("count", [1, 5])
-def test_answers_that_the_network_does_not_give_stop_the_kiosk(folder: Path, count: int) -> None:
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["unnatural"], "no second output of the 1 answers"),
+        (["unnatural", "eyes_hidden", "mouth_covered"], "no second output of the 3 answers"),
+        (["eyes_hidden", "mouth_covered"], '"unnatural" is one of them'),
+        (["unnatural", "unnatural"], "each name stands there once"),
+    ],
+)
+def test_answers_that_cannot_be_right_stop_the_kiosk(folder: Path, names: list[str], said: str) -> None:
     path = folder / "manifest.toml"
-    answers = ", ".join('{ name = "unnatural", most = 2.0 }' for _ in range(count))
+    answers = ", ".join(f'{{ name = "{name}", most = 2.0 }}' for name in names)
     text = re.sub(r"(?m)^answers = .*\n", "", path.read_text())
     path.write_text(text.replace("dimension = 128\n", f"dimension = 128\nanswers = [{answers}]\n", 1))
-    with pytest.raises(ModelError, match=rf"no second output of the {count} answers"):
+    with pytest.raises(ModelError, match=said):
+        load(ModelsConfig(folder=folder), PolicyConfig())
+
+
+@pytest.mark.parametrize("of", [3, 99])
+def test_a_bona_fide_class_that_the_network_does_not_have_stops_the_kiosk(folder: Path, of: int) -> None:
+    """The last of the four numbers is the second answer, no class."""
+    path = folder / "manifest.toml"
+    path.write_text(path.read_text().replace("bona_fide_class = 1", f"bona_fide_class = {of}", 1))
+    with pytest.raises(ModelError, match=f"bona_fide_class {of} cannot be one"):
         load(ModelsConfig(folder=folder), PolicyConfig())
 
 
