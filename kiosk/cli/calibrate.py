@@ -93,7 +93,7 @@ def pad(
         raise SampleError(
             "nobody gave 3 usable frames: see to the light and the distance (`kiosk doctor`), and try again"
         )
-    advice = advise(found, models.pad.measured, bpcer)
+    advice = advise(found, _least(models), bpcer)
     row = _row(found, models, advice)
     if report:
         write_report(report, row)
@@ -221,18 +221,24 @@ def _share(counted: Counted) -> str:
     return percent(counted.frames.rate) if counted.frames.trials else "none"
 
 
+def _least(models: Models) -> float:
+    """The lowest threshold that may be suggested: the manifest's, or a stricter one that is configured."""
+    return max(models.pad.measured, models.pad.threshold)
+
+
 def _suggestion(models: Models, advice: Advice, bpcer: float) -> Iterator[str]:
-    least, bound = models.pad.measured, percent(bpcer)
+    least, bound = _least(models), percent(bpcer)
+    whose = "manifest's" if least == models.pad.measured else "configured"
     did = f"{advice.passed} of {advice.attacks} attacks pass, {advice.refused} of {advice.people} people are refused"
     if advice.threshold is None:
         yield (
-            f"no threshold is suggested: at the manifest's {least:.4f}, the least before a real lock, {did}: more than "
+            f"no threshold is suggested: at the {whose} {least:.4f}, the least that is allowed, {did}: more than "
             f"{bound}. See to the light, the distance and the camera; a laxer one lets attacks in"
         )
     elif advice.threshold == least:
-        yield f"suggested: the manifest's {least:.4f}: {did}; none that refuses at most {bound} does better"
+        yield f"suggested: the {whose} {least:.4f}: {did}; none that refuses at most {bound} does better"
     else:
-        yield f"suggested: {advice.threshold:.4f}, stricter than the manifest's {least:.4f}: {did}"
+        yield f"suggested: {advice.threshold:.4f}, stricter than the {whose} {least:.4f}: {did}"
     if not advice.attacks:
         yield "no attack was presented: nothing is known of what passes"
     if advice.passed:
@@ -241,7 +247,7 @@ def _suggestion(models: Models, advice: Advice, bpcer: float) -> Iterator[str]:
 
 def _configuration(models: Models, advice: Advice) -> Iterator[str]:
     """The lines to put into the configuration."""
-    if advice.threshold is None:
+    if advice.threshold is None or not advice.attacks:
         yield "# nothing to put into the configuration"
     elif advice.threshold == models.pad.measured:
         yield "# [policy]: no pad_threshold, so that the manifest's holds"

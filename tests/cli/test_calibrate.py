@@ -73,6 +73,17 @@ def test_a_stricter_threshold_is_a_line_that_the_configuration_takes(
     assert f"PAD threshold {float(str(row['suggested'])):g}" in str(models["message"])
 
 
+def test_nothing_laxer_than_what_is_configured_is_suggested(kiosk: Command, recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "people" / "bona-fide").mkdir(parents=True)
+    (tmp_path / "people" / "bona-fide" / "0").symlink_to(recordings / "bona-fide/0")
+    config = tmp_path / "strict.toml"
+    config.write_text("[policy]\npad_threshold = 0.6\n")
+    told = kiosk("calibrate", "pad", "--clips", tmp_path / "people", "--write", "--config", config)
+    (suggested,) = [line for line in told.out if line.startswith("suggested")]
+    assert suggested.startswith("suggested: the configured 0.6000")
+    assert told.out[-1] == "# nothing to put into the configuration"
+
+
 def test_somebody_at_the_terminal_is_asked_for_people_and_attacks(
     kiosk: Command, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
