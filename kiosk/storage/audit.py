@@ -248,6 +248,8 @@ def _story(row: dict[str, Any]) -> Story:
 
 
 def _record(row: dict[str, Any]) -> AuditRecord:
+    if row["kind"] not in set(AuditKind):
+        raise GalleryError(f"audit record {row['id']} is of a kind that this version does not know: use a newer one")
     try:
         kind, detail = AuditKind(row["kind"]), json.loads(row["detail"])
     except (TypeError, ValueError) as error:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.audit import RESET, Audit, Floor, encode
 from kiosk.storage.gallery import Gallery
+from kiosk.storage.home import Home
 from tests.storage.conftest import NOON, a_decision, an_outcome
 
 
@@ -192,3 +194,14 @@ def test_any_detail_comes_back(audit: Audit, detail: dict[str, str | int | float
     assert len(encode([record])) == 1
     audit.append([record])
     assert audit.records(limit=1)[0].detail == expected
+
+
+def test_a_record_of_a_later_version_is_no_damage(gallery: Gallery, home: Home) -> None:
+    """As after a rollback."""
+    with closing(sqlite3.connect(home.database)) as connection, connection:
+        connection.execute(
+            "INSERT INTO audit (record_id, kind, wall_at, detail) VALUES (?, 'fleet', ?, '{}')",
+            ["0" * 32, NOON.isoformat()],
+        )
+    with pytest.raises(GalleryError, match="of a kind that this version does not know"):
+        list(Audit(gallery.store).records())
