@@ -40,6 +40,11 @@ class Gallery:
         return self._store
 
     @property
+    def vault(self) -> Vault:
+        """The open key. Raises GalleryError for a gallery that was opened without it."""
+        return self._open_vault()
+
+    @property
     def lost(self) -> str | None:
         """Why the gallery must be opened again; None while it is usable."""
         return self._store.lost

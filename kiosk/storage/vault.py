@@ -55,6 +55,20 @@ class Vault:
             ) from error
         return np.frombuffer(data, dtype=np.int8)
 
+    def wrap(self, data: bytes, *bound: str) -> bytes:
+        """Encrypts other data than a template. `bound`: what it is for and whose it is; only the same texts open it."""
+        return self._encrypt(data, "wrapped", *bound)
+
+    def unwrap(self, blob: bytes, *bound: str) -> bytes:
+        """The inverse of `wrap`. Raises VaultError unless `blob` is exactly what was wrapped with this key for
+        these."""
+        try:
+            return self._decrypt(blob, "wrapped", *bound)
+        except InvalidTag as error:
+            raise VaultError(
+                f"what is sealed as {' '.join(bound)} was altered, or is sealed with another key"
+            ) from error
+
     def make_check(self) -> bytes:
         """A value with which `recognises` can later tell whether this is the same key."""
         return self._encrypt(b"", _CHECK)
