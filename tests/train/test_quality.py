@@ -11,7 +11,7 @@ import onnx
 import quality
 import quality_pictures
 import quality_ruins
-from quality_graph import POOLED, QUALITY, Head, Tap, plain, pooled, with_answers
+from quality_graph import POOLED, QUALITY, ROWS, Head, Tap, exposed, plain, pooled, refitted, with_answers
 
 from kiosk.vision.model_files import default_folder
 
@@ -41,6 +41,22 @@ def test_the_second_output_is_a_linear_function_of_the_averages_and_the_first_st
     steps = np.array([high - low for low, high in ranges]) / 255
     assert apart <= 4 * steps.max() * np.sqrt(len(weights)), "averages are rounded to 255ths of their range"
     assert plain(answering).SerializeToString() == network.SerializeToString()
+
+
+def test_one_answer_is_fitted_anew_and_all_else_stays(network: onnx.ModelProto) -> None:
+    rng = np.random.default_rng(1)
+    rows = quality.sides(pooled(network, TAPS).SerializeToString(), POOLED, FACES, STRAIGHT)[1]
+    weights, bias = rng.normal(size=(rows.shape[1], 3)).astype(np.float32), np.zeros(3, np.float32)
+    model = with_answers(network, Head(TAPS, weights, bias, quality.ranges(network, TAPS, rows)))
+    exact = quality.sides(exposed(model).SerializeToString(), ROWS, FACES, STRAIGHT)[1]
+    before = quality.sides(model.SerializeToString(), QUALITY, FACES, STRAIGHT)
+    other = rng.normal(size=(rows.shape[1], 1)).astype(np.float32)
+    after = quality.sides(
+        refitted(model, [1], other, np.ones(1, np.float32)).SerializeToString(), QUALITY, FACES, STRAIGHT
+    )
+    assert after[0].tobytes() == before[0].tobytes()
+    assert after[1][:, [0, 2]].tobytes() == before[1][:, [0, 2]].tobytes()
+    np.testing.assert_allclose(after[1][:, 1], (exact @ other)[:, 0] + 1, rtol=1e-3, atol=1e-2)
 
 
 def test_averages_are_of_parts_of_the_map(network: onnx.ModelProto) -> None:
@@ -73,6 +89,15 @@ def test_a_kind_that_is_left_out_does_not_count() -> None:
     assert not counts[waves].any()
     assert counts[~waves, 0].all()
     assert not counts[kinds == quality_pictures.KINDS.index("turned"), 1:].any()
+
+
+def test_a_set_of_unmarked_masks_counts_for_no_answer_about_the_mouth() -> None:
+    kinds = np.arange(len(quality_pictures.NATURAL)).repeat(2)
+    masked = np.tile([True, False], len(quality_pictures.NATURAL))
+    counts = quality.counting(kinds, masked)
+    assert not counts[masked, quality.MOUTH].any()
+    assert counts[~masked].all()
+    assert np.delete(counts[masked], quality.MOUTH, axis=1).all()
 
 
 def test_bounds_keep_all_but_a_share_of_plain_faces() -> None:
