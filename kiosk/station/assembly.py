@@ -66,8 +66,10 @@ def camera(section: CameraConfig) -> Camera:
 
 def gate(config: QualityConfig, models: Models, guide: float | None = None) -> Gate:
     """The quality gate of a configuration for the door. With a `guide` it is for photographs: they need no room around
-    the face, because PAD does not look at them, and the face must stand upright whoever it is compared with. At the
-    door it must so in every frame only where the embedder itself does not tell unnatural faces."""
+    the face, because PAD does not look at them.
+
+    The gate checks each photograph for a face that is not upright. At the door it does so in each frame only if the
+    embedder cannot recognise unnatural faces; otherwise the pipeline asks it when a face first matches."""
     bounds = Bounds(
         min_face=config.min_face,
         guide=config.guide if guide is None else guide,

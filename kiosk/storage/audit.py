@@ -21,6 +21,7 @@ UNKNOWN = "unknown"
 """The outcome of a grant for which no outcome was recorded."""
 RESTARTED = "kiosk_restarted"
 
+_KINDS = frozenset(AuditKind)
 LARGEST_ID = 2**63 - 1
 """The largest id of SQLite."""
 
@@ -248,7 +249,7 @@ def _story(row: dict[str, Any]) -> Story:
 
 
 def _record(row: dict[str, Any]) -> AuditRecord:
-    if row["kind"] not in set(AuditKind):
+    if row["kind"] not in _KINDS:
         raise GalleryError(f"audit record {row['id']} is of a kind that this version does not know: use a newer one")
     try:
         kind, detail = AuditKind(row["kind"]), json.loads(row["detail"])
