@@ -11,7 +11,7 @@ from kiosk.vision.manifest import Answer, AnswerName
 
 
 class Answers:
-    """Names and bounds of the numbers. models/train/quality.py measured them."""
+    """Names and bounds of the numbers. models/train/quality/fit.py measured them."""
 
     def __init__(self, answers: Sequence[Answer]) -> None:
         self._names = [a.name for a in answers]

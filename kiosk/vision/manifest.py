@@ -130,7 +130,7 @@ class RuinsFile(_Strict):
 
 
 class Answer(_Strict):
-    """The meaning of one number of an embedder's second output (models/train/quality.py): yes, if it is above `most`.
+    """The meaning of one number of an embedder's second output (models/train/quality): yes, if it is above `most`.
     "unnatural": the face is not upright, whole and natural, so it is no evidence."""
 
     name: AnswerName

@@ -15,7 +15,7 @@ class Ruins:
     point, so these faces look alike whoever they show. Natural faces lie on the opposite side, and their feature
     vectors are longer: the length tells how much of a face the network saw (MagFace, arXiv 2103.06627). Also, no
     natural face is almost equal to its mirror image; such a picture was made from half a face. The check uses no other
-    particular distortion, and it can only deny. models/train/embedder_ruins.py measures centre and bounds.
+    particular distortion, and it can only deny. models/train/embedder/ruins.py measures centre and bounds.
     """
 
     def __init__(

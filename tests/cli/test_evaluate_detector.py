@@ -23,7 +23,7 @@ Command = Callable[..., tuple[int, list[str], list[str]]]
 
 SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 YUNET = SHARED / "weights" / "face_detection_yunet_2023mar.onnx"
-FRAMES = Path(__file__).resolve().parents[2] / "models" / "train" / "detector_frames.csv"
+FRAMES = Path(__file__).resolve().parents[2] / "models" / "train" / "detector" / "frames.csv"
 KEYS = {"recall", "bands", "sources", "landmark_error", "landmark_error_p95", "false", "crops", "false_crops", "ms"}
 
 

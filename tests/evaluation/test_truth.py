@@ -11,7 +11,7 @@ from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Box, Image
 from kiosk.evaluation.truth import COLUMNS, Pictures, TrueFace, TruePicture, read_truth
 
-FRAMES = Path(__file__).resolve().parents[2] / "models" / "train" / "detector_frames.csv"
+FRAMES = Path(__file__).resolve().parents[2] / "models" / "train" / "detector" / "frames.csv"
 
 
 def flat(level: int) -> Image:

@@ -15,13 +15,12 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra train")
 onnx = pytest.importorskip("onnx", reason="needs the extra train")
 
-from runtime import ort  # noqa: E402
-
 from kiosk.vision.manifest import Manifest, PadEntry  # noqa: E402
 from kiosk.vision.model_files import default_folder  # noqa: E402
+from models.train.common.runtime import ort  # noqa: E402
 
-RECIPES = Path(__file__).resolve().parents[2] / "models" / "train"
-SHARED = Path(os.environ.get("KIOSK_SHARED") or RECIPES.parents[2] / "shared")
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("KIOSK_SHARED") or ROOT.parent / "shared")
 pytestmark = [
     pytest.mark.train,
     pytest.mark.shared,
@@ -34,13 +33,13 @@ pytestmark = [
 
 
 COMMANDS = {
-    "mobilefacenet": ("embedder.py", "train", "--smoke", "--net", "mobilefacenet", "--threads", "1"),
-    "seesawfacenet": ("embedder.py", "train", "--smoke", "--net", "seesawfacenet", "--threads", "1"),
-    "detector": ("detector.py", "--smoke"),
-    "pad": ("pad.py", "--smoke"),
-    "pad-heads": ("pad_heads.py", "--smoke"),
-    "pad-together": ("pad_together.py", "--smoke"),
-    "quality": ("quality.py", "--smoke"),
+    "mobilefacenet": ("embedder", "train", "--smoke", "--net", "mobilefacenet", "--threads", "1"),
+    "seesawfacenet": ("embedder", "train", "--smoke", "--net", "seesawfacenet", "--threads", "1"),
+    "detector": ("detector", "--smoke"),
+    "pad": ("pad", "--smoke"),
+    "pad-heads": ("pad.heads", "--smoke"),
+    "pad-together": ("pad.together", "--smoke"),
+    "quality": ("quality", "--smoke"),
 }
 
 
@@ -48,12 +47,12 @@ COMMANDS = {
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[subprocess.Popen[bytes], Path]]]:
     """All recipes beside each other, one thread each, each in a folder of its own."""
     runs = {}
-    for name, (script, *options) in COMMANDS.items():
+    for name, (recipe, *options) in COMMANDS.items():
         work = tmp_path_factory.mktemp(name)
         with (work / "said.txt").open("wb") as said:
-            command = [sys.executable, "-W", "ignore", RECIPES / script, *options, "--work", work]
+            command = [sys.executable, "-W", "ignore", "-m", f"models.train.{recipe}", *options, "--work", work]
             environment = {**os.environ, "KIOSK_SHARED": str(SHARED), "OMP_NUM_THREADS": "1"}
-            runs[name] = subprocess.Popen(command, stdout=said, stderr=said, env=environment), work
+            runs[name] = subprocess.Popen(command, stdout=said, stderr=said, env=environment, cwd=ROOT), work
     yield runs
     for process, _ in runs.values():
         process.kill()

@@ -29,7 +29,7 @@ from kiosk.vision.models import load
 
 WANTED = (
     "--float FILE is needed: the fp32 network that the int8 one was made from "
-    "(models/train/embedder.py export leaves it in its work folder, NAME_fp32.onnx)"
+    "(python -m models.train.embedder export leaves it in its work folder, NAME_fp32.onnx)"
 )
 
 
@@ -40,7 +40,7 @@ WANTED = (
 @click.option(
     "--reduced",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The network with weights of 7 bits (embedder.py export --reduce-range): onnxruntime's path for x86 "
+    help="The network with weights of 7 bits (models.train.embedder export --reduce-range): onnxruntime's path for x86 "
     "processors without VNNI, where 8-bit products can overflow.",
 )
 @plot_option

@@ -1,0 +1,3 @@
+from models.train.quality.fit import main
+
+main()
