@@ -199,7 +199,7 @@ def _badges(settings: Config, home: Home) -> Iterator[Finding]:
     if largest is None or not home.database.exists():
         return
     try:
-        with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
+        with closing(open_gallery(home, read_only=True, check=False)) as gallery:
             without = sum(s.badge is None or s.badge > largest for s in gallery.subjects())
     except KioskError:
         return  # the checks before report it
@@ -246,7 +246,7 @@ def _there(path: Path) -> bool:
 def _names(home: Home) -> list[str]:
     if not home.database.exists():
         return []
-    with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as gallery:
+    with closing(open_gallery(home, read_only=True, check=False)) as gallery:
         return [subject.name for subject in gallery.subjects()]
 
 

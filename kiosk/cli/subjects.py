@@ -35,8 +35,7 @@ from kiosk.vision.model_files import default_folder
 
 @contextmanager
 def gallery_of(home: Path, read_only: bool = False) -> Iterator[Gallery]:
-    """Opens the gallery without its key, because these commands need no template."""
-    with closing(open_gallery(Home(home), read_only=read_only, with_key=False)) as gallery:
+    with closing(open_gallery(Home(home), read_only=read_only)) as gallery:
         yield gallery
 
 

@@ -11,6 +11,7 @@ KioskError
 ├── GalleryError       the database: newer, corrupt, read-only, full
 │   ├── GalleryLostError  moved, removed, replaced or damaged in use: only a restart helps, or tells what does
 │   ├── OutdatedError  all references are of another network
+│   ├── TamperedError  something else than the kiosk has changed it
 │   ├── UnsafeError    the threshold does not keep the rate that was asked for
 │   └── VaultError     the key: missing, wrong, readable by others
 ├── DoorError          kiosk-door: not reachable, refused to speak
@@ -72,6 +73,10 @@ class GalleryLostError(GalleryError):
 
 class OutdatedError(GalleryError):
     """A gallery whose references were all made with another network than the one that runs."""
+
+
+class TamperedError(GalleryError):
+    """A gallery that was damaged, or changed by something else than the kiosk: nothing in it is believed."""
 
 
 class UnsafeError(GalleryError):

@@ -18,7 +18,7 @@ import sqlite_utils
 
 from kiosk.domain.errors import GalleryError, GalleryLostError
 from kiosk.storage.migrations import APPLICATION_ID, KNOWN, MIGRATIONS, UNSEEN
-from kiosk.storage.troubles import BUSY_TEXT, DAMAGED_TEXT, OPEN_TEXT, damaged, translated
+from kiosk.storage.troubles import BUSY_TEXT, DAMAGED_TEXT, OLDER_TEXT, OPEN_TEXT, damaged, translated
 from kiosk.system import sqlite_file
 from kiosk.system.files import sync
 from kiosk.system.sqlite_file import Anchor, Look
@@ -59,7 +59,24 @@ class Store(sqlite_utils.Database):
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """All rows of a query. Raises GalleryError."""
         with self._noticing(), translated(self.path):
+            if self.conn.in_transaction:
+                return list(self.query(sql, parameters))
             return self.steady(lambda: list(self.query(sql, parameters)))
+
+    def snapshot(self, read: Callable[[], T]) -> T:
+        """The result of `read`, whose queries all see the gallery at one moment. Raises GalleryError."""
+        if self.conn.in_transaction:
+            return read()
+
+        def one_moment() -> T:
+            self.execute("BEGIN")
+            try:
+                return read()
+            finally:
+                self.rollback()
+
+        with self._noticing(), translated(self.path):
+            return self.steady(one_moment)
 
     def steady(self, read: Callable[[], T]) -> T:
         """The result of `read`. Repeats it if another process disturbed it (Look). Raises the errors of SQLite."""
@@ -181,7 +198,7 @@ def _inspect(store: Store, check: bool) -> None:
     if check:
         _refuse_damaged(store)
     if store.read_only and any(step.name not in UNSEEN for step in MIGRATIONS.pending(store)):
-        raise GalleryError(f"{store.path}: the gallery is of an older kiosk: start this one once to update it")
+        raise GalleryError(f"{store.path}: {OLDER_TEXT}")
 
 
 def _update(store: Store) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from kiosk.domain.audit import AuditKind, AuditRecord
-from kiosk.domain.errors import GalleryError, GalleryLostError
+from kiosk.domain.errors import GalleryError, GalleryLostError, TamperedError
 from kiosk.domain.people import NewReference, Reference, Subject
 from kiosk.storage.audit import encode, insert
-from kiosk.storage.database import Store, in_memory, open_database, to_text
+from kiosk.storage.database import Store, in_memory, open_database
 from kiosk.storage.home import Home
-from kiosk.storage.people import as_written, check_validity, checked_name, optional_text, reference_of, subject_of
-from kiosk.storage.troubles import damaged
-from kiosk.storage.vault import KEY_BYTES, Vault, belongs, claim, unlock
+from kiosk.storage.people import as_written, check_validity, checked_name, optional_text
+from kiosk.storage.sealed import SealedRows, generation_of, new_id
+from kiosk.storage.troubles import TAMPERED_TEXT
+from kiosk.storage.unlock import belongs, bind, unlock
+from kiosk.storage.vault import KEY_BYTES, Vault
 
 SHORTEST_PREFIX = 4
 """Shortest beginning of an id that may be used instead of the id."""
@@ -23,8 +27,8 @@ SHORTEST_PREFIX = 4
 class Gallery:
     """Subjects and references in an open store. Only one thread may use it at a time.
 
-    Without a vault subjects can still be listed, disabled and removed, which helps when the key is lost. Each method
-    raises GalleryError when the database fails. It then changes nothing, not even in part.
+    Without a vault references can only be counted. Each method raises GalleryError when the database fails. It then
+    changes nothing, not even in part.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class Gallery:
     ) -> None:
         self._store = store
         self._vault = vault
+        self._rows = None if vault is None else SealedRows(store, vault)
         self._now = now
 
     @property
@@ -60,22 +65,10 @@ class Gallery:
         if not references:
             raise ValueError("an enrolment without references")
         check_validity(valid_from, valid_until)
-        subject = Subject(_new_id(), checked_name(name), self._now(), False, valid_from, valid_until, badge)
-        with self._store.transaction():
+        subject = Subject(new_id(), checked_name(name), self._now(), False, valid_from, valid_until, badge)
+        with self._changing() as rows:
             self._free(badge)
-            self._store.table("subject").insert(
-                {
-                    "id": subject.id,
-                    "name": subject.name,
-                    "created_at": to_text(subject.created_at),
-                    "disabled": 0,
-                    "valid_from": optional_text(valid_from),
-                    "valid_until": optional_text(valid_until),
-                    "badge": badge,
-                }
-            )
-            for reference in references:
-                self._insert(subject.id, reference, subject.created_at)
+            rows.add(subject, references)
             self._record(AuditKind.ENROLMENT, subject.id, "enrolled", references=len(references))
         return subject
 
@@ -86,22 +79,21 @@ class Gallery:
         """
         if not references:
             raise ValueError("an enrolment without references")
-        with self._store.transaction():
-            self._existing(subject_id)
-            self._store.execute("DELETE FROM reference WHERE subject_id = ?", [subject_id])
-            for reference in references:
-                self._insert(subject_id, reference, self._now())
+        with self._changing(subject_id) as rows:
+            rows.renew(subject_id, references, self._now())
             self._record(AuditKind.ENROLMENT, subject_id, "enrolled_again", references=len(references))
         self._overwrite_removed()
 
     def subjects(self) -> list[Subject]:
         """All subjects, in the order of enrolment."""
-        return [subject_of(row) for row in self._store.rows("SELECT * FROM subject ORDER BY created_at, rowid")]
+        with self._believing() as rows:
+            return [record.subject for record in rows.records()]
 
     def subject(self, subject_id: str) -> Subject | None:
         """The subject with this id; None if there is none."""
-        rows = self._store.rows("SELECT * FROM subject WHERE id = ?", [subject_id])
-        return subject_of(rows[0]) if rows else None
+        with self._believing() as rows:
+            record = rows.record(subject_id)
+        return None if record is None else record.subject
 
     def find(self, text: str) -> Subject:
         """Finds a subject by id, exact name or the beginning of the id. Raises GalleryError unless exactly one
@@ -119,49 +111,39 @@ class Gallery:
 
     def set_disabled(self, subject_id: str, disabled: bool) -> None:
         """Shuts a subject out, or lets it in again, without removing it."""
-        with self._store.transaction():
-            self._existing(subject_id)
-            self._store.table("subject").update(subject_id, {"disabled": int(disabled)})
+        with self._changing(subject_id) as rows:
+            rows.change(subject_id, lambda subject: replace(subject, disabled=disabled))
             self._record(AuditKind.SUBJECT, subject_id, "disabled" if disabled else "enabled")
 
     def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
         """Sets the time from which and until which a subject may pass. None means no limit."""
         check_validity(valid_from, valid_until)
-        validity = {"valid_from": optional_text(valid_from), "valid_until": optional_text(valid_until)}
-        with self._store.transaction():
-            self._existing(subject_id)
-            self._store.table("subject").update(subject_id, dict(validity))
-            self._record(AuditKind.SUBJECT, subject_id, "validity_changed", **validity)
+        texts = {"valid_from": optional_text(valid_from), "valid_until": optional_text(valid_until)}
+        with self._changing(subject_id) as rows:
+            rows.change(subject_id, lambda s: replace(s, valid_from=valid_from, valid_until=valid_until))
+            self._record(AuditKind.SUBJECT, subject_id, "validity_changed", **texts)
 
     def set_badge(self, subject_id: str, badge: int | None) -> None:
         """Sets the number by which a panel knows a subject, at least 1; None removes it. The audit log never holds it.
         Raises GalleryError when another subject has it."""
-        with self._store.transaction():
-            self._existing(subject_id)
+        with self._changing(subject_id) as rows:
             self._free(badge, but=subject_id)
-            self._store.table("subject").update(subject_id, {"badge": badge})
+            rows.change(subject_id, lambda subject: replace(subject, badge=badge))
             self._record(AuditKind.SUBJECT, subject_id, "badge_cleared" if badge is None else "badge_set")
 
     def remove(self, subject_id: str) -> None:
-        """Deletes the subject and all references, and overwrites their bytes. The audit log keeps the opaque id."""
-        with self._store.transaction():
-            self._existing(subject_id)
-            self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
+        """Deletes the subject, its key and all references, and overwrites their bytes. The audit log keeps the opaque
+        id."""
+        with self._changing(subject_id) as rows:
+            rows.remove(subject_id)
             self._record(AuditKind.SUBJECT, subject_id, "removed")
         self._overwrite_removed()
 
     def references(self, model_id: str) -> list[Reference]:
         """All references of one model, decrypted. Raises GalleryError, which names the first one that cannot be
-        decrypted."""
-        vault = self._open_vault()
-        rows = self._store.rows("SELECT * FROM reference WHERE model_id = ? ORDER BY rowid", [model_id])
-        try:
-            return [reference_of(row, vault) for row in rows]
-        except GalleryError as error:
-            if belongs(self._store, vault):
-                raise
-            self._store.lost = f"{self._store.path}: the gallery has another key by now: it has to be opened again"
-            raise GalleryLostError(self._store.lost) from error
+        believed."""
+        with self._believing() as rows:
+            return rows.references(model_id)
 
     def counts(self) -> dict[str, int]:
         """Number of references by model_id."""
@@ -187,44 +169,54 @@ class Gallery:
         return sum(n for model, n in self.counts().items() if model != model_id)
 
     def data_version(self) -> int:
-        """A number that grows with every change of a subject or reference by any process.
-
-        Triggers count it. PRAGMA data_version is not used, because it also changes with every audit record.
-        """
-        version = self._meta("gallery_version")
-        if not isinstance(version, int):
-            raise damaged(self._store.path, "its version is missing")
-        return version
+        """A number that grows with every change of a subject or reference by any process, and with nothing else."""
+        with self._explained():
+            return generation_of(self._store)
 
     @property
     def demonstration(self) -> bool:
         """Whether this is the demonstration's gallery, which must never be used with a real lock."""
-        return bool(self._meta("demonstration"))
+        with self._believing() as rows:
+            return rows.roster().demonstration
 
     def mark_demonstration(self) -> None:
         """Marks this as the demonstration's gallery, permanently."""
-        with self._store.transaction():
-            self._store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('demonstration', 1)")
+        with self._changing() as rows:
+            rows.mark_demonstration()
 
     def close(self) -> None:
         """Closes the store."""
         self._store.close()
 
-    def _insert(self, subject_id: str, new: NewReference, created_at: datetime) -> Reference:
-        vault = self._open_vault()
-        claim(self._store, vault)
-        reference = Reference(_new_id(), subject_id, new.model_id, new.template, new.quality, created_at)
-        self._store.table("reference").insert(
-            {
-                "id": reference.id,
-                "subject_id": subject_id,
-                "model_id": new.model_id,
-                "template": vault.seal(new.template, reference.id, subject_id, new.model_id),
-                "quality": float(new.quality),
-                "created_at": to_text(created_at),
-            }
-        )
-        return reference
+    @contextmanager
+    def _changing(self, subject_id: str | None = None) -> Iterator[SealedRows]:
+        """A transaction for one change. Raises GalleryError if this subject is not enrolled."""
+        with self._store.transaction(), self._believing() as rows:
+            if subject_id is not None and rows.record(subject_id) is None:
+                raise GalleryError(f"{subject_id}: nobody of this id is enrolled: see `kiosk subjects list`")
+            yield rows
+
+    @contextmanager
+    def _believing(self) -> Iterator[SealedRows]:
+        """For reading rows. Raises TamperedError for rows that cannot be believed, GalleryLostError if that is because
+        the gallery has got another key since it was opened."""
+        if self._rows is None or self._vault is None:
+            raise GalleryError(f"{self._store.path}: the gallery was opened without its key")
+        try:
+            with self._explained():
+                yield self._rows
+        except TamperedError as error:
+            if belongs(self._store, self._vault):
+                raise
+            self._store.lost = f"{self._store.path}: the gallery has another key by now: it has to be opened again"
+            raise GalleryLostError(self._store.lost) from error
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except TamperedError as error:
+            raise TamperedError(f"{self._store.path}: {error}: nobody is let in; {TAMPERED_TEXT}") from error
 
     def _overwrite_removed(self) -> None:
         # The -wal file may still hold removed bytes. If another process reads now, the next checkpoint clears it.
@@ -240,28 +232,15 @@ class Gallery:
         if badge < 1:
             raise GalleryError(f"{badge}: a badge number is 1 or more")
         # Names the id, because the error may end in a journal, which must not hold names.
-        for row in self._store.rows("SELECT id FROM subject WHERE badge = ? AND id <> ?", [badge, but]):
-            raise GalleryError(f"badge {badge} is that of {row['id']}: clear it there first")
-
-    def _existing(self, subject_id: str) -> None:
-        if self.subject(subject_id) is None:
-            raise GalleryError(f"{subject_id}: nobody of this id is enrolled: see `kiosk subjects list`")
-
-    def _open_vault(self) -> Vault:
-        if self._vault is None:
-            raise GalleryError(f"{self._store.path}: the gallery was opened without its key")
-        return self._vault
-
-    def _meta(self, key: str) -> object:
-        rows = self._store.rows("SELECT value FROM meta WHERE key = ?", [key])
-        return rows[0]["value"] if rows else None
+        for subject in self.subjects():
+            if subject.badge == badge and subject.id != but:
+                raise GalleryError(f"badge {badge} is that of {subject.id}: clear it there first")
 
 
 def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, check: bool = True) -> Gallery:
     """Opens the gallery of a home, and makes it on first use unless `read_only`.
 
-    `with_key=False` is for commands that need no template: list, disable, remove. Raises HomeError, GalleryError,
-    VaultError.
+    `with_key=False` is for commands that only count. Raises HomeError, GalleryError, VaultError.
     """
     if not read_only:
         home.prepare()
@@ -272,7 +251,7 @@ def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, che
         )
     store = open_database(home.database, read_only=read_only, check=check)
     try:
-        return Gallery(store, unlock(store, home.key) if with_key else None)
+        return Gallery(store, unlock(store, home.keys) if with_key else None)
     except BaseException:
         store.close()
         raise
@@ -280,9 +259,6 @@ def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, che
 
 def empty_gallery() -> Gallery:
     """An empty gallery in memory."""
-    return Gallery(in_memory(), Vault(secrets.token_bytes(KEY_BYTES)))
-
-
-def _new_id() -> str:
-    """A random id of 64 bits. It reveals nothing about the person."""
-    return secrets.token_hex(8)
+    store, vault = in_memory(), Vault(secrets.token_bytes(KEY_BYTES))
+    bind(store, vault)
+    return Gallery(store, vault)

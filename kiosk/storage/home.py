@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.domain.errors import HomeBusyError, HomeError
+from kiosk.storage.keys import KeyFile, KeySource
 from kiosk.system.files import locked, sync
 from kiosk.system.owner import refuse_root
 
@@ -19,6 +20,13 @@ class Home:
     """A home folder, given by its path. Only `prepare` and `lock` access it."""
 
     folder: Path
+    named_keys: KeySource | None = None
+    """Where the key comes from, if it is not the file beside the gallery."""
+
+    @property
+    def keys(self) -> KeySource:
+        """Where the key of the gallery comes from."""
+        return self.named_keys or KeyFile(self.key)
 
     @property
     def database(self) -> Path:
@@ -27,7 +35,7 @@ class Home:
 
     @property
     def key(self) -> Path:
-        """The file with the 32 bytes that encrypt the templates."""
+        """The file with the master key, if no other place is configured."""
         return self.folder / "gallery.key"
 
     @property

@@ -89,6 +89,39 @@ def m0003_record_id(db: Database) -> None:
     db.execute("CREATE UNIQUE INDEX audit_record_id ON audit (record_id)")
 
 
+_SEALED = """
+CREATE TABLE subject (
+    id TEXT PRIMARY KEY NOT NULL,
+    key BLOB NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT;
+CREATE TABLE reference (
+    id TEXT PRIMARY KEY NOT NULL,
+    subject_id TEXT NOT NULL REFERENCES subject (id) ON DELETE CASCADE,
+    model_id TEXT NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT;
+CREATE INDEX reference_subject ON reference (subject_id);
+CREATE INDEX reference_model ON reference (model_id)
+"""
+
+
+@MIGRATIONS()
+def m0005_sealed(db: Database) -> None:
+    """Sealed records of subjects instead of names, badges and validities in clear. The rows of before are kept in
+    tables of their own until somebody opens the gallery with its key (storage.taking_over)."""
+    for name in [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()]:
+        if name.endswith("_counts"):
+            db.execute(f"DROP TRIGGER {name}")
+    for name in ("subject_badge", "reference_subject", "reference_model"):
+        db.execute(f"DROP INDEX {name}")
+    filled = db.execute("SELECT 1 FROM subject").fetchone()
+    for table in ("reference", "subject"):
+        db.execute(f"ALTER TABLE {table} RENAME TO {table}_v1" if filled else f"DROP TABLE {table}")
+    for statement in _SEALED.split(";"):
+        db.execute(statement)
+
+
 UNSEEN = frozenset({"m0003_record_id"})
 """Steps that a reader does not need: the gallery can be read before they are applied."""
 

@@ -1,16 +1,92 @@
-"""Subjects and references as rows of the gallery: checks before storing, and reading back."""
+"""Subjects and references as sealed rows of the gallery, and the checks before they are stored."""
 
 from __future__ import annotations
 
+import json
+import struct
 import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kiosk.domain.errors import GalleryError
+import numpy as np
+
+from kiosk.domain.errors import GalleryError, TamperedError
 from kiosk.domain.naming import cleaned
-from kiosk.domain.people import Reference, Subject
+from kiosk.domain.people import NewReference, Reference, Subject
 from kiosk.storage.database import to_text, to_time
-from kiosk.storage.vault import Vault
+from kiosk.storage.vault import TEMPLATE_BYTES, Vault, template_bytes
+
+_QUALITY = struct.Struct(">d")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is sealed of a subject: the subject, and the ids of its references, so that an old one cannot return."""
+
+    subject: Subject
+    references: tuple[str, ...]
+
+    def seal(self, own: Vault, version: int) -> bytes:
+        """The record as it is stored. `own`: the vault of the subject's key."""
+        s = self.subject
+        value = {
+            "name": s.name,
+            "created_at": to_text(s.created_at),
+            "disabled": s.disabled,
+            "valid_from": optional_text(s.valid_from),
+            "valid_until": optional_text(s.valid_until),
+            "badge": s.badge,
+            "references": list(self.references),
+        }
+        return own.wrap(json.dumps(value, separators=(",", ":")).encode(), "subject", s.id, "version", str(version))
+
+
+def record_of(row: dict[str, Any], version: int, own: Vault) -> Record:
+    """The inverse of `Record.seal`, for a row of the table `subject`. Raises TamperedError."""
+    value = json.loads(own.unwrap(row["sealed"], "subject", row["id"], "version", str(version)))
+    return Record(
+        Subject(
+            id=row["id"],
+            name=value["name"],
+            created_at=to_time(value["created_at"]),
+            disabled=value["disabled"],
+            valid_from=_optional_time(value["valid_from"]),
+            valid_until=_optional_time(value["valid_until"]),
+            badge=value["badge"],
+        ),
+        tuple(value["references"]),
+    )
+
+
+def seal_reference(new: NewReference, reference_id: str, subject_id: str, created_at: datetime, own: Vault) -> bytes:
+    """Template, quality and time of a reference as they are stored. Raises ValueError for what is no template."""
+    data = template_bytes(new.template) + _QUALITY.pack(new.quality) + to_text(created_at).encode()
+    return own.wrap(data, "reference", reference_id, "of subject", subject_id, "of model", new.model_id)
+
+
+def reference_of(row: dict[str, Any], own: Vault) -> Reference:
+    """The inverse of `seal_reference`, for a row of the table `reference`. Raises TamperedError."""
+    data = own.unwrap(
+        row["sealed"], "reference", row["id"], "of subject", row["subject_id"], "of model", row["model_id"]
+    )
+    at = TEMPLATE_BYTES + _QUALITY.size
+    return Reference(
+        id=row["id"],
+        subject_id=row["subject_id"],
+        model_id=row["model_id"],
+        template=np.frombuffer(data, np.int8, TEMPLATE_BYTES),
+        quality=_QUALITY.unpack_from(data, TEMPLATE_BYTES)[0],
+        created_at=to_time(data[at:].decode()),
+    )
+
+
+def expect(found: Collection[str], known: Collection[str], what: str) -> None:
+    """Raises TamperedError unless exactly the known ones were found."""
+    for odd in sorted(set(found) ^ set(known))[:1]:
+        how = "is missing" if odd in known else "was put there by something else"
+        raise TamperedError(f"{what} {odd} {how}")
 
 
 def as_written(text: str) -> str:
@@ -37,24 +113,5 @@ def optional_text(moment: datetime | None) -> str | None:
     return None if moment is None else to_text(moment)
 
 
-def subject_of(row: dict[str, Any]) -> Subject:
-    return Subject(
-        id=row["id"],
-        name=row["name"],
-        created_at=to_time(row["created_at"]),
-        disabled=row["disabled"] != 0,
-        valid_from=None if row["valid_from"] is None else to_time(row["valid_from"]),
-        valid_until=None if row["valid_until"] is None else to_time(row["valid_until"]),
-        badge=row["badge"],
-    )
-
-
-def reference_of(row: dict[str, Any], vault: Vault) -> Reference:
-    return Reference(
-        id=row["id"],
-        subject_id=row["subject_id"],
-        model_id=row["model_id"],
-        template=vault.unseal(row["template"], row["id"], row["subject_id"], row["model_id"]),
-        quality=row["quality"],
-        created_at=to_time(row["created_at"]),
-    )
+def _optional_time(text: str | None) -> datetime | None:
+    return None if text is None else to_time(text)

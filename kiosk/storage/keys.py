@@ -1,0 +1,154 @@
+"""Where the master key of a gallery comes from: a file, or a credential of systemd.
+
+A file beside the gallery protects from nobody who has the card. A file on another medium, or a credential that systemd
+has sealed to the board's TPM (`systemd-creds encrypt`), does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kiosk.domain.errors import VaultError
+from kiosk.storage.vault import KEY_BYTES
+from kiosk.system.files import sync
+
+
+class KeySource(Protocol):
+    """Gives the master key."""
+
+    @property
+    def place(self) -> str:
+        """Where the key is, for messages."""
+
+    @property
+    def protection(self) -> str:
+        """Who can use the key besides the kiosk, in words for an admin."""
+
+    def read(self) -> bytes | None:
+        """The key, KEY_BYTES bytes; None if there is none yet. Raises VaultError when it cannot be used."""
+
+    def write(self, key: bytes) -> None:
+        """Stores a first key; keeps one that another process has just stored. Raises VaultError when it cannot."""
+
+    def replace(self, key: bytes) -> None:
+        """Stores another key in place of the present one. Raises VaultError when it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A file of KEY_BYTES bytes that only its owner can read. `beside`: it lies in the gallery's own folder."""
+
+    path: Path
+    beside: bool = True
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
+
+    @property
+    def protection(self) -> str:
+        if self.beside:
+            return "the key lies beside the gallery: whoever has the card has the gallery"
+        return f"whoever has the medium of {self.path} and the card has the gallery"
+
+    def read(self) -> bytes | None:
+        try:
+            file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            if self.path.is_symlink():
+                raise VaultError(
+                    f"{self.path}: the key cannot be read ({error.strerror}): mount what it is on"
+                ) from error
+            return None
+        except OSError as error:
+            raise self._unreadable(error) from error
+        try:
+            status, key = os.fstat(file), os.read(file, KEY_BYTES + 1)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        finally:
+            os.close(file)
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            raise VaultError(
+                f"{self.path}: others can read or change the key: chmod 600 {self.path}, and find out who did read it"
+            )
+        return checked(key, self.place)
+
+    def write(self, key: bytes) -> None:
+        draft = self._draft(key)
+        try:
+            with suppress(FileExistsError):
+                os.link(draft, self.path)
+            draft.unlink()
+            sync(self.path.parent)
+        except OSError as error:
+            raise VaultError(f"{self.path}: the key cannot be made ({error.strerror}): nothing was enrolled") from error
+
+    def replace(self, key: bytes) -> None:
+        draft = self._draft(key)
+        try:
+            draft.rename(self.path)
+            sync(self.path.parent)
+        except OSError as error:
+            raise VaultError(
+                f"{self.path}: the key cannot be stored ({error.strerror}); nothing was changed"
+            ) from error
+
+    def _draft(self, key: bytes) -> Path:
+        """The key under another name, complete and on disk."""
+        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+        try:
+            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, key)
+                os.fsync(file)
+            finally:
+                os.close(file)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise VaultError(f"{self.path}: the key cannot be made ({error.strerror}): nothing was changed") from error
+        return draft
+
+    def _unreadable(self, error: OSError) -> VaultError:
+        return VaultError(f"{self.path}: the key cannot be read ({error.strerror}): see to its owner and rights")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key that systemd has decrypted for this process: a credential of the unit, or what root got for a command."""
+
+    key: bytes | None
+    name: str
+
+    @property
+    def place(self) -> str:
+        return f"the credential {self.name}"
+
+    @property
+    def protection(self) -> str:
+        return (
+            f"systemd holds the key as {self.place}: sealed to the TPM where the board has one (systemd-analyze "
+            "has-tpm2), otherwise whoever has the card and knows how has the gallery"
+        )
+
+    def read(self) -> bytes | None:
+        return None if self.key is None else checked(self.key, self.place)
+
+    def write(self, key: bytes) -> None:
+        raise VaultError(f"{self.place} is missing: make it as deploy/operating.md says (`systemd-creds encrypt`)")
+
+    def replace(self, key: bytes) -> None:
+        raise VaultError(f"{self.place} cannot be changed from here; nothing was changed")
+
+
+def checked(key: bytes, place: str) -> bytes:
+    """The key. Raises VaultError for one of another length."""
+    if len(key) != KEY_BYTES:
+        raise VaultError(f"{place}: this is no key (it must be {KEY_BYTES} bytes): put the right key back")
+    return key

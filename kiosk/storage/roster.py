@@ -1,0 +1,53 @@
+"""The roster: which subjects are enrolled, and the version of each one's record.
+
+Every value in the gallery is sealed by itself (storage.vault). Sealed values cannot be forged, but an old one could be
+put back: that of a removed subject, or of somebody's longer validity. The roster is one sealed value that names the
+subjects and the version of each record, and is written anew with each change. So only the whole gallery can be put back
+to an older state, and its generation tells.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from kiosk.domain.errors import TamperedError
+from kiosk.storage.vault import Vault
+
+_BOUND = "the roster"
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Who is enrolled. `generation` grows by one with each change. `epoch` is a random name that a new gallery gets,
+    and a restored one: within one epoch the generation never falls."""
+
+    epoch: str
+    generation: int = 0
+    versions: Mapping[str, int] = field(default_factory=dict)
+    demonstration: bool = False
+
+    def with_subject(self, subject_id: str) -> Roster:
+        """The next generation, in which this subject's record is new. Its version is the generation, so that it never
+        comes again."""
+        generation = self.generation + 1
+        return replace(self, generation=generation, versions={**self.versions, subject_id: generation})
+
+    def without(self, subject_id: str) -> Roster:
+        """The next generation, without this subject."""
+        rest = {known: version for known, version in self.versions.items() if known != subject_id}
+        return replace(self, generation=self.generation + 1, versions=rest)
+
+    def seal(self, vault: Vault) -> bytes:
+        """The roster as it is stored."""
+        value = [self.epoch, self.generation, self.demonstration, dict(self.versions)]
+        return vault.wrap(json.dumps(value, separators=(",", ":")).encode(), _BOUND)
+
+
+def unsealed(blob: object, vault: Vault) -> Roster:
+    """The inverse of `Roster.seal`. Raises TamperedError."""
+    epoch, generation, demonstration, versions = json.loads(vault.unwrap(blob, _BOUND))
+    if not isinstance(versions, dict) or not isinstance(generation, int):
+        raise TamperedError(f"{_BOUND} was damaged or altered")
+    return Roster(str(epoch), generation, versions, bool(demonstration))

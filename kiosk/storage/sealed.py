@@ -1,0 +1,153 @@
+"""The sealed rows of subjects and references, and the roster that says which of them count."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from kiosk.domain.errors import TamperedError
+from kiosk.domain.people import NewReference, Reference, Subject
+from kiosk.storage.database import Store
+from kiosk.storage.people import Record, expect, record_of, reference_of, seal_reference
+from kiosk.storage.roster import Roster, unsealed
+from kiosk.storage.vault import Vault
+
+_HEAD = "SELECT (SELECT value FROM meta WHERE key = 'gallery_version') AS generation"
+_ROSTER = "SELECT value FROM meta WHERE key = 'roster'"
+
+
+def generation_of(store: Store) -> int:
+    """The number of the last change, as it stands in clear. Raises TamperedError when there is none."""
+    generation = store.rows(_HEAD)[0]["generation"]
+    if not isinstance(generation, int):
+        raise TamperedError("the number of the last change is missing")
+    return generation
+
+
+def write_roster(store: Store, vault: Vault, roster: Roster) -> None:
+    """Stores a roster. Call it inside a transaction."""
+    for key, value in (("gallery_version", roster.generation), ("roster", roster.seal(vault))):
+        store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", [key, value])
+
+
+class SealedRows:
+    """Reads the rows only as the roster says, and raises TamperedError for any other row. Each method that changes them
+    must be called inside a transaction of the store."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._kept: Roster | None = None
+
+    def roster(self) -> Roster:
+        """The present roster."""
+        generation = generation_of(self._store)
+        if self._kept is not None and self._kept.generation == generation:
+            return self._kept
+        found = self._store.rows(_ROSTER)
+        if not found:
+            if self._store.rows("SELECT 1 FROM subject LIMIT 1"):
+                raise TamperedError("the roster is missing")
+            return Roster("", generation)
+        roster = unsealed(found[0]["value"], self._vault)
+        if roster.generation != generation:
+            raise TamperedError(f"the roster is of change {roster.generation}, but the last change was {generation}")
+        # What this connection has not committed yet may never be.
+        self._kept = None if self._store.conn.in_transaction else roster
+        return roster
+
+    def record(self, subject_id: str) -> Record | None:
+        """The record of a subject; None if it is not enrolled."""
+        return self._store.snapshot(lambda: self._record(subject_id))
+
+    def records(self) -> list[Record]:
+        """All records, in the order of enrolment."""
+        return self._store.snapshot(lambda: [record for record, _ in self._records()])
+
+    def references(self, model_id: str) -> list[Reference]:
+        """All references of one model, in the order of enrolment."""
+        return self._store.snapshot(lambda: list(self._references(model_id)))
+
+    def add(self, subject: Subject, new: Sequence[NewReference]) -> None:
+        """Stores a new subject with its references. Raises ValueError for what is no template."""
+        own, wrapped = self._vault.new_key(subject.id)
+        self._store.execute("INSERT INTO subject (id, key, sealed) VALUES (?, ?, x'')", [subject.id, wrapped])
+        self._put(Record(subject, self._insert(subject.id, new, subject.created_at, own)), own)
+
+    def change(self, subject_id: str, change: Callable[[Subject], Subject]) -> None:
+        """Stores a changed subject. Raises KeyError for an unknown one."""
+        record, own = self._open(subject_id)
+        self._put(replace(record, subject=change(record.subject)), own)
+
+    def renew(self, subject_id: str, new: Sequence[NewReference], now: datetime) -> None:
+        """Replaces all references of a subject. Raises KeyError for an unknown one, ValueError for what is no
+        template."""
+        record, own = self._open(subject_id)
+        self._store.execute("DELETE FROM reference WHERE subject_id = ?", [subject_id])
+        self._put(replace(record, references=self._insert(subject_id, new, now, own)), own)
+
+    def remove(self, subject_id: str) -> None:
+        """Deletes a subject, its key and its references."""
+        roster = self.roster().without(subject_id)
+        self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
+        write_roster(self._store, self._vault, roster)
+
+    def mark_demonstration(self) -> None:
+        """Marks the gallery permanently as that of the demonstration."""
+        roster = self.roster()
+        write_roster(self._store, self._vault, replace(roster, generation=roster.generation + 1, demonstration=True))
+
+    def _put(self, record: Record, own: Vault) -> None:
+        roster = self.roster().with_subject(record.subject.id)
+        sealed = record.seal(own, roster.generation)
+        self._store.execute("UPDATE subject SET sealed = ? WHERE id = ?", [sealed, record.subject.id])
+        write_roster(self._store, self._vault, roster)
+
+    def _insert(
+        self, subject_id: str, new: Sequence[NewReference], created_at: datetime, own: Vault
+    ) -> tuple[str, ...]:
+        ids = tuple(new_id() for _ in new)
+        for reference_id, reference in zip(ids, new, strict=True):
+            sealed = seal_reference(reference, reference_id, subject_id, created_at, own)
+            self._store.execute(
+                "INSERT INTO reference (id, subject_id, model_id, sealed) VALUES (?, ?, ?, ?)",
+                [reference_id, subject_id, reference.model_id, sealed],
+            )
+        return ids
+
+    def _record(self, subject_id: str) -> Record | None:
+        rows = self._store.rows("SELECT * FROM subject WHERE id = ?", [subject_id])
+        version = self.roster().versions.get(subject_id)
+        expect([row["id"] for row in rows], [] if version is None else [subject_id], "subject")
+        return None if version is None else self._read(rows[0], version)[0]
+
+    def _open(self, subject_id: str) -> tuple[Record, Vault]:
+        rows = self._store.rows("SELECT * FROM subject WHERE id = ?", [subject_id])
+        version = self.roster().versions[subject_id]
+        expect([row["id"] for row in rows], [subject_id], "subject")
+        return self._read(rows[0], version)
+
+    def _records(self) -> list[tuple[Record, Vault]]:
+        versions = self.roster().versions
+        rows = self._store.rows("SELECT * FROM subject ORDER BY rowid")
+        expect([row["id"] for row in rows], versions, "subject")
+        opened = [self._read(row, versions[row["id"]]) for row in rows]
+        return sorted(opened, key=lambda item: item[0].subject.created_at)
+
+    def _read(self, row: dict[str, Any], version: int) -> tuple[Record, Vault]:
+        own = self._vault.of_subject(row["key"], row["id"])
+        return record_of(row, version, own), own
+
+    def _references(self, model_id: str) -> Iterator[Reference]:
+        owners = {known: own for record, own in self._records() for known in record.references}
+        expect([row["id"] for row in self._store.rows("SELECT id FROM reference")], owners, "reference")
+        for row in self._store.rows("SELECT * FROM reference WHERE model_id = ? ORDER BY rowid", [model_id]):
+            yield reference_of(row, owners[row["id"]])
+
+
+def new_id() -> str:
+    """A random id of 64 bits. It reveals nothing about the person."""
+    return secrets.token_hex(8)

@@ -1,0 +1,51 @@
+"""Takes over the gallery of a kiosk that kept names, badges and validities in clear: seals its rows."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from kiosk.domain.people import NewReference, Subject
+from kiosk.storage.database import Store, to_time
+from kiosk.storage.roster import Roster
+from kiosk.storage.sealed import SealedRows, generation_of, write_roster
+from kiosk.storage.vault import Vault
+
+
+def pending(store: Store) -> bool:
+    """Whether the gallery still has rows in the old form."""
+    return bool(store.rows("SELECT 1 FROM sqlite_master WHERE name = 'subject_v1'"))
+
+
+def take_over(store: Store, vault: Vault) -> None:
+    """Seals the rows of before, and overwrites them. Does nothing if there are none. Raises TamperedError for a
+    reference that cannot be decrypted; then nothing is changed."""
+    if not pending(store):
+        return
+    with store.transaction():
+        if not pending(store):
+            return  # another process has done it meanwhile
+        marked = bool(store.rows("SELECT 1 FROM meta WHERE key = 'demonstration' AND value"))
+        write_roster(store, vault, Roster(secrets.token_hex(8), generation_of(store) + 1, demonstration=marked))
+        rows = SealedRows(store, vault)
+        for row in store.rows("SELECT * FROM subject_v1 ORDER BY created_at, rowid"):
+            references = store.rows("SELECT * FROM reference_v1 WHERE subject_id = ? ORDER BY rowid", [row["id"]])
+            rows.add(_subject(row), list(_references(references, vault)))
+        store.execute("DROP TABLE reference_v1")
+        store.execute("DROP TABLE subject_v1")
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _subject(row: dict[str, Any]) -> Subject:
+    begin, end = (None if row[name] is None else to_time(row[name]) for name in ("valid_from", "valid_until"))
+    return Subject(row["id"], row["name"], to_time(row["created_at"]), row["disabled"] != 0, begin, end, row["badge"])
+
+
+def _references(rows: Iterable[dict[str, Any]], vault: Vault) -> Iterable[NewReference]:
+    """The references of one subject. They get new ids, and the time of their subject's enrolment."""
+    for row in rows:
+        data = vault.unwrap(row["template"], "template", row["id"], row["subject_id"], row["model_id"])
+        yield NewReference(np.frombuffer(data, np.int8), row["model_id"], row["quality"])

@@ -1,0 +1,69 @@
+"""Opens the vault of a gallery: finds its key, or makes it on first use, and tells a wrong key from altered rows."""
+
+from __future__ import annotations
+
+import secrets
+
+from kiosk.domain.errors import GalleryError, TamperedError, VaultError
+from kiosk.storage import taking_over
+from kiosk.storage.database import Store
+from kiosk.storage.keys import KeySource
+from kiosk.storage.roster import Roster
+from kiosk.storage.sealed import generation_of, write_roster
+from kiosk.storage.troubles import OLDER_TEXT
+from kiosk.storage.vault import KEY_BYTES, Vault
+
+
+def unlock(store: Store, source: KeySource) -> Vault:
+    """Opens the vault of a gallery, and makes its key on first use.
+
+    Raises VaultError when the key is missing although the gallery is filled, belongs to another gallery, can be read by
+    other users, or is no key.
+    """
+    key = source.read()
+    if key is None:
+        if _filled(store):
+            raise VaultError(f"{source.place}: the key is missing: put it back, or get it back: kiosk keys recover")
+        if store.read_only:
+            raise VaultError(f"{source.place}: there is no key yet: enrol somebody first")
+        source.write(secrets.token_bytes(KEY_BYTES))
+        key = source.read()
+        if key is None:
+            raise VaultError(f"{source.place}: the key was taken away while it was made: try again")
+    vault = Vault(key)
+    if not belongs(store, vault):
+        if _filled(store):
+            raise VaultError(
+                f"{source.place}: this key does not belong to the gallery {store.path}: put the right key back"
+            )
+        if not store.read_only:
+            with store.transaction():
+                bind(store, vault)
+    if not store.read_only:
+        taking_over.take_over(store, vault)
+    elif taking_over.pending(store):
+        raise GalleryError(f"{store.path}: {OLDER_TEXT}")
+    return vault
+
+
+def bind(store: Store, vault: Vault) -> None:
+    """Binds an empty gallery to this key: from now on it can only be opened with it. Call it inside a transaction."""
+    if _filled(store):
+        raise VaultError(f"{store.path}: the gallery's key was changed meanwhile: start again")
+    try:
+        generation = generation_of(store)
+    except TamperedError:
+        generation = 0
+    store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('vault_check', ?)", [vault.make_check()])
+    write_roster(store, vault, Roster(secrets.token_hex(8), generation + 1))
+
+
+def belongs(store: Store, vault: Vault) -> bool:
+    """Whether the gallery is bound to the vault's key now. Raises GalleryError."""
+    found = store.rows("SELECT value FROM meta WHERE key = 'vault_check'")
+    return bool(found) and vault.recognises(found[0]["value"])
+
+
+def _filled(store: Store) -> bool:
+    """Whether somebody is enrolled."""
+    return bool(store.rows("SELECT 1 FROM subject LIMIT 1")) or taking_over.pending(store)
