@@ -18,6 +18,7 @@ from kiosk.sections import (
     CameraConfig,
     ClockConfig,
     DoorConfig,
+    KeysConfig,
     KioskConfig,
     LockConfig,
     ModelsConfig,
@@ -30,7 +31,7 @@ from kiosk.sections import (
 )
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
-FROM_THE_FILE = frozenset({"attempt", "clock", "door", "lock", "models", "panel", "policy", "quality"})
+FROM_THE_FILE = frozenset({"attempt", "clock", "door", "keys", "lock", "models", "panel", "policy", "quality"})
 """Sections that decide who is let in. With a real lock only the file may set them."""
 
 SIMULATED = "simulated"
@@ -45,6 +46,7 @@ class Config(Section):
     """The whole file."""
 
     kiosk: KioskConfig = KioskConfig()
+    keys: KeysConfig = KeysConfig()
     camera: CameraConfig = CameraConfig()
     lock: LockConfig | None = None
     panel: PanelConfig | None = None

@@ -49,6 +49,25 @@ class KioskConfig(Section):
         return self
 
 
+class KeysConfig(Section):
+    """[keys]: where the gallery's master key is. Without either it is gallery.key in the home."""
+
+    file: Path | None = None
+    """A file on another medium. An absolute path."""
+    credential: Path | None = None
+    """A file that `systemd-creds encrypt` has made; the unit gets it with LoadCredentialEncrypted=. An absolute
+    path."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.file is not None and self.credential is not None:
+            raise ValueError("file and credential are both there: the key has one place")
+        for path in (self.file, self.credential):
+            if path is not None and not path.is_absolute():
+                raise ValueError("it must be a whole path, from / on")
+        return self
+
+
 class CameraConfig(PluginSection):
     """[camera]"""
 

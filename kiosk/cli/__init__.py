@@ -21,6 +21,7 @@ COMMANDS = {
     "enrol": "kiosk.cli.enrol:enrol",
     "evaluate": "kiosk.cli.evaluate:evaluate",
     "identify": "kiosk.cli.identify:identify",
+    "keys": "kiosk.cli.keys:keys",
     "models": "kiosk.cli.models:models",
     "notify": "kiosk.cli.notify:notify",
     "replay": "kiosk.cli.replay:replay",

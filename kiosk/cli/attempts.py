@@ -42,13 +42,13 @@ def attempts() -> None:
 @config_option
 @json_option
 @pass_home
-def status(home: Path, config_file: Path | None, as_json: bool) -> None:
+def status(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Shows how many people were refused within the last hour, and whether face alone is off.
 
     Exit status 1 while it is off.
     """
     limit = settings(config_file).policy.refusals_an_hour
-    count = counted(Home(home), limit)
+    count = counted(home, limit)
     if as_json:
         emit({"limit": limit, "refusals": count.refusals, "face": face(count), "seconds_off": ceil(count.seconds_off)})
     elif limit is None:
@@ -63,15 +63,15 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 @name_home
-def reset(home: Path, config_file: Path | None, as_json: bool) -> None:
+def reset(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Makes all refusals so far count no more, so that face alone is on again. A running kiosk follows within a second.
 
     For root and the kiosk's own user. The audit log records it, with the user's number. A face that was refused ten
     times within the hour, or has to wait, still waits.
     """
     limit = settings(config_file).policy.refusals_an_hour
-    with acting_for(home):
-        count = _reset(Home(home), limit)
+    with acting_for(home.folder):
+        count = _reset(home, limit)
     with told_or_not():
         if as_json:
             emit({"reset": True, "refusals": count.refusals, "was": face(count)})

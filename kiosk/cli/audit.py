@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 
 import click
 
@@ -31,7 +30,7 @@ def audit() -> None:
 @click.option("--kind", type=click.Choice([kind.value for kind in AuditKind]), help="Of this kind only.")
 @json_option
 @pass_home
-def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:
+def show(home: Home, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:
     """Shows records, the newest last."""
     try:
         from_time = since.astimezone() if since else None
@@ -40,7 +39,7 @@ def show(home: Path, limit: int, since: datetime | None, grant_id: str | None, k
     if grant_id is not None and not is_id(grant_id):
         raise click.UsageError("--grant: an id is 32 digits, 0 to 9 and a to f, as `audit show --json` gives it")
     kinds = (AuditKind(kind),) if kind else ()
-    with closing(open_gallery(Home(home), read_only=True, with_key=False)) as gallery:
+    with closing(open_gallery(home, read_only=True, with_key=False)) as gallery:
         records = Audit(gallery.store).records(limit=limit, since=from_time, grant_id=grant_id, kinds=kinds)
     for record in records:
         if as_json:

@@ -61,7 +61,7 @@ def calibrate() -> None:
 @json_option
 @pass_home
 def pad(
-    home: Path,
+    home: Home,
     attempts: int,
     bpcer: float,
     clips: Path | None,
@@ -87,7 +87,7 @@ def pad(
     if clips is not None:
         found = list(session.recorded(clips))
     else:
-        with _alone(Home(home)):
+        with _alone(home):
             found = list(session.asked(attempts))
     if not any(p.species == BONA_FIDE and p.strength is not None for p in found):
         raise SampleError(

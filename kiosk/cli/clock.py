@@ -34,12 +34,12 @@ def clock() -> None:
 @config_option
 @json_option
 @pass_home
-def status(home: Path, config_file: Path | None, as_json: bool) -> None:
+def status(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Shows the clock's time, the newest time that this gallery knows, and who sets the clock.
 
     Exit status 1 when the clock keeps everybody with a validity out.
     """
-    now, floor, trust = datetime.now(UTC), _floor(Home(home)), settings(config_file).clock.trust
+    now, floor, trust = datetime.now(UTC), _floor(home), settings(config_file).clock.trust
     told = synchronised()
     trouble = judge(now, floor, trust, told)
     if as_json:
@@ -64,7 +64,7 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 
 @clock.command()
 @name_home
-def accept(home: Path) -> None:
+def accept(home: Home) -> None:
     """Confirms that the clock is right. Later times that the kiosk knows no longer count.
 
     For root only, after the clock was set; `kiosk clock status` shows both times. The audit log records it. A running
@@ -72,8 +72,8 @@ def accept(home: Path) -> None:
     """
     if os.geteuid() != 0:
         raise HomeError("only root may say that the clock is right: sudo kiosk clock accept")
-    with acting_for(home):
-        _accept(Home(home))
+    with acting_for(home.folder):
+        _accept(home)
 
 
 def _accept(home: Home) -> None:

@@ -26,6 +26,8 @@ from kiosk.cli.outlet import Outlet
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, KioskError, OutputError
 from kiosk.domain.plain_text import escaped, one_line
+from kiosk.storage.home import Home
+from kiosk.storage.keys import chosen
 from kiosk.system import owner
 
 if TYPE_CHECKING:
@@ -193,29 +195,36 @@ def home_of(named: Path | None, config_file: Path | None) -> Path:
     return home
 
 
-def name_home(command: Callable[Concatenate[Path, P], R]) -> Callable[P, R]:
+def name_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
     """Decorator: passes the home (home_of) to a command as its first argument. Root stays root. For commands that root
-    uses at the door and that access the home only through door_log."""
+    uses at the door and that access the home only through door_log, without the gallery's key."""
 
     @wraps(command)
     def at_home(*args: P.args, **kwargs: P.kwargs) -> R:
-        return command(_home(kwargs.get("config_file")), *args, **kwargs)
+        return command(Home(_home(kwargs.get("config_file"))), *args, **kwargs)
 
     return at_home
 
 
-def pass_home(command: Callable[Concatenate[Path, P], R]) -> Callable[P, R]:
-    """Decorator: passes the home (home_of) to a command as its first argument. If root runs the command, the process
-    becomes the home's owner first. For every other command that needs a home."""
+def pass_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
+    """Decorator: passes the home (home_of), with its key, to a command as its first argument. If root runs the command,
+    the process becomes the home's owner first. For every other command that needs a home."""
 
     @wraps(command)
     def at_home(*args: P.args, **kwargs: P.kwargs) -> R:
-        config_file = kwargs.get("config_file")
-        home = _home(config_file)
-        if os.geteuid() == 0 and owner.owner_of(home) is not None:
-            with suppress(ConfigError):  # only root may be able to read it; an error is reported when it is needed
-                click.get_current_context().meta[READ_BY_ROOT] = settings(_path(config_file))
-            owner.become_owner(home)
+        config_file = _path(kwargs.get("config_file"))
+        folder = _home(config_file)
+        owned = os.geteuid() == 0 and owner.owner_of(folder) is not None
+        keys = None
+        # Root must read both before it becomes the owner. A command that needs the configuration reports its error.
+        with suppress(ConfigError):
+            found = settings(config_file)
+            if owned:
+                click.get_current_context().meta[READ_BY_ROOT] = found
+            keys = found.keys
+        home = Home(folder) if keys is None else Home(folder, chosen(keys.file, keys.credential))
+        if owned:
+            owner.become_owner(folder)
         return command(home, *args, **kwargs)
 
     return at_home

@@ -24,6 +24,7 @@ from kiosk.station.enrolment import MAX_REFERENCES
 from kiosk.station.safeguards import weaknesses
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.keys import chosen
 from kiosk.system.owner import acting_for
 from kiosk.system.time_sync import synchronised
 from kiosk.vision.manifest import EmbedderEntry, Manifest
@@ -89,7 +90,7 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
 
 def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterator[Finding]:
     """Checks the home. Bad if it is not clear which home the kiosk has."""
-    home = Home(home_of(named, found))
+    home = Home(home_of(named, found), chosen(settings.keys.file, settings.keys.credential))
     told = settings.clock.trust == "ntp" and synchronised()
     inside = list(_sure("gallery", lambda: _as_owner(home, lambda: _in_home(settings, home, found is not None, told))))
     yield from inside
@@ -233,6 +234,7 @@ def _gallery(home: Home, configured: bool) -> Iterator[Finding]:
     with closing(open_gallery(home, read_only=True)) as gallery:
         counts = ", ".join(f"{n} of {model}" for model, n in gallery.counts().items()) or "none"
         yield Finding("gallery", "ok", f"{home.folder}: {len(gallery.subjects())} subjects, references: {counts}")
+    yield Finding("keys", "note" if home.named_keys is None else "ok", home.keys.protection)
 
 
 def _there(path: Path) -> bool:

@@ -26,6 +26,7 @@ from kiosk.domain.ids import new_id
 from kiosk.ipc.door_event_messages import DoorEventStream
 from kiosk.sections import DoorConfig
 from kiosk.station.door_client import DoorClient
+from kiosk.storage.home import Home
 from kiosk.system.clock import boottime
 
 PATIENCE = 2.0
@@ -53,7 +54,7 @@ def _settings(config_file: Path | None) -> DoorConfig:
     return config.read(found).door
 
 
-def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClient], DoorStatus]) -> DoorStatus:
+def _order(home: Home, settings: DoorConfig, verb: str, act: Callable[[DoorClient], DoorStatus]) -> DoorStatus:
     """Runs a command first and records it then: what makes the door safer must not wait for a disk. Raises DoorError,
     GalleryError."""
     with DoorClient(settings.socket) as client:
@@ -68,7 +69,7 @@ def _order(home: Path, settings: DoorConfig, verb: str, act: Callable[[DoorClien
     return status
 
 
-def _release(home: Path, client: DoorClient, verb: str, span: Span, renews: str | None = None) -> DoorReply:
+def _release(home: Home, client: DoorClient, verb: str, span: Span, renews: str | None = None) -> DoorReply:
     """Records a release first and requests it then. Raises DoorError when the door refuses, GalleryError when it cannot
     be recorded."""
     grant_id = new_id()
@@ -96,7 +97,7 @@ def _stay(client: DoorClient, until: Callable[[DoorStatus], bool]) -> None:
 @config_option
 @json_option
 @name_home
-def status(home: Path, config_file: Path | None, as_json: bool) -> None:
+def status(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Shows the door's present state."""
     with DoorClient(_settings(config_file).socket) as client:
         _print(client.status(PATIENCE), as_json)
@@ -108,7 +109,7 @@ def status(home: Path, config_file: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 @name_home
-def release(home: Path, extended: bool, config_file: Path | None, as_json: bool) -> None:
+def release(home: Home, extended: bool, config_file: Path | None, as_json: bool) -> None:
     """Releases the lock once, and waits until it is secured again. An interruption secures it at once."""
     span = Span.EXTENDED if extended else Span.NORMAL
     with DoorClient(_settings(config_file).socket) as client:
@@ -123,7 +124,7 @@ def release(home: Path, extended: bool, config_file: Path | None, as_json: bool)
 @config_option
 @json_option
 @name_home
-def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_json: bool) -> None:
+def hold_open(home: Home, seconds: float | None, config_file: Path | None, as_json: bool) -> None:
     """Holds the door open while this command runs, at most max_hold_seconds of the configuration.
 
     The command renews a lease. Without the command the lease ends and the door is secured.
@@ -149,7 +150,7 @@ def hold_open(home: Path, seconds: float | None, config_file: Path | None, as_js
 @config_option
 @json_option
 @name_home
-def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
+def secure(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Secures the lock now. This ends a release or a lease."""
     _show(_order(home, _settings(config_file), "secure", lambda client: client.secure(PATIENCE)), as_json)
 
@@ -159,7 +160,7 @@ def secure(home: Path, config_file: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 @name_home
-def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> None:
+def lockdown(home: Home, end: bool, config_file: Path | None, as_json: bool) -> None:
     """Begins a lockdown, or ends it: no grant releases the lock, also after a restart. The way out stays open."""
     settings = _settings(config_file)
     verb = "lockdown_end" if end else "lockdown"
@@ -180,7 +181,7 @@ def lockdown(home: Path, end: bool, config_file: Path | None, as_json: bool) -> 
 @config_option
 @json_option
 @name_home
-def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bool) -> None:
+def monitor(home: Home, count: int | None, config_file: Path | None, as_json: bool) -> None:
     """Shows what happens at the door from now on, until interrupted. Other subscribers still get every event."""
     stream = DoorEventStream(_settings(config_file).events, None)
     looked(home, "monitor")
@@ -200,7 +201,7 @@ def monitor(home: Path, count: int | None, config_file: Path | None, as_json: bo
 @config_option
 @json_option
 @name_home
-def simulate(home: Path, hands: tuple[str, ...], window: bool, config_file: Path | None, as_json: bool) -> None:
+def simulate(home: Home, hands: tuple[str, ...], window: bool, config_file: Path | None, as_json: bool) -> None:
     """Moves the contact, exit button and tamper switch of a simulated door.
 
     Without HANDS it reads them from standard input, one a line.

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import GalleryError
@@ -22,11 +21,11 @@ LOOKED = timedelta(hours=1)
 class HandLog:
     """The audit log. Root uses it with the rights of the home's owner, because at the door root stays root."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Home) -> None:
         """Opens the audit log. Raises GalleryError."""
         self._home = home
-        path = Home(home).database
-        with acting_for(home):
+        path = home.database
+        with acting_for(home.folder):
             try:
                 there = path.exists()
             except OSError as error:
@@ -37,22 +36,22 @@ class HandLog:
 
     def append(self, records: Sequence[AuditRecord]) -> None:
         """Writes records. They are committed when this returns. Raises GalleryError."""
-        with acting_for(self._home):
+        with acting_for(self._home.folder):
             self._audit.append(records)
 
     def since(self, begin: datetime, kind: AuditKind) -> list[AuditRecord]:
         """The records of one kind from `begin` on. Raises GalleryError."""
-        with acting_for(self._home):
+        with acting_for(self._home.folder):
             return list(self._audit.records(since=begin, kinds=(kind,)))
 
     def close(self) -> None:
         """Never raises."""
-        with acting_for(self._home):
+        with acting_for(self._home.folder):
             self._audit.close()
 
 
 @contextmanager
-def log_of(home: Path) -> Iterator[HandLog]:
+def log_of(home: Home) -> Iterator[HandLog]:
     """Opens the audit log of an existing home. Makes none, because nobody would read it. Raises GalleryError."""
     with closing(HandLog(home)) as log:
         yield log
@@ -65,7 +64,7 @@ def record(kind: AuditKind, verb: str, grant_id: str | None = None, outcome: str
     return AuditRecord(kind, datetime.now(UTC), grant_id=grant_id, outcome=outcome, reason=verb, detail=detail)
 
 
-def looked(home: Path, verb: str) -> None:
+def looked(home: Home, verb: str) -> None:
     """Records a user who only looks, once an hour. Raises GalleryError."""
     look = record(AuditKind.COMMAND, verb)
     try:

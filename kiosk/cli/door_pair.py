@@ -12,13 +12,14 @@ from kiosk.cli.door_log import log_of, record
 from kiosk.cli.numbers import Finite
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.errors import ConfigError
+from kiosk.storage.home import Home
 
 
 @click.command()
 @click.option("--seconds", type=Finite(1, 600), default=120.0, show_default=True, help="How long to wait.")
 @config_option
 @name_home
-def pair(home: Path, seconds: float, config_file: Path | None) -> None:
+def pair(home: Home, seconds: float, config_file: Path | None) -> None:
     """Waits for the panel to set its key (install mode), and stores it where [panel] says. Stop kiosk-door before.
 
     Anybody on the line can set the key meanwhile: do this where nobody else is. Only this command accepts a key.

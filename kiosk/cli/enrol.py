@@ -34,7 +34,7 @@ from kiosk.vision.models import load
 @json_option
 @pass_home
 def enrol(
-    home: Path,
+    home: Home,
     name: str | None,
     again: str | None,
     valid_from: datetime | None,
@@ -64,7 +64,7 @@ def enrol(
     enroller = assembly.enroller(config, models)
     samples = enroller.best([s for source in sources for s in enroller.samples(source)])
     model_id = models.embedder_entry.model_id
-    with closing(open_gallery(Home(home))) as gallery:
+    with closing(open_gallery(home)) as gallery:
         enrolment = Enrolment(enroller, gallery, models, lambda who: called(who.name, who.id, error=True))
         if again is None:
             subject = enrolment.add(samples, name or "", begin, end, badge)

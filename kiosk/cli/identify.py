@@ -14,6 +14,7 @@ from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Flaw
 from kiosk.station import assembly
 from kiosk.station.pipeline import Stages
+from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
 
@@ -22,7 +23,7 @@ from kiosk.vision.models import load
 @config_option
 @json_option
 @pass_home
-def identify(home: Path, images: Sequence[Path], config_file: Path | None, as_json: bool) -> None:
+def identify(home: Home, images: Sequence[Path], config_file: Path | None, as_json: bool) -> None:
     """Compares the largest face of each picture with everybody enrolled. Opens no door and records nothing."""
     config = settings(config_file)
     models = load(config.models, config.policy)

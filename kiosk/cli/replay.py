@@ -18,6 +18,7 @@ from kiosk.domain.decision import Decision
 from kiosk.domain.face import Frame
 from kiosk.domain.updates import Observed, Proposed
 from kiosk.station import assembly
+from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
 
@@ -65,7 +66,7 @@ class Tally:
 @config_option
 @json_option
 @pass_home
-def replay(home: Path, source: Path, begin: float, end: float | None, config_file: Path | None, as_json: bool) -> None:
+def replay(home: Home, source: Path, begin: float, end: float | None, config_file: Path | None, as_json: bool) -> None:
     """Runs the pipeline over a clip or a folder of pictures, and shows what it would have decided and why.
 
     A new attempt begins after each decision. It opens no door and records nothing.

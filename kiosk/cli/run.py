@@ -21,6 +21,7 @@ from kiosk.station.loop import unfailing
 from kiosk.station.names import Names
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.keys import chosen
 from kiosk.system import systemd
 from kiosk.system.owner import become_owner
 
@@ -54,9 +55,10 @@ def run(
         if settings is None:
             good = _demonstrate(seen, screenshot, full_screen, as_json)
         else:
-            home = home_of(ctx.obj, found)
-            become_owner(home)
-            good = _serve(settings, Home(home), seen, screenshot, full_screen, as_json)
+            folder = home_of(ctx.obj, found)
+            home = Home(folder, chosen(settings.keys.file, settings.keys.credential))
+            become_owner(folder)
+            good = _serve(settings, home, seen, screenshot, full_screen, as_json)
     ctx.exit(0 if good else 1)
 
 

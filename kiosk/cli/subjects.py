@@ -34,8 +34,8 @@ from kiosk.vision.model_files import default_folder
 
 
 @contextmanager
-def gallery_of(home: Path, read_only: bool = False) -> Iterator[Gallery]:
-    with closing(open_gallery(Home(home), read_only=read_only)) as gallery:
+def gallery_of(home: Home, read_only: bool = False) -> Iterator[Gallery]:
+    with closing(open_gallery(home, read_only=read_only)) as gallery:
         yield gallery
 
 
@@ -104,7 +104,7 @@ def subjects() -> None:
 @config_option
 @json_option
 @pass_home
-def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
+def list_(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Lists everybody in the order of enrolment, and marks who must be enrolled again because of another network."""
     model_id = running_model(config_file)
     with gallery_of(home, read_only=True) as gallery:
@@ -124,7 +124,7 @@ def list_(home: Path, config_file: Path | None, as_json: bool) -> None:
 @click.argument("who")
 @json_option
 @pass_home
-def show(home: Path, who: str, as_json: bool) -> None:
+def show(home: Home, who: str, as_json: bool) -> None:
     """Shows one subject, given by id, by the beginning of the id, or by name."""
     with gallery_of(home, read_only=True) as gallery:
         subject = gallery.find(who)
@@ -138,7 +138,7 @@ def show(home: Path, who: str, as_json: bool) -> None:
 @click.argument("who")
 @json_option
 @pass_home
-def disable(home: Path, who: str, as_json: bool) -> None:
+def disable(home: Home, who: str, as_json: bool) -> None:
     """Shuts somebody out without forgetting them."""
     _switch(home, who, True, as_json)
 
@@ -147,7 +147,7 @@ def disable(home: Path, who: str, as_json: bool) -> None:
 @click.argument("who")
 @json_option
 @pass_home
-def enable(home: Path, who: str, as_json: bool) -> None:
+def enable(home: Home, who: str, as_json: bool) -> None:
     """Lets somebody in again."""
     _switch(home, who, False, as_json)
 
@@ -159,7 +159,7 @@ def enable(home: Path, who: str, as_json: bool) -> None:
 @config_option
 @json_option
 @pass_home
-def badge(home: Path, who: str, number: int | None, clear: bool, config_file: Path | None, as_json: bool) -> None:
+def badge(home: Home, who: str, number: int | None, clear: bool, config_file: Path | None, as_json: bool) -> None:
     """Sets the badge NUMBER by which a panel knows a person ([panel] in the configuration)."""
     if (number is None) is not clear:
         raise click.UsageError("give the badge's number, or --clear")
@@ -177,7 +177,7 @@ def badge(home: Path, who: str, number: int | None, clear: bool, config_file: Pa
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_home
-def remove(home: Path, who: str, yes: bool, as_json: bool) -> None:
+def remove(home: Home, who: str, yes: bool, as_json: bool) -> None:
     """Removes a person's name and references. The audit log keeps the id."""
     with gallery_of(home) as gallery:
         subject = gallery.find(who)
@@ -191,7 +191,7 @@ def remove(home: Path, who: str, yes: bool, as_json: bool) -> None:
             say(f"removed {called(subject.name, subject.id)}")
 
 
-def _switch(home: Path, who: str, disabled: bool, as_json: bool) -> None:
+def _switch(home: Home, who: str, disabled: bool, as_json: bool) -> None:
     with gallery_of(home) as gallery:
         subject = gallery.find(who)
         gallery.set_disabled(subject.id, disabled)

@@ -26,6 +26,8 @@ class AuditKind(StrEnum):
     ENROLMENT = "enrolment"
     SUBJECT = "subject"
     """A subject was changed or removed."""
+    KEY = "key"
+    """The gallery's master key was changed, or a recovery passphrase was made."""
     START = "start"
     STOP = "stop"
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event as Flag
 from typing import cast
 
@@ -105,16 +104,15 @@ def log_threshold(threshold: Threshold) -> None:
     )
 
 
-def searchable(folder: Path) -> Gallery:
+def searchable(home: Home) -> Gallery:
     """Opens the gallery of a home for searching. Makes and changes nothing. Raises GalleryError if there is none."""
-    return open_gallery(Home(folder), read_only=True)
+    return open_gallery(home, read_only=True)
 
 
-def rehearsed(folder: Path) -> Gallery:
+def rehearsed(home: Home) -> Gallery:
     """Opens the gallery for replaying a recording. Empty if there is none, because a replay is useful before anybody is
     enrolled."""
-    home = Home(folder)
-    return searchable(folder) if home.key.exists() or home.database.exists() else empty_gallery()
+    return searchable(home) if home.key.exists() or home.database.exists() else empty_gallery()
 
 
 def stages(config: Config, models: Models, found: Matcher) -> Stages:

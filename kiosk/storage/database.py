@@ -44,6 +44,8 @@ class Store(sqlite_utils.Database):
         self.path = path
         self._look = look
         self._anchor: Anchor | None = None
+        self.writing = False
+        """Whether a transaction is under way, so that what is read may never be committed."""
         self.lost: str | None = None
         """Why the file must be opened again; None while it is usable."""
 
@@ -104,12 +106,15 @@ class Store(sqlite_utils.Database):
             # IMMEDIATE: otherwise a transaction that reads first and writes later would fail when another process
             # writes, without waiting for it.
             self.execute("BEGIN IMMEDIATE")
+            self.writing = True
             try:
                 yield
                 self.commit()
             except BaseException:
                 self.rollback()
                 raise
+            finally:
+                self.writing = False
             self.confirm()
 
     @contextmanager

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from kiosk.domain.errors import VaultError
 from kiosk.storage.vault import KEY_BYTES
+from kiosk.system.credentials import credential
 from kiosk.system.files import sync
 
 
@@ -36,8 +37,14 @@ class KeySource(Protocol):
     def write(self, key: bytes) -> None:
         """Stores a first key; keeps one that another process has just stored. Raises VaultError when it cannot."""
 
-    def replace(self, key: bytes) -> None:
-        """Stores another key in place of the present one. Raises VaultError when it cannot."""
+    def coming(self) -> bytes | None:
+        """A key that `prepare` has stored and `adopt` has not put in its place; None if there is none."""
+
+    def prepare(self, key: bytes) -> None:
+        """Stores a key that will take the place of the present one. Raises VaultError when it cannot."""
+
+    def adopt(self) -> None:
+        """Puts the prepared key in the place of the present one. Raises VaultError when it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +97,25 @@ class KeyFile:
         except OSError as error:
             raise VaultError(f"{self.path}: the key cannot be made ({error.strerror}): nothing was enrolled") from error
 
-    def replace(self, key: bytes) -> None:
-        draft = self._draft(key)
+    def coming(self) -> bytes | None:
+        return self._next.read() if self._next.path.exists() else None
+
+    def prepare(self, key: bytes) -> None:
+        self._rename(self._draft(key), self._next.path)
+
+    def adopt(self) -> None:
+        self._rename(self._next.path, self.path)
+
+    @property
+    def _next(self) -> KeyFile:
+        return KeyFile(self.path.with_name(self.path.name + ".next"))
+
+    def _rename(self, old: Path, new: Path) -> None:
         try:
-            draft.rename(self.path)
-            sync(self.path.parent)
+            old.rename(new)
+            sync(new.parent)
         except OSError as error:
-            raise VaultError(
-                f"{self.path}: the key cannot be stored ({error.strerror}); nothing was changed"
-            ) from error
+            raise VaultError(f"{new}: the key cannot be stored there ({error.strerror})") from error
 
     def _draft(self, key: bytes) -> Path:
         """The key under another name, complete and on disk."""
@@ -143,7 +160,13 @@ class Credential:
     def write(self, key: bytes) -> None:
         raise VaultError(f"{self.place} is missing: make it as deploy/operating.md says (`systemd-creds encrypt`)")
 
-    def replace(self, key: bytes) -> None:
+    def coming(self) -> bytes | None:
+        return None
+
+    def prepare(self, key: bytes) -> None:
+        raise VaultError(f"{self.place} cannot be changed from here; nothing was changed")
+
+    def adopt(self) -> None:
         raise VaultError(f"{self.place} cannot be changed from here; nothing was changed")
 
 
@@ -152,3 +175,11 @@ def checked(key: bytes, place: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise VaultError(f"{place}: this is no key (it must be {KEY_BYTES} bytes): put the right key back")
     return key
+
+
+def chosen(file: Path | None, sealed: Path | None) -> KeySource | None:
+    """The source that is configured ([keys]): a file, or a credential; None for the file beside the gallery. A
+    credential is read here, because only root can do so. Raises ConfigError."""
+    if sealed is not None:
+        return Credential(credential(sealed), sealed.name)
+    return None if file is None else KeyFile(file, beside=False)

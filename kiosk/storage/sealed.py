@@ -55,8 +55,7 @@ class SealedRows:
         roster = unsealed(found[0]["value"], self._vault)
         if roster.generation != generation:
             raise TamperedError(f"the roster is of change {roster.generation}, but the last change was {generation}")
-        # What this connection has not committed yet may never be.
-        self._kept = None if self._store.conn.in_transaction else roster
+        self._kept = None if self._store.writing else roster
         return roster
 
     def record(self, subject_id: str) -> Record | None:
@@ -94,6 +93,30 @@ class SealedRows:
         roster = self.roster().without(subject_id)
         self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
         write_roster(self._store, self._vault, roster)
+
+    def rekey(self, other: Vault, everything: bool) -> None:
+        """Seals the keys of all subjects and the roster with another vault. `everything`: gives each subject a new key,
+        and seals its record and references anew."""
+        before = self.roster()
+        generation = before.generation + 1
+        versions = dict(before.versions)
+        for row in self._store.rows("SELECT * FROM subject ORDER BY rowid"):
+            wrapped = self._vault.rewrap(row["key"], row["id"], other)
+            if everything:
+                wrapped = self._reseal(row, versions[row["id"]], generation, other)
+                versions[row["id"]] = generation
+            self._store.execute("UPDATE subject SET key = ? WHERE id = ?", [wrapped, row["id"]])
+        write_roster(self._store, other, replace(before, generation=generation, versions=versions))
+
+    def _reseal(self, row: dict[str, Any], version: int, generation: int, other: Vault) -> bytes:
+        record, old = self._read(row, version)
+        own, wrapped = other.new_key(row["id"])
+        self._store.execute("UPDATE subject SET sealed = ? WHERE id = ?", [record.seal(own, generation), row["id"]])
+        for found in self._store.rows("SELECT * FROM reference WHERE subject_id = ?", [row["id"]]):
+            r = reference_of(found, old)
+            sealed = seal_reference(NewReference(r.template, r.model_id, r.quality), r.id, row["id"], r.created_at, own)
+            self._store.execute("UPDATE reference SET sealed = ? WHERE id = ?", [sealed, r.id])
+        return wrapped
 
     def mark_demonstration(self) -> None:
         """Marks the gallery permanently as that of the demonstration."""

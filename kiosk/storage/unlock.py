@@ -31,6 +31,8 @@ def unlock(store: Store, source: KeySource) -> Vault:
         if key is None:
             raise VaultError(f"{source.place}: the key was taken away while it was made: try again")
     vault = Vault(key)
+    if not belongs(store, vault) and (adopted := _adopted(store, source)):
+        vault = adopted
     if not belongs(store, vault):
         if _filled(store):
             raise VaultError(
@@ -44,6 +46,17 @@ def unlock(store: Store, source: KeySource) -> Vault:
     elif taking_over.pending(store):
         raise GalleryError(f"{store.path}: {OLDER_TEXT}")
     return vault
+
+
+def _adopted(store: Store, source: KeySource) -> Vault | None:
+    """Ends a change of the key that was cut off after the gallery had been sealed with the new one (storage.rotation).
+    None if there was none."""
+    coming = source.coming()
+    if coming is None or not belongs(store, Vault(coming)):
+        return None
+    if not store.read_only:
+        source.adopt()
+    return Vault(coming)
 
 
 def bind(store: Store, vault: Vault) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.errors import VaultError
-from kiosk.storage.keys import Credential, KeyFile
+from kiosk.storage.keys import Credential, KeyFile, chosen
 
 KEY, OTHER = bytes(range(32)), bytes(32)
 
@@ -20,16 +20,19 @@ def test_a_key_file_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["gallery.key"]
 
 
-def test_a_replaced_key_is_there_or_the_old_one_is(tmp_path: Path) -> None:
+def test_a_coming_key_takes_the_place_of_the_present_one(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "gallery.key")
     file.write(KEY)
-    file.replace(OTHER)
-    assert file.read() == OTHER
+    assert file.coming() is None
+    file.prepare(OTHER)
+    assert (file.read(), file.coming()) == (KEY, OTHER)
+    file.adopt()
+    assert (file.read(), file.coming()) == (OTHER, None)
     assert file.path.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["gallery.key"]
 
 
-@pytest.mark.parametrize("store", ["write", "replace"])
+@pytest.mark.parametrize("store", ["write", "prepare"])
 def test_a_key_that_cannot_be_stored_is_one_line(tmp_path: Path, store: str) -> None:
     file = KeyFile(tmp_path / "missing" / "gallery.key")
     with pytest.raises(VaultError, match="the key cannot be made"):
@@ -41,8 +44,10 @@ def test_a_credential_is_only_read() -> None:
     assert (there.read(), missing.read()) == (KEY, None)
     with pytest.raises(VaultError, match="the credential gallery-key is missing: make it"):
         missing.write(KEY)
-    with pytest.raises(VaultError, match="cannot be changed from here"):
-        there.replace(OTHER)
+    assert there.coming() is None
+    for change in (lambda: there.prepare(OTHER), there.adopt):
+        with pytest.raises(VaultError, match="cannot be changed from here"):
+            change()
     with pytest.raises(VaultError, match="this is no key"):
         Credential(b"short", "gallery-key").read()
 
@@ -51,3 +56,11 @@ def test_each_source_says_who_else_can_use_the_key(tmp_path: Path) -> None:
     assert "whoever has the card has the gallery" in KeyFile(tmp_path / "k").protection
     assert str(tmp_path / "k") in KeyFile(tmp_path / "k", beside=False).protection
     assert "TPM" in Credential(KEY, "gallery-key").protection
+
+
+def test_the_configured_source_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen(None, None) is None
+    assert chosen(tmp_path / "k", None) == KeyFile(tmp_path / "k", beside=False)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "gallery-key").write_bytes(KEY)
+    assert chosen(None, Path("/etc/credstore.encrypted/gallery-key")) == Credential(KEY, "gallery-key")

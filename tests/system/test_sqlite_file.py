@@ -306,5 +306,5 @@ def test_the_running_kiosk_never_looks_without_locks() -> None:
     for module in ("cli/run.py", "cli/front.py", "station/assembly.py"):
         text = (Path(kiosk.__file__).parent / module).read_text(encoding="utf-8")
         inside = [line for line in text.splitlines() if "read_only=True" in line and "def searchable" not in line]
-        allowed = ["    return open_gallery(Home(folder), read_only=True)"] if module == "station/assembly.py" else []
+        allowed = ["    return open_gallery(home, read_only=True)"] if module == "station/assembly.py" else []
         assert inside == allowed, module

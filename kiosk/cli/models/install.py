@@ -41,7 +41,7 @@ from kiosk.vision.model_files import refuse_bendable
 @json_option
 @name_home
 def install(
-    home: Path,
+    home: Home,
     source: str,
     name: str | None,
     about: Path | None,
@@ -67,7 +67,7 @@ def install(
     say what to set. An embedder without a measured threshold can be evaluated, but never used at a door; install it
     again with --threshold and --fmr when they are known.
     """
-    own = places.SYSTEM_FOLDER if os.geteuid() == 0 else home / "models"
+    own = places.SYSTEM_FOLDER if os.geteuid() == 0 else home.folder / "models"
     place = (folder or settings(config_file).models.folder or own).absolute()
     wanted = upstream.called(source)
     address = wanted.address if wanted else source if "://" in source else None
@@ -77,8 +77,8 @@ def install(
         raise ModelError(f"{source}: not one of `kiosk models upstream`: say what it is with --about FILE.toml")
     said = described.read(about) if about else None
     refuse_bendable(place)
-    if place.parent == home.absolute():
-        Home(home).prepare()
+    if place.parent == home.folder.absolute():
+        home.prepare()
     with staging(place) as room:
         if address:
             fetch(address, room.target)
