@@ -67,10 +67,10 @@ class Store(sqlite_utils.Database):
 
     def snapshot(self, read: Callable[[], T]) -> T:
         """The result of `read`, whose queries all see the gallery at one moment. Raises GalleryError."""
-        if self.conn.in_transaction:
-            return read()
 
         def one_moment() -> T:
+            if self.conn.in_transaction:
+                return read()
             self.execute("BEGIN")
             try:
                 return read()
@@ -226,7 +226,10 @@ def _refuse_unknown(store: Store) -> None:
     ours = store.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if not ours and store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise GalleryError(f"{store.path}: this is not a kiosk's gallery: name another home with --home")
-    newer = [migration.name for migration in MIGRATIONS.applied(store) if migration.name not in KNOWN]
+    try:
+        newer = [migration.name for migration in MIGRATIONS.applied(store) if migration.name not in KNOWN]
+    except KeyError as error:  # the table of the steps has lost a column
+        raise damaged(store.path, f"no column {error}") from error
     if newer:
         raise GalleryError(
             f"{store.path}: the gallery is of a newer kiosk ({newer[-1]}): update this program; nothing was changed"

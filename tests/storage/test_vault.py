@@ -42,10 +42,10 @@ def test_a_changed_byte_anywhere_does_not_open(place: int) -> None:
         VAULT.unwrap(bytes(sealed), "subject", "s")
 
 
-@pytest.mark.parametrize("blob", [VAULT.wrap(b"data")[:n] for n in range(33)] + [None, "text", 7])
-def test_what_is_no_sealed_value_does_not_open(blob: object) -> None:
-    with pytest.raises(TamperedError):
-        VAULT.unwrap(blob)
+def test_what_is_no_sealed_value_does_not_open() -> None:
+    for blob in [*(VAULT.wrap(b"data")[:n] for n in range(33)), None, "text", 7]:
+        with pytest.raises(TamperedError):
+            VAULT.unwrap(blob)
 
 
 def test_a_nonce_is_never_used_twice() -> None:
