@@ -100,6 +100,12 @@ class Bench:
         with closing(Audit(open_database(self.home.database, read_only=True))) as audit:
             return audit.records(kinds=(AuditKind.DECISION, AuditKind.OUTCOME))
 
+    def valid_until(self, moment: datetime) -> None:
+        """Everybody's right ends then."""
+        with closing(open_gallery(self.home)) as gallery:
+            for subject in gallery.subjects():
+                gallery.set_validity(subject.id, None, moment)
+
     def sql(self, statement: str) -> None:
         """Changes the database behind the kiosk's back."""
         with closing(sqlite3.connect(self.home.database)) as connection, connection:
@@ -162,7 +168,14 @@ def break_embedder(bench: Bench) -> None:
 
 
 def break_gallery(bench: Bench) -> None:
-    bench.on_progress = lambda: bench.sql("UPDATE reference SET template = zeroblob(157)")
+    """A row altered behind the kiosk's back is found when the gallery is read again: at the next change of it."""
+
+    def damage() -> None:
+        bench.on_progress = lambda: None
+        bench.sql("UPDATE reference SET sealed = zeroblob(200)")
+        bench.valid_until(datetime(2098, 1, 1, tzinfo=UTC))
+
+    bench.on_progress = damage
 
 
 def break_audit(bench: Bench) -> None:
@@ -338,7 +351,10 @@ def test_somebody_else_s_long_transaction_refuses_in_time_is_recorded_later_and_
 
 def test_references_of_another_network_are_a_fault_from_the_start_on(bench: Bench) -> None:
     """Said before anybody has come; whoever comes is refused for that reason; nobody is compared."""
-    bench.sql("UPDATE reference SET model_id = 'another'")
+    with closing(open_gallery(bench.home)) as gallery:
+        for subject in gallery.subjects():
+            template = np.arange(128, dtype=np.int8)
+            gallery.renew(subject.id, [NewReference(template, "another", 1.0)])
     with run(bench):
         told = bench.events.get_nowait()
         decision = bench.decision()
@@ -353,8 +369,7 @@ def test_references_of_another_network_are_a_fault_from_the_start_on(bench: Benc
 
 def test_a_clock_behind_the_log_refuses_whoever_has_a_validity_until_root_accepts_it(bench: Bench) -> None:
     """The record of 2099 is of a clock that once stood ahead."""
-    ada = "UPDATE subject SET valid_until = '2098-01-01T00:00:00.000000+00:00' WHERE valid_until IS NULL"
-    bench.sql(ada)
+    bench.valid_until(datetime(2098, 1, 1, tzinfo=UTC))
     bench.sql("INSERT INTO audit (kind, wall_at, detail) VALUES ('stop', '2099-01-01T00:00:00.000000+00:00', '{}')")
     bench.config = bench.config.model_copy(
         update={"attempt": bench.config.attempt.model_copy(update={"pause": 0.0, "rest": 0.0})}
@@ -376,8 +391,7 @@ def test_a_clock_behind_the_log_refuses_whoever_has_a_validity_until_root_accept
 
 def test_a_clock_set_back_while_it_runs_revives_no_right(bench: Bench) -> None:
     """The validity ended a minute ago; the clock is set back by an hour."""
-    ended = (datetime.now(UTC) - timedelta(minutes=1)).isoformat(timespec="microseconds")
-    bench.sql(f"UPDATE subject SET valid_until = '{ended}'")
+    bench.valid_until(datetime.now(UTC) - timedelta(minutes=1))
     bench.camera.set_back = timedelta(hours=1)
     with run(bench):
         decision = bench.decision()
