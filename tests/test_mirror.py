@@ -29,7 +29,6 @@ ELSEWHERE = {
     # Through the program, or the command, that they are parts of.
     "__main__": "cli/test_bad_input",
     "cli/__init__": "cli/test_bad_input",
-    "cli/bench": "evaluation/benchmarks/test_frame",
     "cli/decisions": "cli/test_printing",
     "cli/doctor_models": "cli/test_doctor",
     "cli/doctor_window": "cli/test_doctor",

@@ -16,13 +16,17 @@ from kiosk.domain.errors import ModelError
 from kiosk.domain.face import Image
 from kiosk.evaluation.benchmarks import door as door_timing
 from kiosk.evaluation.benchmarks import frame as timing
+from kiosk.evaluation.benchmarks import gallery as gallery_timing
 from kiosk.evaluation.benchmarks import idle as idle_timing
 from kiosk.evaluation.benchmarks import notify as notify_timing
 from kiosk.evaluation.benchmarks.frame import Contest, Times, Timing
+from kiosk.evaluation.benchmarks.gallery import FAISS, NUMPY, OURS
 from kiosk.sections import ModelsConfig
 from kiosk.station import assembly
 from kiosk.station.pipeline import Pipeline
-from kiosk.vision.models import load
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
+from kiosk.vision.models import load, load_cohort
 
 
 @click.command()
@@ -43,6 +47,11 @@ from kiosk.vision.models import load
     "--idle", is_flag=True, help="What the kiosk takes of a core before an empty room, headless and with its window."
 )
 @click.option("--seconds", type=Finite(1, 3600), default=20, show_default=True, help="Of --idle, each.")
+@click.option(
+    "--gallery",
+    type=click.IntRange(1, 5_000_000),
+    help="So many random references instead: to load them, their memory, a search beside numpy alone and faiss.",
+)
 @config_option
 @json_option
 @click.pass_context
@@ -55,6 +64,7 @@ def bench(
     notify: bool,
     idle: bool,
     seconds: float,
+    gallery: int | None,
     config_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -70,6 +80,9 @@ def bench(
     config = settings(config_file)
     if idle:
         ctx.exit(0 if _idle(config.models, seconds, as_json) else 1)
+    if gallery:
+        _gallery(config.models, gallery, wanted, as_json)
+        return
     if against and not against.is_file():
         raise ModelError(f"{against}: there is no such file")
     models = load(config.models, config.policy)
@@ -96,6 +109,41 @@ def _door(grants: int, as_json: bool) -> None:
             "rss_mb": round(taken.rss_mb, 1),
             "record_to_relay": {"p50_ms": round(taken.relay_p50, 3), "p99_ms": round(taken.relay_p99, 3)},
             "grants": taken.grants,
+        }
+    )
+
+
+def _gallery(models: ModelsConfig, references: int, searches: int, as_json: bool) -> None:
+    manifest = Manifest(models.folder or default_folder())
+    cohort = load_cohort(manifest, manifest.entry(models.embedder, EmbedderEntry))
+    taken = gallery_timing.measure(references, searches, cohort)
+    if not as_json:
+        if taken.load is not None:
+            say(f"{taken.load:.2f} s to load {references} sealed references")
+        else:
+            say(f"more than {gallery_timing.SEALED} references are not sealed on disk first: no time to load them")
+        say(
+            f"{taken.memory / 2**20:.0f} MiB of memory, {taken.memory / references:.0f} bytes a reference; "
+            f"{taken.peak / 2**20:.0f} MiB at most while they were loaded"
+        )
+        say(f"{'':10}{'p50':>9}{'p99':>9}  ms a search, {searches} in turns ({taken.kernel} products, one thread)")
+        for name, times in taken.searches.items():
+            ratio = taken.ratio(name)
+            beside = "" if name == OURS or ratio is None else f"  the kiosk takes {ratio:.2f} times as long"
+            say(f"{name:10}{times.p50:9.3f}{times.p99:9.3f}{beside}")
+        if FAISS not in taken.searches:
+            say("faiss is not installed, so nothing is compared with it: pip install faiss-cpu")
+    emit(
+        {
+            "references": references,
+            "kernel": taken.kernel,
+            "load_s": None if taken.load is None else round(taken.load, 3),
+            "memory_mb": round(taken.memory / 2**20, 1),
+            "peak_mb": round(taken.peak / 2**20, 1),
+            "bytes_a_reference": round(taken.memory / references, 1),
+            "searches": searches,
+            "search": {name: _times(times) for name, times in taken.searches.items()},
+            "ratio": {name: None if (r := taken.ratio(name)) is None else round(r, 4) for name in (NUMPY, FAISS)},
         }
     )
 

@@ -57,9 +57,9 @@ BLOCK = 16_384
 """Number of references that are read, and searched, at a time: so many are held as objects while a gallery is read, and
 so many numbers stay in a processor's caches."""
 
-SLACK = 1e-3
-"""How much a score may be off in float32, and more. A cosine and an offset are off by less than 4e-7 there, and where e
-is MOST, a score by at most 1 / (1 - e) + 2 / (1 - e)^2 = 820 times that."""
+SLACK = 1e-4
+"""How much a score may be off before it is computed exactly, and more: a cosine by less than 4e-7, in float32, and a
+score by at most 1 / (1 - MOST) = 20 times that."""
 
 
 def above_strangers(cosines: NDArray[Real], first: NDArray[Real], second: NDArray[Real]) -> NDArray[Real]:
@@ -91,6 +91,7 @@ class Cohort:
     def __init__(self, centres: NDArray[np.int8] | None = None, nearest: int = 1, usual: float = 1.0) -> None:
         """`centres` is C x D. Without centres, the excess of every template is 0. Raises ValueError for centres that
         are no templates, or if there are fewer than `nearest`."""
+        self.centres = centres
         self._centres: NDArray[np.float32] | None = None
         if centres is not None:
             if centres.ndim != 2 or centres.dtype != np.int8 or not 1 <= nearest <= len(centres):
@@ -137,20 +138,26 @@ class _Block:
     inverses: NDArray[np.float32]
     """1 / length."""
     excess: NDArray[np.float64]
-    roots: NDArray[np.float32]
-    """The square roots of the excess."""
 
-    def nearly(self, probe: Template, length: float, excess: float) -> NDArray[np.float32]:
-        """The scores with a probe of this length and excess, to within SLACK."""
-        scores = self.products(probe)
-        scores *= self.inverses
-        scores *= np.float32(1 / length)
-        if excess > 0:
-            e = np.minimum(self.roots * np.float32(2 * np.sqrt(excess)), np.float32(MOST))
-            scores -= e
-            np.subtract(np.float32(1), e, out=e)
-            scores /= e
-        return np.maximum(scores, np.float32(-1), out=scores)
+    def near(self, probe: Template, length: float, excess: NDArray[np.float64], best: float) -> NDArray[np.intp]:
+        """The rows of which one may have the highest score of all with a probe of this length and excess, if one of
+        them has more than `best`."""
+        cosines = self.products(probe)
+        cosines *= self.inverses
+        if best < -1:  # nobody yet: the nearest by cosine leaves few of the others
+            nearest = np.array([cosines.argmax()])
+            best = float(self._about(nearest, cosines, length, excess)[0])
+        # No score is above its cosine: that leaves few rows, or none.
+        near = np.flatnonzero(cosines >= np.float32((best - SLACK) * length))
+        if near.size:
+            scores = self._about(near, cosines, length, excess)
+            near = near[scores >= max(float(scores.max()), best) - SLACK]
+        return near
+
+    def _about(
+        self, chosen: NDArray[np.intp], cosines: NDArray[np.float32], length: float, excess: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return above_strangers(cosines[chosen].astype(np.float64) / length, self.excess[chosen], excess)
 
     def exactly(
         self, chosen: NDArray[np.intp], probe: Template, length: float, excess: NDArray[np.float64]
@@ -216,11 +223,9 @@ class ReferenceMatrix:
         excess = self._cohort.excess(probe[np.newaxis])
         best, subject_id = -np.inf, None
         for block in self._blocks:
-            scores = block.nearly(probe, length, float(excess[0]))
-            top = float(scores.max())
-            if top < best - SLACK:
+            near = block.near(probe, length, excess, best)
+            if not near.size:
                 continue
-            near = np.flatnonzero(scores >= max(top, best) - SLACK)
             exact = block.exactly(near, probe, length, excess)
             first = int(np.argmax(exact))
             if exact[first] > best:
@@ -246,7 +251,7 @@ class ReferenceMatrix:
     def _block(self, rows: NDArray[np.int8], subjects: NDArray[np.bytes_], prepare: Kernel) -> _Block:
         excess = self._cohort.excess(rows)
         inverses = (1 / _lengths(rows)).astype(np.float32)
-        return _Block(rows, subjects, prepare(rows), inverses, excess, np.sqrt(excess).astype(np.float32))
+        return _Block(rows, subjects, prepare(rows), inverses, excess)
 
 
 def _lengths(rows: NDArray[np.int8]) -> NDArray[np.float64]:

@@ -176,8 +176,8 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> Timing:
     if len(steps) < count or first_decision is None:
         raise KioskError(f"only {len(steps)} of {seen} frames hold a face that is fit to be compared")
     return Timing(
-        stages={name: _times(t) for name, t in stages.items()},
-        step=_times(steps),
+        stages={name: times_of(t) for name, t in stages.items()},
+        step=times_of(steps),
         frames=len(steps),
         seen=seen,
         fps=len(steps) / sum(steps),
@@ -224,12 +224,13 @@ def process_age() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mb() -> float:
-    """Memory of this process that is resident now, in MiB (proc(5): VmRSS)."""
+def resident_mb(field: str = "VmRSS") -> float:
+    """Memory of this process that is resident now, in MiB; with the field VmHWM the most so far (proc(5))."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
 
 
-def _times(seconds: list[float]) -> Times:
+def times_of(seconds: list[float]) -> Times:
+    """The percentiles of times in seconds."""
     p50, p99 = np.percentile(seconds, (50, 99)) * 1e3
     return Times(float(p50), float(p99))

@@ -109,7 +109,7 @@ def test_nobody_of_the_random_gallery_is_known() -> None:
 
 
 def test_percentiles_in_milliseconds() -> None:
-    assert frame._times([i / 1000 for i in range(1, 102)]) == Times(pytest.approx(51), pytest.approx(100))
+    assert frame.times_of([i / 1000 for i in range(1, 102)]) == Times(pytest.approx(51), pytest.approx(100))
 
 
 class TestContest:
