@@ -50,7 +50,7 @@ LANDMARKS = frozenset(
         *("SimulatedLock.move", "Passage.observe", "Spool.append", "_Writer._run", "decode_event", "Outbox.put"),
         *("MqttNotifier.notify", "_publish"),
         # enrol: the picture, the sample, whether they are enrolled already, the sealed template, the word to the user
-        *("read_picture", "Enroller.already", "Vault.seal", "say"),
+        *("read_picture", "Enroller.already", "seal_reference", "say"),
     }
 )
 PATIENCE = 120.0

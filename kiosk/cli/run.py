@@ -120,10 +120,10 @@ class Front:
             if self._window is not None:
                 stack.callback(self._window.close)
             kiosk = stack.enter_context(assembly.running(settings, home, self._publish, self._show, camera))
-            # Opened without the key, because only names are needed. Not opened read-only: a read-only connection that
-            # cannot share the file reads it without locks, and closing it would drop the locks of this process's other
-            # connections.
-            directory = open_gallery(home, with_key=False, check=False)
+            # A connection of its own, because only one thread at a time may use one. Not opened read-only: a read-only
+            # connection that cannot share the file reads it without locks, and closing it would drop the locks of this
+            # process's other connections.
+            directory = open_gallery(home, check=False)
             self._names.open(stack.enter_context(closing(directory)))
             stack.callback(self._names.close)
             systemd.notify("READY=1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pty
 import select
 import shutil
 import signal
@@ -22,6 +23,7 @@ import pytest
 
 from kiosk.config import Config
 from kiosk.demonstration import stage
+from kiosk.demonstration.story import ADA
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
@@ -135,6 +137,21 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def decision(row: dict[str, Any]) -> bool:
     return bool(row["event"] == "decision")
+
+
+def test_somebody_at_the_terminal_reads_the_name_of_who_was_let_in(site: Site) -> None:
+    """Names are sealed: the kiosk looks them up with the key, also after the gallery was changed beside it."""
+    site.door()
+    ours, theirs = pty.openpty()
+    process = Process("kiosk", "--home", site.home, "run", "--config", site.config, "--headless", console=theirs)
+    site.stack.callback(process.close)
+    os.close(theirs)
+    site.stack.callback(os.close, ours)
+    said, until = b"", time.monotonic() + PATIENCE
+    while ADA.name.encode() not in said:
+        ready, _, _ = select.select([ours], [], [], until - time.monotonic())
+        assert ready, said.decode(errors="replace")
+        said += os.read(ours, 65536)
 
 
 def test_killing_the_kiosk_during_a_release_secures_the_lock(site: Site) -> None:

@@ -92,7 +92,7 @@ class Site:
 
     def learn_names(self) -> None:
         """Who is who; programs are told ids only."""
-        with closing(open_gallery(self.home, read_only=True, with_key=False, check=False)) as gallery:
+        with closing(open_gallery(self.home, read_only=True, check=False)) as gallery:
             self.names |= {s.id: s.name for s in gallery.subjects()}
 
     def printed(self) -> list[dict[str, object]]:
