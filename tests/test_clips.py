@@ -70,14 +70,8 @@ def replay(models: Models, gallery: Gallery, pictures: Iterable[Still]) -> list[
     return [e.decision for step in events for e in step if isinstance(e, Proposed)]
 
 
-IN_SHORT = {"s13"}
-"""Clips that `make test` goes through too. A clip takes half a minute; `make prove` goes through the others."""
-
-
-@pytest.mark.parametrize(
-    "clip",
-    [pytest.param(c, id=c.stem, marks=[] if c.stem in IN_SHORT else pytest.mark.prove) for c in CLIPS],
-)
+@pytest.mark.prove
+@pytest.mark.parametrize("clip", [pytest.param(c, id=c.stem) for c in CLIPS])
 def test_the_enrolled_person_is_let_in_and_nobody_else(
     clip: Path, models: Models, frames: dict[Path, list[Still]], gallery: Gallery
 ) -> None:

@@ -16,6 +16,7 @@ from tests.far_side import MOSQUITTO, free_port
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(240)
 def test_the_loop_without_hardware_works_as_it_is_written(tmp_path: Path) -> None:
     if MOSQUITTO is None or shutil.which("mosquitto_sub") is None:

@@ -70,6 +70,7 @@ def test_the_example_does_what_the_page_says(installed: str, tmp_path: Path) -> 
         notifier.notify(Notice("n", "door.opened", "main", datetime.now(UTC)))
 
 
+@pytest.mark.prove
 @pytest.mark.usefixtures("installed")
 def test_it_passes_the_suite_as_the_page_shows(tmp_path: Path) -> None:
     (suite,) = blocks("python", "Test it")

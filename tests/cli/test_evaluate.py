@@ -225,6 +225,7 @@ def test_evaluate_pad_reports_a_missing_set(kiosk: Command, tmp_path: Path, sour
     assert len(err) == 1
 
 
+@pytest.mark.prove
 @pytest.mark.shared
 @pytest.mark.skipif(not LFW.is_file(), reason="needs the shared research sets: name their folder in KIOSK_SHARED")
 def test_evaluate_lfw_works_on_real_people(kiosk: Command, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def test_bad_input_is_one_line_and_status_2(root: Path, kiosk: Command, what: st
     assert len(err) == 1
 
 
+@pytest.mark.prove
 @pytest.mark.shared
 @pytest.mark.skipif(not YUNET.is_file(), reason="needs the shared research sets: name their folder in KIOSK_SHARED")
 def test_evaluate_detector_compares_with_yunet_on_real_people(kiosk: Command, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.prove
 def test_reference_networks_are_compared_at_the_kiosks_bpcer(kiosk: Command, root: Path, tmp_path: Path) -> None:
     report, plot = tmp_path / "report.json", tmp_path / "plot.png"
     arguments = ["--reference", f"{FILE}@2.7", "--reference", f"{FILE}@4.0", "--report", report]

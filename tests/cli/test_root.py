@@ -122,6 +122,7 @@ def portrait(place: Path) -> Path:
     return path
 
 
+@pytest.mark.prove
 def test_what_root_makes_in_the_kiosks_home_is_the_kiosks(run: Run, home: Path, place: Path, portrait: Path) -> None:
     done = run("enrol", "--config", place / "kiosk.toml", "--name", "Ada", portrait)
     assert done.returncode == 0, done.stderr
@@ -174,6 +175,7 @@ def own_network(place: Path) -> Path:
     return path
 
 
+@pytest.mark.prove
 def test_networks_are_installed_where_only_root_can_write(run: Run, home: Path, roots: Path, place: Path) -> None:
     own, folder = own_network(place), place / "networks"
     done = run("models", "install", own, "--folder", folder)

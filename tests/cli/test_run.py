@@ -185,9 +185,8 @@ def _unread() -> int:
     return write
 
 
-@pytest.mark.parametrize(
-    "console", [_closed, pytest.param(_full, marks=pytest.mark.prove), pytest.param(_unread, marks=pytest.mark.prove)]
-)
+@pytest.mark.prove
+@pytest.mark.parametrize("console", [_closed, _full, _unread])
 def test_a_console_that_cannot_be_written_changes_nothing_about_the_door(
     site: Site, console: Callable[[], int]
 ) -> None:
@@ -225,7 +224,8 @@ def test_a_stop_signal_ends_it_in_order(site: Site) -> None:
     again.line(decision)
 
 
-@pytest.mark.parametrize("how", ["moved", pytest.param("replaced", marks=pytest.mark.prove)])
+@pytest.mark.prove
+@pytest.mark.parametrize("how", ["moved", "replaced"])
 def test_a_gallery_that_is_moved_or_replaced_ends_it_and_the_next_start_heals_it(site: Site, how: str) -> None:
     """A process that goes on would refuse everybody for ever."""
     site.door()
@@ -272,7 +272,8 @@ def reasons(site: Site) -> list[str]:
     return [reason for reason in every if reason in ABOUT_FACES]
 
 
-@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.prove)])
+@pytest.mark.prove
+@pytest.mark.parametrize("whole", [False, True])
 def test_face_alone_stays_off_over_a_kill_and_is_on_again_when_that_is_reset(site: Site, whole: bool) -> None:
     """Nobody is enrolled, so that everybody is refused. `whole`: the story of the second start runs to its end."""
     with closing(open_gallery(Home(site.home))) as gallery:

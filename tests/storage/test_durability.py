@@ -107,6 +107,7 @@ class Acknowledged:
             assert audit.pending_grants() == []
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(400)
 def test_what_was_acknowledged_survives_kill_9(home: Home) -> None:
     chance = random.Random(20260301)
@@ -122,6 +123,7 @@ def test_what_was_acknowledged_survives_kill_9(home: Home) -> None:
     assert len(acknowledged.grants) > KILLS
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(400)
 def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path) -> None:
     """The image of a mounted file system, copied while a process writes to it, is the card as the cut leaves it:

@@ -24,6 +24,7 @@ def _day(rounds: int, enrolments: int, seed: int) -> dict[str, object]:
     return dict(row["done"])
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(600)
 def test_nothing_acknowledged_is_lost_and_no_fault_outlives_its_cause() -> None:
     done = _day(ROUNDS, 0, 3)

@@ -12,8 +12,9 @@ import pytest
 KILLS = 12
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("on_owner_death", ["revert", pytest.param("keep", marks=pytest.mark.prove)])
+@pytest.mark.parametrize("on_owner_death", ["revert", "keep"])
 def test_the_lock_is_secured_in_time_whatever_is_killed(on_owner_death: str) -> None:
     script = Path(__file__).with_name("torture.py")
     command = [sys.executable, str(script), "--kills", str(KILLS), "--seed", "1", "--on-owner-death", on_owner_death]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from kiosk.vision.pixels import warped
 SIDE = 64
 
 
+@cache
 def scene(width: int, height: int) -> np.ndarray:
     """Three smooth waves in three channels: what is where can be told to a fraction of a pixel."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))

@@ -38,6 +38,7 @@ class Everything:
         return np.ones(128, np.int8)
 
 
+@pytest.mark.prove
 def test_notifiers_that_reach_nobody_lose_nothing_that_they_must_not() -> None:
     stage = Everything()
     gallery = RandomGallery("m", 128, Thresholds([OperatingPoint(1e-3, 0.5)], 1e-3))
