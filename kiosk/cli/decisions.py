@@ -20,6 +20,8 @@ def decision_row(decision: Decision) -> dict[str, str | float | int | None]:
         "threshold": round(c.threshold, 4) if c else None,
         "pad": round(e.pad, 4) if e.pad is not None else None,
         "quality": e.quality.score if e.quality else None,
+        "flaw": e.quality.flaw.value if e.quality and e.quality.flaw else None,
+        "hint": e.hint.value if e.hint else None,
         "frame": e.frame_number,
         "frames": e.frames,
         "model_id": c.model_id if c else None,
@@ -40,6 +42,7 @@ def decision_line(decision: Decision, name: str | None) -> str:
     figures = [
         f"score {c.score:.3f} of {c.threshold:.3f}" if c else "",
         f"pad {e.pad:.2f}" if e.pad is not None else "",
+        *(said.value.replace("_", " ") for said in (e.quality and e.quality.flaw, e.hint) if said),
         decision.detail,
     ]
     words = decision.reason.value.replace("_", " ")

@@ -43,7 +43,8 @@ def identify(home: Home, images: Sequence[Path], config_file: Path | None, as_js
             else:
                 who = f"{subject.name} ({subject.id})" if subject else "nobody enrolled"
                 score = "not compared" if found["score"] is None else f"score {found['score']:.3f}"
-                say(f"{image}: {who}, {score}, quality {found['flaw'] or 'good'}")
+                said = found["flaw"] or found["hint"] or "good"
+                say(f"{image}: {who}, {score}, quality {str(said).replace('_', ' ')}")
 
 
 def look(stages: Stages, path: Path) -> Row:
@@ -56,9 +57,9 @@ def look(stages: Stages, path: Path) -> Row:
     face = faces[0]
     quality = stages.quality.assess(image, face)
     evidence = quality.flaw not in {Flaw.TURNED_OVER, Flaw.UNNATURAL} and stages.quality.upright(image, face)
-    probe = stages.embedder.embed(image, face) if evidence else None
-    flaw = quality.flaw or (Flaw.UNNATURAL if probe is None else None)
-    comparison = None if probe is None else stages.matcher.search(probe)
+    made = stages.embedder.embed(image, face) if evidence else None
+    flaw = quality.flaw or (Flaw.UNNATURAL if made is None else None)
+    comparison = None if made is None else stages.matcher.search(made.template)
     return {
         "image": str(path),
         "faces": len(faces),
@@ -67,6 +68,7 @@ def look(stages: Stages, path: Path) -> Row:
         "threshold": comparison.threshold if comparison else None,
         "quality": quality.score,
         "flaw": flaw.value if flaw else None,
+        "hint": made.hints[0].value if made and made.hints else None,
         "pad": round(stages.pad.score(image, face), 4),
         "pad_threshold": stages.pad.threshold,
         "model_id": stages.embedder.model_id,

@@ -29,6 +29,7 @@ class Tally:
         self.frames = 0
         self.with_face = 0
         self.flaws: Counter[str] = Counter()
+        self.hints: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.latencies: list[float] = []
@@ -38,6 +39,8 @@ class Tally:
         self.with_face += bool(event.faces)
         if event.quality is not None and event.quality.flaw is not None:
             self.flaws[event.quality.flaw.value] += 1
+        if event.hint is not None:
+            self.hints[event.hint.value] += 1
 
     def decide(self, decision: Decision) -> None:
         """Counts a decision."""
@@ -55,6 +58,7 @@ class Tally:
             "refused": self.outcomes["refused"],
             "reasons": dict(sorted(self.reasons.items())),
             "flaws": dict(sorted(self.flaws.items())),
+            "hints": dict(sorted(self.hints.items())),
             "step_ms_p50": round(median(self.latencies), 2) if self.latencies else None,
         }
 

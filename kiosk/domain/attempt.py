@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kiosk.domain.decision import Comparison, Evidence, Reason
-from kiosk.domain.face import Flaw, Frame, Quality
+from kiosk.domain.face import Flaw, Frame, Hint, Quality
 from kiosk.domain.people import Template
 
 PASSING_BY = frozenset({Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE})
@@ -85,6 +85,7 @@ class Attempt:
         self._last: Sample | None = None
         self._denials = 0
         self._hindrance = Reason.POOR_QUALITY
+        self._hints: list[tuple[Hint, ...]] = []
 
     @property
     def probe(self) -> Template | None:
@@ -117,9 +118,20 @@ class Attempt:
         votes = self._votes().most_common(1)
         return min(1.0, votes[0][1] / self.rules.needed) if votes else 0.0
 
+    def hinted(self, hints: tuple[Hint, ...]) -> None:
+        """Notes the hints of a frame; empty for a frame without any. They change no verdict."""
+        self._hints.append(hints)
+
+    @property
+    def hint(self) -> Hint | None:
+        """The first hint, in the order of Hint, that more than half of this track's frames gave. Guidance only."""
+        return next((h for h in Hint if 2 * sum(h in given for given in self._hints) > len(self._hints)), None)
+
     def restart(self, track: int, because: Reason) -> None:
         """Drops all samples, because of another track, a second face or a frozen picture. The time and the comparisons
         spent so far still count."""
+        if track != self.track:
+            self._hints.clear()
         self.track = track
         self._samples.clear()
         self._hindrance = because
@@ -170,7 +182,7 @@ class Attempt:
         """The refusal of a face that has used up its attempts. It was not compared."""
         return self._verdict(Reason.TOO_MANY_ATTEMPTS, frame)
 
-    def evidence(self, frame: Frame) -> Evidence:
+    def evidence(self, frame: Frame, hint: Hint | None) -> Evidence:
         """The evidence so far, with `frame` as its last frame."""
         last = self._last
         return Evidence(
@@ -181,6 +193,7 @@ class Attempt:
             comparison=last.comparison if last else None,
             quality=last.quality if last else None,
             pad=min((s.pad for s in self._samples), default=last.pad if last else None),
+            hint=hint,
         )
 
     @property
@@ -206,4 +219,4 @@ class Attempt:
         return self._hindrance
 
     def _verdict(self, reason: Reason, frame: Frame, subject_id: str | None = None) -> Verdict:
-        return Verdict(reason, subject_id, self.evidence(frame))
+        return Verdict(reason, subject_id, self.evidence(frame, None if reason is Reason.MATCHED else self.hint))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from kiosk.domain.face import Quality
+from kiosk.domain.face import Hint, Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ class Evidence:
     comparison: Comparison | None = None
     quality: Quality | None = None
     pad: float | None = None
+    hint: Hint | None = None
+    """What a person who was not recognised can change, for the window and the console. It is in no record: a veil or
+    dark glasses may tell of religion or health. None if the person was recognised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,18 @@ class Flaw(StrEnum):
     UNNATURAL = "unnatural"
 
 
+class Hint(StrEnum):
+    """What hides part of a face, or lights it badly: three of the components of ISO/IEC 29794-5 (mouth occlusion, eyes
+    visible, illumination uniformity). The most harmful to a comparison comes first.
+
+    At the door a hint is guidance only: no decision depends on it. At enrolment a picture with a hint is refused.
+    """
+
+    MOUTH_COVERED = "mouth_covered"
+    EYES_HIDDEN = "eyes_hidden"
+    UNEVEN_LIGHT = "uneven_light"
+
+
 @dataclass(frozen=True, slots=True)
 class Quality:
     """Quality of a sample: `score` 0 (useless) to 1 (good). `flaw`: the first flaw found, or None if the sample may be

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kiosk.domain.face import Hint
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
     """128 signed bytes: a quantized unit feature vector (FaceNet's byte vectors)."""
 else:
     Template = object
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """What an embedder makes of a natural face: its template, and what hides or badly lights the face, in the order of
+    Hint. The template is the same with and without hints."""
+
+    template: Template
+    hints: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from kiosk.domain.decision import Decision, Reason
 from kiosk.domain.door.grants import DoorReply
 from kiosk.domain.door.state import DoorState
-from kiosk.domain.face import Face, Quality
+from kiosk.domain.face import Face, Hint, Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Observed:
     """Whether the face may be of a person who was let in and has not left. Nothing is decided about them again."""
     waits: bool = False
     """Whether the face was refused before and must wait."""
+    hint: Hint | None = None
+    """What hides the face or lights it badly. None as soon as a frame of the attempt matches somebody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,8 @@ def template(image: Image, detector: Detector, embedder: Embedder) -> Template |
     (FTE)."""
     try:
         face = central(detector.detect(image), image)
-        return None if face is None else embedder.embed(image, face)
+        made = None if face is None else embedder.embed(image, face)
+        return None if made is None else made.template
     except ValueError:
         return None
 

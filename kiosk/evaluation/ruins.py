@@ -65,8 +65,8 @@ def look(image: Image, detector: Detector, gate: QualityGate, embedder: Embedder
     flaw = gate.assess(image, faces[0]).flaw
     if flaw is not None:
         return Sight(None, flaw.value)
-    template = embedder.embed(image, faces[0])
-    return Sight(template, "" if template is not None else Flaw.UNNATURAL.value)
+    made = embedder.embed(image, faces[0])
+    return Sight(None, Flaw.UNNATURAL.value) if made is None else Sight(made.template, "")
 
 
 def sights(

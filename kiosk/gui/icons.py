@@ -76,6 +76,18 @@ def _bright(path: QPainterPath) -> None:
         _lines(path, ((12 + 7.7 * c, 12 + 7.7 * s), (12 + 10.5 * c, 12 + 10.5 * s)))
 
 
+def _mask(path: QPainterPath) -> None:
+    _lines(path, ((6, 10), (12, 8), (18, 10), (18, 16), (12, 19), (6, 16), (6, 10)))
+    _lines(path, ((2, 8), (6, 10.5)), ((22, 8), (18, 10.5)), ((9, 12.2), (15, 12.2)), ((9, 15), (15, 15)))
+
+
+def _glasses(path: QPainterPath) -> None:
+    for x in (6.5, 17.5):
+        path.addEllipse(QPointF(x, 13), 4.5, 4.5)
+    _arc(path, (12, 13), 2, 30, 120)
+    _lines(path, ((2, 12), (3.5, 7)), ((22, 12), (20.5, 7)))
+
+
 def _people(path: QPainterPath) -> None:
     path.addEllipse(QPointF(8.5, 8), 3.7, 3.7)
     _arc(path, (8.5, 21), 6.5, 0, 180)
@@ -124,6 +136,8 @@ _DRAWN: dict[Icon, Callable[[QPainterPath], None]] = {
     Icon.STILL: _still,
     Icon.DARK: _dark,
     Icon.BRIGHT: _bright,
+    Icon.MASK: _mask,
+    Icon.GLASSES: _glasses,
     Icon.PEOPLE: _people,
     Icon.WAIT: _wait,
     Icon.TICK: _tick,

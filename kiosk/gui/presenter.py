@@ -182,7 +182,8 @@ class Presenter:
         if decision.granted:
             said, mode, seconds = words.ASKING_THE_DOOR, Mode.ASKING, ANSWER_SECONDS
         else:
-            said, mode, seconds = words.REFUSALS.get(decision.reason, words.NOT_ACCEPTED), Mode.REFUSED, REFUSED_SECONDS
+            said = words.refused(decision.reason, decision.evidence.hint)
+            mode, seconds = Mode.REFUSED, REFUSED_SECONDS
         self._result = _Result(decision, said, mode, at, at + seconds)
 
     def _answer(self, event: DoorAnswered, at: float) -> None:
@@ -251,6 +252,8 @@ def _hint(event: Observed) -> tuple[Mode, Words]:
         return Mode.GUIDING, words.LET_IN if event.let_in else words.WAIT
     if quality is not None and quality.flaw is not None:
         return Mode.GUIDING, words.FLAWS[quality.flaw]
+    if event.hint is not None:
+        return Mode.GUIDING, words.HINTS[event.hint]
     return Mode.CHECKING, words.CHECKING
 
 

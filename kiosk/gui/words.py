@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from kiosk.domain.decision import Reason
-from kiosk.domain.face import Flaw
+from kiosk.domain.face import Flaw, Hint
 from kiosk.domain.plain_text import JOINERS
 
 
@@ -20,6 +20,8 @@ class Icon(StrEnum):
     STILL = "still"
     DARK = "dark"
     BRIGHT = "bright"
+    MASK = "mask"
+    GLASSES = "glasses"
     PEOPLE = "people"
     WAIT = "wait"
     TICK = "tick"
@@ -81,6 +83,13 @@ FLAWS: dict[Flaw, Words] = {
 }
 """Guidance while an attempt is open."""
 
+HINTS: dict[Hint, Words] = {
+    Hint.MOUTH_COVERED: Words(Icon.MASK, "Take off the mask", "Show mouth and nose, please."),
+    Hint.EYES_HIDDEN: Words(Icon.GLASSES, "Take off dark glasses", "Show your eyes, please."),
+    Hint.UNEVEN_LIGHT: Words(Icon.BRIGHT, "Turn to the light", "One side of your face is dark."),
+}
+"""Guidance for a face that no frame of the attempt has matched."""
+
 REFUSALS: dict[Reason, Words] = {
     Reason.NOT_ENROLLED: UNKNOWN,
     # The same words as for a stranger, so that nobody learns how many attempts are allowed.
@@ -114,12 +123,31 @@ REFUSALS: dict[Reason, Words] = {
 }
 """Words for every reason except MATCHED."""
 
+UNRECOGNISED = frozenset(
+    {
+        Reason.NOT_ENROLLED,
+        Reason.TOO_MANY_ATTEMPTS,
+        Reason.AMBIGUOUS,
+        Reason.PRESENTATION_ATTACK,
+        Reason.POOR_QUALITY,
+        Reason.INCOMPLETE,
+    }
+)
+"""Refusals of a face that was not recognised. With a hint they all have the same words."""
+
 FAULTS: dict[Reason, Words] = {
     Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
     Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
     Reason.FACE_OFF: FACE_OFF,
 }
 """Words while a fault lasts; OUT_OF_ORDER for all other faults."""
+
+
+def refused(reason: Reason, hint: Hint | None) -> Words:
+    """Words for a refusal. The hint of a face that was not recognised is its next step."""
+    if hint is None or reason not in UNRECOGNISED:
+        return REFUSALS.get(reason, NOT_ACCEPTED)
+    return replace(HINTS[hint], detail="I do not know you like this.\nTry again, or see reception.")
 
 
 def welcome(name: str | None) -> Words:

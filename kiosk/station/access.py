@@ -43,6 +43,7 @@ def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
             "threshold": c.threshold if c else None,
             "model_id": c.model_id if c else None,
             "quality": e.quality.score if e.quality else None,
+            "flaw": e.quality.flaw.value if e.quality and e.quality.flaw else None,
             "pad": round(e.pad, 4) if e.pad is not None else None,
             "detail": decision.detail or None,
         },

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kiosk.cameras.sources import Still, is_clip, stills
 from kiosk.domain.errors import SampleError, UnsafeError
-from kiosk.domain.face import Flaw
+from kiosk.domain.face import Flaw, Hint
 from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine
 from kiosk.domain.people import NewReference, Reference, Subject, Template
 from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
@@ -30,7 +30,7 @@ CLIP_STEP = 5
 SECOND_FACE = 0.5
 """With a second face of at least this share of the largest face's width, it is not clear whom to enrol."""
 
-ADVICE = {
+ADVICE: dict[Flaw | Hint, str] = {
     Flaw.TOO_SMALL: "the face is too small: take the picture from nearer",
     Flaw.OUTSIDE_GUIDE: "the face is at the edge: put it in the middle",
     Flaw.TOO_NEAR: "the face is too near: take the picture from further away",
@@ -41,6 +41,9 @@ ADVICE = {
     Flaw.TOO_DARK: "the face is too dark: turn on a light",
     Flaw.TOO_BRIGHT: "the face is too bright: avoid direct light",
     Flaw.UNNATURAL: "the picture shows no natural face: take one of the whole, bare face, in even light and in colour",
+    Hint.MOUTH_COVERED: "mouth or nose is covered: take off the mask",
+    Hint.EYES_HIDDEN: "the eyes are hidden: take off dark glasses, and let nothing lie over the eyes",
+    Hint.UNEVEN_LIGHT: "the light comes from one side: turn to the light",
 }
 
 
@@ -80,10 +83,12 @@ class Enroller:
         quality = self._quality.assess(still.image, faces[0])
         if quality.flaw is not None:
             raise SampleError(f"{still.name}: {ADVICE[quality.flaw]}")
-        template = self._embedder.embed(still.image, faces[0])
-        if template is None:
+        made = self._embedder.embed(still.image, faces[0])
+        if made is None:
             raise SampleError(f"{still.name}: {ADVICE[Flaw.UNNATURAL]}")
-        return EnrolmentSample(still.name, template, quality.score)
+        if made.hints:
+            raise SampleError(f"{still.name}: {ADVICE[made.hints[0]]}")
+        return EnrolmentSample(still.name, made.template, quality.score)
 
     def samples(self, source: Path) -> list[EnrolmentSample]:
         """The samples of a photograph, a folder of them, or a clip. Raises SampleError for a poor photograph, or for a

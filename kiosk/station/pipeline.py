@@ -17,7 +17,7 @@ from kiosk.domain.decision import Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality
 from kiosk.domain.patience import Patience
-from kiosk.domain.people import Template
+from kiosk.domain.people import Embedding, Template
 from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
 from kiosk.domain.presence import Presence
@@ -128,12 +128,12 @@ class Pipeline:
         if not faces:
             return self._nobody(frame)
         if len(near) > 1:
-            return self._hindered(frame, faces, None, Reason.SEVERAL_FACES)
+            return self._hindered(frame, faces, Reason.SEVERAL_FACES)
         with watch.stage("repeats", Reason.INTERNAL_FAULT):
             seen = self._memory.face(faces[0].box) if seen is Seen.NEW else seen
         track = self._tracker.follow(faces[0], frame.captured_at, seen)
         if seen is Seen.FROZEN:
-            return self._hindered(frame, faces, None, Reason.CAMERA_UNAVAILABLE)
+            return self._hindered(frame, faces, Reason.CAMERA_UNAVAILABLE)
         with watch.stage("quality", Reason.QUALITY_FAULT):
             quality = stages.quality.assess(frame.image, faces[0])
         return self._present(frame, faces, quality, track, seen)
@@ -157,10 +157,12 @@ class Pipeline:
         if seen is not Seen.NEW or not self._followed(frame.captured_at):
             attempt.hinder(Reason.INCOMPLETE if seen is Seen.NEW else Reason.CAMERA_UNAVAILABLE)
             return self._conclude(frame, faces, quality, attempt.expire(frame))
-        pad, probe = self._look(frame, faces[0])
-        if probe is None:
+        pad, made = self._look(frame, faces[0])
+        if made is None:
             attempt.hinder(Reason.POOR_QUALITY)
             return self._conclude(frame, faces, Quality(0.0, Flaw.UNNATURAL), attempt.expire(frame))
+        probe = made.template
+        attempt.hinted(made.hints)
         if self._patience.had_enough(probe, track, frame.captured_at):
             return self._turn_away(frame, faces, quality, attempt, probe)
         with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
@@ -196,8 +198,8 @@ class Pipeline:
         enough = self._tracker.frames > rules.fresh_frames and seconds >= rules.fresh_seconds
         return enough or (self._tracker.frames > 0 and seconds >= rules.fresh_at_most)
 
-    def _look(self, frame: Frame, face: Face) -> tuple[float, Template | None]:
-        """(PAD score, template) of one face, from one detection in one frame. No template if it is no natural face."""
+    def _look(self, frame: Frame, face: Face) -> tuple[float, Embedding | None]:
+        """(PAD score, embedding) of one face, from one detection in one frame. None if it is no natural face."""
         with self.stopwatch.stage("pad", Reason.PAD_FAULT):
             pad = self._stages.pad.score(frame.image, face)
         with self.stopwatch.stage("embed", Reason.EMBEDDER_FAULT):
@@ -206,8 +208,8 @@ class Pipeline:
     def _conclude(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, verdict: Verdict | None
     ) -> list[Finding]:
-        progress = self._attempt.progress if self._attempt else 0.0
-        observed = Observed(frame.number, faces, quality, progress)
+        progress, hint = (self._attempt.progress, self._attempt.hint) if self._attempt else (0.0, None)
+        observed = Observed(frame.number, faces, quality, progress, hint=None if progress else hint)
         if verdict is None:
             return [observed]
         if self._stays(verdict, frame.captured_at):
@@ -250,14 +252,12 @@ class Pipeline:
         if decision.subject_id is not None:
             self._presence.forget(decision.subject_id)
 
-    def _hindered(
-        self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, because: Reason
-    ) -> list[Finding]:
+    def _hindered(self, frame: Frame, faces: tuple[Face, ...], because: Reason) -> list[Finding]:
         """Handles a frame that cannot be evidence. The samples before it no longer count."""
         if self._attempt is None:
-            return [Observed(frame.number, faces, quality, 0.0)]
+            return [Observed(frame.number, faces, None, 0.0)]
         self._attempt.restart(self._attempt.track, because)
-        return self._conclude(frame, faces, quality, self._attempt.expire(frame))
+        return self._conclude(frame, faces, None, self._attempt.expire(frame))
 
     def _nobody(self, frame: Frame) -> list[Finding]:
         lost = self._tracker.lost(frame.captured_at)

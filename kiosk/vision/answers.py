@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kiosk.domain.face import Vector
-from kiosk.vision.manifest import Answer, AnswerName
+from kiosk.domain.face import Hint, Vector
+from kiosk.vision.manifest import UNNATURAL, Answer
 
 
 class Answers:
@@ -17,9 +17,10 @@ class Answers:
         self._names = [a.name for a in answers]
         self._most = np.array([a.most for a in answers], np.float32)
 
-    def yes(self, numbers: Vector) -> frozenset[AnswerName]:
-        """The names of the answers whose numbers are above their bounds. Raises ValueError unless there is one finite
-        number for each answer."""
+    def hints(self, numbers: Vector) -> tuple[Hint, ...] | None:
+        """The hints whose numbers are above their bounds, in the order of Hint; None if the face is not natural. Raises
+        ValueError unless there is one finite number for each answer."""
         if numbers.shape != self._most.shape or not np.isfinite(numbers).all():
             raise ValueError(f"the embedder's second output is of no use: {numbers}")
-        return frozenset(name for name, yes in zip(self._names, numbers > self._most, strict=True) if yes)
+        yes = {name for name, above in zip(self._names, numbers > self._most, strict=True) if above}
+        return None if UNNATURAL in yes else tuple(hint for hint in Hint if hint in yes)

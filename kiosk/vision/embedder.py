@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kiosk.domain.face import Face, Image, Vector
 from kiosk.domain.matching import quantize
-from kiosk.domain.people import Template
+from kiosk.domain.people import Embedding
 from kiosk.vision.alignment import align
 from kiosk.vision.answers import Answers
 from kiosk.vision.manifest import EmbedderEntry
@@ -52,16 +52,18 @@ class FaceEmbedder:
         """The network alone, without the checks for a natural face."""
         return FaceEmbedder(self._network, self._entry)
 
-    def embed(self, image: Image, face: Face) -> Template | None:
-        """The template; None if it is no natural face. Raises ValueError for a face that cannot be aligned, or for a
-        useless feature vector or answers."""
-        seen = self.look(align(image, face))
+    def embed(self, image: Image, face: Face) -> Embedding | None:
+        """The template and the hints; None if it is no natural face. Raises ValueError for a face that cannot be
+        aligned, or for a useless feature vector or answers."""
+        return self.judged(self.look(align(image, face)))
+
+    def judged(self, seen: Look) -> Embedding | None:
+        """What `embed` gives for these outputs of the network."""
         template = quantize(seen.vector, self._entry.template_scale)
         if self._ruins is not None and not self._ruins.natural(seen.vector, seen.mirrored):
             return None
-        if self._answers is not None and "unnatural" in self._answers.yes(seen.numbers):
-            return None
-        return template
+        hints = () if self._answers is None else self._answers.hints(seen.numbers)
+        return None if hints is None else Embedding(template, hints)
 
     def vector(self, aligned: Image) -> Vector:
         """The feature vector of an aligned 112 x 112 BGR face: the network's output or, if the manifest says

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kiosk.config import explain
 from kiosk.domain.errors import ModelError
+from kiosk.domain.face import Hint
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.vision.model_files import default_folder, read_file, refuse_bendable
 
@@ -28,7 +29,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-AnswerName = Literal["unnatural", "eyes_hidden", "mouth_covered", "uneven_light"]
+UNNATURAL = "unnatural"
+AnswerName = Literal["unnatural"] | Hint
 FileName = Annotated[str, Field(pattern=r"^[^./\x00][^/\x00]{0,199}$")]
 """Name of a file in the manifest's own folder: no path, not "." or "..", not hidden."""
 
@@ -131,10 +133,21 @@ class RuinsFile(_Strict):
 
 class Answer(_Strict):
     """The meaning of one number of an embedder's second output (models/train/quality): yes, if it is above `most`.
-    "unnatural": the face is not upright, whole and natural, so it is no evidence."""
+    "unnatural": the face is not upright, whole and natural, so it is no evidence. The others are hints (domain.face):
+    guidance at the door, a refusal at enrolment. `refused`: the share of good pictures that it says yes to by mistake,
+    measured on those that `source` names.
+    """
 
     name: AnswerName
     most: float
+    refused: Annotated[float, Field(ge=0, le=1)] | None = None
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        if (self.refused is None) != (self.source is None):
+            raise ValueError("refused and source go together: a share, and the pictures it was measured on")
+        return self
 
 
 class EmbedderEntry(Entry):
@@ -170,7 +183,7 @@ class EmbedderEntry(Entry):
         if (self.threshold is None) != (self.threshold_fmr is None):
             raise ValueError("threshold and threshold_fmr go together")
         names = [a.name for a in self.answers]
-        if names and (len(set(names)) < len(names) or "unnatural" not in names):
+        if names and (len(set(names)) < len(names) or UNNATURAL not in names):
             raise ValueError('answers: each name stands there once, and "unnatural" is one of them')
         if self.evidence is not None and self.evidence.max_mirrored < 1 and not self.mirrored:
             raise ValueError("max_mirrored needs mirrored = true: it compares a face with its mirror image")

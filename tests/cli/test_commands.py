@@ -8,7 +8,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+
+from kiosk.sections import ModelsConfig, PolicyConfig
+from kiosk.vision.models import load
 
 Command = Callable[..., Any]
 FIXED_NAMES = {"event", "outcome", "reason", "subject", "score"}
@@ -27,6 +32,28 @@ def test_enrol_and_identify(kiosk: Command, ada: str, portraits: dict[str, Path]
     assert rows[0]["score"] > rows[0]["threshold"] > rows[1]["score"]
     said = kiosk("identify", portraits["ada"])
     assert "Ada Example" in said.out[0]
+
+
+def test_who_wears_a_mask_is_not_enrolled_and_identify_says_why(
+    kiosk: Command, ada: str, portraits: dict[str, Path], tmp_path: Path
+) -> None:
+    image = cv2.imread(str(portraits["ben"]))
+    assert image is not None
+    models = load(ModelsConfig(), PolicyConfig())
+    (face,) = models.detector.detect(image.astype(np.uint8))
+    (left, _), (right, _), (_, nose), *_ = face.landmarks
+    below = face.box.y + face.box.height
+    outline = [(left - 20, nose), (right + 20, nose), (right + 10, below), (left - 10, below)]
+    cv2.fillPoly(image, [np.array(outline, np.int32)], (190, 170, 120))
+    masked = tmp_path / "masked.png"
+    cv2.imwrite(str(masked), image)
+    result = kiosk("enrol", "--name", "Ben", masked)
+    assert result.status == 2
+    assert result.err == [f"kiosk: {masked}: mouth or nose is covered: take off the mask"]
+    (row,) = kiosk("identify", "--json", masked).rows
+    assert (row["hint"], row["flaw"]) == ("mouth_covered", None)
+    assert kiosk("identify", masked).out[0].endswith("quality mouth covered")
+    assert [r["name"] for r in kiosk("subjects", "list", "--json").rows] == ["Ada Example"]
 
 
 def test_enrol_from_a_folder_and_from_a_clip(

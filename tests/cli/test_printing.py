@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 
 from kiosk.cli import console
+from kiosk.cli.decisions import decision_line, decision_row
 from kiosk.cli.front import Console
 from kiosk.cli.outlet import Outlet
 from kiosk.cli.subjects import line
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.face import Flaw, Hint, Quality
 from kiosk.domain.people import NewReference
 from kiosk.domain.updates import Decided
 from kiosk.storage.gallery import open_gallery
@@ -29,6 +31,16 @@ from kiosk.storage.home import Home
 Command = Callable[..., Any]
 NAME = "Łukasz Example"
 TEMPLATE = np.ones(128, np.int8)
+
+
+def test_a_refusal_says_what_was_in_the_way() -> None:
+    evidence = Evidence(1, 1.0, datetime.now(UTC), quality=Quality(0.0, Flaw.TURNED_OVER), hint=Hint.EYES_HIDDEN)
+    decision = Decision("d", Outcome.REFUSED, Reason.INCOMPLETE, None, evidence)
+    row = decision_row(decision)
+    assert (row["flaw"], row["hint"]) == ("turned_over", "eyes_hidden")
+    assert decision_line(decision, None).endswith("turned over, eyes hidden")
+    plain = Decision("d", Outcome.REFUSED, Reason.INCOMPLETE, None, Evidence(1, 1.0, datetime.now(UTC)))
+    assert (decision_row(plain)["flaw"], decision_row(plain)["hint"]) == (None, None)
 
 
 @pytest.fixture

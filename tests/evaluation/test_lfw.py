@@ -8,7 +8,7 @@ import pytest
 from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Box, Face, Image
 from kiosk.domain.matching import Cohort, cosine
-from kiosk.domain.people import Template
+from kiosk.domain.people import Embedding, Template
 from kiosk.evaluation import lfw
 from kiosk.evaluation.lfw import Pair, all_pairs, central, fold_scores, locate, parse_pairs, template, verify
 
@@ -155,10 +155,10 @@ class StubDetector:
 class StubEmbedder:
     model_id = "stub"
 
-    def embed(self, image: Image, face: Face) -> Template:
+    def embed(self, image: Image, face: Face) -> Embedding:
         if image[0, 0, 0] == 2:
             raise ValueError("the landmarks lie in one point")
-        return unit(int(face.box.centre[0]))
+        return Embedding(unit(int(face.box.centre[0])))
 
 
 class TestTemplates:

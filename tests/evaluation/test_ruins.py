@@ -7,7 +7,7 @@ import pytest
 
 from kiosk.domain.face import Box, Face, Flaw, Image, Quality
 from kiosk.domain.matching import Cohort
-from kiosk.domain.people import Template
+from kiosk.domain.people import Embedding
 from kiosk.evaluation.ruin_kinds import RUINS, UPRIGHT
 from kiosk.evaluation.ruins import Sight, figures, look, one_a_person, pair_scores, refused_by_walls
 
@@ -66,8 +66,8 @@ class Stages:
     def assess(self, image: Image, face: Face) -> Quality:
         return Quality(0.5, self.flaw)
 
-    def embed(self, image: Image, face: Face) -> Template | None:
-        return ONE if self.natural else None
+    def embed(self, image: Image, face: Face) -> Embedding | None:
+        return Embedding(ONE) if self.natural else None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult
 from kiosk.domain.door.state import DoorState
-from kiosk.domain.face import Box, Face, Flaw, Quality
+from kiosk.domain.face import Box, Face, Flaw, Hint, Quality
 from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Observed, Recovered, Update, Waiting
 from kiosk.gui import presenter, words
 from kiosk.gui.presenter import Mode, Presenter, Screen
@@ -72,6 +73,22 @@ def test_waiting_asks_to_look_at_the_camera() -> None:
 def test_a_flaw_becomes_guidance(flaw: Flaw) -> None:
     screen = after((0, observed(flaw))).screen(0)
     assert (screen.mode, screen.headline) == (Mode.GUIDING, words.FLAWS[flaw].headline)
+
+
+@pytest.mark.parametrize("hint", list(Hint))
+def test_a_hint_becomes_one_instruction_after_the_flaws(hint: Hint) -> None:
+    screen = after((0, replace(observed(), hint=hint))).screen(0)
+    assert (screen.mode, screen.headline) == (Mode.GUIDING, words.HINTS[hint].headline)
+    assert (
+        after((0, replace(observed(Flaw.BLURRED), hint=hint))).screen(0).headline == words.FLAWS[Flaw.BLURRED].headline
+    )
+
+
+@pytest.mark.parametrize("hint", list(Hint))
+def test_a_refusal_with_a_hint_says_what_to_change(hint: Hint) -> None:
+    decision = Decision("r1", Outcome.REFUSED, Reason.NOT_ENROLLED, None, replace(EVIDENCE, hint=hint))
+    screen = after((0, Decided(decision))).screen(1)
+    assert (screen.mode, screen.headline) == (Mode.REFUSED, words.HINTS[hint].headline)
 
 
 def test_progress_fills_the_rim() -> None:

@@ -17,7 +17,7 @@ from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import KioskError
-from kiosk.domain.face import Box, Face, Flaw, Frame, Quality
+from kiosk.domain.face import Box, Face, Flaw, Frame, Hint, Quality
 from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Observed, Update, Waiting
 from kiosk.gui import words
 from kiosk.gui.app import screenshot
@@ -48,6 +48,7 @@ STATES: dict[str, list[Update]] = {
     "checking": [Observed(1, (FACE,), Quality(0.9), 2 / 3)],
     "several": [Observed(1, (FACE, FACE), None, 0.0)],
     "granted": GRANTED,
+    "hinted": [Observed(1, (FACE,), Quality(0.9), 0.0, hint=Hint.EYES_HIDDEN)],
     "refused": [Decided(Decision("r1", Outcome.REFUSED, Reason.NOT_ENROLLED, None, EVIDENCE))],
     "fault": [Faulted(Reason.CAMERA_UNAVAILABLE, "gone")],
     "door": [Waiting(1), DoorChanged(DoorState.FAULT)],
@@ -146,7 +147,8 @@ def test_all_words_have_room(make: Callable[..., Kit], size: tuple[int, int]) ->
     message = kit.window._message
     longest = words.welcome("Maximilian-Alexander Wolfeschlegelsteinhausen")
     flags = Qt.TextFlag.TextWordWrap.value
-    for said in [*words.FLAWS.values(), *words.REFUSALS.values(), words.IDLE, words.CHECKING, longest]:
+    hinted = [*words.HINTS.values(), *(words.refused(Reason.NOT_ENROLLED, hint) for hint in Hint)]
+    for said in [*words.FLAWS.values(), *words.REFUSALS.values(), *hinted, words.IDLE, words.CHECKING, longest]:
         room = message.height() - 120 * message._unit
         headline, detail, upper, lower = message._fit(said.headline, said.detail, flags, room)
         assert upper + lower <= room, said

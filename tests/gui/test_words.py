@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.decision import Reason
-from kiosk.domain.face import Flaw
+from kiosk.domain.face import Flaw, Hint
 from kiosk.gui import words
 
 REFUSING = [reason for reason in Reason if reason is not Reason.MATCHED]
@@ -21,7 +21,24 @@ def test_every_flaw_has_guidance(flaw: Flaw) -> None:
 
 
 def test_different_remedies_have_different_words() -> None:
-    assert len({said.headline for said in words.FLAWS.values()}) == len(Flaw)
+    every = [*words.FLAWS.values(), *words.HINTS.values()]
+    assert len({said.headline for said in every}) == len(Flaw) + len(Hint)
+
+
+@pytest.mark.parametrize("hint", list(Hint))
+def test_whoever_is_not_recognised_reads_the_same_next_step_whatever_the_reason(hint: Hint) -> None:
+    """A stranger, an attack and somebody who tried too often: with a hint they all look alike."""
+    (said,) = {words.refused(reason, hint) for reason in words.UNRECOGNISED}
+    assert said.headline == words.HINTS[hint].headline
+    assert "reception" in said.detail
+    assert {Reason.NOT_ENROLLED, Reason.PRESENTATION_ATTACK, Reason.TOO_MANY_ATTEMPTS} <= words.UNRECOGNISED
+
+
+@pytest.mark.parametrize("reason", REFUSING)
+def test_other_refusals_have_their_own_words_with_and_without_a_hint(reason: Reason) -> None:
+    assert words.refused(reason, None) == words.REFUSALS[reason]
+    if reason not in words.UNRECOGNISED:
+        assert words.refused(reason, Hint.MOUTH_COVERED) == words.REFUSALS[reason]
 
 
 @pytest.mark.parametrize("reason", REFUSING)

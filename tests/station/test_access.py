@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from kiosk.domain.audit import AuditRecord
-from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import GalleryError
+from kiosk.domain.face import Flaw, Hint, Quality
 from kiosk.domain.updates import Decided, DoorAnswered, Faulted, Recovered, Update
 from kiosk.station.access import BACKLOG, Access
 
@@ -63,6 +64,17 @@ def test_the_record_comes_before_the_door_and_the_outcome_after_it() -> None:
     assert decided(events).granted
     assert [e.reply.result for e in events if isinstance(e, DoorAnswered)] == [DoorResult.RELEASED]
     assert {r.grant_id for r in world.records} == {"d1"}
+
+
+def test_the_record_says_why_a_score_above_the_threshold_counts_for_nobody_and_keeps_no_hint() -> None:
+    world = World()
+    evidence = Evidence(
+        1, world.now, NOON, 2, Comparison(None, 0.8, 0.5, "m"), Quality(0.0, Flaw.TURNED_OVER), 0.9, Hint.MOUTH_COVERED
+    )
+    world.access.settle(Decision("d1", Outcome.REFUSED, Reason.INCOMPLETE, None, evidence))
+    (record,) = world.records
+    assert (record.subject_id, record.detail["score"], record.detail["flaw"]) == (None, 0.8, "turned_over")
+    assert "mouth" not in repr(record)
 
 
 def test_a_door_that_fails_unexpectedly_leaves_no_grant_under_way(monkeypatch: pytest.MonkeyPatch) -> None:

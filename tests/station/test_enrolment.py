@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,11 @@ import numpy as np
 import pytest
 
 from kiosk.domain.errors import GalleryError, SampleError, UnsafeError
-from kiosk.domain.face import Box, Face, Image, Quality
+from kiosk.domain.face import Box, Face, Hint, Image, Quality
 from kiosk.domain.matching import Cohort
-from kiosk.domain.people import Subject, Template
+from kiosk.domain.people import Embedding, Subject, Template
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
-from kiosk.station.enrolment import CLIP_STEP, MAX_REFERENCES, Enroller, Enrolment, EnrolmentSample
+from kiosk.station.enrolment import ADVICE, CLIP_STEP, MAX_REFERENCES, Enroller, Enrolment, EnrolmentSample
 from kiosk.storage.gallery import Gallery, empty_gallery
 from kiosk.vision.models import Models
 
@@ -41,7 +42,8 @@ def sample(of: Template, quality: float = 0.9, name: str = "picture") -> Enrolme
 
 @dataclass
 class Networks:
-    """Stand-ins: a picture's first pixel says how many faces are on it, its second who it is (0: no natural face)."""
+    """Stand-ins: a picture's first pixel says how many faces are on it, its second who it is (0: no natural face), its
+    third how many hints there are."""
 
     def detect(self, image: Image) -> list[Face]:
         return [FACE] * int(image[0, 0, 0])
@@ -49,9 +51,10 @@ class Networks:
     def assess(self, _image: Image, _face: Face) -> Quality:
         return Quality(0.9)
 
-    def embed(self, image: Image, _face: Face) -> Template | None:
+    def embed(self, image: Image, _face: Face) -> Embedding | None:
         who = int(image[0, 1, 0])
-        return None if who == 0 else template(*range(3 * who, 3 * who + 3))
+        hints = tuple(Hint)[: int(image[0, 2, 0])]
+        return None if who == 0 else Embedding(template(*range(3 * who, 3 * who + 3)), hints)
 
 
 def enroller(table: Thresholds = TABLE) -> Enroller:
@@ -146,10 +149,11 @@ def test_the_best_few_samples_are_taken_and_none_twice() -> None:
         enroller().best([sample(ADA, 0.9, "ada"), sample(BEN, 0.5, "ben")])
 
 
-def pictures(folder: Path, *whose: tuple[int, int]) -> Path:
-    for n, (faces, who) in enumerate(whose):
+def pictures(folder: Path, *whose: tuple[int, ...]) -> Path:
+    """Pictures as Networks reads them: (faces, who, hints)."""
+    for n, (faces, who, *hints) in enumerate(whose):
         image = np.full((120, 120, 3), 50, np.uint8)
-        image[0, 0], image[0, 1] = faces, who
+        image[0, 0], image[0, 1], image[0, 2] = faces, who, sum(hints)
         cv2.imwrite(str(folder / f"{n}.png"), image)
     return folder
 
@@ -159,6 +163,21 @@ def test_a_folder_is_of_good_photographs_only(tmp_path: Path) -> None:
     for poor, said in (((0, 1), "no face"), ((2, 1), "one person only"), ((1, 0), "no natural face")):
         with pytest.raises(SampleError, match=said):
             enroller().samples(pictures(tmp_path, (1, 1), poor))
+
+
+@pytest.mark.parametrize("hints", [1, 2, 3])
+def test_a_photograph_of_a_hidden_face_is_refused_and_the_worst_is_named(hints: int, tmp_path: Path) -> None:
+    with pytest.raises(SampleError) as refused:
+        enroller().samples(pictures(tmp_path, (1, 1), (1, 1, hints)))
+    assert str(refused.value) == f"{tmp_path / '1.png'}: mouth or nose is covered: take off the mask"
+
+
+@pytest.mark.parametrize("hint", list(Hint))
+def test_each_hint_has_its_own_advice(hint: Hint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Networks, "embed", lambda *_: Embedding(ADA, (hint,)))
+    with pytest.raises(SampleError, match=re.escape(ADVICE[hint])):
+        enroller().samples(pictures(tmp_path, (1, 1)))
+    assert len({ADVICE[h] for h in Hint}) == len(Hint)
 
 
 def test_of_a_clip_every_fifth_frame_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

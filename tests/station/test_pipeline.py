@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from kiosk.domain.attempt import Rules
 from kiosk.domain.decision import Comparison, Decision, Reason
 from kiosk.domain.errors import OutdatedError
-from kiosk.domain.face import Box, Face, Flaw, Frame, Quality
-from kiosk.domain.people import Subject
+from kiosk.domain.face import Box, Face, Flaw, Frame, Hint, Quality
+from kiosk.domain.people import Embedding, Subject
 from kiosk.domain.refusals import HOUR, FaceAlone
 from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
 from kiosk.station.pipeline import Pipeline, Stages
@@ -49,6 +49,7 @@ class Script:
     subjects: dict[str, Subject] = field(default_factory=lambda: {"ada": Subject("ada", "Ada", NOON)})
     door: bool = True
     stands: bool = True
+    hints: tuple[Hint, ...] = ()
     turns: int = 0
     broken: str = ""
     threshold: float = 0.5
@@ -75,9 +76,9 @@ class Script:
         self._work("pad")
         return self.pad
 
-    def embed(self, image: np.ndarray, face: Face) -> np.ndarray:
+    def embed(self, image: np.ndarray, face: Face) -> Embedding | None:
         self._work("embed")
-        return np.ones(128, np.int8)
+        return Embedding(np.ones(128, np.int8), self.hints)
 
     def search(self, probe: np.ndarray) -> Comparison:
         self._work("search")
@@ -148,7 +149,49 @@ def test_a_face_that_does_not_stand_upright_is_nobodys_and_is_told() -> None:
     assert decisions
     assert not any(d.granted or d.subject_id for d in decisions)
     assert scene.script.turns > 3, "each is asked anew"
+    last = decisions[-1].evidence
+    assert last.comparison is not None
+    assert last.quality is not None
+    assert last.comparison.score >= last.comparison.threshold, "the score alone says nothing,"
+    assert last.quality.flaw is Flaw.TURNED_OVER, "and why is said beside it"
     assert {e.quality.flaw for e in events if isinstance(e, Observed) and e.quality} >= {Flaw.TURNED_OVER}
+
+
+def hints_of(events: list[Finding]) -> list[Hint | None]:
+    return [e.hint for e in events if isinstance(e, Observed)]
+
+
+@pytest.mark.parametrize(("mated", "pad"), [(False, 0.9), (True, 0.1)])
+def test_a_face_that_no_frame_matches_is_told_what_hides_it(mated: bool, pad: float) -> None:
+    """An attack that would match is told what a stranger is told."""
+    events = Scene(Script(mated=mated, pad=pad, hints=(Hint.EYES_HIDDEN, Hint.UNEVEN_LIGHT))).frames(5)
+    (decision,) = [e.decision for e in events if isinstance(e, Proposed)]
+    assert hints_of(events)[:3] == [Hint.EYES_HIDDEN] * 3
+    assert not decision.granted
+    assert decision.evidence.hint is Hint.EYES_HIDDEN
+
+
+def test_who_matches_is_let_in_behind_a_mask_and_is_told_nothing() -> None:
+    events = Scene(Script(hints=(Hint.MOUTH_COVERED,))).frames(3)
+    (decision,) = [e.decision for e in events if isinstance(e, Proposed)]
+    assert decision.granted
+    assert decision.evidence.hint is None
+    assert hints_of(events) == [None] * 3
+
+
+def test_a_hint_of_few_frames_is_not_told() -> None:
+    scene = Scene(Script(mated=False))
+    events = scene.frames(2)
+    scene.script.hints = (Hint.UNEVEN_LIGHT,)
+    events += scene.frames(2)
+    assert hints_of(events) == [None] * 4, "half of them are not most of them"
+
+
+def test_a_hint_is_of_the_face_that_is_there_now() -> None:
+    scene = Scene(Script(mated=False, hints=(Hint.MOUTH_COVERED,)))
+    assert hints_of(scene.frames(3))[-1] is Hint.MOUTH_COVERED
+    scene.script.faces, scene.script.hints = [face(20.0)], ()
+    assert hints_of(scene.frames(1)) == [None]
 
 
 def test_an_upright_frame_of_one_subject_speaks_for_no_other() -> None:
@@ -413,9 +456,9 @@ class Faces(Script):
 
     who: str = "ada"
 
-    def embed(self, image: np.ndarray, face: Face) -> np.ndarray:
+    def embed(self, image: np.ndarray, face: Face) -> Embedding | None:
         self.mated = self.who == "ada"
-        return np.full(128, {"ada": 1, "eve": 2}[self.who], np.int8)
+        return Embedding(np.full(128, {"ada": 1, "eve": 2}[self.who], np.int8), self.hints)
 
 
 def test_the_pause_and_the_ten_attempts_belong_to_whoever_was_refused() -> None:
@@ -697,6 +740,7 @@ SITUATIONS = st.fixed_dictionaries(
         "broken": st.sampled_from(["", "", "", "", "detect", "quality", "pad", "embed", "search", "subject", "door"]),
     }
 )
+HINTS = st.lists(st.sampled_from([(), *((hint,) for hint in Hint), tuple(Hint)]), min_size=40, max_size=40)
 FACES = {"one": [face()], "elsewhere": [face(20.0)], "two": [face(), face(50, 100)], "none": []}
 
 
@@ -732,6 +776,22 @@ def test_whatever_is_done_before_the_camera_an_attempt_has_its_budget_and_no_den
         for decision in decisions:
             assert not decision.granted or i - denied_at >= DEFAULT.needed
     assert max(script.searches.values(), default=0) <= DEFAULT.budget
+
+
+@given(st.lists(SITUATIONS, min_size=3, max_size=40), HINTS)
+def test_hints_change_no_decision(story: list[dict[str, Any]], hints: list[tuple[Hint, ...]]) -> None:
+    decisions = []
+    for given_hints in ([()] * len(hints), hints):
+        script = Script(subjects={s: Subject(s, s, NOON) for s in ("ada", "ben")})
+        scene = Scene(script, replace(DEFAULT, pause=0.0, rest=0.0))
+        made = []
+        for now, script.hints in zip(story, given_hints, strict=False):
+            script.faces = FACES[now["faces"]]
+            for name in ("pad", "subject_id", "mated", "door", "broken"):
+                setattr(script, name, now[name])
+            made += scene.decisions(1)
+        decisions.append([replace(d, id="", evidence=replace(d.evidence, hint=None)) for d in made])
+    assert decisions[0] == decisions[1]
 
 
 @given(st.lists(SITUATIONS, min_size=3, max_size=40))

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
-from kiosk.domain.face import Image
+from kiosk.domain.face import Hint, Image
 from kiosk.vision.alignment import align
 from kiosk.vision.answers import Answers
 from kiosk.vision.detector import FaceDetector
@@ -86,6 +86,26 @@ def test_what_the_second_output_calls_unnatural_has_no_template(
     face = np.zeros((112, 112, 3), np.uint8)
     assert (embedder.embed(face, None) is not None) == passes  # type: ignore[arg-type]
     assert embedder.bare.embed(face, None) is not None  # type: ignore[arg-type]
+
+
+def test_the_other_answers_are_hints_in_their_order_and_leave_the_template_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kiosk.vision.embedder.align", lambda image, _face: image)
+    names = ("uneven_light", "unnatural", "mouth_covered", "eyes_hidden")
+    own = entry(mirrored=False).model_copy(update={"answers": tuple(Answer(name=n, most=1.0) for n in names)})
+    numbers = [[2.0, 0.0, 2.0, 0.5], [0.0, 0.0, 0.0, 0.0], [2.0, 2.0, 2.0, 2.0]]
+    embedder = FaceEmbedder(
+        cast("Network", Scripted(1.0, 1.0, 1.0, numbers=numbers)), own, answers=Answers(own.answers)
+    )
+    face = np.zeros((112, 112, 3), np.uint8)
+    hinted, plain, unnatural = (embedder.embed(face, None) for _ in numbers)  # type: ignore[arg-type]
+    assert hinted is not None
+    assert plain is not None
+    assert hinted.hints == (Hint.MOUTH_COVERED, Hint.UNEVEN_LIGHT)
+    assert plain.hints == ()
+    assert hinted.template.tobytes() == plain.template.tobytes()
+    assert unnatural is None
 
 
 @pytest.mark.parametrize("numbers", [[[np.nan], [0.0]], [[0.0, 0.0], [0.0, 0.0]], [[-np.inf], [0.0]]])

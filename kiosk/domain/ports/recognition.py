@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from kiosk.domain.face import Face, Image, Quality
-from kiosk.domain.people import Template
+from kiosk.domain.people import Embedding
 
 
 class Detector(Protocol):
@@ -40,6 +40,6 @@ class Embedder(Protocol):
 
     model_id: str
 
-    def embed(self, image: Image, face: Face) -> Template | None:
-        """Aligns the face, embeds it and quantizes the vector: 128 signed bytes. None if it is no natural face, which
-        is evidence for nobody."""
+    def embed(self, image: Image, face: Face) -> Embedding | None:
+        """Aligns the face, embeds it and quantizes the vector: a template of 128 signed bytes, and the hints. None if
+        it is no natural face, which is evidence for nobody."""

@@ -1,13 +1,16 @@
 """An embedder's second output: is this an upright, whole, natural face? Are the eyes hidden, is the mouth covered?
 
     python -m models.train.quality --work FOLDER NAME [NAME ...] [--shared FOLDER] [--out FOLDER] [--leave-out]
+    python -m models.train.quality --work FOLDER NAME [NAME ...] --only ANSWER
     python -m models.train.quality --work FOLDER --smoke
 
 For any embedder of models.train.embedder that the manifest names. One linear layer over averages of what the network
 has computed on its way (graph.py), fitted by logistic regression on natural, covered and ruined faces of the training's
 people (pictures.py, ruins.py). The embedding stays byte for byte what it was; a second output that the
 network has already is made anew. Writes NAME.onnx and prints the lines of the manifest: the file's hash, the answers
-with their bounds. --leave-out: each kind of ruin is kept out of a fit of its own, and measured with that.
+with their bounds (measure.py measures what they refuse at enrolment). --only: this answer of a network that has
+answers is fitted anew, and the others' numbers stay as they are. --leave-out: each kind of ruin is kept out of a fit of
+its own, and measured with that.
 """
 
 from __future__ import annotations
@@ -31,7 +34,20 @@ from kiosk.vision.models import load
 from kiosk.vision.network import make_exact
 from models.train.common.faces import shared_folder
 from models.train.common.runtime import ort
-from models.train.quality.graph import POOLED, QUALITY, Floats, Head, Tap, plain, pooled, widths, with_answers
+from models.train.quality.graph import (
+    POOLED,
+    QUALITY,
+    ROWS,
+    Floats,
+    Head,
+    Tap,
+    exposed,
+    plain,
+    pooled,
+    refitted,
+    widths,
+    with_answers,
+)
 from models.train.quality.pictures import KINDS, NATURAL, Drawn, drawn
 from models.train.quality.ruins import RUINS
 
@@ -103,14 +119,15 @@ def wanted(kinds: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def counting(kinds: NDArray[np.int64], masked: NDArray[np.bool_], left_out: str = "") -> Floats:
-    """N x K: how much a face counts for each answer. Of what is ruined only the first answer knows; where nobody knows
-    who wears a mask, only a drawn one counts for that answer; no kind counts more than four times the usual one."""
+    """N x K: how much a face counts for each answer. Of what is ruined only the first answer knows. Of a set in which
+    nobody knows who wears a mask nothing counts for that answer, the drawn masks in it neither: they would teach what
+    that set looks like. No kind counts more than four times the usual one."""
     counts = np.bincount(kinds, minlength=len(KINDS))
     each = np.minimum(1.0, 4 * np.median(counts[counts > 0]) / np.maximum(counts, 1))[kinds]
     ruined = kinds >= len(NATURAL)
     weights = np.repeat(each[:, None], len(ANSWERS), axis=1).astype(np.float32)
     weights[ruined, 1:] = 0
-    weights[masked & (kinds != KINDS.index("mask")), MOUTH] = 0
+    weights[masked, MOUTH] = 0
     if left_out:
         weights[kinds == KINDS.index(left_out)] = 0
     return weights
@@ -154,15 +171,30 @@ def left_out(rows: Floats, tested: Floats, fitted: Drawn, checked: Drawn) -> Non
             print(f"  without {kind}: {of_kind.mean():.3f} of {len(of_kind)} refused all the same")
 
 
-def make(name: str, model: onnx.ModelProto, faces: Drawn, out: Path, leave_out: bool = False) -> None:
-    """Fits the answers of one network, writes it with them, and prints what the manifest is to say."""
+def refit(model: onnx.ModelProto, answer: str, fitted: Drawn) -> onnx.ModelProto:
+    """The network with one of its answers fitted anew, on the averages that it computes in use."""
+    which = [list(ANSWERS).index(answer)]
+    weights = counting(fitted.kinds, fitted.masked)[:, which]
+    counted = fitted.of(weights[:, 0] > 0)
+    every_other = np.arange(len(counted.kinds)) % 2 == 1
+    rows = sides(exposed(model).SerializeToString(), ROWS, counted.faces, every_other)[1]
+    solved = fit(rows, wanted(counted.kinds)[:, which], weights[weights[:, 0] > 0])
+    return refitted(model, which, *solved)
+
+
+def make(name: str, model: onnx.ModelProto, faces: Drawn, out: Path, only: str = "", leave_out: bool = False) -> None:
+    """Fits the answers of one network, or one of them, writes it with them, and prints what the manifest is to say."""
     fitted, checked = faces.of(faces.origins % CHECKED != 0), faces.of(faces.origins % CHECKED == 0)
-    with_rows = pooled(model, TAPS).SerializeToString()
-    every_other = np.arange(len(fitted.kinds)) % 2 == 1
-    rows = sides(with_rows, POOLED, fitted.faces, every_other)[1]
-    weights, bias = fit(rows, wanted(fitted.kinds), counting(fitted.kinds, fitted.masked))
     path = out / f"{name}.onnx"
-    onnx.save(with_answers(model, Head(TAPS, weights, bias, ranges(model, TAPS, rows))), path)
+    if only:
+        onnx.save(refit(model, only, fitted), path)
+    else:
+        model = plain(model)
+        with_rows = pooled(model, TAPS).SerializeToString()
+        every_other = np.arange(len(fitted.kinds)) % 2 == 1
+        rows = sides(with_rows, POOLED, fitted.faces, every_other)[1]
+        weights, bias = fit(rows, wanted(fitted.kinds), counting(fitted.kinds, fitted.masked))
+        onnx.save(with_answers(model, Head(TAPS, weights, bias, ranges(model, TAPS, rows))), path)
     kinds = checked.kinds
     numbers, alike = both_sides(path.read_bytes(), QUALITY, checked.faces)
     most = bounds(numbers, kinds, checked.masked)
@@ -191,7 +223,9 @@ def main() -> None:
     a.add_argument("--shared")
     a.add_argument("--out", type=Path)
     a.add_argument("--smoke", action="store_true")
-    a.add_argument("--leave-out", action="store_true")
+    how = a.add_mutually_exclusive_group()
+    how.add_argument("--only", choices=list(ANSWERS), default="")
+    how.add_argument("--leave-out", action="store_true")
     a.add_argument("--share", type=float, default=1.0, help="of the faces that are drawn, the share that is used")
     o = a.parse_args()
     work = o.work / "smoke" if o.smoke else o.work
@@ -204,7 +238,7 @@ def main() -> None:
     manifest = Manifest(default_folder())
     for name in o.names:
         content = manifest.bytes_of(manifest.entry(name, EmbedderEntry))
-        make(name, plain(onnx.load_from_string(content)), faces, out, o.leave_out)
+        make(name, onnx.load_from_string(content), faces, out, o.only, o.leave_out)
 
 
 def kept(path: Path, draw: Callable[[], Drawn]) -> Drawn:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 POOLED, QUALITY = "pooled", "quality"
+ROWS = f"{QUALITY}/rows"
+"""Where a network with a second output holds the averages that this is computed from."""
 Floats = NDArray[np.float32]
 
 
@@ -89,11 +91,32 @@ def with_answers(model: onnx.ModelProto, head: Head) -> onnx.ModelProto:
         rows.append(f"{at}/row")
     _hold(graph, f"{QUALITY}/weights", head.weights.astype(np.float32))
     _hold(graph, f"{QUALITY}/bias", head.bias.astype(np.float32))
-    graph.node.append(helper.make_node("Concat", rows, [f"{QUALITY}/rows"], axis=1))
-    inputs = [f"{QUALITY}/rows", f"{QUALITY}/weights", f"{QUALITY}/bias"]
+    graph.node.append(helper.make_node("Concat", rows, [ROWS], axis=1))
+    inputs = [ROWS, f"{QUALITY}/weights", f"{QUALITY}/bias"]
     graph.node.append(helper.make_node("Gemm", inputs, [QUALITY]))
     graph.output.append(helper.make_tensor_value_info(QUALITY, TensorProto.FLOAT, ["n", len(head.bias)]))
     onnx.checker.check_model(made)
+    return made
+
+
+def exposed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A network with a second output, and the averages that this is computed from as a third one: N x F, rounded."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    made.graph.output.append(helper.make_tensor_value_info(ROWS, TensorProto.FLOAT, ["n", "f"]))
+    return made
+
+
+def refitted(model: onnx.ModelProto, which: Sequence[int], weights: Floats, bias: Floats) -> onnx.ModelProto:
+    """The network with other weights (F x W) and bias (W) for W numbers of its second output, and all else as it is."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    for held in made.graph.initializer:
+        for name, new in ((f"{QUALITY}/weights", weights), (f"{QUALITY}/bias", bias)):
+            if held.name == name:
+                values = numpy_helper.to_array(held).copy()
+                values[..., list(which)] = new
+                held.CopyFrom(numpy_helper.from_array(values, name))
     return made
 
 

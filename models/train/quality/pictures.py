@@ -157,7 +157,7 @@ def _as_taken(face: NDArray[np.float32], rng: np.random.Generator) -> Picture:
     return face8
 
 
-def _around(image: Picture, face: Listed, rng: np.random.Generator) -> Picture:
+def around(image: Picture, face: Listed, rng: np.random.Generator) -> Picture:
     """The face in the middle of a square picture, 1.7 to 2.6 times as wide as an aligned one, which is enlarged."""
     if not face.landmarks:
         return picture(cv2.resize(image, (ENLARGED, ENLARGED), interpolation=cv2.INTER_CUBIC))
@@ -182,7 +182,7 @@ def _pictures(shared: Path, share: float, rng: np.random.Generator) -> Iterator[
                     member = tar.extractfile(face.path)
                     assert member is not None
                     image = picture(cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR))
-                    yield face.path.startswith("masks/"), _around(image, face, rng)
+                    yield face.path.startswith("masks/"), around(image, face, rng)
                     shown.update()
 
 

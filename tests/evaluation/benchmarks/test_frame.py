@@ -11,7 +11,7 @@ from kiosk.config import Config
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import KioskError, ModelError
 from kiosk.domain.face import Box, Face, Image, Quality
-from kiosk.domain.people import Template
+from kiosk.domain.people import Embedding
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.evaluation.benchmarks import frame
 from kiosk.evaluation.benchmarks.frame import RandomGallery, Times, contest, frames, measure
@@ -48,10 +48,10 @@ class Live:
 class Embedder:
     model_id = "m"
 
-    def embed(self, image: Image, face: Face) -> Template:
+    def embed(self, image: Image, face: Face) -> Embedding:
         if image[0, 0, 0] == 255:
             raise RuntimeError("no memory")
-        return np.ones(128, np.int8)
+        return Embedding(np.ones(128, np.int8))
 
 
 @pytest.fixture

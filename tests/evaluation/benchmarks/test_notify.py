@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.domain.attempt import Rules
 from kiosk.domain.face import Box, Face, Image, Quality
-from kiosk.domain.people import Template
+from kiosk.domain.people import Embedding
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.evaluation.benchmarks.frame import RandomGallery, frames
 from kiosk.evaluation.benchmarks.notify import BLOCK, CAPACITY, NOTIFIERS, Kept, NotifyTiming, measure
@@ -34,8 +34,8 @@ class Everything:
     def score(self, image: Image, face: Face) -> float:
         return 1.0
 
-    def embed(self, image: Image, face: Face) -> Template:
-        return np.ones(128, np.int8)
+    def embed(self, image: Image, face: Face) -> Embedding:
+        return Embedding(np.ones(128, np.int8))
 
 
 @pytest.mark.prove

@@ -11,7 +11,7 @@ import onnx
 
 from kiosk.vision.model_files import default_folder
 from models.train.quality import fit, pictures, ruins
-from models.train.quality.graph import POOLED, QUALITY, Head, Tap, plain, pooled, with_answers
+from models.train.quality.graph import POOLED, QUALITY, ROWS, Head, Tap, exposed, plain, pooled, refitted, with_answers
 
 pytestmark = pytest.mark.train
 
@@ -39,6 +39,22 @@ def test_the_second_output_is_a_linear_function_of_the_averages_and_the_first_st
     steps = np.array([high - low for low, high in ranges]) / 255
     assert apart <= 4 * steps.max() * np.sqrt(len(weights)), "averages are rounded to 255ths of their range"
     assert plain(answering).SerializeToString() == network.SerializeToString()
+
+
+def test_one_answer_is_fitted_anew_and_all_else_stays(network: onnx.ModelProto) -> None:
+    rng = np.random.default_rng(1)
+    rows = fit.sides(pooled(network, TAPS).SerializeToString(), POOLED, FACES, STRAIGHT)[1]
+    weights, bias = rng.normal(size=(rows.shape[1], 3)).astype(np.float32), np.zeros(3, np.float32)
+    model = with_answers(network, Head(TAPS, weights, bias, fit.ranges(network, TAPS, rows)))
+    exact = fit.sides(exposed(model).SerializeToString(), ROWS, FACES, STRAIGHT)[1]
+    before = fit.sides(model.SerializeToString(), QUALITY, FACES, STRAIGHT)
+    other = rng.normal(size=(rows.shape[1], 1)).astype(np.float32)
+    after = fit.sides(
+        refitted(model, [1], other, np.ones(1, np.float32)).SerializeToString(), QUALITY, FACES, STRAIGHT
+    )
+    assert after[0].tobytes() == before[0].tobytes()
+    assert after[1][:, [0, 2]].tobytes() == before[1][:, [0, 2]].tobytes()
+    np.testing.assert_allclose(after[1][:, 1], (exact @ other)[:, 0] + 1, rtol=1e-3, atol=1e-2)
 
 
 def test_averages_are_of_parts_of_the_map(network: onnx.ModelProto) -> None:
@@ -71,6 +87,15 @@ def test_a_kind_that_is_left_out_does_not_count() -> None:
     assert not counts[waves].any()
     assert counts[~waves, 0].all()
     assert not counts[kinds == pictures.KINDS.index("turned"), 1:].any()
+
+
+def test_a_set_of_unmarked_masks_counts_for_no_answer_about_the_mouth() -> None:
+    kinds = np.arange(len(pictures.NATURAL)).repeat(2)
+    masked = np.tile([True, False], len(pictures.NATURAL))
+    counts = fit.counting(kinds, masked)
+    assert not counts[masked, fit.MOUTH].any()
+    assert counts[~masked].all()
+    assert np.delete(counts[masked], fit.MOUTH, axis=1).all()
 
 
 def test_bounds_keep_all_but_a_share_of_plain_faces() -> None:
