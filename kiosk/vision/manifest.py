@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kiosk.config import explain
 from kiosk.domain.errors import ModelError
-from kiosk.domain.face import Hint
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.vision.model_files import default_folder, read_file, refuse_bendable
 
@@ -30,7 +29,8 @@ class _Strict(BaseModel):
 
 
 UNNATURAL = "unnatural"
-AnswerName = Literal["unnatural"] | Hint
+AnswerName = Literal["unnatural", "mouth_covered", "eyes_hidden", "uneven_light"]
+"""UNNATURAL, and the values of Hint."""
 FileName = Annotated[str, Field(pattern=r"^[^./\x00][^/\x00]{0,199}$")]
 """Name of a file in the manifest's own folder: no path, not "." or "..", not hidden."""
 

@@ -22,6 +22,7 @@ from kiosk.domain.people import Template
 from kiosk.domain.tracking import Tracker
 from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.alignment import align
+from kiosk.vision.answers import Answers
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import Models, load, load_cohort
@@ -178,7 +179,7 @@ def test_a_centre_of_ruined_pictures_that_is_altered_stops_the_kiosk(folder: Pat
         (["unnatural", "eyes_hidden", "mouth_covered"], "no second output of the 3 answers"),
         (["eyes_hidden", "mouth_covered"], '"unnatural" is one of them'),
         (["unnatural", "unnatural"], "each name stands there once"),
-        (["unnatural", "smile"], "smile"),
+        (["unnatural", "smile"], "Input should be 'unnatural', 'mouth_covered'"),
     ],
 )
 def test_answers_that_cannot_be_right_stop_the_kiosk(folder: Path, names: list[str], said: str) -> None:
@@ -392,17 +393,15 @@ def half_in_the_dark(face: Image) -> None:
     ],
 )
 def test_an_embedder_says_what_hides_a_face(name: str, change: Callable[[Image], None], hints: set[Hint]) -> None:
-    """Of the demonstration's five visitors, changed in this way, all but one at most."""
+    """The answers alone: a flat mask or bar makes some of these drawn faces too much like their mirror image."""
     models = load(ModelsConfig(embedder=name), PolicyConfig())
-    right = 0
+    answers = Answers(models.embedder_entry.answers)
     for visitor in VISITORS:
         image = SimulatedCamera.enrolment_picture(visitor)
         (face,) = models.detector.detect(image)
         aligned = align(image, face)
         change(aligned)
-        made = models.embedder.judged(models.embedder.look(aligned))
-        right += made is not None and set(made.hints) == hints
-    assert right >= len(VISITORS) - bool(hints)
+        assert set(answers.hints(models.embedder.look(aligned).numbers) or ()) == hints, visitor.key
 
 
 @pytest.mark.parametrize("name", EMBEDDERS)
