@@ -43,11 +43,17 @@ def test_the_second_output_is_a_linear_function_of_the_averages_and_the_first_st
     assert plain(answering).SerializeToString() == network.SerializeToString()
 
 
-def test_the_embedding_of_10_is_computed_as_that_of_9() -> None:
-    """So the thresholds, the cohort and the place of ruined pictures, which were measured with -9, are those of -10."""
-    graph = plain(onnx.load(default_folder() / "mobilefacenet.onnx")).SerializeToString(deterministic=True)
-    of_9 = "0b4c25a59f14399218290040875df72369bbedbade42aa1fb2c4710ade15f867"
-    assert hashlib.sha256(graph).hexdigest() == of_9
+@pytest.mark.parametrize(
+    ("name", "computed"),
+    [
+        ("mobilefacenet", "0b4c25a59f14399218290040875df72369bbedbade42aa1fb2c4710ade15f867"),
+        ("seesawfacenet", "290c26d71c3e2dc00cba0a9f1be9d1dce8e911563ff011a403875b265c861234"),
+    ],
+)
+def test_the_embedding_is_computed_as_when_its_thresholds_were_measured(name: str, computed: str) -> None:
+    """The hashes of mobilefacenet-9 and seesawfacenet-4: a new answer alone changes no threshold, cohort or ruins."""
+    graph = plain(onnx.load(default_folder() / f"{name}.onnx")).SerializeToString(deterministic=True)
+    assert hashlib.sha256(graph).hexdigest() == computed
 
 
 def test_one_answer_is_fitted_anew_and_all_else_stays(network: onnx.ModelProto) -> None:
@@ -58,9 +64,7 @@ def test_one_answer_is_fitted_anew_and_all_else_stays(network: onnx.ModelProto) 
     exact = fit.sides(exposed(model).SerializeToString(), ROWS, FACES, STRAIGHT)[1]
     before = fit.sides(model.SerializeToString(), QUALITY, FACES, STRAIGHT)
     other = rng.normal(size=(rows.shape[1], 1)).astype(np.float32)
-    after = fit.sides(
-        refitted(model, [1], other, np.ones(1, np.float32)).SerializeToString(), QUALITY, FACES, STRAIGHT
-    )
+    after = fit.sides(refitted(model, [1], other, np.ones(1, np.float32)).SerializeToString(), QUALITY, FACES, STRAIGHT)
     assert after[0].tobytes() == before[0].tobytes()
     assert after[1][:, [0, 2]].tobytes() == before[1][:, [0, 2]].tobytes()
     np.testing.assert_allclose(after[1][:, 1], (exact @ other)[:, 0] + 1, rtol=1e-3, atol=1e-2)
