@@ -15,6 +15,7 @@ from kiosk.domain.errors import ConfigError, os_trouble
 from kiosk.environment import file_text, overridden, overriding, refuse_nul, tables
 from kiosk.sections import (
     AttemptConfig,
+    AuditConfig,
     CameraConfig,
     ClockConfig,
     DoorConfig,
@@ -56,6 +57,7 @@ class Config(Section):
     attempt: AttemptConfig = AttemptConfig()
     policy: PolicyConfig = PolicyConfig()
     clock: ClockConfig = ClockConfig()
+    audit: AuditConfig = AuditConfig()
     notify: NotifyConfig = NotifyConfig()
     notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = Field(
         default_factory=dict

@@ -214,6 +214,18 @@ class ClockConfig(Section):
     set it since the machine started, for a board without such a clock."""
 
 
+class AuditConfig(Section):
+    """[audit]: the log of what happened (storage.audit)."""
+
+    checkpoint_records: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 200
+    """A checkpoint is made after so many records."""
+    checkpoint_minutes: Annotated[float, Field(gt=0, le=1440)] = 15.0
+    """And after so many minutes, if anything was recorded. What was recorded since the newest checkpoint that somebody
+    else holds can be rewritten by whoever has the key."""
+    subject_ids: bool = True
+    """Whether decisions and outcomes say who it was."""
+
+
 class NotifyConfig(Section):
     """[notify]: the process that reports to others."""
 

@@ -1,4 +1,4 @@
-"""`kiosk audit`: shows what happened at the door."""
+"""`kiosk audit`: shows what happened at the door. Its other commands are in cli.audit_chain and cli.audit_export."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from datetime import datetime
 
 import click
 
-from kiosk.cli.console import Row, emit, json_option, pass_home, say
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.cli import audit_chain, audit_export
+from kiosk.cli.audit_rows import instant, line, row
+from kiosk.cli.console import emit, json_option, pass_home, say
+from kiosk.domain.audit import AuditKind
 from kiosk.domain.ids import is_id
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
@@ -32,10 +34,7 @@ def audit() -> None:
 @pass_home
 def show(home: Home, limit: int, since: datetime | None, grant_id: str | None, kind: str | None, as_json: bool) -> None:
     """Shows records, the newest last."""
-    try:
-        from_time = since.astimezone() if since else None
-    except (OverflowError, ValueError, OSError) as error:
-        raise click.UsageError(f"--since {since}: there is no such time in this time zone") from error
+    from_time = instant("--since", since)
     if grant_id is not None and not is_id(grant_id):
         raise click.UsageError("--grant: an id is 32 digits, 0 to 9 and a to f, as `audit show --json` gives it")
     kinds = (AuditKind(kind),) if kind else ()
@@ -48,23 +47,5 @@ def show(home: Home, limit: int, since: datetime | None, grant_id: str | None, k
             say(line(record))
 
 
-def row(record: AuditRecord) -> Row:
-    """A record as a JSON object."""
-    return {
-        "id": record.id,
-        "at": record.wall_at.isoformat(),
-        "kind": record.kind,
-        "grant_id": record.grant_id,
-        "subject": record.subject_id,
-        "outcome": record.outcome,
-        "reason": record.reason,
-        "detail": record.detail,
-    }
-
-
-def line(record: AuditRecord) -> str:
-    """A record as a line of text."""
-    words = [record.outcome, record.reason, record.subject_id]
-    numbers = [f"{k}={v}" for k, v in record.detail.items() if v is not None]
-    rest = "  ".join(w for w in words if w)
-    return f"{record.wall_at.astimezone():%Y-%m-%d %H:%M:%S}  {record.kind:<9} {rest}  {' '.join(numbers)}".rstrip()
+for command in (audit_chain.verify, audit_chain.key, audit_chain.checkpoint, audit_chain.cut, audit_export.export):
+    audit.add_command(command)

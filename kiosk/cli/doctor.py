@@ -14,7 +14,7 @@ from typing import TypeVar
 import click
 
 from kiosk import config
-from kiosk.cli import attempts, clock, doctor_camera, doctor_door, doctor_models, doctor_window, notify
+from kiosk.cli import attempts, audit_chain, clock, doctor_camera, doctor_door, doctor_models, doctor_window, notify
 from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError, HomeError, KioskError, os_trouble
@@ -111,6 +111,7 @@ def _in_home(settings: Config, home: Home, configured: bool, told: bool) -> Iter
     if any(finding.level == "bad" for finding in gallery):
         return
     yield _threshold(settings, home)
+    yield from _sure("audit", lambda: _remarks("audit", audit_chain.remarks(home)))
     yield from _sure("clock", lambda: _remarks("clock", clock.findings(settings, home, told)))
     yield from _sure("attempts", lambda: _remarks("attempts", attempts.findings(settings, home)))
     yield from _other_models(settings, home)

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from types import FrameType
@@ -58,8 +59,10 @@ class Console:
     """Prints each event as a line. The kiosk's threads call `publish`; it never waits for the console, and lines that
     cannot be written are lost. Only a terminal gets names; a journal or a file gets subject ids."""
 
-    def __init__(self, as_json: bool, name_of: NameOf, remark: Callable[[Update], str]) -> None:
+    def __init__(self, as_json: bool, name_of: NameOf, remark: Callable[[Update], str], who: bool = True) -> None:
+        """`who`: whether lines about decisions say who it was."""
         self._as_json = as_json
+        self._who = who
         self._name_of: NameOf = name_of if names_wanted() else lambda _: None
         self._remark = remark
         self._outlet = output_outlet()
@@ -82,7 +85,8 @@ class Console:
 
     def _said(self, event: Update) -> tuple[Row, str] | None:
         match event:
-            case Decided(decision):
+            case Decided(decided):
+                decision = decided if self._who else replace(decided, subject_id=None)
                 name = self._name_of(decision.subject_id) if decision.subject_id else None
                 return decision_row(decision), decision_line(decision, name)
             case DoorAnswered(_, reply):

@@ -84,7 +84,8 @@ def _serve(
     """Runs a configured kiosk until a signal or the end of its recording. False when it died."""
     camera = assembly.camera(settings.camera)
     pretended = settings.lock is not None and settings.lock.kind == "simulated"
-    front = Front(seen, screenshot, full_screen, as_json, words.banner(not camera.live, pretended), lambda _: "")
+    banner, who = words.banner(not camera.live, pretended), settings.audit.subject_ids
+    front = Front(seen, screenshot, full_screen, as_json, banner, lambda _: "", who)
     return front.run(settings, home, camera)
 
 
@@ -99,12 +100,13 @@ class Front:
         as_json: bool,
         banner: str,
         remark: Callable[[Update], str],
+        who: bool = True,
     ) -> None:
-        """Raises KioskError when the window cannot be opened or the screenshot could not be written."""
+        """`who`: see Console. Raises KioskError when the window cannot be opened or the screenshot not be written."""
         self._names = Names()
         self._full_screen = full_screen
         self._stop = Stop()
-        self._console = Console(as_json, self._names, remark)
+        self._console = Console(as_json, self._names, remark, who)
         self._window = (
             Window(self._names, banner, offscreen=not seen, picture=screenshot) if seen or screenshot else None
         )

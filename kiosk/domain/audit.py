@@ -30,12 +30,21 @@ class AuditKind(StrEnum):
     """The gallery's master key was changed, or a recovery passphrase was made."""
     START = "start"
     STOP = "stop"
+    CHAIN = "chain"
+    """The log itself: its chain was begun, its signing key made, its oldest records cut."""
+    CHECKPOINT = "checkpoint"
+    """A domain.checkpoint.Checkpoint in `detail`."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """One line of the audit log. `id` is its position in the log. A record that is appended twice with the same
-    `record_id` is stored once."""
+    `record_id` is stored once.
+
+    The log itself sets `id`, `hash` (domain.chain, hexadecimal), and when it was written: `boot_at` in seconds of
+    CLOCK_BOOTTIME of the start of the machine that `boot` names. `wall_at` is when it happened. Records from before the
+    chain have neither hash nor boot.
+    """
 
     kind: AuditKind
     wall_at: datetime
@@ -46,3 +55,6 @@ class AuditRecord:
     detail: dict[str, str | int | float | bool | None] = field(default_factory=dict)
     id: int | None = None
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
+    boot: str | None = field(default=None, compare=False)
+    boot_at: float | None = field(default=None, compare=False)
+    hash: str | None = field(default=None, compare=False)

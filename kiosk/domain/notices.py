@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from kiosk.domain.checkpoint import Checkpoint
 from kiosk.domain.door.events import ALARMS, DoorEvent, DoorEventKind
 
 DROPPED = "notify.dropped"
@@ -46,6 +47,8 @@ class KioskEventKind(StrEnum):
     UNEXPLAINED = UNEXPLAINED
     MANY_REFUSALS = "many_refusals"
     """60 people were refused within an hour, perhaps by an attack. At most once an hour."""
+    CHECKPOINT = "checkpoint"
+    """A checkpoint of the audit log, for whoever keeps it elsewhere."""
 
 
 KINDS = (
@@ -82,6 +85,7 @@ class KioskEvent:
     subject_id: str | None = None
     name: str | None = None
     reason: str = ""
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class Notice:
     name: str | None = None
     reason: str = ""
     count: int = 0
+    checkpoint: Checkpoint | None = None
 
 
 def of_door(event: DoorEvent) -> Notice:
@@ -134,6 +139,7 @@ def of_kiosk(event: KioskEvent) -> Notice:
         subject_id=event.subject_id,
         name=event.name,
         reason=event.reason,
+        checkpoint=event.checkpoint,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kiosk.domain.checkpoint import Checkpoint
 from kiosk.domain.decision import Decision, Reason
 from kiosk.domain.door.grants import DoorReply
 from kiosk.domain.door.state import DoorState
@@ -94,8 +95,15 @@ class Unexplained:
     uid: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """A signed checkpoint of the audit log was recorded."""
+
+    checkpoint: Checkpoint
+
+
 Finding = Waiting | Observed | Proposed | Faulted | Recovered
 """What the pipeline reports about a frame, or about missing frames."""
 
-Update = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered | Unexplained
+Update = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered | Unexplained | Checkpointed
 """Updates inside the kiosk's process: for window, console, announcer and demonstration."""

@@ -13,6 +13,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
 
+from kiosk.domain.checkpoint import (
+    AT_PATTERN,
+    BOOT_PATTERN,
+    HASH_PATTERN,
+    LARGEST,
+    SIGNATURE_PATTERN,
+    Checkpoint,
+)
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.events import DOOR_NAME_PATTERN
 from kiosk.domain.ids import SUBJECT_ID_PATTERN
@@ -36,6 +44,17 @@ def _plain(name: str) -> str:
     return name
 
 
+class CheckpointMessage(Message):
+    """A domain.checkpoint.Checkpoint as a message."""
+
+    number: Annotated[int, Field(ge=1, le=LARGEST)]
+    hash: Annotated[str, Field(pattern=HASH_PATTERN)]
+    at: Annotated[str, Field(pattern=AT_PATTERN)]
+    boot: Annotated[str, Field(pattern=BOOT_PATTERN)]
+    key: Annotated[str, Field(pattern=HASH_PATTERN)]
+    signature: Annotated[str, Field(pattern=SIGNATURE_PATTERN)]
+
+
 class KioskEventMessage(Message):
     """A domain.notices.KioskEvent as a message. Every text is an id, a fixed word, the door's name, or a name of one
     line."""
@@ -51,6 +70,7 @@ class KioskEventMessage(Message):
     subject_id: Annotated[str, Field(pattern=SUBJECT_ID_PATTERN)] | None = None
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_plain)] | None = None
     reason: Annotated[str, AfterValidator(_known)] = ""
+    checkpoint: CheckpointMessage | None = None
 
     def event(self) -> KioskEvent:
         """The KioskEvent of this message."""
@@ -65,6 +85,7 @@ class KioskEventMessage(Message):
             subject_id=self.subject_id,
             name=self.name,
             reason=self.reason,
+            checkpoint=None if self.checkpoint is None else Checkpoint(**self.checkpoint.model_dump()),
         )
 
 

@@ -93,13 +93,18 @@ def decision(topics: Topics, notice: Notice) -> Message | None:
 def news(topics: Topics, notice: Notice) -> Message:
     """The event itself."""
     # The id lets a receiver recognise a repetition.
-    event: dict[str, str | int] = {"event_type": notice.kind, "id": notice.id, "at": notice.wall_at.isoformat()}
+    event: dict[str, str | int | dict[str, str | int]] = {
+        "event_type": notice.kind,
+        "id": notice.id,
+        "at": notice.wall_at.isoformat(),
+    }
     told = {
         "reason": notice.reason,
         "grant_id": notice.grant_id,
         "subject_id": notice.subject_id,
         "name": notice.name,
         "count": notice.count,
+        "checkpoint": None if notice.checkpoint is None else notice.checkpoint.row(),
     }
     event |= {key: value for key, value in told.items() if value}
     return Message(topics.state("event"), json.dumps(event), retain=False)

@@ -4,7 +4,7 @@ in ARCHITECTURE.md)."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from kiosk.domain.audit import AuditKind, AuditRecord
@@ -20,10 +20,15 @@ BACKLOG = 1000
 appended again until they are known to be on disk; the log stores each once (AuditRecord.record_id)."""
 
 
-def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
+Detail = Mapping[str, str | int | float | bool | None]
+
+
+def decision_record(
+    decision: Decision, boot: str | None = None, frame_age: float | None = None, basis: Detail | None = None
+) -> AuditRecord:
     """A decision as one line of the audit log, with the subject id, never a name or a vector. The decision's id is also
     the record's, so that it is one line however often it is appended. `boot` names the start of the machine to which
-    its times belong."""
+    its times belong, `frame_age` is in seconds, `basis` says what had to be met."""
     e = decision.evidence
     c = e.comparison
     return AuditRecord(
@@ -37,6 +42,7 @@ def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
             "frame": e.frame_number,
             "frames": e.frames,
             "captured_at": round(e.captured_at, 4),
+            "frame_age": None if frame_age is None else round(frame_age, 4),
             "boot": boot,
             "track": decision.track,
             "score": round(c.score, 4) if c else None,
@@ -45,6 +51,7 @@ def decision_record(decision: Decision, boot: str | None = None) -> AuditRecord:
             "quality": e.quality.score if e.quality else None,
             "flaw": e.quality.flaw.value if e.quality and e.quality.flaw else None,
             "pad": round(e.pad, 4) if e.pad is not None else None,
+            **(basis or {}),
             "detail": decision.detail or None,
         },
         record_id=decision.id,
@@ -74,14 +81,18 @@ class Access:
         grant_seconds: float,
         clock: Callable[[], float],
         boot: str | None = None,
+        basis: Detail | None = None,
+        who: bool = True,
     ) -> None:
         """`grant_seconds`: time from the frame's capture to the grant's deadline. `clock`: CLOCK_BOOTTIME of the start
-        of the machine that `boot` names."""
+        of the machine that `boot` names. `basis`: see `decision_record`. `who`: whether records say who it was."""
         self._audit = audit
         self._door = door
         self._grant_seconds = grant_seconds
         self._clock = clock
         self._boot = boot
+        self._basis = basis
+        self._who = who
         self._backlog: deque[AuditRecord] = deque(maxlen=BACKLOG)
         self._dropped = 0
         self._broken = False
@@ -94,12 +105,12 @@ class Access:
         deadline = decision.evidence.captured_at + self._grant_seconds
         if decision.granted and self._clock() >= deadline:
             decision = refused(decision, Reason.STALE_FRAME)
-        trouble = self._record(decision_record(decision, self._boot))
+        trouble = self._record(self._decision_record(decision))
         if trouble is not None and decision.granted:
             # It is in doubt whether the grant was recorded. So it becomes a refusal with the same record_id. If the
             # grant is on disk after all, the log stores the refusal as its outcome.
             decision = refused(decision, Reason.AUDIT_UNAVAILABLE)
-            record = decision_record(decision, self._boot)
+            record = self._decision_record(decision)
             others = [kept for kept in self._backlog if kept.record_id != record.record_id]
             self._backlog = deque([*others, record], maxlen=BACKLOG)
         health = self._health(trouble)
@@ -109,7 +120,7 @@ class Access:
         try:
             reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline, badge=decision.badge))
             age = self._clock() - decision.evidence.captured_at
-            after = self._health(self._record(outcome_record(decision, reply, age)))
+            after = self._health(self._record(self._without_whom(outcome_record(decision, reply, age))))
         finally:
             self.under_way = None  # otherwise the door's events about this grant would wait for ever
         return [*health, Decided(decision), DoorAnswered(decision.id, reply), *after]
@@ -118,6 +129,13 @@ class Access:
         """Records something that is not a decision (start, stop, fault). Keeps it in memory while the log cannot be
         written."""
         self._record(record)
+
+    def _decision_record(self, decision: Decision) -> AuditRecord:
+        age = self._clock() - decision.evidence.captured_at
+        return self._without_whom(decision_record(decision, self._boot, age, self._basis))
+
+    def _without_whom(self, record: AuditRecord) -> AuditRecord:
+        return record if self._who else replace(record, subject_id=None)
 
     def _release(self, grant: Grant) -> DoorReply:
         if self._clock() >= grant.deadline:

@@ -17,14 +17,15 @@ from pathlib import Path
 from threading import Condition, Thread
 
 from kiosk.config import Config
+from kiosk.domain.checkpoint import Checkpoint
 from kiosk.domain.errors import DoorError, GalleryError
 from kiosk.domain.ids import is_subject_id, new_id
 from kiosk.domain.notices import KioskEventKind, plain_name
 from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.refusals import Unusual
-from kiosk.domain.updates import Decided, Faulted, Recovered, Unexplained, Update
+from kiosk.domain.updates import Checkpointed, Decided, Faulted, Recovered, Unexplained, Update
 from kiosk.ipc.door_messages import MAX_PACKET, encode
-from kiosk.ipc.kiosk_event_messages import KioskEventMessage, acknowledged
+from kiosk.ipc.kiosk_event_messages import CheckpointMessage, KioskEventMessage, acknowledged
 from kiosk.ipc.limits import Seldom
 from kiosk.ipc.server import listening, peer_uid
 from kiosk.system.systemd import log
@@ -46,12 +47,15 @@ class Announcer:
         users: frozenset[int],
         name_of: Callable[[str], str | None] = lambda _: None,
         backlog: int = BACKLOG,
+        who: bool = True,
     ) -> None:
-        """`publish` calls `name_of` in the caller's thread. It returns None if names must not be sent."""
+        """`publish` calls `name_of` in the caller's thread. It returns None if names must not be sent. `who`: whether
+        events say by an id who it was."""
         self._path = path
         self._door = door
         self._users = users
         self._name_of = name_of
+        self._who = who
         self._seldom = Seldom()
         self._run = new_id()
         self._unusual = Unusual()
@@ -108,6 +112,8 @@ class Announcer:
                 self._put(KioskEventKind.RECOVERED, reason.value)
             case Unexplained(grant_id, _):
                 self._put(KioskEventKind.UNEXPLAINED, grant_id=grant_id)
+            case Checkpointed(checkpoint):
+                self._put(KioskEventKind.CHECKPOINT, checkpoint=checkpoint)
             case _:
                 pass
 
@@ -118,9 +124,10 @@ class Announcer:
         grant_id: str | None = None,
         subject_id: str | None = None,
         wall_at: datetime | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
-        if subject_id is not None and not is_subject_id(subject_id):
-            subject_id = None  # only a tampered gallery has such an id: the event is sent without it
+        if subject_id is not None and not (self._who and is_subject_id(subject_id)):
+            subject_id = None  # not wanted; or only a tampered gallery has such an id: the event is sent without it
         name = None if subject_id is None else self._name(subject_id)
         with self._changed:
             self._sequence += 1
@@ -135,6 +142,7 @@ class Announcer:
                 subject_id=subject_id,
                 name=plain_name(name or "") or None,
                 reason=reason,
+                checkpoint=None if checkpoint is None else CheckpointMessage.model_validate(checkpoint.row()),
             )
             self._waiting.append((message.id, encode(message)))
             self._changed.notify_all()
@@ -236,7 +244,7 @@ def announcing(
 
     users = users_of(config.notify.subscribers)
     names = name_of if config.notify.names else lambda _: None
-    announcer = Announcer(config.notify.socket, config.door.name, users, names)
+    announcer = Announcer(config.notify.socket, config.door.name, users, names, who=config.audit.subject_ids)
     announcer.start()
 
     def both(event: Update) -> None:

@@ -30,6 +30,7 @@ from kiosk.ipc.door_event_messages import DoorEventStream
 from kiosk.sections import CameraConfig, QualityConfig
 from kiosk.station.access import Access
 from kiosk.station.announcer import announcing
+from kiosk.station.checkpoints import checkpointing
 from kiosk.station.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
 from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.station.enrolment import Enroller
@@ -37,7 +38,7 @@ from kiosk.station.loop import Station, unfailing
 from kiosk.station.matcher import GalleryMatcher
 from kiosk.station.pipeline import Pipeline, Stages
 from kiosk.station.refusal_limit import keep_limit, refusal_limit
-from kiosk.station.safeguards import effective, refuse_make_believe, refuse_unsafe
+from kiosk.station.safeguards import decision_basis, effective, refuse_make_believe, refuse_unsafe
 from kiosk.station.timekeeping import Timekeeper, keep_time
 from kiosk.station.turns import turning
 from kiosk.station.writer import Writer
@@ -224,7 +225,9 @@ def running(
             limit=limit,
         )
         publish = stack.enter_context(announcing(config, found, publish))
-        access = Access(writer, client, config.policy.grant_seconds, boottime, boot_name())
+        stack.enter_context(checkpointing(config.audit, home, gallery.vault, writer, publish, health))
+        basis, who = decision_basis(config, models), config.audit.subject_ids
+        access = Access(writer, client, config.policy.grant_seconds, boottime, boot_name(), basis, who)
         station = Station(
             eye,
             pipeline,

@@ -129,6 +129,18 @@ def effective(config: Config, models: Models, threshold: Threshold) -> Detail:
     return detail
 
 
+def decision_basis(config: Config, models: Models) -> Detail:
+    """What each decision's record says of its basis: the embedder's file (the first 16 digits of its hash; the start
+    record has all) and the rule that had to be met."""
+    attempt, policy = config.attempt, config.policy
+    score = f"score for fpir {policy.fpir:g}" if policy.threshold is None else "fixed score"
+    return {
+        "model_sha256": models.embedder_entry.sha256[:16],
+        "rule": f"{attempt.needed} of {attempt.window} frames in {attempt.seconds:g} s, {score}",
+        "pad_threshold": round(models.pad.threshold, 4),
+    }
+
+
 def refuse_make_believe(eye: Camera, gallery: Gallery, door: DoorStatus) -> None:
     """Refuses a simulated or replayed camera, and the demonstration's gallery, with a real lock. Raises ConfigError.
     Asks the door itself and not the configuration, because the lock that would move is what counts."""

@@ -110,7 +110,7 @@ class Timekeeper:
             floor = self._read_floor()
         except GalleryError:
             return  # keeps the last known floor
-        if self._accepted is not None and floor.accepted != self._accepted:
+        if self._accepted is not None and floor.accepted > self._accepted:
             self._least = self._distance_of(floor)
         self._accepted = floor.accepted
 

@@ -12,8 +12,9 @@ from typing import Self
 
 from kiosk.domain.audit import AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError
-from kiosk.storage.audit import Audit, Row, encode
+from kiosk.storage.audit import Audit, encode
 from kiosk.storage.database import open_database
+from kiosk.storage.records import Row
 
 IDLE_SECONDS = 0.5
 """Longest time between two beats of the thread while there is nothing to write."""

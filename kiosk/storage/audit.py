@@ -1,19 +1,22 @@
 """The audit log: who was let in or not, and why. It holds subject ids, never names, templates or pictures.
-Append-only."""
+
+Append-only, and chained (domain.chain): all records of all processes are written by `insert`, inside a transaction that
+no other writer can enter.
+"""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
 
 from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.chain import START, digest
 from kiosk.domain.decision import Outcome
-from kiosk.domain.errors import GalleryError
-from kiosk.storage.database import Store, to_text, to_time
+from kiosk.storage.database import Store, to_time
+from kiosk.storage.records import Row, Story, conditions, record_of, row_of, story_of
+from kiosk.system.clock import boot_name, boottime
 
 RESET = "reset"
 """The reason of an ATTEMPTS record: earlier refusals no longer count, because a person reset them."""
@@ -21,19 +24,17 @@ UNKNOWN = "unknown"
 """The outcome of a grant for which no outcome was recorded."""
 RESTARTED = "kiosk_restarted"
 
-_KINDS = frozenset(AuditKind)
 LARGEST_ID = 2**63 - 1
 """The largest id of SQLite."""
 
 # Not INSERT OR IGNORE, which would also drop a record that the table refuses.
 _INSERT = (
-    "INSERT INTO audit (kind, wall_at, grant_id, subject_id, outcome, reason, detail, record_id) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (record_id) DO NOTHING"
+    "INSERT INTO audit (id, kind, wall_at, grant_id, subject_id, outcome, reason, detail, record_id, boot, boot_us, "
+    "hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (record_id) DO NOTHING"
 )
-_TAKEN_BACK = (
-    "INSERT INTO audit (kind, wall_at, grant_id, subject_id, outcome, reason, detail, record_id) "
-    "SELECT 'outcome', wall_at, grant_id, subject_id, ?, ?, '{}', record_id || '.refused' FROM audit "
-    "WHERE record_id = ? AND kind = 'decision' AND outcome = 'granted' ON CONFLICT (record_id) DO NOTHING"
+_NEWEST = "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1"
+_GRANT_OF = (
+    "SELECT wall_at, grant_id, subject_id FROM audit WHERE record_id = ? AND kind = 'decision' AND outcome = 'granted'"
 )
 _PENDING = (
     "SELECT * FROM audit AS decision WHERE kind = 'decision' AND outcome = ? AND grant_id IS NOT NULL AND NOT EXISTS "
@@ -48,18 +49,6 @@ class Floor:
 
     at: datetime | None
     accepted: int = 0
-
-
-Row = tuple[str | None, ...]
-"""The columns of _INSERT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One person at the door: the decision, and what the door did (None while that is not known)."""
-
-    decision: AuditRecord
-    outcome: AuditRecord | None
 
 
 class Audit:
@@ -87,16 +76,16 @@ class Audit:
         subject_id: str | None = None,
     ) -> list[AuditRecord]:
         """The newest `limit` matching records, newest last. Raises GalleryError."""
-        where, values = _conditions(since, grant_id, kinds, subject_id)
+        where, values = conditions(since, grant_id, kinds, subject_id)
         rows = self._store.rows(
             f"SELECT * FROM audit{where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - only fixed texts and question marks
             [*values, -1 if limit is None else limit],
         )
-        return [_record(row) for row in reversed(rows)]
+        return [record_of(row) for row in reversed(rows)]
 
     def stories(self, limit: int | None = None, since: datetime | None = None) -> list[Story]:
         """Decisions, each with its outcome, newest last. Raises GalleryError."""
-        where, values = _conditions(since, None, (), None)
+        where, values = conditions(since, None, (), None)
         return self._stories(f"{where} ORDER BY id DESC LIMIT ?", [*values, -1 if limit is None else limit])
 
     def story(self, grant_id: str) -> Story | None:
@@ -132,8 +121,20 @@ class Audit:
         marks = ", ".join("?" for _ in kinds)
         sql = f"SELECT * FROM audit WHERE id < ? AND kind IN ({marks}) ORDER BY id DESC LIMIT ?"  # noqa: S608 - marks
         while rows := self._store.rows(sql, [before, *kinds, page]):
-            yield from map(_record, rows)
+            yield from map(record_of, rows)
             before = rows[-1]["id"]
+
+    def oldest_first(
+        self, since: datetime | None = None, until: datetime | None = None, page: int = 500
+    ) -> Iterator[AuditRecord]:
+        """All records from `since` on and before `until`, oldest first, read while the caller iterates. Raises
+        GalleryError."""
+        where, values = conditions(since, None, (), None, until)
+        sql = f"SELECT * FROM audit{where or ' WHERE true'} AND id > ? ORDER BY id LIMIT ?"  # noqa: S608 - fixed texts
+        after = 0
+        while rows := self._store.rows(sql, [*values, after, page]):
+            yield from map(record_of, rows)
+            after = rows[-1]["id"]
 
     def reset_since(self, seen: int) -> tuple[int, bool]:
         """The id of the newest record, and whether attempts were reset after the record `seen`. Reads only records
@@ -150,7 +151,7 @@ class Audit:
 
     def pending_grants(self) -> list[AuditRecord]:
         """Granted decisions without an outcome. The kiosk died before it recorded the door's answer."""
-        return [_record(row) for row in self._store.rows(_PENDING, [Outcome.GRANTED.value])]
+        return [record_of(row) for row in self._store.rows(_PENDING, [Outcome.GRANTED.value])]
 
     def settle_pending(self, wall_at: datetime) -> list[AuditRecord]:
         """Gives each pending grant the outcome `unknown`, and returns these records. Call it at start, before any
@@ -178,91 +179,50 @@ class Audit:
 
     def _stories(self, tail: str, values: list[object]) -> list[Story]:
         rows = self._store.rows(f"SELECT * FROM audit_story{tail}", values)  # noqa: S608 - `tail` is a fixed text
-        return [_story(row) for row in reversed(rows)]
+        return [story_of(row) for row in reversed(rows)]
 
 
 def insert(store: Store, rows: Sequence[Row]) -> None:
-    """Appends records inside the caller's transaction. A record with a known record_id is not stored again.
+    """Appends records inside the caller's transaction (Store.transaction), each chained to the one before. A record
+    with a known record_id is not stored again.
 
     If it is in doubt whether a grant was recorded, the kiosk refuses the grant and records that refusal under the same
     record_id. If the grant is on disk after all, the refusal becomes its outcome. So there is one decision with one
     outcome.
     """
-    store.conn.executemany(_INSERT, rows)
-    refusals = [row for row in rows if row[0] == AuditKind.DECISION and row[4] == Outcome.REFUSED.value]
-    store.conn.executemany(_TAKEN_BACK, [(row[4], row[5], row[7]) for row in refusals])
+    if not rows:
+        return
+    if not store.conn.in_transaction:
+        raise ValueError("an audit record outside a transaction: two writers could continue the same record")
+    number, newest = newest_link(store)
+    boot, boot_us = this_boot(), int(boottime() * 1e6)
+
+    def append(row: Row) -> None:
+        nonlocal number, newest
+        values = (*row, boot, str(boot_us))
+        link = digest(newest, number + 1, [None if value is None else value.encode() for value in values])
+        if store.conn.execute(_INSERT, (number + 1, *row, boot, boot_us, link)).rowcount == 1:
+            number, newest = number + 1, link
+
+    for row in rows:
+        append(row)
+        if row[0] == AuditKind.DECISION and row[4] == Outcome.REFUSED.value:
+            for granted in store.conn.execute(_GRANT_OF, (row[7],)).fetchall():
+                append((AuditKind.OUTCOME.value, *granted, row[4], row[5], "{}", f"{row[7]}.refused"))
+
+
+def newest_link(store: Store) -> tuple[int, bytes]:
+    """Number and hash of the newest record; (0, START) for an empty log."""
+    found = store.conn.execute(_NEWEST).fetchone()
+    return (0, START) if found is None else (found[0], found[1] or START)
+
+
+@cache
+def this_boot() -> str:
+    """The name of this start of the machine (system.clock.boot_name), read once."""
+    return boot_name()
 
 
 def encode(records: Sequence[AuditRecord]) -> list[Row]:
     """Converts records to rows of the table. Raises GalleryError for a record that cannot be written."""
-    return [_row(record) for record in records]
-
-
-def _conditions(
-    since: datetime | None, grant_id: str | None, kinds: Sequence[AuditKind], subject_id: str | None
-) -> tuple[str, list[object]]:
-    parts: list[str] = []
-    values: list[object] = []
-    if since is not None:
-        parts.append("wall_at >= ?")
-        values.append(to_text(since))
-    if grant_id is not None:
-        parts.append("grant_id = ?")
-        values.append(grant_id)
-    if kinds:
-        parts.append(f"kind IN ({', '.join('?' for _ in kinds)})")
-        values.extend(kinds)
-    if subject_id is not None:
-        parts.append("subject_id = ?")
-        values.append(subject_id)
-    return (" WHERE " + " AND ".join(parts) if parts else ""), values
-
-
-def _row(record: AuditRecord) -> Row:
-    try:
-        detail = json.dumps({key: _plain(value) for key, value in record.detail.items()}, separators=(",", ":"))
-        texts = (
-            record.kind.value,
-            to_text(record.wall_at),
-            record.grant_id,
-            record.subject_id,
-            record.outcome,
-            record.reason,
-        )
-        for text in texts:
-            if text is not None:
-                text.encode("utf-8")
-        return (*texts, detail, record.record_id or None)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise GalleryError(f"an audit record of kind {record.kind} cannot be written: {error}") from error
-
-
-def _plain(value: str | float | bool | None) -> str | float | bool | None:
-    """Turns NaN and infinity into text, which JSON does not have, so that the record of a fault with such a number is
-    not lost."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _story(row: dict[str, Any]) -> Story:
-    door = {name.removeprefix("door_"): value for name, value in row.items() if name.startswith("door_")}
-    return Story(_record(row), None if door["id"] is None else _record(door))
-
-
-def _record(row: dict[str, Any]) -> AuditRecord:
-    if row["kind"] not in _KINDS:
-        raise GalleryError(f"audit record {row['id']} is of a kind that this version does not know: use a newer one")
-    try:
-        kind, detail = AuditKind(row["kind"]), json.loads(row["detail"])
-    except (TypeError, ValueError) as error:
-        raise GalleryError(f"the gallery is damaged: audit record {row['id']} cannot be read") from error
-    return AuditRecord(
-        kind=kind,
-        wall_at=to_time(row["wall_at"]),
-        grant_id=row["grant_id"],
-        subject_id=row["subject_id"],
-        outcome=row["outcome"],
-        reason=row["reason"],
-        detail=detail,
-        id=row["id"],
-        record_id=row.get("record_id") or "",
-    )
+    return [row_of(record) for record in records]

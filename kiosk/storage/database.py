@@ -60,10 +60,14 @@ class Store(sqlite_utils.Database):
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """All rows of a query. Raises GalleryError."""
+        return self.reading(lambda: list(self.query(sql, parameters)))
+
+    def reading(self, read: Callable[[], T]) -> T:
+        """The result of `read`, which only reads and may be repeated. Raises GalleryError."""
         with self._noticing(), translated(self.path):
             if self.conn.in_transaction:
-                return list(self.query(sql, parameters))
-            return self.steady(lambda: list(self.query(sql, parameters)))
+                return read()
+            return self.steady(read)
 
     def snapshot(self, read: Callable[[], T]) -> T:
         """The result of `read`, whose queries all see the gallery at one moment. Raises GalleryError."""
@@ -199,7 +203,10 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 def _inspect(store: Store, check: bool) -> None:
     """Checks the file before anything is written. An unknown or damaged file is not changed."""
-    _refuse_unknown(store)
+    try:
+        _refuse_unknown(store)
+    except KeyError as error:  # a column of the list of steps has another name
+        raise damaged(store.path, "its list of steps cannot be read") from error
     if check:
         _refuse_damaged(store)
     if store.read_only and any(step.name not in UNSEEN for step in MIGRATIONS.pending(store)):
@@ -240,6 +247,17 @@ def _refuse_damaged(store: Store) -> None:
     finding = store.execute("PRAGMA quick_check(1)").fetchone()[0]
     if finding != "ok":
         raise damaged(store.path, " ".join(finding.split()))
+    if _ends_within_a_page(store):
+        raise damaged(store.path, "its last page is cut off")
+
+
+def _ends_within_a_page(store: Store) -> bool:
+    """SQLite reads zeros for what is missing of the last page, and cannot tell them from a record. While there is a
+    -wal with something in it, that page may be about to be written again."""
+    wal = store.path.with_name(f"{store.path.name}-wal")
+    if wal.exists() and wal.stat().st_size > 0:
+        return False
+    return store.path.stat().st_size % int(store.execute("PRAGMA page_size").fetchone()[0]) != 0
 
 
 def to_text(moment: datetime) -> str:

@@ -45,6 +45,13 @@ class Gallery:
         return self._store
 
     @property
+    def vault(self) -> Vault:
+        """The open key. Raises GalleryError for a gallery that was opened without it."""
+        if self._vault is None:
+            raise GalleryError(f"{self._store.path}: the gallery was opened without its key")
+        return self._vault
+
+    @property
     def lost(self) -> str | None:
         """Why the gallery must be opened again; None while it is usable."""
         return self._store.lost
@@ -200,13 +207,13 @@ class Gallery:
     def _believing(self) -> Iterator[SealedRows]:
         """For reading rows. Raises TamperedError for rows that cannot be believed, GalleryLostError if that is because
         the gallery has got another key since it was opened."""
-        if self._rows is None or self._vault is None:
-            raise GalleryError(f"{self._store.path}: the gallery was opened without its key")
+        vault = self.vault
+        rows = SealedRows(self._store, vault) if self._rows is None else self._rows
         try:
             with self._explained():
-                yield self._rows
+                yield rows
         except TamperedError as error:
-            if belongs(self._store, self._vault):
+            if belongs(self._store, vault):
                 raise
             self._store.lost = f"{self._store.path}: the gallery has another key by now: it has to be opened again"
             raise GalleryLostError(self._store.lost) from error

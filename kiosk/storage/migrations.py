@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime
+
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
+
+from kiosk.domain.chain import FIELDS, START, digest
+from kiosk.system.clock import boot_name, boottime
 
 APPLICATION_ID = 0x4B694F73
 """Marks the file as a kiosk's gallery (PRAGMA application_id): "KiOs"."""
@@ -59,6 +65,24 @@ CREATE VIEW audit_story AS
 INSERT INTO meta (key, value) VALUES ('gallery_version', 0);
 """
 
+AUDIT_GUARDS = {
+    "audit_no_update": (
+        "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit\n"
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    ),
+    "audit_no_delete": (
+        "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit\n"
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    ),
+    "audit_chained": (
+        "CREATE TRIGGER audit_chained BEFORE INSERT ON audit\n"
+        "WHEN new.hash IS NULL OR new.id IS NOT (SELECT coalesce(max(id), 0) + 1 FROM audit)\n"
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: a record continues its chain'); END"
+    ),
+}
+"""The triggers of the audit log, as SQLite shows them. `kiosk audit verify` looks for each; only a cut takes one away,
+for as long as it lasts."""
+
 _COUNTER = """
 CREATE TRIGGER {name} AFTER {change} ON {table}
 BEGIN UPDATE meta SET value = value + 1 WHERE key = 'gallery_version'; END
@@ -87,6 +111,34 @@ def m0003_record_id(db: Database) -> None:
     """The id by which a record of the audit log is recognised when it is sent again. Older records have none."""
     db.execute("ALTER TABLE audit ADD COLUMN record_id TEXT")
     db.execute("CREATE UNIQUE INDEX audit_record_id ON audit (record_id)")
+
+
+@MIGRATIONS()
+def m0004_audit_chain(db: Database) -> None:
+    """The chain of the audit log (domain.chain). What was recorded before it is hashed once, as it lies; the first
+    record of the chain covers it."""
+    for column in ("boot TEXT", "boot_us INTEGER", "hash BLOB"):
+        db.execute(f"ALTER TABLE audit ADD COLUMN {column}")
+    _begin_chain(db)
+    db.execute(AUDIT_GUARDS["audit_chained"])
+
+
+def _begin_chain(db: Database) -> None:
+    older, previous, newest = 0, START, 0
+    columns = ", ".join(f"CAST({field} AS BLOB)" for field in FIELDS)
+    for number, *fields in db.execute(f"SELECT id, {columns} FROM audit ORDER BY id"):  # noqa: S608 - constants
+        older, newest, previous = older + 1, number, digest(previous, number, fields)
+    if not older:
+        return
+    now, boot, boot_us = datetime.now(UTC), boot_name(), int(boottime() * 1e6)
+    wall_at = now.isoformat(timespec="microseconds")
+    row = ("chain", wall_at, None, None, "begun", None, f'{{"older":{older}}}', uuid.uuid4().hex, boot)
+    link = digest(previous, newest + 1, [*(None if v is None else v.encode() for v in row), str(boot_us).encode()])
+    marks = ", ".join("?" for _ in (*FIELDS, "id", "hash"))
+    db.execute(
+        f"INSERT INTO audit (id, {', '.join(FIELDS)}, hash) VALUES ({marks})",  # noqa: S608 - constants
+        [newest + 1, *row, boot_us, link],
+    )
 
 
 _SEALED = """
@@ -122,7 +174,7 @@ def m0005_sealed(db: Database) -> None:
         db.execute(statement)
 
 
-UNSEEN = frozenset({"m0003_record_id"})
+UNSEEN = frozenset({"m0003_record_id", "m0004_audit_chain"})
 """Steps that a reader does not need: the gallery can be read before they are applied."""
 
 

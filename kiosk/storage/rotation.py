@@ -12,19 +12,17 @@ from datetime import UTC, datetime
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import VaultError
 from kiosk.storage.audit import encode, insert
+from kiosk.storage.checkpoints import forget_signer, reseal_signer
 from kiosk.storage.database import Store
 from kiosk.storage.keys import KeySource
 from kiosk.storage.sealed import SealedRows
 from kiosk.storage.unlock import belongs
 from kiosk.storage.vault import KEY_BYTES, Vault
 
-SEALED_VALUES: dict[str, str] = {}
-"""Further values of the table meta that are sealed with the master key: the key of the row, and what it is bound to."""
-
-
 def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
-    """Seals the gallery with a new master key. `everything`: gives each subject a new key too, so that an old copy of
-    the gallery with its key opens nothing of what is stored from now on.
+    """Seals the gallery with a new master key. `everything`: gives each subject a new key too, and the audit log's
+    checkpoints another signing key, so that an old copy of the gallery with its key opens nothing of what is stored from
+    now on, and signs nothing that is believed.
 
     A recovery passphrase of before no longer opens the gallery. Raises VaultError, GalleryError; then the old key still
     holds.
@@ -39,10 +37,10 @@ def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
         if not belongs(store, old):
             raise VaultError(f"{store.path}: the gallery's key was changed meanwhile: start again")
         SealedRows(store, old).rekey(new, everything)
-        for key, bound in SEALED_VALUES.items():
-            for row in store.rows("SELECT value FROM meta WHERE key = ?", [key]):
-                value = new.wrap(old.unwrap(row["value"], bound), bound)
-                store.execute("UPDATE meta SET value = ? WHERE key = ?", [value, key])
+        if everything:
+            forget_signer(store)
+        else:
+            reseal_signer(store, old, new)
         store.execute("UPDATE meta SET value = ? WHERE key = 'vault_check'", [new.make_check()])
         store.execute("DELETE FROM meta WHERE key = 'recovery'")
         outcome = "everything_sealed_anew" if everything else "key_changed"

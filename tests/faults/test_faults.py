@@ -380,7 +380,8 @@ def test_references_of_another_network_are_a_fault_from_the_start_on(bench: Benc
 def test_a_clock_behind_the_log_refuses_whoever_has_a_validity_until_root_accepts_it(bench: Bench) -> None:
     """The record of 2099 is of a clock that once stood ahead."""
     bench.valid_until(datetime(2098, 1, 1, tzinfo=UTC))
-    bench.sql("INSERT INTO audit (kind, wall_at, detail) VALUES ('stop', '2099-01-01T00:00:00.000000+00:00', '{}')")
+    with closing(Audit(open_database(bench.home.database, check=False))) as audit:
+        audit.append([AuditRecord(AuditKind.STOP, datetime(2099, 1, 1, tzinfo=UTC))])
     bench.config = bench.config.model_copy(
         update={"attempt": bench.config.attempt.model_copy(update={"pause": 0.0, "rest": 0.0})}
     )

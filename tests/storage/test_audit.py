@@ -200,8 +200,8 @@ def test_a_record_of_a_later_version_is_no_damage(gallery: Gallery, home: Home) 
     """As after a rollback."""
     with closing(sqlite3.connect(home.database)) as connection, connection:
         connection.execute(
-            "INSERT INTO audit (record_id, kind, wall_at, detail) VALUES (?, 'fleet', ?, '{}')",
-            ["0" * 32, NOON.isoformat()],
+            "INSERT INTO audit (id, record_id, kind, wall_at, detail, hash) VALUES (1, ?, 'fleet', ?, '{}', ?)",
+            ["0" * 32, NOON.isoformat(), bytes(32)],
         )
     with pytest.raises(GalleryError, match="of a kind that this version does not know"):
         list(Audit(gallery.store).records())

@@ -21,9 +21,10 @@ from kiosk.domain.updates import Decided, DoorAnswered
 from kiosk.station.access import Access
 from kiosk.station.door_audit import record_of
 from kiosk.station.writer import Writer
-from kiosk.storage.audit import Audit, Row
+from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
+from kiosk.storage.records import Row
 from tests.storage.conftest import NOON
 
 PATIENCE = 0.05

@@ -1,0 +1,71 @@
+"""Cuts old records from the audit log, at a checkpoint, so that the rest can still be verified.
+
+The checkpoint stays in the log and holds the hash with which the rest begins. The cut is a record itself, signed like a
+checkpoint: nobody without the key can pass a removal off as one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.checkpoint import CUT, Checkpoint
+from kiosk.domain.errors import GalleryError
+from kiosk.storage.audit import encode, insert, newest_link
+from kiosk.storage.checkpoints import Signer, checkpoint_record, genuine, recorded
+from kiosk.storage.database import Store, to_text
+from kiosk.storage.migrations import AUDIT_GUARDS
+
+_NO_DELETE = "audit_no_delete"
+
+# A time that the clock showed wrongly, before a person confirmed it, does not keep what is older.
+_FIRST_KEPT = (
+    "SELECT min(id) AS id FROM audit WHERE wall_at >= ? AND id >= "
+    "(SELECT coalesce(max(id), 0) FROM audit WHERE kind = 'clock')"
+)
+_CHECKPOINT = (
+    "SELECT detail FROM audit WHERE kind = 'checkpoint' AND json_extract(detail, '$.number') < ? "
+    "ORDER BY id DESC LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The records up to `checkpoint.number` would be cut, `records` of them."""
+
+    checkpoint: Checkpoint
+    records: int
+
+
+def plan(store: Store, before: datetime) -> Plan | None:
+    """The most that can be cut of what is older than `before`; None if nothing can. Raises GalleryError."""
+    first_kept = store.rows(_FIRST_KEPT, [to_text(before)])[0]["id"]
+    found = store.rows(_CHECKPOINT, [2**63 - 1 if first_kept is None else first_kept])
+    if not found:
+        return None
+    checkpoint = recorded(found[0]["detail"])
+    rows = store.rows("SELECT hash, (SELECT min(id) FROM audit) AS first FROM audit WHERE id = ?", [checkpoint.number])
+    if not rows:
+        return None  # it was cut there before
+    if not genuine(checkpoint) or rows[0]["hash"] != bytes.fromhex(checkpoint.hash):
+        raise GalleryError(f"{store.path}: the checkpoint of record {checkpoint.number} does not fit: nothing was cut")
+    return Plan(checkpoint, checkpoint.number - rows[0]["first"] + 1)
+
+
+def cut(store: Store, signer: Signer, planned: Plan, before: datetime, now: datetime) -> Checkpoint:
+    """Cuts what was planned, in one transaction, and returns a checkpoint that covers the record of it. Raises
+    GalleryError; then nothing was cut."""
+    number, link = planned.checkpoint.number, bytes.fromhex(planned.checkpoint.hash)
+    signed = signer.sign(number, link, now, CUT)
+    with store.transaction():
+        store.conn.execute(f"DROP TRIGGER {_NO_DELETE}")
+        removed = store.conn.execute("DELETE FROM audit WHERE id <= ?", (number,)).rowcount
+        store.conn.execute(AUDIT_GUARDS[_NO_DELETE])
+        detail = {**signed.row(), "removed": removed, "before": to_text(before)}
+        insert(store, encode([AuditRecord(AuditKind.CHAIN, now, outcome=CUT, detail=dict(detail))]))
+        newest, newest_hash = newest_link(store)
+        after = signer.sign(newest, newest_hash, now)
+        insert(store, encode([checkpoint_record(after, now)]))
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # so that the -wal file keeps no removed bytes
+    return after
