@@ -73,7 +73,6 @@ ELSEWHERE = {
     "station/deciding": "station/test_pipeline",
     "station/stages": "station/test_pipeline",
     "storage/database": "storage/test_durability",
-    "storage/migrations": "storage/test_gallery",
     "storage/people": "storage/test_gallery",
     "storage/troubles": "storage/test_faults",
     "vision/answers": "vision/test_embedder",

@@ -84,6 +84,8 @@ def checkpoint(home: Home) -> None:
     with closing(open_gallery(_there(home))) as gallery:
         signer = open_signer(gallery.store, gallery.vault)
         number, link = tail(gallery.store)
+        if number == 0:
+            raise GalleryError(f"{gallery.store.path}: the log is empty: there is nothing to sign")
         now = datetime.now(UTC)
         made = signer.sign(number, link, now)
         Audit(gallery.store).append([checkpoint_record(made, now)])

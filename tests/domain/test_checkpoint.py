@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.domain.checkpoint import CUT, Checkpoint, found_in, from_row
@@ -77,6 +77,7 @@ def test_a_damaged_one_is_not_passed_over() -> None:
         list(found_in(json.dumps({**ONE.row(), "hash": "ab"})))
 
 
+@settings(max_examples=40)
 @given(
     st.text()
     | st.recursive(st.none() | st.text() | st.integers(), lambda e: st.lists(e) | st.dictionaries(st.text(), e)).map(
@@ -88,4 +89,4 @@ def test_any_other_text_holds_none(text: str) -> None:
 
 
 def test_brackets_without_end_are_no_fault() -> None:
-    assert list(found_in("[" * 100_000 + '{"a":' * 5_000)) == []
+    assert list(found_in("[" * 10_000 + '{"a":' * 1_500)) == []

@@ -15,9 +15,10 @@ import pytest
 
 from kiosk.domain.errors import GalleryError
 from kiosk.station.writer import Writer
-from kiosk.storage.audit import Audit, Row
+from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.records import Row
 from tests.storage.conftest import NOON, a_decision, a_reference
 
 LONG = 30.0

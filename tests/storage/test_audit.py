@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -11,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.chain import FIELDS, START, digest
 from kiosk.domain.errors import GalleryError
-from kiosk.storage.audit import RESET, Audit, Floor, encode
+from kiosk.storage.audit import RESET, Audit, Floor, encode, insert
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
+from kiosk.storage.verification import verify
+from kiosk.system.clock import boot_name, boottime
 from tests.storage.conftest import NOON, a_decision, an_outcome
 
 
@@ -205,3 +210,69 @@ def test_a_record_of_a_later_version_is_no_damage(gallery: Gallery, home: Home) 
         )
     with pytest.raises(GalleryError, match="of a kind that this version does not know"):
         list(Audit(gallery.store).records())
+
+
+def test_each_record_says_when_it_was_written_and_continues_the_one_before(gallery: Gallery, audit: Audit) -> None:
+    before = boottime()
+    audit.append([a_decision("g1"), an_outcome("g1")])
+    audit.append([AuditRecord(AuditKind.STOP, NOON)])
+    records = audit.records()
+    assert {r.boot for r in records} == {boot_name()}
+    times = [r.boot_at for r in records if r.boot_at is not None]
+    assert times == sorted(times)
+    assert before - 1e-5 <= times[0] <= times[-1] <= boottime()
+    columns = ", ".join(f"CAST({name} AS BLOB)" for name in FIELDS)
+    previous = START
+    for number, link, *fields in gallery.store.execute(f"SELECT id, hash, {columns} FROM audit ORDER BY id"):
+        previous = digest(previous, number, fields)
+        assert link == previous
+    assert records[-1].hash == previous.hex()
+
+
+def test_a_record_that_is_not_stored_again_leaves_no_gap(gallery: Gallery, audit: Audit) -> None:
+    record = replace(a_decision("g1"), record_id="g1")
+    audit.append([record])
+    audit.append([record, AuditRecord(AuditKind.START, NOON), record, replace(record, outcome="refused", reason="x")])
+    audit.append([record])
+    assert [(r.id, r.kind) for r in audit.records()] == [(1, "decision"), (2, "start"), (3, "outcome")]
+    assert verify(gallery.store).good
+
+
+def test_nobody_continues_the_chain_outside_a_transaction(gallery: Gallery) -> None:
+    with pytest.raises(ValueError, match="outside a transaction"):
+        insert(gallery.store, encode([a_decision("g1")]))
+
+
+def test_all_are_read_oldest_first_within_two_times(audit: Audit) -> None:
+    audit.append([AuditRecord(AuditKind.START, NOON + timedelta(hours=n)) for n in range(12)])
+    begin, end = NOON + timedelta(hours=3), NOON + timedelta(hours=9)
+    assert [r.id for r in audit.oldest_first(page=5)] == list(range(1, 13))
+    assert [r.id for r in audit.oldest_first(begin, end, page=2)] == [4, 5, 6, 7, 8, 9]
+    assert [r.id for r in audit.oldest_first(until=begin)] == [1, 2, 3]
+
+
+APPENDING = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.storage.audit import Audit
+from kiosk.storage.database import open_database
+
+store, own, other = open_database(Path(sys.argv[1])), sys.argv[2], sys.argv[3]
+seen = "SELECT count(*) AS n FROM audit WHERE reason = ?"
+while store.rows(seen, [other])[0]["n"] < 50 or store.rows(seen, [own])[0]["n"] < 50:
+    Audit(store).append([AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=own) for _ in range(2)])
+"""
+
+
+def test_two_processes_that_append_at_once_keep_one_chain(home: Home, gallery: Gallery) -> None:
+    """Each goes on until it has seen 50 records of the other, so that they do it at once."""
+    names = ("one", "other")
+    commands = [[sys.executable, "-c", APPENDING, str(home.database), *each] for each in (names, names[::-1])]
+    processes = [subprocess.Popen(command) for command in commands]
+    assert [process.wait() for process in processes] == [0, 0]
+    records = Audit(gallery.store).records()
+    assert [r.id for r in records] == list(range(1, len(records) + 1))
+    assert min(sum(r.reason == name for r in records) for name in names) >= 50
+    assert verify(gallery.store).good

@@ -25,6 +25,7 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
 from kiosk.storage.records import Row
+from kiosk.storage.verification import verify
 from tests.storage.conftest import NOON
 
 PATIENCE = 0.05
@@ -117,6 +118,7 @@ def test_every_record_is_there_once_whatever_fails(people: list[bool], faults: l
         with closing(Audit(open_database(home.database, read_only=True))) as log:
             records, stories = log.records(), log.stories()
             assert log.pending_grants() == []
+            assert verify(log._store).faults == []
         rows = [(r.kind, r.grant_id) for r in records]
         assert len(rows) == len(set(rows))
         assert [s.decision.grant_id for s in stories] == [*(d.id for d in decisions), "last"]

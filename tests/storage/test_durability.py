@@ -19,6 +19,7 @@ import pytest
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.verification import verify
 from tests.storage.conftest import MODEL, NOON
 
 KILLS = 20
@@ -89,6 +90,7 @@ class Acknowledged:
         _whole(home)
         with closing(open_gallery(home)) as gallery:
             audit = Audit(gallery.store)
+            assert verify(gallery.store).faults == []
             assert self.grants <= {str(r.grant_id) for r in audit.records(kinds=["decision"])}
             there = {s.id for s in gallery.subjects()}
             assert not self.removed & there
