@@ -19,10 +19,11 @@ from kiosk.storage.sealed import SealedRows
 from kiosk.storage.unlock import belongs
 from kiosk.storage.vault import KEY_BYTES, Vault
 
+
 def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
     """Seals the gallery with a new master key. `everything`: gives each subject a new key too, and the audit log's
-    checkpoints another signing key, so that an old copy of the gallery with its key opens nothing of what is stored from
-    now on, and signs nothing that is believed.
+    checkpoints another signing key, so that an old copy of the gallery with its key opens nothing of what is stored
+    from now on, and signs nothing that is believed.
 
     A recovery passphrase of before no longer opens the gallery. Raises VaultError, GalleryError; then the old key still
     holds.
