@@ -29,6 +29,8 @@ ELSEWHERE = {
     # Through the program, or the command, that they are parts of.
     "__main__": "cli/test_bad_input",
     "cli/__init__": "cli/test_bad_input",
+    "cli/audit_export": "cli/test_audit_chain",
+    "cli/audit_rows": "cli/test_audit",
     "cli/decisions": "cli/test_printing",
     "cli/doctor_models": "cli/test_doctor",
     "cli/doctor_window": "cli/test_doctor",
@@ -73,6 +75,7 @@ ELSEWHERE = {
     "station/deciding": "station/test_pipeline",
     "station/stages": "station/test_pipeline",
     "storage/database": "storage/test_durability",
+    "storage/records": "storage/test_audit",
     "storage/people": "storage/test_gallery",
     "storage/troubles": "storage/test_faults",
     "vision/answers": "vision/test_embedder",
