@@ -113,34 +113,6 @@ def m0003_record_id(db: Database) -> None:
     db.execute("CREATE UNIQUE INDEX audit_record_id ON audit (record_id)")
 
 
-@MIGRATIONS()
-def m0004_audit_chain(db: Database) -> None:
-    """The chain of the audit log (domain.chain). What was recorded before it is hashed once, as it lies; the first
-    record of the chain covers it."""
-    for column in ("boot TEXT", "boot_us INTEGER", "hash BLOB"):
-        db.execute(f"ALTER TABLE audit ADD COLUMN {column}")
-    _begin_chain(db)
-    db.execute(AUDIT_GUARDS["audit_chained"])
-
-
-def _begin_chain(db: Database) -> None:
-    older, previous, newest = 0, START, 0
-    columns = ", ".join(f"CAST({field} AS BLOB)" for field in FIELDS)
-    for number, *fields in db.execute(f"SELECT id, {columns} FROM audit ORDER BY id"):  # noqa: S608 - constants
-        older, newest, previous = older + 1, number, digest(previous, number, fields)
-    if not older:
-        return
-    now, boot, boot_us = datetime.now(UTC), boot_name(), int(boottime() * 1e6)
-    wall_at = now.isoformat(timespec="microseconds")
-    row = ("chain", wall_at, None, None, "begun", None, f'{{"older":{older}}}', uuid.uuid4().hex, boot)
-    link = digest(previous, newest + 1, [*(None if v is None else v.encode() for v in row), str(boot_us).encode()])
-    marks = ", ".join("?" for _ in (*FIELDS, "id", "hash"))
-    db.execute(
-        f"INSERT INTO audit (id, {', '.join(FIELDS)}, hash) VALUES ({marks})",  # noqa: S608 - constants
-        [newest + 1, *row, boot_us, link],
-    )
-
-
 _SEALED = """
 CREATE TABLE subject (
     id TEXT PRIMARY KEY NOT NULL,
@@ -174,7 +146,35 @@ def m0005_sealed(db: Database) -> None:
         db.execute(statement)
 
 
-UNSEEN = frozenset({"m0003_record_id", "m0004_audit_chain"})
+@MIGRATIONS()
+def m0006_audit_chain(db: Database) -> None:
+    """The chain of the audit log (domain.chain). What was recorded before it is hashed once, as it lies; the first
+    record of the chain covers it."""
+    for column in ("boot TEXT", "boot_us INTEGER", "hash BLOB"):
+        db.execute(f"ALTER TABLE audit ADD COLUMN {column}")
+    _begin_chain(db)
+    db.execute(AUDIT_GUARDS["audit_chained"])
+
+
+def _begin_chain(db: Database) -> None:
+    older, previous, newest = 0, START, 0
+    columns = ", ".join(f"CAST({field} AS BLOB)" for field in FIELDS)
+    for number, *fields in db.execute(f"SELECT id, {columns} FROM audit ORDER BY id"):  # noqa: S608 - constants
+        older, newest, previous = older + 1, number, digest(previous, number, fields)
+    if not older:
+        return
+    now, boot, boot_us = datetime.now(UTC), boot_name(), int(boottime() * 1e6)
+    wall_at = now.isoformat(timespec="microseconds")
+    row = ("chain", wall_at, None, None, "begun", None, f'{{"older":{older}}}', uuid.uuid4().hex, boot)
+    link = digest(previous, newest + 1, [*(None if v is None else v.encode() for v in row), str(boot_us).encode()])
+    marks = ", ".join("?" for _ in (*FIELDS, "id", "hash"))
+    db.execute(
+        f"INSERT INTO audit (id, {', '.join(FIELDS)}, hash) VALUES ({marks})",  # noqa: S608 - constants
+        [newest + 1, *row, boot_us, link],
+    )
+
+
+UNSEEN = frozenset({"m0003_record_id", "m0006_audit_chain"})
 """Steps that a reader does not need: the gallery can be read before they are applied."""
 
 

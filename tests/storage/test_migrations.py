@@ -18,7 +18,7 @@ from kiosk.storage.verification import verify
 from tests.storage.chains import VAULT, sign, unguarded
 from tests.storage.conftest import NOON, a_decision
 
-EARLIER = ("m0002_badge", "m0003_record_id", "m0004_audit_chain")
+EARLIER = ("m0002_badge", "m0003_record_id", "m0005_sealed", "m0006_audit_chain")
 """The first step that an earlier kiosk did not have."""
 
 
@@ -73,7 +73,7 @@ def test_an_empty_older_log_has_nothing_to_cover(home: Home, first_missing: str)
 
 
 def test_it_can_be_looked_at_before_that_but_not_verified(home: Home) -> None:
-    an_old_log(home, "m0004_audit_chain")
+    an_old_log(home, "m0006_audit_chain")
     with closing(open_database(home.database, read_only=True)) as store:
         assert len(Audit(store).records()) == 5
         with pytest.raises(GalleryError, match="has no chain yet: start the kiosk of this version once"):
@@ -88,7 +88,7 @@ def test_the_guards_are_as_sqlite_shows_them(home: Home) -> None:
 
 
 def test_nothing_is_recorded_past_the_chain(home: Home) -> None:
-    an_old_log(home, "m0004_audit_chain")
+    an_old_log(home, "m0006_audit_chain")
     with closing(open_database(home.database)) as store:
         for number, link in ((7, None), (8, bytes(32)), (6, bytes(32)), (None, bytes(32))):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
