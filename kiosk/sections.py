@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from kiosk.domain.badge import CardFormat
 from kiosk.domain.door.events import DOOR_NAME_PATTERN
@@ -16,6 +16,16 @@ DOOR_EVENTS = Path("/run/kiosk-door-events/door-events.sock")
 """The sockets of kiosk-door's unit. Each is in a folder that only its allowed users may enter."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _named(path: Path) -> Path:
+    if path.name in {"", ".."}:
+        raise ValueError(f"{str(path)!r} is no path of a file")
+    return path
+
+
+FilePath = Annotated[Path, AfterValidator(_named)]
+"""The path of a file or socket, which others are made beside."""
 
 
 class Section(BaseModel):
@@ -105,7 +115,7 @@ class DoorConfig(Section):
     name: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)] = "main"
     """The door's name in events, notifiers and the audit log. It is required with a real lock or a panel, so that the
     doors of a site have different names."""
-    socket: Path = DOOR_SOCKET
+    socket: FilePath = DOOR_SOCKET
     state: Path = Path("/var/lib/kiosk-door")
     """Folder in which kiosk-door stores unacknowledged events and a lockdown."""
     release_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
@@ -229,13 +239,13 @@ class AuditConfig(Section):
 class NotifyConfig(Section):
     """[notify]: the process that reports to others."""
 
-    outbox: Path = Path("/var/lib/kiosk-notify/outbox.db")
+    outbox: FilePath = Path("/var/lib/kiosk-notify/outbox.db")
     """The file in which notices wait until they are delivered."""
     capacity: Annotated[int, Field(ge=10, le=100_000)] = 1000
     """Most waiting notices for each notifier."""
     retry_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """The longest pause between two tries to deliver."""
-    socket: Path = Path("/run/kiosk-events/kiosk.sock")
+    socket: FilePath = Path("/run/kiosk-events/kiosk.sock")
     """The socket of the kiosk's own events, for kiosk-notify."""
     subscribers: tuple[str, ...] = ()
     """Users that may subscribe to these events, in addition to the kiosk's own user."""

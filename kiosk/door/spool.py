@@ -25,8 +25,8 @@ from kiosk.domain.door.roles import AUDIT
 from kiosk.domain.errors import DoorError, HomeError
 from kiosk.domain.ids import new_id
 from kiosk.ipc.door_event_messages import DoorEventMessage, decode_event
-from kiosk.ipc.door_messages import encode
-from kiosk.system.files import sync
+from kiosk.ipc.door_messages import MAX_PACKET, encode
+from kiosk.system.files import make_folder, read_at_most, sync
 from kiosk.system.owner import refuse_root
 from kiosk.system.systemd import log
 
@@ -38,6 +38,10 @@ MAX_NAMES = 2
 MAX_WAITING = 100
 """Most writes that wait for the disk."""
 LINES_BEFORE_REWRITE = 4 * CAPACITY
+LARGEST = (LINES_BEFORE_REWRITE + 2 * CAPACITY) * MAX_PACKET
+"""Largest file in bytes that can have been written here."""
+MOST_EVENTS = 2**53
+"""No door gets so far: a larger number in the file is damage."""
 
 
 class Spool:
@@ -56,7 +60,7 @@ class Spool:
         self._lines = 0
         try:
             refuse_root(folder)
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder)
             self._load()
             self._writer = _Writer(self._path)
         except OSError as error:
@@ -159,17 +163,19 @@ class Spool:
 
     def _load(self) -> None:
         try:
-            lines = self._path.read_bytes().split(b"\n")
+            lines = read_at_most(self._path, LARGEST).split(b"\n")
         except FileNotFoundError:
             return
         bad = 0
         for line in filter(None, lines):
             try:
                 self._take(line)
-            except (DoorError, ValueError, KeyError, TypeError):
+            except (DoorError, ValueError, KeyError, TypeError, RecursionError):
                 bad += 1
         if bad:
             log("warning", "spool_damaged", lines=bad)
+        # An acknowledgement of what was never sent is damage too, and would hide that many events to come.
+        self._acknowledged = {name: min(number, self._next - 1) for name, number in self._acknowledged.items()}
         everywhere = min(self._acknowledged.values(), default=0)
         self._events = {n: event for n, event in sorted(self._events.items()) if n > everywhere}
 
@@ -178,15 +184,24 @@ class Spool:
         match row["type"]:
             case "event":
                 event = decode_event(line)
+                _checked(event.sequence)
                 self._events[event.sequence] = event
                 self._next = max(self._next, event.sequence + 1)
             case "acknowledge":
                 name = str(row["subscriber"])
-                self._acknowledged[name] = int(row["sequence"])
-                if row.get("uid") is not None:
-                    self._owners[name] = int(row["uid"])
+                number, uid = _checked(row["sequence"]), row.get("uid")
+                if uid is not None:
+                    self._owners[name] = _checked(uid)
+                self._acknowledged[name] = number
             case "next":
-                self._next = max(self._next, int(row["sequence"]))
+                self._next = max(self._next, _checked(row["sequence"]))
+
+
+def _checked(number: object) -> int:
+    """A number of the file. Raises ValueError for one that cannot have been written."""
+    if type(number) is not int or not 0 <= number < MOST_EVENTS:
+        raise ValueError(f"{number!r} is no number of this file")
+    return number
 
 
 class _Writer:

@@ -17,16 +17,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from kiosk.domain.door.events import DOOR_NAME_PATTERN, DoorEvent, DoorEventKind, DoorReason
-from kiosk.ipc.door_messages import Id, Message, decode
+from kiosk.ipc.door_messages import Id, Message, Moment, Sequence, decode
 from kiosk.ipc.subscription import EventStream
 
 WINDOW = 32
 """Most events that are sent without an acknowledgement."""
-
-Sequence = Annotated[int, Field(ge=0)]
 
 
 class SubscribeRequest(Message):
@@ -52,7 +50,7 @@ class DoorEventMessage(Message):
     id: Id
     kind: DoorEventKind
     door: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)]
-    wall_at: AwareDatetime
+    wall_at: Moment
     at: float
     grant_id: Id | None = None
     reason: DoorReason = ""

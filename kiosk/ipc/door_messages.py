@@ -15,9 +15,10 @@ version. See deploy/decisions/0001-door-protocol.md. The door's events go over a
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
@@ -32,6 +33,19 @@ MAX_PACKET = 4096
 T = TypeVar("T")
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 """An id (domain.ids), checked on every socket."""
+Sequence = Annotated[int, Field(ge=0, lt=2**63)]
+"""The number of an event. SQLite, which keeps it, holds no larger one."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # the first or last day of the calendar, in another time zone
+        raise ValueError("this time does not exist in UTC") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time of the wall clock. In UTC, so that whoever keeps or prints it can convert it."""
 
 
 class Message(BaseModel):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from kiosk.domain.checkpoint import (
     AT_PATTERN,
@@ -25,7 +25,7 @@ from kiosk.domain.decision import Reason
 from kiosk.domain.door.events import DOOR_NAME_PATTERN
 from kiosk.domain.ids import SUBJECT_ID_PATTERN
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain_name
-from kiosk.ipc.door_messages import Id, Message, decode
+from kiosk.ipc.door_messages import Id, Message, Moment, Sequence, decode
 from kiosk.ipc.subscription import EventStream
 
 REASONS = frozenset({"", *Reason})
@@ -61,11 +61,11 @@ class KioskEventMessage(Message):
 
     type: Literal["event"] = "event"
     run: Id
-    sequence: Annotated[int, Field(ge=1)]
+    sequence: Annotated[Sequence, Field(ge=1)]
     id: Id
     kind: KioskEventKind
     door: Annotated[str, Field(pattern=DOOR_NAME_PATTERN)]
-    wall_at: AwareDatetime
+    wall_at: Moment
     grant_id: Id | None = None
     subject_id: Annotated[str, Field(pattern=SUBJECT_ID_PATTERN)] | None = None
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_plain)] | None = None

@@ -116,7 +116,7 @@ class Conditions:
             row = json.loads(text)
             now = {Condition(name): None if on is None else bool(on) for name, on in row["now"].items()}
             faults = {(Condition(name), str(reason)) for name, reason in row["faults"]}
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return made
         made._now, made._faults = now, faults
         return made

@@ -6,6 +6,10 @@ import stat
 from pathlib import Path
 
 from kiosk.domain.errors import NotifierError
+from kiosk.system.files import read_at_most
+
+LARGEST = 64 * 1024
+"""Largest file of a secret in bytes."""
 
 
 def read_secret(path: Path) -> str:
@@ -13,7 +17,7 @@ def read_secret(path: Path) -> str:
     every user of the machine can read it."""
     try:
         mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8").strip()
+        text = read_at_most(path, LARGEST).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise NotifierError(f"{path}: the secret cannot be read: {error}") from error
     if mode & stat.S_IROTH:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from kiosk.domain.errors import OutboxError
 from kiosk.system import sqlite_file
-from kiosk.system.files import is_locked, locked, sync
+from kiosk.system.files import is_locked, locked, make_folder, sync
 from kiosk.system.owner import refuse_root
 from kiosk.system.systemd import log
 
 BUSY_SECONDS = 5.0
 """Longest wait for another process's transaction."""
+
+UNUSABLE = (sqlite3.Error, UnicodeError, OverflowError)
+"""What SQLite's driver raises. The last two: for text and numbers in a damaged file that cannot be what was written."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (
@@ -50,7 +53,7 @@ def claimed(path: Path) -> Iterator[None]:
     refuse_root(path)
     with ExitStack() as stack:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(path.parent, parents=True)
             stack.enter_context(locked(_lock_of(path)))
         except BlockingIOError as error:
             raise OutboxError(f"{path}: another kiosk-notify uses this outbox; stop it first") from error
@@ -78,7 +81,7 @@ def open_outbox(path: Path) -> sqlite3.Connection:
     """Opens the outbox for use by any thread, one at a time. Raises OutboxError when it cannot be used."""
     try:
         return _connect(path)
-    except (sqlite3.Error, OSError) as error:
+    except (*UNUSABLE, OSError) as error:
         raise OutboxError(f"{path}: the outbox cannot be opened ({error}): check the place and its rights") from error
 
 
@@ -88,7 +91,7 @@ def _set_aside_if_damaged(path: Path) -> None:
         _connect(path).close()
     except (sqlite3.OperationalError, OSError):
         return  # not damaged but not accessible: opening it will report that
-    except sqlite3.DatabaseError as error:
+    except UNUSABLE as error:
         log("error", "outbox_damaged", path=str(path), error=str(error))
         for suffix in ("", "-wal", "-shm"):
             with suppress(OSError):

@@ -22,7 +22,7 @@ from kiosk.domain.errors import OutboxError, OutboxLostError
 from kiosk.domain.ids import new_id
 from kiosk.domain.notices import DROPPED, Notice, overflow
 from kiosk.notifiers.conditions import Change, Conditions
-from kiosk.notify.file import BUSY_SECONDS, open_outbox
+from kiosk.notify.file import BUSY_SECONDS, UNUSABLE, open_outbox
 from kiosk.system.sqlite_file import Anchor, Look
 
 REMEMBERED = 256
@@ -115,18 +115,18 @@ class Outbox:
     def head(self, notifier: str) -> Waiting | None:
         """The next notice for `notifier`: first the number of dropped notices, if any, then the oldest notice; None if
         nothing waits."""
-        with self._writing() as db:
-            _seal(db, notifier, self._door)
-            row = db.execute(
-                "SELECT position, body FROM waiting WHERE notifier = ? ORDER BY position LIMIT 1", (notifier,)
-            ).fetchone()
-        if row is None:
-            return None
-        try:
-            return Waiting(row[0], _NOTICE.validate_json(row[1]))
-        except ValidationError:
-            self._drop(notifier, row[0], "unreadable")
-            return self.head(notifier)
+        while True:
+            with self._writing() as db:
+                _seal(db, notifier, self._door)
+                row = db.execute(
+                    "SELECT position, body FROM waiting WHERE notifier = ? ORDER BY position LIMIT 1", (notifier,)
+                ).fetchone()
+            if row is None:
+                return None
+            try:
+                return Waiting(row[0], _NOTICE.validate_json(row[1]))
+            except ValidationError:
+                self._drop(notifier, row[0], "unreadable")
 
     def done(self, waiting: Waiting) -> None:
         """Removes a delivered notice. Does nothing if it was dropped meanwhile."""
@@ -198,7 +198,7 @@ class Outbox:
                     with suppress(sqlite3.Error):
                         self._connection.execute("ROLLBACK")
                     raise
-            except sqlite3.Error as error:
+            except UNUSABLE as error:
                 raise OutboxError(f"{self.path}: the outbox cannot be used ({error}): check the disk") from error
         self.confirm()
 
@@ -208,7 +208,7 @@ def standing_of(path: Path) -> dict[str, Standing]:
     try:
         with closing(Look(path, BUSY_SECONDS).connection) as db:
             return _standing(db)
-    except sqlite3.Error as error:
+    except UNUSABLE as error:
         raise OutboxError(f"{path}: the outbox cannot be read ({error}): check the place and its rights") from error
 
 

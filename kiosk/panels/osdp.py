@@ -27,6 +27,7 @@ from kiosk.domain.door.state import Readings
 from kiosk.domain.errors import HomeError, LockError
 from kiosk.domain.ports.panel import Turn
 from kiosk.panels.line import Line
+from kiosk.system.files import sync
 from kiosk.system.owner import acting_for
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ def _keep(path: Path, key: object, keys: list[bytes]) -> bool:
                 os.fsync(file)
             finally:
                 os.close(file)
+            sync(path.parent)  # or a power cut takes the name away, and the panel keeps a key that nobody has
     except (OSError, HomeError):
         return False
     keys.append(key)

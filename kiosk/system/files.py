@@ -1,9 +1,11 @@
-"""Locks files, and syncs files and folders to disk. Uses only the standard library."""
+"""Reads, makes and locks files, and syncs files and folders to disk. Uses only the standard library."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,30 @@ def sync(path: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """The content of a plain file of at most `most` bytes. Checks the file before reading it: reading a pipe could
+    block, and a device has no end. Raises OSError, also for a larger file and for anything but a plain file."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most} bytes")
+    return content
+
+
+def make_folder(folder: Path, *, parents: bool = False) -> None:
+    """Makes a folder with mode 0700, and with `parents` the missing folders above it, so that they survive power loss:
+    what is synced in a new folder is lost with the folder's own name. Does nothing if it is there. Raises OSError."""
+    if folder.is_dir():
+        return
+    if parents and folder.parent != folder:
+        make_folder(folder.parent, parents=True)
+    folder.mkdir(mode=0o700, exist_ok=True)  # another process may make it at the same time
+    sync(folder.parent)
 
 
 def lock(file: int) -> None:

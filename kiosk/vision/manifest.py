@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kiosk.config import explain
 from kiosk.domain.errors import ModelError
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
-from kiosk.vision.model_files import default_folder, read_file, refuse_bendable
+from kiosk.system.files import read_at_most
+from kiosk.vision.model_files import LARGEST_TEXT, default_folder, read_file, refuse_bendable
 
 CUT_OUT, TOGETHER = ANSWERS = "cut-out", "together"
 """Names of the cues from the networks' second answers: the second answer alone, and both answers together."""
@@ -248,9 +249,11 @@ class Manifest:
         self.folder = folder
         path = folder / "manifest.toml"
         try:
-            self.entries = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).model
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            content = tomllib.loads(read_at_most(path, LARGEST_TEXT).decode("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:  # ValueError: no TOML, or a number of 5000 digits
             raise ModelError(f"{path}: the list of models cannot be read: {error}") from error
+        try:
+            self.entries = _File.model_validate(content).model
         except ValidationError as error:
             raise ModelError(f"{path}: {explain(error)}") from error
 

@@ -13,6 +13,8 @@ PACKAGED = Path(__file__).resolve().parent.parent / "_models"
 CHECKOUT = Path(__file__).resolve().parent.parent.parent / "models"
 LARGEST = 128 << 20
 """Largest network in bytes. A larger one is too large for a kiosk."""
+LARGEST_TEXT = 1 << 20
+"""Largest manifest or description in bytes."""
 
 
 def read_file(path: Path) -> bytes:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.system.files import is_locked, lock, locked, sync
+from kiosk.system import files
+from kiosk.system.files import is_locked, lock, locked, make_folder, sync
 
 HOLD = (
     "import sys\nfrom pathlib import Path\nfrom kiosk.system.files import locked\nwith locked(Path(sys.argv[1])):\n    "
@@ -69,3 +70,20 @@ def test_files_and_folders_are_synced(tmp_path: Path) -> None:
     sync(tmp_path)
     with pytest.raises(FileNotFoundError):
         sync(tmp_path / "none")
+
+
+def test_a_new_folder_is_synced_in_its_parent_and_so_are_those_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync", synced.append)
+    with pytest.raises(FileNotFoundError):
+        make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b", parents=True)
+    assert synced == [tmp_path, tmp_path / "a"]
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    make_folder(tmp_path / "a" / "b")
+    assert len(synced) == 2
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "file")
