@@ -10,7 +10,7 @@ import os
 import random
 import sqlite3
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from kiosk.notifiers.secrets import read_secret
 from kiosk.notifiers.webhook import key_of
 from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox, Place, standing_of
-from kiosk.sections import PolicyConfig
+from kiosk.sections import PluginSection, PolicyConfig
 from kiosk.vision.manifest import EmbedderEntry, Manifest
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import thresholds
@@ -115,7 +115,7 @@ def check_config(settings: config.Config) -> None:
     assert settings.attempt.needed <= settings.attempt.window
     daemon.rules_of(settings.door)
     daemon.refuse_nameless(settings)
-    sections = {
+    sections: dict[str, Iterable[PluginSection | None]] = {
         "cameras": [settings.camera],
         "locks": [settings.lock],
         "panels": [settings.panel],

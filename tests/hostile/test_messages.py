@@ -317,7 +317,7 @@ def test_what_a_hostile_source_tells_is_put_into_the_outbox_or_refused(
     source: str, extent: float, tmp_path: Path
 ) -> None:
     outbox = Outbox(tmp_path / "outbox.db", "main", 10, {"a": False, "b": True})
-    streams = {
+    streams: dict[str, tuple[Any, list[Any], Any]] = {
         "door": (DoorEventStream(tmp_path / "door.sock", "notify"), DOOR_EVENTS, from_door),
         "kiosk": (KioskEventStream(tmp_path / "door.sock"), KIOSK_EVENTS, lambda event: from_kiosk(event, True)),
     }

@@ -78,6 +78,7 @@ class Scene:
                         left.put(place)
                         check(place, number, said)
                         judged += 1
+        sys.stderr.write(f"{cuts} cuts, {judged} folders judged\n")
         return cuts, judged
 
 

@@ -49,9 +49,6 @@ TRIES = [
     pytest.param(FEW, id="few", marks=pytest.mark.timeout(600)),
     pytest.param(MANY, id="many", marks=[pytest.mark.prove, pytest.mark.timeout(0)]),
 ]
-    pytest.param(FEW, id="few", marks=pytest.mark.timeout(600)),
-    pytest.param(MANY, id="many", marks=[pytest.mark.prove, pytest.mark.timeout(0)]),
-]
 
 
 @dataclass(frozen=True)
