@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.domain.errors import HomeBusyError, HomeError
 from kiosk.storage.keys import KeyFile, KeySource
-from kiosk.system.files import locked, sync
+from kiosk.system.files import locked, make_folder
 from kiosk.system.owner import refuse_root
 
 
@@ -92,15 +92,10 @@ class Home:
 
 
 def _make(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Two first commands at once may both find no folder. A file with this name is detected below.
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        sync(folder.parent)
-    if not folder.is_dir():
-        raise NotADirectoryError(20, os.strerror(20))
+    try:
+        make_folder(folder, parents=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(20, os.strerror(20)) from error
 
 
 def _why(error: OSError) -> str:

@@ -34,6 +34,7 @@ from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox
 from kiosk.station.refusal_limit import KINDS, remembered
 from kiosk.storage.audit import Audit
+from kiosk.storage.checkpoints import KEY_MADE
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from tests.ids import id_of
@@ -61,13 +62,17 @@ class Contents:
 
 
 def contents(home: Home) -> Contents:
-    """What is in a home. Opens it as a command does that writes: it makes what is missing. Raises KioskError."""
+    """What is in a home. Opens it as a command does that writes: it makes what is missing. Raises KioskError.
+
+    The record of the log's signing key is left out: it is made before the first checkpoint, in a step of its own.
+    """
     with closing(open_gallery(home)) as gallery:
         references = [r for model in sorted(gallery.counts()) for r in gallery.references(model)]
+        records = Audit(gallery.store).records()
         return Contents(
             tuple(gallery.subjects()),
             tuple((r.id, r.subject_id, r.model_id, r.template.tobytes(), r.quality) for r in references),
-            tuple((r.id, r.kind, r.wall_at, r.subject_id, r.outcome, r.reason) for r in Audit(gallery.store).records()),
+            tuple((r.kind, r.wall_at, r.subject_id, r.outcome, r.reason) for r in records if r.outcome != KEY_MADE),
         )
 
 
@@ -79,7 +84,7 @@ def whole(home: Home) -> None:
     if (verify := audit_commands.commands.get("verify")) is not None:
         with redirect_stdout(io.StringIO()) as said:
             status = verify.main([], prog_name="verify", standalone_mode=False, obj=home.folder)
-        assert not status, said.getvalue()
+        assert status == 0, said.getvalue()
 
 
 def goes_on(home: Home) -> None:
@@ -141,8 +146,8 @@ class Judge:
 
 @pytest.mark.parametrize("tries", TRIES)
 def test_commands(scene: Scene, place: Path, tmp_path: Path, pictures: dict[str, Path], tries: int) -> None:
-    """The first enrolment, which makes home, key and database; one more; again; badge, disable, enable, remove; and
-    what the refusal limit keeps."""
+    """The first enrolment, which makes home, key and database; one more; again; badge, disable, enable, remove; what
+    the refusal limit keeps; a checkpoint; another master key, and another one for all."""
     judge = Judge(scene, tmp_path / "spare")
     for arguments in (
         ["enrol", "--name", "Ada", pictures["ada"]],
@@ -153,10 +158,13 @@ def test_commands(scene: Scene, place: Path, tmp_path: Path, pictures: dict[str,
         ["subjects", "enable", "Ben"],
         ["subjects", "remove", "--yes", "Ben"],
         ["attempts", "reset"],
+        ["audit", "checkpoint"],
+        ["keys", "rotate", "--yes"],
+        ["keys", "rotate", "--yes", "--everything"],
     ):
         scene.kiosk(*arguments)
         judge.remember()
-    assert [len(state.subjects) for state in judge.states] == [0, 1, 2, 2, 2, 2, 2, 1, 1]
+    assert [len(state.subjects) for state in judge.states] == [0, 1, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1]
     cuts, judged = scene.cut_everywhere(judge, tries, place)
     assert cuts > 300
     assert judged > 300
