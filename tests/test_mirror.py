@@ -48,7 +48,6 @@ ELSEWHERE = {
     "door/feed": "door/test_access",
     "door/server": "door/test_access",
     "notify/__main__": "notify/test_process",
-    "notify/daemon": "notify/test_process",
     # Through what they serve, in which their behaviour shows.
     "cameras/files": "cli/test_bad_input",
     "config": "door/test_process",

@@ -182,13 +182,23 @@ def serve(settings: config.Config) -> None:
         log("info", "started", notifiers=sorted(settings.notifiers))
         systemd.notify("READY=1")
         interval = min(TURN_SECONDS, systemd.watchdog_interval() or TURN_SECONDS)
-        while signal.sigtimedwait(STOP_SIGNALS, interval) is None:
+        while not _told_to_stop(interval):
             if service is not None:
                 service.confirm()
             if not health.silent():
                 systemd.notify("WATCHDOG=1")
         systemd.notify("STOPPING=1")
     log("info", "stopped")
+
+
+def _told_to_stop(seconds: float) -> bool:
+    """Waits for a stop signal, so many seconds at most.
+
+    A process that was suspended past that time, by SIGSTOP or with the machine, gets rubbish of Python's sigtimedwait in
+    place of None (seen with CPython 3.11). So only the number of a signal that was waited for counts.
+    """
+    found = signal.sigtimedwait(STOP_SIGNALS, seconds)
+    return found is not None and found.si_signo in STOP_SIGNALS
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -88,6 +88,12 @@ class Announcer:
         if self._thread is not None:
             self._thread.join(timeout)
 
+    @property
+    def waiting(self) -> int:
+        """How many events no subscriber has acknowledged yet."""
+        with self._changed:
+            return len(self._waiting)
+
     def publish(self, event: Update) -> None:
         """Queues decisions and faults. Other updates are not sent outside."""
         try:

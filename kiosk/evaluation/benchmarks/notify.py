@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -122,6 +122,7 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> NotifyTiming:
                         cpu[beside].append(1e3 * (time.process_time() - worked) / len(frames))
                     decided += new
                     told += new if beside else []
+                _await(lambda: announcer.waiting == 0)
                 announcer.stop(PATIENCE)
         finally:
             announcer.stop(0.0)
@@ -201,6 +202,14 @@ def _kiosk_notify(folder: Path, settings: Config) -> Iterator[subprocess.Popen[b
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
+
+
+def _await(done: Callable[[], bool]) -> None:
+    """Waits until it is done, for PATIENCE at most: a kiosk-notify that was stopped for long has to connect again, and a
+    kiosk that stops waits for nobody who is not connected."""
+    until = time.monotonic() + PATIENCE
+    while not done() and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _listens(settings: Config) -> bool:
