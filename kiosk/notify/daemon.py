@@ -194,8 +194,8 @@ def serve(settings: config.Config) -> None:
 def _told_to_stop(seconds: float) -> bool:
     """Waits for a stop signal, so many seconds at most.
 
-    A process that was suspended past that time, by SIGSTOP or with the machine, gets rubbish of Python's sigtimedwait in
-    place of None (seen with CPython 3.11). So only the number of a signal that was waited for counts.
+    A process that was suspended past that time, by SIGSTOP or with the machine, gets rubbish of Python's sigtimedwait
+    in place of None (seen with CPython 3.11). So only the number of a signal that was waited for counts.
     """
     found = signal.sigtimedwait(STOP_SIGNALS, seconds)
     return found is not None and found.si_signo in STOP_SIGNALS

@@ -205,8 +205,8 @@ def _kiosk_notify(folder: Path, settings: Config) -> Iterator[subprocess.Popen[b
 
 
 def _await(done: Callable[[], bool]) -> None:
-    """Waits until it is done, for PATIENCE at most: a kiosk-notify that was stopped for long has to connect again, and a
-    kiosk that stops waits for nobody who is not connected."""
+    """Waits until it is done, for PATIENCE at most: a kiosk-notify that was suspended has to connect again, and a kiosk
+    that stops waits for nobody who is not connected."""
     until = time.monotonic() + PATIENCE
     while not done() and time.monotonic() < until:
         time.sleep(0.05)
