@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from kiosk.config import explain
 from kiosk.domain.errors import ModelError
-from kiosk.system.files import read_at_most
 from kiosk.vision.manifest import AnyEntry
-from kiosk.vision.model_files import LARGEST_TEXT
+from kiosk.vision.model_files import read_toml
 
 MADE_HERE = ("file", "model_id")
 IDENTITY = frozenset({"input", "dimension", "template_scale", "mirrored", "context", "bona_fide_class", "decoder"})
@@ -76,8 +74,8 @@ class Description:
 def read(path: Path) -> Description:
     """Reads a description from a TOML file. Raises ModelError."""
     try:
-        return Description(str(path), tomllib.loads(read_at_most(path, LARGEST_TEXT).decode("utf-8")))
+        return Description(str(path), read_toml(path))
     except OSError as error:
         raise ModelError(f"{path}: the description of the network cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML, or a number of 5000 digits
+    except ValueError as error:
         raise ModelError(f"{path}: not valid TOML: {error}") from error

@@ -6,7 +6,6 @@ A network is never run if its file does not have the manifest's sha256.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
@@ -16,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kiosk.config import explain
 from kiosk.domain.errors import ModelError
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
-from kiosk.system.files import read_at_most
-from kiosk.vision.model_files import LARGEST_TEXT, default_folder, read_file, refuse_bendable
+from kiosk.vision.model_files import default_folder, read_file, read_toml, refuse_bendable
 
 CUT_OUT, TOGETHER = ANSWERS = "cut-out", "together"
 """Names of the cues from the networks' second answers: the second answer alone, and both answers together."""
@@ -249,13 +247,11 @@ class Manifest:
         self.folder = folder
         path = folder / "manifest.toml"
         try:
-            content = tomllib.loads(read_at_most(path, LARGEST_TEXT).decode("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:  # ValueError: no TOML, or a number of 5000 digits
-            raise ModelError(f"{path}: the list of models cannot be read: {error}") from error
-        try:
-            self.entries = _File.model_validate(content).model
+            self.entries = _File.model_validate(read_toml(path)).model
         except ValidationError as error:
             raise ModelError(f"{path}: {explain(error)}") from error
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path}: the list of models cannot be read: {error}") from error
 
     def entry(self, name: str, kind: type[Kind]) -> Kind:
         """The entry with this name. Raises ModelError for an unknown name or another role."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from kiosk.domain.errors import HomeError, ModelError
+from kiosk.system.files import read_at_most
 from kiosk.system.owner import owner_of
 
 PACKAGED = Path(__file__).resolve().parent.parent / "_models"
@@ -15,6 +18,15 @@ LARGEST = 128 << 20
 """Largest network in bytes. A larger one is too large for a kiosk."""
 LARGEST_TEXT = 1 << 20
 """Largest manifest or description in bytes."""
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a manifest or a description. Raises OSError when it cannot be read, ValueError when it is no TOML,
+    too deep, or holds a number of thousands of digits."""
+    try:
+        return tomllib.loads(read_at_most(path, LARGEST_TEXT).decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is too deep") from error
 
 
 def read_file(path: Path) -> bytes:
