@@ -11,6 +11,7 @@ import click
 
 from kiosk.cli import moments
 from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
+from kiosk.cli.enrol_list import enrol_list
 from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.matching import enrol_again
@@ -29,7 +30,10 @@ from kiosk.vision.models import load
 @click.option("--valid-from", type=moments.MOMENT, help="Not let in before (local time).")
 @click.option("--valid-until", type=moments.MOMENT, help="Not let in from then on (local time).")
 @click.option("--badge", type=int, help="The number that a panel knows the person by ([panel]).")
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--csv", "table", metavar="FILE", type=click.Path(path_type=Path), help="Many at once, from a table (see below)."
+)
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
 @config_option
 @json_option
 @pass_home
@@ -40,6 +44,7 @@ def enrol(
     valid_from: datetime | None,
     valid_until: datetime | None,
     badge: int | None,
+    table: Path | None,
     sources: Sequence[Path],
     config_file: Path | None,
     as_json: bool,
@@ -50,7 +55,17 @@ def enrol(
     panel owns the lock, only a person with a badge number is let in. Enrol a person again after a change of the
     embedder, or with better pictures: id, validity and badge number stay. The new pictures must match the old
     references if these were made with the same network. If not, only you can tell who is on the pictures.
+
+    --csv FILE takes a table instead: its first line is name,source and, if wanted, valid_from,valid_until,badge; each
+    further line is a person, whose source lies beside the table. Who cannot be enrolled is named with the reason, the
+    others are enrolled (exit status 1 then), and the same table can be given again.
     """
+    if table is not None:
+        if sources or (name, again, valid_from, valid_until, badge) != (None, None, None, None, None):
+            raise click.UsageError("--csv: the table says who they are: give nothing else")
+        click.get_current_context().exit(0 if enrol_list(home, table, config_file, as_json) else 1)
+    if not sources:
+        raise click.UsageError("name the pictures: photographs, a folder of them, or a clip")
     if (name is None) is (again is None):
         raise click.UsageError("name somebody new with --name, or somebody enrolled with --again")
     if again is not None and (valid_from, valid_until, badge) != (None, None, None):

@@ -192,6 +192,17 @@ class Enrolment:
             )
         self._gallery.renew(subject.id, self._new(samples))
 
+    def of_name(self, name: str) -> list[Subject]:
+        """The enrolled subjects of exactly this name. Raises GalleryError."""
+        return [subject for subject in self._gallery.subjects() if subject.name == name]
+
+    def known(self, samples: Sequence[EnrolmentSample], subjects: Sequence[Subject]) -> Subject | None:
+        """Which of the subjects the samples match; None if none. Raises GalleryError."""
+        ids = {subject.id: subject for subject in subjects}
+        theirs = [r for r in self._references() if r.subject_id in ids]
+        found = self._enroller.already(samples, self._matrix(theirs))
+        return None if found is None else ids[found]
+
     def _refuse(self, samples: Sequence[EnrolmentSample], own: list[Reference], others: list[Reference]) -> None:
         """Refuses samples that look like another subject, and more references than the error rates carry."""
         rest = self._matrix(others)
