@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiosk import plugins
+from kiosk.domain.checkpoint import Checkpoint
 from kiosk.domain.errors import NotifierError
 from kiosk.domain.notices import KINDS, KioskEvent, Notice
 from kiosk.sections import NotifierConfig
@@ -135,10 +136,24 @@ def test_every_notifier_is_tested_here() -> None:
 
 
 def test_notices_hold_nothing_biometric() -> None:
-    """No picture, template, score or quality; of a person the opaque id, and a name only where it is configured."""
-    ours = {"id", "kind", "door", "wall_at", "urgent", "grant_id", "subject_id", "name", "reason", "count"}
+    """No picture, template, score or quality; of a person the opaque id, and a name only where it is configured. A
+    checkpoint is numbers, a hash and a signature of the audit log."""
+    ours = {
+        "id",
+        "kind",
+        "door",
+        "wall_at",
+        "urgent",
+        "grant_id",
+        "subject_id",
+        "name",
+        "reason",
+        "count",
+        "checkpoint",
+    }
     assert {field.name for field in fields(Notice)} == ours
     assert {field.name for field in fields(KioskEvent)} == ours - {"urgent", "count"} | {"run", "sequence"}
+    assert {field.name for field in fields(Checkpoint)} == {"number", "hash", "at", "boot", "key", "signature"}
     assert json.dumps(KINDS)
 
 
