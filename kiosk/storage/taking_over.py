@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from kiosk.domain.errors import TamperedError
 from kiosk.domain.people import NewReference, Subject
 from kiosk.storage.database import Store, to_time
 from kiosk.storage.roster import Roster
 from kiosk.storage.sealed import SealedRows, generation_of, write_roster
+from kiosk.storage.troubles import TAMPERED_TEXT
 from kiosk.storage.vault import Vault
 
 
@@ -22,12 +24,17 @@ def pending(store: Store) -> bool:
 
 def take_over(store: Store, vault: Vault) -> None:
     """Seals the rows of before, and overwrites them. Does nothing if there are none. Raises TamperedError for a
-    reference that cannot be decrypted; then nothing is changed."""
+    reference that cannot be decrypted, and for such rows in a gallery that is sealed already: somebody has put them
+    there, to bring back whom they name. Then nothing is changed."""
     if not pending(store):
         return
     with store.transaction():
         if not pending(store):
             return  # another process has done it meanwhile
+        if store.rows("SELECT 1 FROM meta WHERE key = 'roster'"):
+            raise TamperedError(
+                f"{store.path}: rows of an older kiosk were put into the sealed gallery: {TAMPERED_TEXT}"
+            )
         marked = bool(store.rows("SELECT 1 FROM meta WHERE key = 'demonstration' AND value"))
         write_roster(store, vault, Roster(secrets.token_hex(8), generation_of(store) + 1, demonstration=marked))
         rows = SealedRows(store, vault)

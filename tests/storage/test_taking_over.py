@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,3 +90,23 @@ def test_an_altered_old_reference_is_named_and_nothing_is_changed(home: Home) ->
             open_gallery(home)
     with closing(open_database(home.database)) as store:
         assert len(store.rows("SELECT * FROM reference_v1")) == 3
+
+
+def test_rows_of_before_put_into_a_sealed_gallery_are_refused(home: Home, tmp_path: Path) -> None:
+    """Somebody kept the gallery of before, in which Ada was not removed yet, and may write into the folder."""
+    old_galleries.make(home, STEPS)
+    open_database(home.database).close()
+    kept = tmp_path / "kept.db"
+    shutil.copyfile(home.database, kept)
+    with closing(open_gallery(home)) as gallery:
+        gallery.remove(ADA)
+        gallery.remove(BEN)
+    with closing(sqlite3.connect(home.database)) as attacker:
+        attacker.execute("ATTACH ? AS kept", [str(kept)])
+        for table in ("subject_v1", "reference_v1"):
+            attacker.execute(f"CREATE TABLE {table} AS SELECT * FROM kept.{table}")
+        attacker.commit()
+    with pytest.raises(TamperedError, match="rows of an older kiosk were put into the sealed gallery"):
+        open_gallery(home)
+    with pytest.raises(GalleryError):
+        open_gallery(home, read_only=True)
