@@ -16,6 +16,7 @@ from kiosk.environment import file_text, overridden, overriding, refuse_nul, tab
 from kiosk.sections import (
     AttemptConfig,
     AuditConfig,
+    BackupConfig,
     CameraConfig,
     ClockConfig,
     DoorConfig,
@@ -58,6 +59,7 @@ class Config(Section):
     policy: PolicyConfig = PolicyConfig()
     clock: ClockConfig = ClockConfig()
     audit: AuditConfig = AuditConfig()
+    backup: BackupConfig = BackupConfig()
     notify: NotifyConfig = NotifyConfig()
     notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = Field(
         default_factory=dict

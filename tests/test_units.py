@@ -54,9 +54,13 @@ def test_units_name_their_configuration(unit: Path) -> None:
 def test_units_keep_secrets_and_restart(unit: Path) -> None:
     of = settings(unit)
     assert of["LimitCORE"] == of["MemorySwapMax"] == ["0"]
+    assert of["NoNewPrivileges"] == ["yes"]
+    if unit.with_suffix(".timer").exists():  # it ends by itself, and its timer starts it again
+        assert (of["Type"], of["Restart"]) == (["oneshot"], [])
+        assert (of["User"], of["PrivateNetwork"]) == (["kiosk"], ["yes"])
+        return
     assert (of["Type"], of["Restart"]) == (["notify"], ["always"])
     assert of["WatchdogSec"]
-    assert of["NoNewPrivileges"] == ["yes"]
 
 
 def test_only_kiosk_notify_has_an_ip_network(unit: Path) -> None:
@@ -135,6 +139,13 @@ def test_systemd_rates_the_units_exposure_as_low(unit: Path) -> None:
     assert result.returncode == 0, result.stdout[-200:] + result.stderr
 
 
+def test_a_backup_is_made_each_night_and_may_write_where_the_shipped_folder_is() -> None:
+    timer = settings(ROOT / "systemd" / "kiosk-backup.timer")
+    assert (timer["Persistent"], timer["WantedBy"]) == (["yes"], ["timers.target"])
+    (folder,) = re.findall(r'^#folder = "(/media/.*)"', DEFAULT.read_text(), re.MULTILINE)
+    assert settings(ROOT / "systemd" / "kiosk-backup.service")["ReadWritePaths"] == [f"-{folder}"]
+
+
 def test_there_is_a_drop_in_for_each_notifier_that_needs_a_device() -> None:
     assert [path.stem for path in DROP_INS if path.parent.name == "kiosk-notify.service.d"] == ["led", "sound"]
     assert "deploy/kiosk-notify.service.d" in (ROOT / "systemd" / "kiosk-notify.service").read_text()
@@ -193,8 +204,9 @@ def test_what_is_commented_out_is_the_default_and_complete() -> None:
         "policy": {"threshold", "pad_threshold", "refusals_an_hour"},
         "door": {"clients", "subscribers"},
         "notify": {"subscribers"},
+        "backup": {"folder"},
     }
-    for name in ("door", "models", "quality", "attempt", "policy", "notify"):
+    for name in ("door", "models", "quality", "attempt", "policy", "notify", "backup"):
         shown, default = getattr(parsed, name), getattr(Config(), name)
         left_out = optional.get(name, set())
         assert shown.model_dump(exclude=left_out) == default.model_dump(exclude=left_out)

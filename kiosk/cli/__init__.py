@@ -13,6 +13,7 @@ from kiosk import __version__
 COMMANDS = {
     "attempts": "kiosk.cli.attempts:attempts",
     "audit": "kiosk.cli.audit:audit",
+    "backup": "kiosk.cli.backup:backup",
     "bench": "kiosk.cli.bench:bench",
     "calibrate": "kiosk.cli.calibrate:calibrate",
     "clock": "kiosk.cli.clock:clock",
@@ -25,6 +26,7 @@ COMMANDS = {
     "models": "kiosk.cli.models:models",
     "notify": "kiosk.cli.notify:notify",
     "replay": "kiosk.cli.replay:replay",
+    "restore": "kiosk.cli.restore:restore",
     "run": "kiosk.cli.run:run",
     "subjects": "kiosk.cli.subjects:subjects",
 }

@@ -66,6 +66,19 @@ def as_json_line(row: Row) -> str:
     return json.dumps(row, allow_nan=False).replace("\x7f", "\\u007f")
 
 
+def send(content: bytes) -> None:
+    """Writes bytes to standard output as they are, and flushes them. Raises KioskError for a terminal, OutputError."""
+    stream: TextIO | None = sys.stdout
+    if stream is None or _terminal(stream):
+        raise KioskError("this is nothing for a terminal: send it into a file or a pipe")
+    try:
+        stream.buffer.write(content)
+        stream.buffer.flush()
+    except (OSError, ValueError) as error:
+        _discard(stream)
+        raise OutputError(error) from error
+
+
 def complain(message: str) -> None:
     """Prints one line on standard error. Never raises, because there is no other place to report an error."""
     try:

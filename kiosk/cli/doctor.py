@@ -14,7 +14,17 @@ from typing import TypeVar
 import click
 
 from kiosk import config
-from kiosk.cli import attempts, audit_chain, clock, doctor_camera, doctor_door, doctor_models, doctor_window, notify
+from kiosk.cli import (
+    attempts,
+    audit_chain,
+    backup,
+    clock,
+    doctor_camera,
+    doctor_door,
+    doctor_models,
+    doctor_window,
+    notify,
+)
 from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError, HomeError, KioskError, os_trouble
@@ -112,6 +122,7 @@ def _in_home(settings: Config, home: Home, configured: bool, told: bool) -> Iter
         return
     yield _threshold(settings, home)
     yield from _sure("audit", lambda: _remarks("audit", audit_chain.remarks(home)))
+    yield from _sure("backup", lambda: _remarks("backup", backup.remarks(settings, home)))
     yield from _sure("clock", lambda: _remarks("clock", clock.findings(settings, home, told)))
     yield from _sure("attempts", lambda: _remarks("attempts", attempts.findings(settings, home)))
     yield from _other_models(settings, home)
@@ -226,8 +237,8 @@ def _gallery(home: Home, configured: bool) -> Iterator[Finding]:
     if not database:
         if key:
             raise GalleryError(
-                f"{home.database}: the gallery is gone although its key is there: put a copy of it back, "
-                f"or move {home.key.name} away to begin a new one"
+                f"{home.database}: the gallery is gone although its key is there: put a backup back (kiosk restore "
+                f"FILE), or move {home.key.name} away to begin a new one"
             )
         said = "nobody is enrolled yet: kiosk enrol" if configured else "empty, made on first use"
         yield Finding("gallery", "note", f"{home.folder}: {said}")

@@ -28,6 +28,8 @@ class AuditKind(StrEnum):
     """A subject was changed or removed."""
     KEY = "key"
     """The gallery's master key was changed, or a recovery passphrase was made."""
+    BACKUP = "backup"
+    """A backup was made or has left, or the gallery was restored from one."""
     START = "start"
     STOP = "stop"
     CHAIN = "chain"

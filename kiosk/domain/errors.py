@@ -18,6 +18,7 @@ KioskError
 │   ├── NotAllowedError    it does not do that for this user
 │   └── LockError      the lock's hardware
 │       └── LockLostError  it is gone, or not as it was set
+├── BackupError        a backup: foreign, damaged, cut off, cannot be written or opened
 ├── NotifierError      a notifier: not delivered now, or wrongly configured
 │   └── NoticeRefusedError  the other side will never take this notice
 ├── OutboxError        the outbox of kiosk-notify
@@ -85,6 +86,10 @@ class UnsafeError(GalleryError):
 
 class VaultError(GalleryError):
     """A key that is missing, wrong or badly protected."""
+
+
+class BackupError(KioskError):
+    """A backup that cannot be made, or cannot be believed or opened."""
 
 
 class DoorError(KioskError):

@@ -253,7 +253,7 @@ def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, che
         home.prepare()
     if home.key.exists() and (not home.database.exists() or home.database.stat().st_size == 0):
         raise GalleryError(
-            f"{home.database}: the gallery is gone although its key is there: put a copy of it back, "
+            f"{home.database}: the gallery is gone although its key is there: put a backup back (kiosk restore FILE), "
             f"or move {home.key.name} away to begin a new one"
         )
     store = open_database(home.database, read_only=read_only, check=check)

@@ -27,6 +27,8 @@ class Roster:
     generation: int = 0
     versions: Mapping[str, int] = field(default_factory=dict)
     demonstration: bool = False
+    erased: Mapping[str, str] = field(default_factory=dict)
+    """Who was erased, and when (database.to_text). Whoever is in it must not come back from a backup."""
 
     def with_subject(self, subject_id: str) -> Roster:
         """The next generation, in which this subject's record is new. Its version is the generation, so that it never
@@ -39,15 +41,20 @@ class Roster:
         rest = {known: version for known, version in self.versions.items() if known != subject_id}
         return replace(self, generation=self.generation + 1, versions=rest)
 
+    def with_erased(self, erased: Mapping[str, str]) -> Roster:
+        """The next generation, in which these are listed as erased, too."""
+        return replace(self, generation=self.generation + 1, erased={**erased, **self.erased})
+
     def seal(self, vault: Vault) -> bytes:
-        """The roster as it is stored."""
+        """The roster as it is stored. Without an erasure as the version before it wrote and reads it."""
         value = [self.epoch, self.generation, self.demonstration, dict(self.versions)]
+        value += [dict(self.erased)] if self.erased else []
         return vault.wrap(json.dumps(value, separators=(",", ":")).encode(), _BOUND)
 
 
 def unsealed(blob: object, vault: Vault) -> Roster:
     """The inverse of `Roster.seal`. Raises TamperedError."""
-    epoch, generation, demonstration, versions = json.loads(vault.unwrap(blob, _BOUND))
+    epoch, generation, demonstration, versions, *more = json.loads(vault.unwrap(blob, _BOUND))
     if not isinstance(versions, dict) or not isinstance(generation, int):
         raise TamperedError(f"{_BOUND} was damaged or altered")
-    return Roster(str(epoch), generation, versions, bool(demonstration))
+    return Roster(str(epoch), generation, versions, bool(demonstration), more[0] if more else {})

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import VaultError
+from kiosk.storage import recovery
 from kiosk.storage.audit import encode, insert
 from kiosk.storage.checkpoints import forget_signer, reseal_signer
 from kiosk.storage.database import Store
@@ -43,7 +44,7 @@ def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
         else:
             reseal_signer(store, old, new)
         store.execute("UPDATE meta SET value = ? WHERE key = 'vault_check'", [new.make_check()])
-        store.execute("DELETE FROM meta WHERE key = 'recovery'")
+        recovery.end(store)
         outcome = "everything_sealed_anew" if everything else "key_changed"
         insert(store, encode([AuditRecord(AuditKind.KEY, datetime.now(UTC), outcome=outcome)]))
     source.adopt()

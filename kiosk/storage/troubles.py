@@ -21,10 +21,13 @@ _READ_ONLY_TEXT = (
     "is not mounted read-only; nothing was changed"
 )
 BUSY_TEXT = "another command is writing to the gallery: try again; nothing was changed"
-DAMAGED_TEXT = "keep it aside and put a copy back, or move it and gallery.key away and enrol again"
+DAMAGED_TEXT = (
+    "put a backup back, which sets this one aside: kiosk restore FILE; without one move it and gallery.key away and "
+    "enrol again"
+)
 TAMPERED_TEXT = (
-    "keep it aside, find out who can write to this folder, and put a copy back; or move it and its key away and enrol "
-    "everybody again"
+    "find out who can write to this folder, and put a backup back, which sets this one aside: kiosk restore FILE; or "
+    "move it and its key away and enrol everybody again"
 )
 OLDER_TEXT = "the gallery is of an older kiosk: start this one once to update it"
 OPEN_TEXT = "the gallery cannot be opened: see to the rights of the file and its folder, and that the disk is not full"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,24 @@ def read_at_most(path: Path, most: int) -> bytes:
     return content
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Writes a small file with mode 0600 in the place of an earlier one. After power loss either the old or the new
+    content is there, and the new one once this returned. Raises OSError."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            os.write(file, content)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        draft.rename(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
 def make_folder(folder: Path, *, parents: bool = False) -> None:
     """Makes a folder with mode 0700, and with `parents` the missing folders above it, so that they survive power loss:
     what is synced in a new folder is lost with the folder's own name. Does nothing if it is there. Raises OSError."""
@@ -52,14 +71,17 @@ def lock(file: int) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[int]:
+def locked(path: Path, wait: bool = False) -> Iterator[int]:
     """Locks a file during the block and yields its descriptor. Makes the file if it is missing, only for this user.
-    Also locks a folder. Raises BlockingIOError when another process holds the lock, OSError when it cannot be
+    Also locks a folder. `wait`: waits for another process; else BlockingIOError. Raises OSError when it cannot be
     opened."""
     flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     file = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
-        lock(file)
+        if wait:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        else:
+            lock(file)
         yield file
     finally:
         os.close(file)

@@ -243,7 +243,7 @@ def test_a_gallery_that_is_moved_or_replaced_ends_it_and_the_next_start_heals_it
         again = site.kiosk()
         assert again.popen.wait(PATIENCE) == 2
         assert again.popen.stderr is not None
-        assert b"put a copy of it back" in again.popen.stderr.read()
+        assert b"put a backup back" in again.popen.stderr.read()
         away.rename(gallery)
     last = site.kiosk()
     assert last.line(lambda row: decision(row) and row["reason"] != "incomplete")["outcome"] == "granted"

@@ -81,7 +81,7 @@ def test_somebody_else_s_database_is_left_alone(home: Home, read_only: bool) -> 
 def test_garbage_is_called_damaged(home: Home, content: bytes, read_only: bool) -> None:
     home.prepare()
     home.database.write_bytes(content)
-    _refused(home, "damaged .* put a copy back", read_only)
+    _refused(home, "damaged .* put a backup back", read_only)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
