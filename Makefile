@@ -6,7 +6,8 @@ QT68 := .venv-qt68
 BIN := $(VENV)/bin
 ARGS ?=
 RUN_ARGS ?=
-JOBS ?= 2
+# One more than the cores of a small machine: a quarter of the time the tests wait, for doors, kiosks and deadlines.
+JOBS ?= 3
 KILLS ?= 1000
 ROUNDS ?= 1000
 UNIT := tests/domain tests/ipc tests/gui/test_presenter.py tests/gui/test_words.py tests/gui/test_layout.py \
@@ -36,15 +37,19 @@ lint: $(VENV)/.tests-installed  ## ruff, its format, mypy over kiosk (strict), t
 
 check: lint  ## the same as lint
 
+# Tests start hundreds of processes, each of which would compile the program anew if Python might not keep that.
+unit test prove: export PYTHONDONTWRITEBYTECODE :=
+
 unit: $(VENV)/.tests-installed  ## the core without hardware, networks or processes: under a minute
 	$(BIN)/pytest -q -n $(JOBS) $(UNIT) $(ARGS)
 
 # The recipes' tests load networks in a way that a process with the kiosk's own cannot: they run by themselves.
 test: $(VENV)/.tests-installed $(if $(ARGS),,check)  ## lint and all tests; with ARGS="tests/door -k rex" those alone
-	$(BIN)/pytest -m 'not train and not prove' -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -m 'not train and not prove' -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-prove: $(VENV)/.tests-installed  ## what takes longer than a test should: random commands beside the kiosk (ROUNDS=1000)
+prove: $(VENV)/.tests-installed  ## what takes longer than a test should, and each property ROUNDS times (1000)
 	PROVE_ROUNDS=$(ROUNDS) $(BIN)/pytest -m prove --timeout 3600
+	PROVE_ROUNDS=$(ROUNDS) $(BIN)/pytest -m 'hypothesis and not prove and not train' --hypothesis-profile thorough --timeout 3600
 
 # The oldest PySide6 that is allowed, in a virtual environment of its own that borrows all else from the other: by
 # addsitedir, which follows the other's .pth files too, so that a child started with -P finds the kiosk itself.

@@ -20,6 +20,8 @@ import pytest
 from kiosk.config import read
 from kiosk.domain.door.grants import Grant
 from kiosk.domain.door.state import DoorState
+from kiosk.door import daemon
+from kiosk.door.__main__ import main
 from kiosk.sections import DoorConfig
 from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.system.clock import boottime
@@ -175,6 +177,28 @@ def doors(tmp_path: Path) -> Iterator[Doors]:
     running = Doors(tmp_path)
     yield running
     running.clean_up()
+
+
+BadStart = Callable[..., str]
+
+
+@pytest.fixture
+def bad_start(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> BadStart:
+    """`bad_start("--config", "gone.toml")` calls kiosk-door in this process, sees that it ends with status 2 and prints
+    nothing on standard output, and returns what it says. This process keeps its own signals."""
+    monkeypatch.setattr(daemon, "StopSignals", lambda: None)
+
+    def start(*arguments: str) -> str:
+        capfd.readouterr()
+        try:
+            status = main(arguments)
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        out, err = capfd.readouterr()
+        assert (status, out) == (2, "")
+        return err
+
+    return start
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from itertools import count
@@ -66,6 +68,21 @@ def portraits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for visitor in VISITORS:
         cv2.imwrite(str(folder / f"{visitor.key}.png"), SimulatedCamera.enrolment_picture(visitor))
     return {v.key: folder / f"{v.key}.png" for v in VISITORS}
+
+
+@pytest.fixture(scope="session")
+def adas_home(tmp_path_factory: pytest.TempPathFactory, portraits: dict[str, Path]) -> Path:
+    """A home in which Ada Example is enrolled, and nobody else. Only to be copied."""
+    folder = tmp_path_factory.mktemp("ada") / "home"
+    enrol = ["enrol", "--name", "Ada Example", portraits["ada"]]
+    subprocess.run([sys.executable, "-m", "kiosk", "--home", folder, *enrol], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def enrolled(adas_home: Path, home: Path) -> Path:
+    """The test's own home, with Ada Example enrolled."""
+    return Path(shutil.copytree(adas_home, home))
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,10 @@ def test_a_bad_network_is_one_line_and_status_2(folder: Path, kiosk: Command, da
     assert str(path) in err[0]
     assert out == [f"{e.name}: ok" for e in entries[1:]]
 
+
+def test_a_bad_network_is_told_as_json(folder: Path, kiosk: Command) -> None:
+    entries = Manifest(folder).entries
+    (folder / entries[0].file).unlink()
     status, out, _ = kiosk("models", "verify", "--folder", folder, "--json")
     assert status == 2
     assert [json.loads(line)["ok"] for line in out] == [False] + [True] * (len(entries) - 1)

@@ -112,8 +112,17 @@ class Site:
             os.sched_yield()
 
 
+@pytest.fixture(scope="module")
+def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the story's subjects, of which each test has a copy."""
+    folder = tmp_path_factory.mktemp("enrolled") / "home"
+    settings: Config = stage.settings(Path("unused"))
+    stage.enrol_visitors(settings, Home(folder), load(settings.models, settings.policy))
+    return folder
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, enrolled: Path) -> Iterator[Site]:
     socket, record = tmp_path / "door.sock", tmp_path / "lock.jsonl"
     config = tmp_path / "kiosk.toml"
     config.write_text(
@@ -129,8 +138,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         release_seconds = {RELEASE}
         """
     )
-    settings: Config = stage.settings(socket)
-    stage.enrol_visitors(settings, Home(tmp_path / "home"), load(settings.models, settings.policy))
+    shutil.copytree(enrolled, tmp_path / "home")
     with ExitStack() as stack:
         yield Site(config, tmp_path / "home", record, socket, stack)
 

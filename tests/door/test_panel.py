@@ -22,7 +22,7 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.system.clock import boottime
 from tests.control_panel import KEY, Attended, ControlPanel, wait_until
-from tests.doors import PATIENCE, Doors, RunningDoor
+from tests.doors import PATIENCE, BadStart, Doors, RunningDoor
 from tests.ids import id_of
 
 CARD = CardFormat(26, 118).encode(1603)
@@ -187,9 +187,8 @@ def test_without_the_line_it_does_not_start(doors: PanelDoors) -> None:
         ('[panel]\nkind = "wiegand"\nfacility = 1\n', "is not installed"),
     ],
 )
-def test_a_configuration_that_is_wrong_is_one_line(doors: PanelDoors, text: str, says: str) -> None:
-    path = doors.folder / "kiosk.toml"
+def test_a_configuration_that_is_wrong_is_one_line(bad_start: BadStart, tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "kiosk.toml"
     path.write_text(text)
-    assert doors.launch("--config", str(path)).wait(PATIENCE) == 2
-    (line,) = (doors.folder / "log").read_text().splitlines()
+    (line,) = bad_start("--config", str(path)).splitlines()
     assert says in line

@@ -25,7 +25,7 @@ import pytest
 
 from kiosk.config import Config
 from kiosk.demonstration import stage
-from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
+from kiosk.demonstration.camera import GAP_SECONDS, SimulatedCamera, SimulatedOptions
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
@@ -56,6 +56,11 @@ class Visitor(SimulatedCamera):
         super().__init__(options, sleep=lambda _: None, wall=lambda: datetime.now(UTC) - self.set_back)
         self.broken = False
         self.set_back = timedelta()
+
+    def open(self) -> None:
+        """Begins where the first visitor comes: nobody needs the empty room before."""
+        super().open()
+        self._last = int(GAP_SECONDS * self._options.fps) - 2
 
     def read(self, timeout: float) -> Frame:
         """Raises CameraError while broken."""
@@ -437,7 +442,7 @@ def test_after_too_many_refusals_nobody_is_compared_until_that_is_reset(bench: B
     bench.camera.set_back = set_back
     with run(bench):
         told = bench.next(Faulted)
-        seen = [bench.events.get(timeout=PATIENCE) for _ in range(150)]
+        seen = [bench.events.get(timeout=PATIENCE) for _ in range(80)]
         with closing(Audit(open_database(bench.home.database, check=False))) as audit:
             audit.append([AuditRecord(AuditKind.ATTEMPTS, datetime.now(UTC), reason=RESET)])
         while seen[-1] != Recovered(Reason.FACE_OFF):

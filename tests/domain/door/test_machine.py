@@ -344,5 +344,5 @@ class Door(RuleBasedStateMachine):
         assert (self.machine.deadline is None) == (self.machine.state is DoorState.SECURED)
 
 
-Door.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+Door.TestCase.settings = settings(stateful_step_count=40)
 TestDoor = Door.TestCase

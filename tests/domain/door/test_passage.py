@@ -723,5 +723,5 @@ class Door(RuleBasedStateMachine):
             assert all(a is not b for a, b in pairwise(told)), told
 
 
-Door.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+Door.TestCase.settings = settings(stateful_step_count=40)
 TestDoor = Door.TestCase
