@@ -29,6 +29,7 @@ from kiosk.sections import (
     PanelConfig,
     PolicyConfig,
     QualityConfig,
+    RetentionConfig,
     Section,
 )
 
@@ -60,6 +61,7 @@ class Config(Section):
     clock: ClockConfig = ClockConfig()
     audit: AuditConfig = AuditConfig()
     backup: BackupConfig = BackupConfig()
+    retention: RetentionConfig = RetentionConfig()
     notify: NotifyConfig = NotifyConfig()
     notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = Field(
         default_factory=dict

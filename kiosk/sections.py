@@ -253,6 +253,15 @@ class BackupConfig(Section):
         return self
 
 
+class RetentionConfig(Section):
+    """[retention]: what `kiosk retention` removes by itself. Without a number nothing of that kind."""
+
+    ended_days: Annotated[int, Field(strict=True, ge=0, le=36500)] | None = None
+    """Whoever's validity ended more than so many days ago is erased."""
+    log_days: Annotated[int, Field(strict=True, ge=1, le=36500)] | None = None
+    """Records of the audit log that are older are cut, up to a checkpoint."""
+
+
 class NotifyConfig(Section):
     """[notify]: the process that reports to others."""
 

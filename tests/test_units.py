@@ -143,7 +143,8 @@ def test_a_backup_is_made_each_night_and_may_write_where_the_shipped_folder_is()
     timer = settings(ROOT / "systemd" / "kiosk-backup.timer")
     assert (timer["Persistent"], timer["WantedBy"]) == (["yes"], ["timers.target"])
     (folder,) = re.findall(r'^#folder = "(/media/.*)"', DEFAULT.read_text(), re.MULTILINE)
-    assert settings(ROOT / "systemd" / "kiosk-backup.service")["ReadWritePaths"] == [f"-{folder}"]
+    for name in ("backup", "retention"):
+        assert settings(ROOT / "systemd" / f"kiosk-{name}.service")["ReadWritePaths"] == [f"-{folder}"]
 
 
 def test_there_is_a_drop_in_for_each_notifier_that_needs_a_device() -> None:
@@ -205,8 +206,9 @@ def test_what_is_commented_out_is_the_default_and_complete() -> None:
         "door": {"clients", "subscribers"},
         "notify": {"subscribers"},
         "backup": {"folder"},
+        "retention": {"ended_days", "log_days"},
     }
-    for name in ("door", "models", "quality", "attempt", "policy", "notify", "backup"):
+    for name in ("door", "models", "quality", "attempt", "policy", "notify", "backup", "retention"):
         shown, default = getattr(parsed, name), getattr(Config(), name)
         left_out = optional.get(name, set())
         assert shown.model_dump(exclude=left_out) == default.model_dump(exclude=left_out)

@@ -27,6 +27,7 @@ COMMANDS = {
     "notify": "kiosk.cli.notify:notify",
     "replay": "kiosk.cli.replay:replay",
     "restore": "kiosk.cli.restore:restore",
+    "retention": "kiosk.cli.retention:retention",
     "run": "kiosk.cli.run:run",
     "subjects": "kiosk.cli.subjects:subjects",
 }

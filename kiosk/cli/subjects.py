@@ -8,12 +8,11 @@ from pathlib import Path
 
 import click
 
+from kiosk.cli import subjects_erase, subjects_export
 from kiosk.cli.console import (
     Row,
-    called,
     complain,
     config_option,
-    confirm,
     emit,
     json_option,
     names_wanted,
@@ -97,7 +96,7 @@ def tell_of(subject: Subject, as_json: bool) -> None:
 
 @click.group()
 def subjects() -> None:
-    """Who is enrolled: list, show, disable, enable, badge, remove."""
+    """Who is enrolled: list, show, disable, enable, badge, export, erase."""
 
 
 @subjects.command("list")
@@ -172,28 +171,14 @@ def badge(home: Home, who: str, number: int | None, clear: bool, config_file: Pa
     tell_of(subject, as_json)
 
 
-@subjects.command()
-@click.argument("who")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
-@pass_home
-def remove(home: Home, who: str, yes: bool, as_json: bool) -> None:
-    """Removes a person's name and references. The audit log keeps the id."""
-    with gallery_of(home) as gallery:
-        subject = gallery.find(who)
-        if not yes:
-            confirm(f"Remove {called(subject.name, subject.id)} and all references?")
-        gallery.remove(subject.id)
-    with told_or_not():
-        if as_json:
-            emit({"subject": subject.id, "removed": True})
-        else:
-            say(f"removed {called(subject.name, subject.id)}")
-
-
 def _switch(home: Home, who: str, disabled: bool, as_json: bool) -> None:
     with gallery_of(home) as gallery:
         subject = gallery.find(who)
         gallery.set_disabled(subject.id, disabled)
         subject = gallery.find(subject.id)
     tell_of(subject, as_json)
+
+
+subjects.add_command(subjects_export.export)
+subjects.add_command(subjects_erase.erase)
+subjects.add_command(subjects_erase.erase, "remove")  # its name of before

@@ -28,6 +28,27 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """What an enrolled person agreed to, or was told where consent is not the ground."""
+
+    text: str
+    """Version of the text, as its file is named."""
+    language: str
+    at: datetime
+    staff: str
+    """Who enrolled: the user of this machine."""
+    alternative: str
+    """The other way in that was offered."""
+
+    def sentence(self, when: str) -> str:
+        """For people. `when`: `at` as they read it."""
+        return (
+            f"agreed to the text {self.text} ({self.language}) on {when}, before {self.staff}; "
+            f"offered instead: {self.alternative}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """An enrolled person. The id is opaque; only the name is meant for people."""
 
@@ -39,6 +60,8 @@ class Subject:
     valid_until: datetime | None = None
     badge: int | None = field(default=None, repr=False)
     """The number by which a panel knows this person, if a panel owns the lock."""
+    consent: Consent | None = field(default=None, repr=False)
+    """None: none recorded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

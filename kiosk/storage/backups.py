@@ -135,21 +135,18 @@ def kept(times: Iterable[datetime], daily: int, weekly: int) -> set[datetime]:
     return {*list(days.values())[:daily], *list(weeks.values())[:weekly]}
 
 
-def remove_older(folder: Path, gallery: str, period: int) -> tuple[int, int]:
-    """Removes the backups of this gallery in a folder that are of before an erasure. Returns how many, and how many
-    could not be removed. Raises BackupError."""
-    removed = stuck = 0
-    for found in in_folder(folder):
-        if found.gallery == gallery and _of_before(found.path, period):
-            try:
-                found.path.unlink()
-                removed += 1
-            except OSError:
-                stuck += 1
-    if removed:
-        with suppress(OSError):
-            sync(folder)
-    return removed, stuck
+def end_period(home: Home, gallery: Gallery) -> None:
+    """After an erasure: destroys the key of the backups of before, if there is one. Raises KioskError."""
+    with alone(home):
+        if (home.folder / backup_keys.FILE).exists():
+            period = len(gallery.erased())
+            backup_keys.key_of_period(home.folder, gallery.vault, gallery_id(gallery.store), period)
+
+
+def of_before(folder: Path, gallery: Gallery) -> list[Path]:
+    """The backups of this gallery in a folder that are of before an erasure. Raises KioskError."""
+    name, period = gallery_id(gallery.store), len(gallery.erased())
+    return [each.path for each in in_folder(folder) if each.gallery == name and _of_before(each.path, period)]
 
 
 def newest(store: Store, off_card: bool = False) -> AuditRecord | None:

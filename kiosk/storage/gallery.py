@@ -12,7 +12,7 @@ from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError, TamperedError
 from kiosk.domain.people import NewReference, Reference, Subject
 from kiosk.storage.audit import encode, insert
-from kiosk.storage.database import Store, in_memory, open_database
+from kiosk.storage.database import Store, in_memory, open_database, to_time
 from kiosk.storage.home import Home
 from kiosk.storage.people import as_written, check_validity, checked_name, optional_text
 from kiosk.storage.sealed import SealedRows, generation_of, new_id
@@ -138,13 +138,19 @@ class Gallery:
             rows.change(subject_id, lambda subject: replace(subject, badge=badge))
             self._record(AuditKind.SUBJECT, subject_id, "badge_cleared" if badge is None else "badge_set")
 
-    def remove(self, subject_id: str) -> None:
-        """Deletes the subject, its key and all references, and overwrites their bytes. The audit log keeps the opaque
-        id."""
+    def remove(self, subject_id: str, reason: str | None = None) -> None:
+        """Deletes the subject, its key and all references, and overwrites their bytes. The id is listed as erased, and
+        the audit log keeps it, with the reason. What else an erasure is: storage.erasure."""
         with self._changing(subject_id) as rows:
-            rows.remove(subject_id)
-            self._record(AuditKind.SUBJECT, subject_id, "removed")
+            rows.remove(subject_id, self._now())
+            record = AuditRecord(AuditKind.SUBJECT, self._now(), None, subject_id, "removed", reason)
+            insert(self._store, encode([record]))
         self._overwrite_removed()
+
+    def erased(self) -> dict[str, datetime]:
+        """Who was erased from this gallery, and when."""
+        with self._believing() as rows:
+            return {who: to_time(at) for who, at in rows.roster().erased.items()}
 
     def references(self, model_id: str) -> list[Reference]:
         """All references of one model, decrypted. Raises GalleryError, which names the first one that cannot be

@@ -14,7 +14,7 @@ import numpy as np
 
 from kiosk.domain.errors import GalleryError, TamperedError
 from kiosk.domain.naming import cleaned
-from kiosk.domain.people import NewReference, Reference, Subject
+from kiosk.domain.people import Consent, NewReference, Reference, Subject
 from kiosk.storage.database import to_text, to_time
 from kiosk.storage.vault import TEMPLATE_BYTES, Vault, template_bytes
 
@@ -38,6 +38,7 @@ class Record:
             "valid_from": optional_text(s.valid_from),
             "valid_until": optional_text(s.valid_until),
             "badge": s.badge,
+            "consent": _consent_value(s.consent),
             "references": list(self.references),
         }
         return own.wrap(json.dumps(value, separators=(",", ":")).encode(), "subject", s.id, "version", str(version))
@@ -55,6 +56,7 @@ def record_of(row: dict[str, Any], version: int, own: Vault) -> Record:
             valid_from=_optional_time(value["valid_from"]),
             valid_until=_optional_time(value["valid_until"]),
             badge=value["badge"],
+            consent=_consent(value.get("consent")),  # none in a record of before there was consent
         ),
         tuple(value["references"]),
     )
@@ -111,6 +113,17 @@ def check_validity(valid_from: datetime | None, valid_until: datetime | None) ->
 
 def optional_text(moment: datetime | None) -> str | None:
     return None if moment is None else to_text(moment)
+
+
+def _consent_value(consent: Consent | None) -> dict[str, str] | None:
+    if consent is None:
+        return None
+    c = consent
+    return {"text": c.text, "language": c.language, "at": to_text(c.at), "staff": c.staff, "alternative": c.alternative}
+
+
+def _consent(value: dict[str, str] | None) -> Consent | None:
+    return None if value is None else Consent(**{**value, "at": to_time(value["at"])})  # type: ignore[arg-type]
 
 
 def _optional_time(text: str | None) -> datetime | None:

@@ -153,7 +153,7 @@ def _renewed(
         versions = dict(rows.roster().versions)
         gone = tuple(sorted(set(erased) & set(versions)))
         for who in gone:
-            rows.remove(who)
+            rows.remove(who, datetime.now(UTC))
         roster = rows.roster().with_erased(erased)
         newest = max(roster.generation, before.generation if before else 0) + 1
         write_roster(store, vault, replace(roster, epoch=secrets.token_hex(8), generation=newest))

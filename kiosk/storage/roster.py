@@ -36,10 +36,10 @@ class Roster:
         generation = self.generation + 1
         return replace(self, generation=generation, versions={**self.versions, subject_id: generation})
 
-    def without(self, subject_id: str) -> Roster:
-        """The next generation, without this subject."""
+    def without(self, subject_id: str, at: str) -> Roster:
+        """The next generation, without this subject, who is listed as erased at this time."""
         rest = {known: version for known, version in self.versions.items() if known != subject_id}
-        return replace(self, generation=self.generation + 1, versions=rest)
+        return replace(self, generation=self.generation + 1, versions=rest, erased={**self.erased, subject_id: at})
 
     def with_erased(self, erased: Mapping[str, str]) -> Roster:
         """The next generation, in which these are listed as erased, too."""

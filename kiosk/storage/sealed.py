@@ -10,7 +10,7 @@ from typing import Any
 
 from kiosk.domain.errors import TamperedError
 from kiosk.domain.people import NewReference, Reference, Subject
-from kiosk.storage.database import Store
+from kiosk.storage.database import Store, to_text
 from kiosk.storage.people import Record, expect, record_of, reference_of, seal_reference
 from kiosk.storage.roster import Roster, unsealed
 from kiosk.storage.vault import Vault
@@ -88,9 +88,9 @@ class SealedRows:
         self._store.execute("DELETE FROM reference WHERE subject_id = ?", [subject_id])
         self._put(replace(record, references=self._insert(subject_id, new, now, own)), own)
 
-    def remove(self, subject_id: str) -> None:
-        """Deletes a subject, its key and its references."""
-        roster = self.roster().without(subject_id)
+    def remove(self, subject_id: str, now: datetime) -> None:
+        """Deletes a subject, its key and its references, and lists the id as erased."""
+        roster = self.roster().without(subject_id, to_text(now))
         self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
         write_roster(self._store, self._vault, roster)
 

@@ -20,7 +20,7 @@ WITHOUT_CONFIG = [
     ["subjects", "show", "Ada"],
     ["subjects", "disable", "Ada"],
     ["subjects", "enable", "Ada"],
-    ["subjects", "remove", "Ada", "--yes"],
+    ["subjects", "erase", "Ada", "--yes"],
     ["audit", "show"],
 ]
 """Commands that know a configuration only as the machine's own."""

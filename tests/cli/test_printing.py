@@ -98,7 +98,7 @@ def test_a_pipe_gets_a_name_only_where_names_are_what_the_command_is_for(kiosk: 
         assert "name" not in kiosk("subjects", verb, subject_id, "--json").rows[0]
     assert NAME in kiosk("subjects", "list").out[0]
     assert kiosk("subjects", "show", subject_id, "--json").rows[0]["name"] == NAME
-    assert kiosk("subjects", "remove", subject_id, "--yes").out == [f"removed {subject_id}"]
+    assert kiosk("subjects", "erase", subject_id, "--yes").out[0] == f"erased {subject_id}"
 
 
 def test_a_name_that_the_encoding_lacks_is_escaped(home: Path, subject_id: str) -> None:

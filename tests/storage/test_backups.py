@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.errors import BackupError, KioskError
-from kiosk.storage import backup_keys, backups, recovery
+from kiosk.storage import backups, recovery
 from kiosk.storage.audit import Audit
 from kiosk.storage.backup_format import opened
 from kiosk.storage.gallery import Gallery, open_gallery
@@ -187,11 +187,22 @@ def test_a_full_card_makes_no_backup_and_leaves_nothing(
         assert {p.name for p in disk.iterdir()} - set(before) <= {"ballast", "backup.lock"}
 
 
-def test_backups_of_before_an_erasure_are_removed(home: Home, gallery: Gallery, folder: Path, passphrase: str) -> None:
+def test_backups_of_before_an_erasure_are_removed_by_the_next_one(
+    home: Home, gallery: Gallery, folder: Path, passphrase: str
+) -> None:
     old = backups.to_folder(home, gallery, folder, 7, 4)
-    (folder / f"kiosk-{backups.gallery_id(gallery.store)}-20260101T000000000000Z.backup").write_bytes(b"no backup")
-    assert backups.remove_older(folder, backups.gallery_id(gallery.store), 0) == (0, 0)
-    assert backups.remove_older(folder, "f" * 16, 1) == (0, 0)
-    assert backups.remove_older(folder, backups.gallery_id(gallery.store), 1) == (1, 0)
-    assert not old.exists()
-    assert backup_keys.FILE in {p.name for p in home.folder.iterdir()}
+    spoiled = folder / f"kiosk-{backups.gallery_id(gallery.store)}-20260101T000000000000Z.backup"
+    spoiled.write_bytes(b"no backup")
+    assert backups.of_before(folder, gallery) == []
+    with opened(old) as backup:
+        key = backups.opens_with(home, gallery.vault, backup.header)
+    gallery.remove(gallery.subjects()[0].id)
+    backups.end_period(home, gallery)
+    assert backups.of_before(folder, gallery) == [old]
+    with opened(old) as backup:
+        assert backups.opens_with(home, gallery.vault, backup.header) is None, "the old key is still there"
+    new = backups.to_folder(home, gallery, folder, 7, 4)
+    assert set(folder.iterdir()) == {new, spoiled}
+    with opened(new) as backup:
+        assert backup.header.period == 1
+        assert backups.opens_with(home, gallery.vault, backup.header) not in {None, key}

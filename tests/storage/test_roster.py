@@ -17,9 +17,10 @@ def test_a_version_never_comes_again(changes: list[tuple[str, bool]]) -> None:
     seen: set[int] = set()
     for subject, there in changes:
         before = roster
-        roster = roster.with_subject(subject) if there else roster.without(subject)
+        roster = roster.with_subject(subject) if there else roster.without(subject, "now")
         assert roster.generation == before.generation + 1
         assert (subject in roster.versions) is there
+        assert there or roster.erased[subject] == "now"
         if there:
             assert roster.versions[subject] not in seen
             seen.add(roster.versions[subject])

@@ -77,7 +77,7 @@ home.database.chmod(0o644)
 assert "disabled" in run("subjects", "disable", "Ada")
 assert "g1" not in run("audit", "show", "--grant", "0" * 32)
 run("doctor")
-assert "removed" in run("subjects", "remove", "--yes", "Ada")
+assert "erased" in run("subjects", "erase", "--yes", "Ada")
 writer.stop()
 gallery.close()
 mine = {"gallery.db", "gallery.db-wal", "gallery.db-shm", "outbox.db", "outbox.db-wal", "outbox.db-shm"}

@@ -1,0 +1,98 @@
+"""`kiosk subjects erase`: removes a person, and says what was removed and what is out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from kiosk.cli.console import (
+    Row,
+    called,
+    complain,
+    config_option,
+    confirm,
+    emit,
+    json_option,
+    pass_home,
+    say,
+    settings,
+    told_or_not,
+)
+from kiosk.cli.moments import shown
+from kiosk.config import Config
+from kiosk.domain.errors import ConfigError
+from kiosk.storage.erasure import ASKED, WITHDRAWN, Certificate, Keeping
+from kiosk.storage.erasure import erase as erase_now
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+
+
+@click.command()
+@click.argument("who")
+@click.option("--withdrawn", is_flag=True, help="Because consent was withdrawn: the log and the certificate say so.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+@json_option
+@pass_home
+def erase(home: Home, who: str, withdrawn: bool, yes: bool, config_file: Path | None, as_json: bool) -> None:
+    """Erases a person: key, record and references, and the backups in the folder of [backup]. Prints a certificate.
+
+    The audit log keeps the opaque id. Give the id again to end an erasure that was cut off.
+    """
+    kept = _keeping(config_file)
+    with closing(open_gallery(home)) as gallery:
+        if who in gallery.erased():
+            found, name = who, who
+        else:
+            subject = gallery.find(who)
+            found, name = subject.id, called(subject.name, subject.id)
+            if not yes:
+                confirm(f"Erase {name} and all references?")
+        (done,) = erase_now(home, gallery, [found], WITHDRAWN if withdrawn else ASKED, kept)
+    with told_or_not():
+        if as_json:
+            emit(row(done))
+        else:
+            say(*lines(done, name))
+
+
+def _keeping(config_file: Path | None) -> Keeping:
+    """A configuration that cannot be read keeps nobody from being erased."""
+    try:
+        return keeping(settings(config_file))
+    except ConfigError as error:
+        complain(f"{error}; backups in a folder were not looked for")
+        return Keeping()
+
+
+def keeping(config: Config) -> Keeping:
+    """What is configured about what is kept."""
+    kept = config.backup
+    return Keeping(kept.folder, kept.daily, kept.weekly, config.retention.log_days)
+
+
+def row(done: Certificate) -> Row:
+    """A certificate as a JSON object."""
+    return {
+        "subject": done.subject,
+        "erased_at": done.at.isoformat(),
+        "reason": done.reason,
+        "references": done.references,
+        "backups": done.backups,
+        "out_of_reach": [{"what": remains.what, "ends": remains.ends} for remains in done.remains],
+    }
+
+
+def lines(done: Certificate, name: str) -> Iterator[str]:
+    """A certificate for people."""
+    yield f"erased {name}"
+    yield f"  when       {shown(done.at)}, {done.reason}"
+    yield f"  removed    the key, the record with name, badge and validity, {done.references} reference(s)"
+    yield f"             {done.backups} backup(s) of before; the key of backups was changed"
+    yield "  not reached"
+    for remains in done.remains:
+        yield f"    {remains.what}"
+        yield f"      ends: {remains.ends}"

@@ -1,0 +1,58 @@
+"""`kiosk subjects export`: all that is kept about a person, and nothing of anybody else."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kiosk.storage.gallery import open_gallery
+from kiosk.storage.home import Home
+from tests.cli.conftest import Command
+from tests.storage.conftest import MODEL, NOON, a_reference, a_template
+
+
+@pytest.fixture
+def ada(home: Path) -> str:
+    with closing(open_gallery(Home(home))) as gallery:
+        made = gallery.add_subject("Ada <b>", [a_reference(1), a_reference(2, "other")], NOON, badge=31337)
+        gallery.add_subject("Ben", [a_reference(3)])
+        gallery.set_disabled(made.id, True)
+    return made.id
+
+
+def test_all_is_in_it_but_the_templates(kiosk: Command, ada: str) -> None:
+    (row,) = kiosk("subjects", "export", ada).rows
+    assert (row["name"], row["badge"], row["disabled"], row["consent"]) == ("Ada <b>", 31337, True, None)
+    assert row["valid_until"] is None
+    references = row["references"]
+    assert isinstance(references, list)
+    assert [(r["network"], r["bytes"]) for r in references] == [(MODEL, 128), ("other", 128)]
+    assert all("template" not in r for r in references)
+    records = row["records"]
+    assert isinstance(records, list)
+    assert [(r["kind"], r["outcome"]) for r in records] == [("enrolment", "enrolled"), ("subject", "disabled")]
+    assert {r["subject"] for r in records} == {ada}
+
+
+def test_the_templates_are_in_it_when_they_are_asked_for(kiosk: Command, ada: str) -> None:
+    (row,) = kiosk("subjects", "export", ada, "--templates").rows
+    references = row["references"]
+    assert isinstance(references, list)
+    assert base64.b64decode(references[0]["template"]) == a_template(1).tobytes()
+
+
+def test_the_page_holds_the_same_and_no_foreign_markup(kiosk: Command, ada: str, tmp_path: Path) -> None:
+    page = tmp_path / "ada.html"
+    assert kiosk("subjects", "export", ada, "--html", page).out == [f"written: {page}"]
+    text = page.read_text()
+    assert "Ada &lt;b&gt;" in text
+    assert "<b>" not in text
+    for word in (ada, "31337", "none recorded", MODEL, "disabled", "no limit"):
+        assert word in text
+    assert "Ben" not in text
+    assert page.stat().st_mode & 0o077 == 0
+    said = kiosk("subjects", "export", ada, "--html", tmp_path / "none" / "x")
+    assert (said.status, "cannot be written" in said.err[0]) == (2, True)
