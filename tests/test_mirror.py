@@ -64,7 +64,6 @@ ELSEWHERE = {
     "gui/widgets": "gui/test_window",
     "ipc/client": "station/test_door_client",
     "ipc/kiosk_event_messages": "station/test_announcer",
-    "ipc/subscription": "station/test_announcer",
     "locks/usb_board": "locks/test_usb_hid",
     "notifiers/conditions": "notifiers/test_mqtt",
     "notifiers/home_assistant": "notifiers/test_mqtt",

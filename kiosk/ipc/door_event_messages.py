@@ -20,8 +20,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, TypeAdapter
 
 from kiosk.domain.door.events import DOOR_NAME_PATTERN, DoorEvent, DoorEventKind, DoorReason
+from kiosk.ipc.client import EventStream
 from kiosk.ipc.door_messages import Id, Message, Moment, Sequence, decode
-from kiosk.ipc.subscription import EventStream
 
 WINDOW = 32
 """Most events that are sent without an acknowledgement."""

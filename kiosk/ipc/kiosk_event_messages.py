@@ -25,8 +25,8 @@ from kiosk.domain.decision import Reason
 from kiosk.domain.door.events import DOOR_NAME_PATTERN
 from kiosk.domain.ids import SUBJECT_ID_PATTERN
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain_name
+from kiosk.ipc.client import EventStream
 from kiosk.ipc.door_messages import Id, Message, Moment, Sequence, decode
-from kiosk.ipc.subscription import EventStream
 
 REASONS = frozenset({"", *Reason})
 """All possible reasons of a kiosk event."""
