@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOTHING_RUNS = ("domain/ports/*", "domain/audit", "domain/decision", "domain/door/events", "domain/door/grants",
+NOTHING_RUNS = ("domain/ports/*", "domain/decision", "domain/door/events", "domain/door/grants",
                 "domain/door/rules", "domain/door/state", "domain/face", "domain/people",
                 "domain/updates", "demonstration/story", "gui/theme")  # fmt: skip
 """Protocols, and nouns without behaviour of their own: what uses them tests them."""
@@ -63,7 +63,6 @@ ELSEWHERE = {
     "gui/preview": "gui/test_window",
     "gui/widgets": "gui/test_window",
     "ipc/client": "station/test_door_client",
-    "ipc/kiosk_event_messages": "station/test_announcer",
     "locks/usb_board": "locks/test_usb_hid",
     "notifiers/conditions": "notifiers/test_mqtt",
     "notifiers/home_assistant": "notifiers/test_mqtt",
@@ -73,7 +72,6 @@ ELSEWHERE = {
     "station/deciding": "station/test_pipeline",
     "station/stages": "station/test_pipeline",
     "storage/database": "storage/test_durability",
-    "storage/records": "storage/test_audit",
     "storage/people": "storage/test_gallery",
     "storage/troubles": "storage/test_faults",
     "vision/answers": "vision/test_embedder",

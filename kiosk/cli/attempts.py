@@ -13,10 +13,10 @@ import click
 from kiosk.cli import door_log
 from kiosk.cli.console import config_option, emit, json_option, name_home, pass_home, say, settings, told_or_not
 from kiosk.config import Config
-from kiosk.domain.audit import AuditKind
+from kiosk.domain.audit import AuditKind, AuditReason
 from kiosk.domain.errors import GalleryError
 from kiosk.station.refusal_limit import message, read_limit
-from kiosk.storage.audit import RESET, Audit
+from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
 from kiosk.system.clock import boottime
@@ -88,7 +88,7 @@ def _reset(home: Home, limit: int | None) -> Count:
     count = counted(home, limit)
     if not home.database.exists():
         raise GalleryError(f"{home.database}: there is nothing to reset: name the kiosk's home with --home")
-    record = door_log.record(AuditKind.ATTEMPTS, RESET)
+    record = door_log.record(AuditKind.ATTEMPTS, AuditReason.RESET)
     told = replace(record, detail={**record.detail, "refusals": count.refusals, "face": face(count)})
     with closing(Audit(open_database(home.database, check=False))) as audit:
         audit.append([told])

@@ -12,7 +12,7 @@ import click
 
 from kiosk.cli.console import config_option, emit, json_option, name_home, pass_home, say, settings
 from kiosk.config import Config
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.errors import HomeError, KioskError
 from kiosk.station.timekeeping import MESSAGES, is_behind
@@ -21,8 +21,6 @@ from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
 from kiosk.system.owner import acting_for
 from kiosk.system.time_sync import has_rtc, synchronised
-
-ACCEPTED = "accepted"
 
 
 @click.group()
@@ -84,7 +82,7 @@ def _accept(home: Home) -> None:
         return
     detail: dict[str, str | int | float | bool | None] = {"floor_was": floor.at.isoformat(), "floor": now.isoformat()}
     with closing(Audit(open_database(home.database))) as audit:
-        audit.append([AuditRecord(AuditKind.CLOCK, now, outcome=ACCEPTED, detail=detail)])
+        audit.append([AuditRecord(AuditKind.CLOCK, now, outcome=AuditOutcome.ACCEPTED, detail=detail)])
     say(f"the floor was {_shown(floor.at)}, from now on it is {_shown(now)}")
     if not is_behind(now, floor):
         say("the clock was not behind the newest record; a kiosk that runs and took it for behind believes it again")

@@ -16,7 +16,7 @@ from kiosk.cli.console import Row, complain, config_option, emit, json_option, n
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.cli.numbers import Finite
-from kiosk.domain.audit import AuditKind
+from kiosk.domain.audit import AuditKind, Command, Words
 from kiosk.domain.door.events import DoorEvent
 from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
@@ -54,14 +54,14 @@ def _settings(config_file: Path | None) -> DoorConfig:
     return config.read(found).door
 
 
-def _order(home: Home, settings: DoorConfig, verb: str, act: Callable[[DoorClient], DoorStatus]) -> DoorStatus:
+def _order(home: Home, settings: DoorConfig, command: Command, act: Callable[[DoorClient], DoorStatus]) -> DoorStatus:
     """Runs a command first and records it then: what makes the door safer must not wait for a disk. Raises DoorError,
     GalleryError."""
     with DoorClient(settings.socket) as client:
         status = act(client)
     try:
         with log_of(home) as log:
-            log.append([record(AuditKind.COMMAND, verb, outcome=status.state.value)])
+            log.append([record(AuditKind.COMMAND, command, outcome=status.state)])
     except GalleryError as error:
         raise GalleryError(
             f"done (lock {status.state.value}, mode {status.mode.value}), but not recorded: {error}"
@@ -69,15 +69,15 @@ def _order(home: Home, settings: DoorConfig, verb: str, act: Callable[[DoorClien
     return status
 
 
-def _release(home: Home, client: DoorClient, verb: str, span: Span, renews: str | None = None) -> DoorReply:
+def _release(home: Home, client: DoorClient, command: Command, span: Span, renews: str | None = None) -> DoorReply:
     """Records a release first and requests it then. Raises DoorError when the door refuses, GalleryError when it cannot
     be recorded."""
     grant_id = new_id()
     with log_of(home) as log:
-        log.append([record(AuditKind.COMMAND, verb, grant_id)])
+        log.append([record(AuditKind.COMMAND, command, grant_id)])
         now = boottime()
         reply = client.release(Grant(grant_id, now, now + MAX_GRANT_SECONDS, span, renews))
-        log.append([record(AuditKind.OUTCOME, reply.reason or verb, grant_id, reply.result.value)])
+        log.append([record(AuditKind.OUTCOME, Words(reply.reason or command), grant_id, reply.result)])
     if reply.result is not DoorResult.RELEASED:
         raise DoorError(f"the door was not released: {reply.reason}")
     return reply
@@ -101,7 +101,7 @@ def status(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Shows the door's present state."""
     with DoorClient(_settings(config_file).socket) as client:
         _print(client.status(PATIENCE), as_json)
-    looked(home, "status")
+    looked(home, Command.STATUS)
 
 
 @door.command()
@@ -113,7 +113,7 @@ def release(home: Home, extended: bool, config_file: Path | None, as_json: bool)
     """Releases the lock once, and waits until it is secured again. An interruption secures it at once."""
     span = Span.EXTENDED if extended else Span.NORMAL
     with DoorClient(_settings(config_file).socket) as client:
-        _release(home, client, "extend" if extended else "release", span)
+        _release(home, client, Command.EXTEND if extended else Command.RELEASE, span)
         _show(client.status(PATIENCE), as_json)
         _stay(client, lambda _: False)
         _show(client.status(PATIENCE), as_json)
@@ -132,7 +132,7 @@ def hold_open(home: Home, seconds: float | None, config_file: Path | None, as_js
     settings = _settings(config_file)
     end = boottime() + min(seconds or settings.max_hold_seconds, settings.max_hold_seconds)
     with DoorClient(settings.socket) as client:
-        lease = _release(home, client, "hold_open", Span.HOLD_OPEN).grant_id
+        lease = _release(home, client, Command.HOLD_OPEN, Span.HOLD_OPEN).grant_id
         _show(client.status(PATIENCE), as_json)
         while True:
             due = min(end, boottime() + settings.lease_seconds / 2)
@@ -152,7 +152,7 @@ def hold_open(home: Home, seconds: float | None, config_file: Path | None, as_js
 @name_home
 def secure(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Secures the lock now. This ends a release or a lease."""
-    _show(_order(home, _settings(config_file), "secure", lambda client: client.secure(PATIENCE)), as_json)
+    _show(_order(home, _settings(config_file), Command.SECURE, lambda client: client.secure(PATIENCE)), as_json)
 
 
 @door.command()
@@ -163,14 +163,14 @@ def secure(home: Home, config_file: Path | None, as_json: bool) -> None:
 def lockdown(home: Home, end: bool, config_file: Path | None, as_json: bool) -> None:
     """Begins a lockdown, or ends it: no grant releases the lock, also after a restart. The way out stays open."""
     settings = _settings(config_file)
-    verb = "lockdown_end" if end else "lockdown"
+    command = Command.LOCKDOWN_END if end else Command.LOCKDOWN
     if end:
         with log_of(home) as log:
-            log.append([record(AuditKind.COMMAND, verb)])
+            log.append([record(AuditKind.COMMAND, command)])
         with DoorClient(settings.socket) as client:
             after = client.lockdown(False, PATIENCE)
     else:
-        after = _order(home, settings, verb, lambda client: client.lockdown(True, PATIENCE))
+        after = _order(home, settings, command, lambda client: client.lockdown(True, PATIENCE))
     _show(after, as_json)
     if (after.mode is DoorMode.LOCKDOWN) is end:
         raise DoorError("the lockdown stands: its file could not be removed; see the journal of kiosk-door")
@@ -184,7 +184,7 @@ def lockdown(home: Home, end: bool, config_file: Path | None, as_json: bool) -> 
 def monitor(home: Home, count: int | None, config_file: Path | None, as_json: bool) -> None:
     """Shows what happens at the door from now on, until interrupted. Other subscribers still get every event."""
     stream = DoorEventStream(_settings(config_file).events, None)
-    looked(home, "monitor")
+    looked(home, Command.MONITOR)
     seen = 0
     with closing(stream):
         while count is None or seen < count:
@@ -209,7 +209,8 @@ def simulate(home: Home, hands: tuple[str, ...], window: bool, config_file: Path
     settings = _settings(config_file)
 
     def move(hand: Hand) -> DoorStatus:
-        return _order(home, settings, f"simulate_{hand}", partial(DoorClient.simulate, hand=hand, timeout=PATIENCE))
+        command = Command(f"simulate_{hand}")
+        return _order(home, settings, command, partial(DoorClient.simulate, hand=hand, timeout=PATIENCE))
 
     if window:
         _window(settings, move)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord, Command, OutcomeWord, ReasonWord
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -57,20 +57,22 @@ def log_of(home: Home) -> Iterator[HandLog]:
         yield log
 
 
-def record(kind: AuditKind, verb: str, grant_id: str | None = None, outcome: str | None = None) -> AuditRecord:
+def record(
+    kind: AuditKind, reason: ReasonWord, grant_id: str | None = None, outcome: OutcomeWord | None = None
+) -> AuditRecord:
     """A record of the audit log. It holds the caller's user number and no name from the environment, which anybody can
     set. auditd knows which user became root."""
     detail: dict[str, str | int | float | bool | None] = {"uid": os.getuid()}
-    return AuditRecord(kind, datetime.now(UTC), grant_id=grant_id, outcome=outcome, reason=verb, detail=detail)
+    return AuditRecord(kind, datetime.now(UTC), grant_id=grant_id, outcome=outcome, reason=reason, detail=detail)
 
 
-def looked(home: Home, verb: str) -> None:
+def looked(home: Home, command: Command) -> None:
     """Records a user who only looks, once an hour. Raises GalleryError."""
-    look = record(AuditKind.COMMAND, verb)
+    look = record(AuditKind.COMMAND, command)
     try:
         with log_of(home) as log:
             recent = log.since(look.wall_at - LOOKED, look.kind)
-            if not any((r.reason, r.detail) == (verb, look.detail) and r.wall_at <= look.wall_at for r in recent):
+            if not any((r.reason, r.detail) == (command, look.detail) and r.wall_at <= look.wall_at for r in recent):
                 log.append([look])
     except GalleryError as error:
         raise GalleryError(f"this look at the door could not be recorded: {error}") from error

@@ -10,7 +10,7 @@ from kiosk import config, plugins
 from kiosk.cli.console import complain, config_option, name_home, say, told_or_not
 from kiosk.cli.door_log import log_of, record
 from kiosk.cli.numbers import Finite
-from kiosk.domain.audit import AuditKind
+from kiosk.domain.audit import AuditKind, AuditOutcome, Command
 from kiosk.domain.errors import ConfigError
 from kiosk.storage.home import Home
 
@@ -35,6 +35,6 @@ def pair(home: Home, seconds: float, config_file: Path | None) -> None:
     with log_of(home) as log:
         complain(f"waiting {seconds:g} s for the panel to set its key")
         back = act(options, seconds)
-        log.append([record(AuditKind.COMMAND, "pair", outcome="paired")])
+        log.append([record(AuditKind.COMMAND, Command.PAIR, outcome=AuditOutcome.PAIRED)])
     with told_or_not():
         say("paired" if back else "the key is set; the panel has not come back with it yet")

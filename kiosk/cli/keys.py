@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from kiosk.cli.console import ask, config_option, confirm, emit, json_option, pass_home, say, told_or_not
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.errors import VaultError
 from kiosk.storage import recovery, rotation
 from kiosk.storage.audit import Audit
@@ -57,7 +57,7 @@ def make_recovery(home: Home, config_file: object, yes: bool) -> None:
         if key is None:
             raise VaultError(f"{home.keys.place}: there is no key yet: enrol somebody first")
         say(recovery.make(store, key))
-        _record(store, "recovery_passphrase_made")
+        _record(store, AuditOutcome.RECOVERY_MADE)
         if recovery.master_key(store, ask("Write it down. Now type it from your paper")) != key:
             raise VaultError("the passphrase opens another gallery")
     with told_or_not():
@@ -107,5 +107,5 @@ def _opened(home: Home, read_only: bool = True) -> Iterator[Store]:
         yield gallery.store
 
 
-def _record(store: Store, outcome: str) -> None:
+def _record(store: Store, outcome: AuditOutcome) -> None:
     Audit(store).append([AuditRecord(AuditKind.KEY, datetime.now(UTC), outcome=outcome)])

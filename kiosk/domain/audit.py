@@ -6,6 +6,12 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NewType
+
+from kiosk.domain.decision import Outcome, Reason
+from kiosk.domain.door.events import DoorEventKind, SecuredBy
+from kiosk.domain.door.grants import DoorResult, Span
+from kiosk.domain.door.state import Alarm, DoorFault, DoorState
 
 
 class AuditKind(StrEnum):
@@ -38,6 +44,86 @@ class AuditKind(StrEnum):
     """A domain.checkpoint.Checkpoint in `detail`."""
 
 
+class AuditOutcome(StrEnum):
+    """What was done, in records that are not of a decision or of the door. The values are stored in databases: never
+    change one."""
+
+    UNKNOWN = "unknown"
+    """OUTCOME: of a grant for which no other outcome was recorded."""
+    PAIRED = "paired"
+    """COMMAND: a panel has set its key."""
+    ACCEPTED = "accepted"
+    """CLOCK."""
+    ENROLLED = "enrolled"
+    ENROLLED_AGAIN = "enrolled_again"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    VALIDITY_CHANGED = "validity_changed"
+    BADGE_SET = "badge_set"
+    BADGE_CLEARED = "badge_cleared"
+    REMOVED = "removed"
+    KEY_CHANGED = "key_changed"
+    SEALED_ANEW = "everything_sealed_anew"
+    RECOVERY_MADE = "recovery_passphrase_made"
+    BACKUP_MADE = "made"
+    BACKUP_EXPORTED = "exported"
+    RESTORED = "restored"
+    CHAIN_BEGUN = "begun"
+    """CHAIN: the first record of a chain after older records."""
+    CHAIN_CUT = "cut"
+    SIGNING_KEY_MADE = "key_made"
+    SIGNING_KEY_REPLACED = "key_replaced"
+
+
+class AuditReason(StrEnum):
+    """Why, in records whose reason is no other enum's. The values are stored in databases: never change one."""
+
+    RESTARTED = "kiosk_restarted"
+    """OUTCOME: the kiosk ended before it recorded the door's answer."""
+    RESET = "reset"
+    """ATTEMPTS: earlier refusals no longer count, because a person reset them."""
+    FACE_OFF = "face_off"
+    FACE_ON = "face_on"
+    ASKED = "asked"
+    """SUBJECT, of a removed one: the admin or the person asked for it."""
+    WITHDRAWN = "withdrawn"
+    """The same: consent was withdrawn."""
+    EXPIRED = "expired"
+    """The same: the validity ended long ago."""
+    RECORDS_DROPPED = "records_dropped"
+    """FAULT: the log could not be written for long, and there were too many records to keep."""
+    UNEXPLAINED = "release_without_decision"
+    """FAULT: the door was released on a grant that no record explains."""
+
+
+class Command(StrEnum):
+    """What a user did at the door by hand: the reason of a COMMAND. The values are stored in databases: never change
+    one."""
+
+    STATUS = "status"
+    MONITOR = "monitor"
+    RELEASE = "release"
+    EXTEND = "extend"
+    HOLD_OPEN = "hold_open"
+    SECURE = "secure"
+    LOCKDOWN = "lockdown"
+    LOCKDOWN_END = "lockdown_end"
+    PAIR = "pair"
+    SIMULATE_OPEN = "simulate_open"
+    SIMULATE_CLOSE = "simulate_close"
+    SIMULATE_REX = "simulate_rex"
+    SIMULATE_TAMPER = "simulate_tamper"
+    SIMULATE_RESTORE = "simulate_restore"
+
+
+Words = NewType("Words", str)
+"""Words that are of none of these enums: a sentence of the door's answer, or what an older or newer version wrote into
+the log. What is read back is always Words."""
+
+OutcomeWord = AuditOutcome | Outcome | DoorResult | DoorEventKind | DoorState | Words
+ReasonWord = AuditReason | Command | Reason | Span | SecuredBy | Alarm | DoorFault | Words
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """One line of the audit log. `id` is its position in the log. A record that is appended twice with the same
@@ -52,8 +138,8 @@ class AuditRecord:
     wall_at: datetime
     grant_id: str | None = None
     subject_id: str | None = None
-    outcome: str | None = None
-    reason: str | None = None
+    outcome: OutcomeWord | None = None
+    reason: ReasonWord | None = None
     detail: dict[str, str | int | float | bool | None] = field(default_factory=dict)
     id: int | None = None
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from kiosk.domain.checkpoint import Checkpoint
+from kiosk.domain.decision import Reason
 from kiosk.domain.door.events import ALARMS, DoorEvent, DoorEventKind
 
 DROPPED = "notify.dropped"
@@ -84,7 +85,7 @@ class KioskEvent:
     grant_id: str | None = None
     subject_id: str | None = None
     name: str | None = None
-    reason: str = ""
+    reason: Reason | Literal[""] = ""
     checkpoint: Checkpoint | None = None
 
 

@@ -28,15 +28,6 @@ from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind, plain
 from kiosk.ipc.client import EventStream
 from kiosk.ipc.door_messages import Id, Message, Moment, Sequence, decode
 
-REASONS = frozenset({"", *Reason})
-"""All possible reasons of a kiosk event."""
-
-
-def _known(reason: str) -> str:
-    if reason not in REASONS:
-        raise ValueError("it is none of the kiosk's reasons")
-    return reason
-
 
 def _plain(name: str) -> str:
     if plain_name(name) != name:
@@ -69,7 +60,7 @@ class KioskEventMessage(Message):
     grant_id: Id | None = None
     subject_id: Annotated[str, Field(pattern=SUBJECT_ID_PATTERN)] | None = None
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_plain)] | None = None
-    reason: Annotated[str, AfterValidator(_known)] = ""
+    reason: Reason | Literal[""] = ""
     checkpoint: CheckpointMessage | None = None
 
     def event(self) -> KioskEvent:

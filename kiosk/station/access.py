@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord, Words
 from kiosk.domain.decision import Decision, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import GalleryError
@@ -36,8 +36,8 @@ def decision_record(
         wall_at=e.wall_at,
         grant_id=decision.id,
         subject_id=decision.subject_id,
-        outcome=decision.outcome.value,
-        reason=decision.reason.value,
+        outcome=decision.outcome,
+        reason=decision.reason,
         detail={
             "frame": e.frame_number,
             "frames": e.frames,
@@ -65,8 +65,8 @@ def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> Au
         wall_at=decision.evidence.wall_at,
         grant_id=decision.id,
         subject_id=decision.subject_id,
-        outcome=reply.result.value,
-        reason=reply.reason or None,
+        outcome=reply.result,
+        reason=Words(reply.reason) if reply.reason else None,
         detail={"frame_age": round(frame_age, 4)},
     )
 
@@ -156,7 +156,7 @@ class Access:
             return None
         count, self._dropped = self._dropped, 0
         return self._record(
-            AuditRecord(AuditKind.FAULT, record.wall_at, reason="records_dropped", detail={"count": count})
+            AuditRecord(AuditKind.FAULT, record.wall_at, reason=AuditReason.RECORDS_DROPPED, detail={"count": count})
         )
 
     def _health(self, trouble: str | None) -> list[Update]:

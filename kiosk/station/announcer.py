@@ -15,9 +15,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Condition, Thread
+from typing import Literal
 
 from kiosk.config import Config
 from kiosk.domain.checkpoint import Checkpoint
+from kiosk.domain.decision import Reason
 from kiosk.domain.errors import DoorError, GalleryError
 from kiosk.domain.ids import is_subject_id, new_id
 from kiosk.domain.notices import KioskEventKind, plain_name
@@ -105,7 +107,7 @@ class Announcer:
         match event:
             case Decided(decision):
                 kind = KioskEventKind.GRANTED if decision.granted else KioskEventKind.REFUSED
-                self._put(kind, decision.reason.value, decision.id, decision.subject_id, decision.evidence.wall_at)
+                self._put(kind, decision.reason, decision.id, decision.subject_id, decision.evidence.wall_at)
                 e = decision.evidence
                 if not decision.granted and self._unusual.refused(
                     decision.reason, e.captured_at, e.comparison is not None
@@ -113,9 +115,9 @@ class Announcer:
                     log("warning", KioskEventKind.MANY_REFUSALS.value)
                     self._put(KioskEventKind.MANY_REFUSALS, wall_at=decision.evidence.wall_at)
             case Faulted(reason, _):
-                self._put(KioskEventKind.FAULT, reason.value)
+                self._put(KioskEventKind.FAULT, reason)
             case Recovered(reason):
-                self._put(KioskEventKind.RECOVERED, reason.value)
+                self._put(KioskEventKind.RECOVERED, reason)
             case Unexplained(grant_id, _):
                 self._put(KioskEventKind.UNEXPLAINED, grant_id=grant_id)
             case Checkpointed(checkpoint):
@@ -126,7 +128,7 @@ class Announcer:
     def _put(
         self,
         kind: KioskEventKind,
-        reason: str = "",
+        reason: Reason | Literal[""] = "",
         grant_id: str | None = None,
         subject_id: str | None = None,
         wall_at: datetime | None = None,

@@ -267,7 +267,7 @@ def _tell_of_other_models(
     message, reason = enrol_again(unusable), Reason.REFERENCES_OF_ANOTHER_MODEL
     log.warning(reason.value, message=message)
     if not gallery.counts().get(model_id):
-        access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=reason.value))
+        access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=reason))
         pipeline.expect(reason)
         publish(Faulted(reason, message))
 

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.notices import UNEXPLAINED
@@ -38,7 +38,7 @@ def record_of(event: DoorEvent) -> AuditRecord:
         kind=AuditKind.OUTCOME if event.kind in OUTCOMES else AuditKind.DOOR,
         wall_at=event.wall_at,
         grant_id=event.grant_id,
-        outcome=event.kind.value,
+        outcome=event.kind,
         reason=event.reason or None,
         detail={
             "event": event.id,
@@ -57,7 +57,7 @@ def alarm_of(event: DoorEvent) -> AuditRecord:
         kind=AuditKind.FAULT,
         wall_at=event.wall_at,
         grant_id=event.grant_id,
-        reason=UNEXPLAINED,
+        reason=AuditReason.UNEXPLAINED,
         detail={"uid": event.uid, "sequence_of_release": event.sequence},
         record_id=f"{event.id}.{UNEXPLAINED}",
     )

@@ -175,7 +175,7 @@ class Station:
         for update in self._settle(finding.decision) if isinstance(finding, Proposed) else [finding]:
             if isinstance(update, Faulted):
                 log.error("fault", reason=update.reason.value, message=update.message)
-                self._access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=update.reason.value))
+                self._access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=update.reason))
             elif isinstance(update, Recovered):
                 log.info("recovered", reason=update.reason.value)
             self._publish(update)

@@ -18,13 +18,13 @@ from threading import Lock
 import structlog
 
 from kiosk.config import Config
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord
 from kiosk.domain.decision import Outcome, Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.ports.gallery import AuditTrail
 from kiosk.domain.refusals import HOUR, FaceAlone, counts
 from kiosk.domain.updates import Faulted, Recovered, Update
-from kiosk.storage.audit import RESET, Audit
+from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
 from kiosk.system.clock import boot_name, boottime
@@ -34,8 +34,6 @@ log = structlog.get_logger("kiosk")
 TURN_SECONDS = 0.5
 KINDS = (AuditKind.DECISION, AuditKind.ATTEMPTS)
 """The kinds of records that it reads."""
-OFF, ON = "face_off", "face_on"
-"""Reasons of the records about turning face alone off and on."""
 
 
 def remembered(records: Iterable[AuditRecord], most: int, boot: str, now: float) -> list[float]:
@@ -48,7 +46,7 @@ def remembered(records: Iterable[AuditRecord], most: int, boot: str, now: float)
     times: list[float] = []
     zero = 0.0
     for record in records:
-        if record.kind is AuditKind.ATTEMPTS and record.reason == RESET:
+        if record.kind is AuditKind.ATTEMPTS and record.reason == AuditReason.RESET:
             break
         at, of = record.detail.get("captured_at"), record.detail.get("boot")
         if record.kind is not AuditKind.DECISION or not isinstance(at, int | float):
@@ -141,7 +139,7 @@ def keep_limit(
 ) -> None:
     """One turn, and a pause. Records and reports when face alone is turned off, and when it is on again."""
     for event in limit.turn():
-        reason = OFF if isinstance(event, Faulted) else ON
+        reason = AuditReason.FACE_OFF if isinstance(event, Faulted) else AuditReason.FACE_ON
         with suppress(GalleryError):  # it is reported anyway, and the refusals behind it are on disk
             audit.append([AuditRecord(AuditKind.ATTEMPTS, datetime.now(UTC), reason=reason)])
         publish(event)

@@ -130,7 +130,7 @@ def keep_time(
         if isinstance(event, Faulted):
             log.error("fault", reason=event.reason.value, message=event.message)
             with suppress(GalleryError):  # it is reported, and each decision that it refuses is recorded
-                audit.append([AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=event.reason.value)])
+                audit.append([AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=event.reason)])
         elif isinstance(event, Recovered):
             log.info("recovered", reason=event.reason.value)
     sleep(TURN_SECONDS)

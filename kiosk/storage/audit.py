@@ -11,18 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.chain import START, digest
 from kiosk.domain.decision import Outcome
 from kiosk.storage.database import Store, to_time
 from kiosk.storage.records import Row, Story, conditions, record_of, row_of, story_of
 from kiosk.system.clock import boot_name, boottime
-
-RESET = "reset"
-"""The reason of an ATTEMPTS record: earlier refusals no longer count, because a person reset them."""
-UNKNOWN = "unknown"
-"""The outcome of a grant for which no outcome was recorded."""
-RESTARTED = "kiosk_restarted"
 
 LARGEST_ID = 2**63 - 1
 """The largest id of SQLite."""
@@ -141,7 +135,7 @@ class Audit:
         after `seen`. Raises GalleryError."""
         found = self._store.rows(
             "SELECT max(id) AS id, max(kind = ? AND reason = ?) AS reset FROM audit WHERE id > ?",
-            [AuditKind.ATTEMPTS, RESET, seen],
+            [AuditKind.ATTEMPTS, AuditReason.RESET, seen],
         )[0]
         return found["id"] or seen, bool(found["reset"])
 
@@ -158,7 +152,14 @@ class Audit:
         decision."""
         with self._store.transaction():
             settled = [
-                AuditRecord(AuditKind.OUTCOME, wall_at, d.grant_id, d.subject_id, outcome=UNKNOWN, reason=RESTARTED)
+                AuditRecord(
+                    AuditKind.OUTCOME,
+                    wall_at,
+                    d.grant_id,
+                    d.subject_id,
+                    outcome=AuditOutcome.UNKNOWN,
+                    reason=AuditReason.RESTARTED,
+                )
                 for d in self.pending_grants()
             ]
             insert(self._store, encode(settled))

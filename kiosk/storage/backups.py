@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.errors import BackupError, os_trouble
 from kiosk.storage import backup_keys, recovery
 from kiosk.storage.audit import Audit
@@ -30,7 +30,7 @@ from kiosk.storage.troubles import translated
 from kiosk.storage.vault import Vault
 from kiosk.system.files import locked, sync
 
-MADE, EXPORTED = "made", "exported"
+MADE, EXPORTED = AuditOutcome.BACKUP_MADE, AuditOutcome.BACKUP_EXPORTED
 """Outcomes of a BACKUP record: into the folder; elsewhere."""
 NO_PAPER = (
     "without a recovery passphrase nobody could open a backup once this card is dead: make one first: "
@@ -264,7 +264,7 @@ def _moment(stamp: str) -> datetime | None:
         return None
 
 
-def _record(store: Store, now: datetime, outcome: str, header: Header, off_card: bool) -> None:
+def _record(store: Store, now: datetime, outcome: AuditOutcome, header: Header, off_card: bool) -> None:
     detail = {"off_card": off_card, "generation": header.generation, "bytes": header.size}
     Audit(store).append([AuditRecord(AuditKind.BACKUP, now, outcome=outcome, detail=dict(detail))])
 

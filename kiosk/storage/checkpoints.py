@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.checkpoint import CHECKPOINT, Checkpoint, from_row
 from kiosk.domain.errors import GalleryError, TamperedError
 from kiosk.storage.audit import encode, insert, newest_link, this_boot
@@ -23,7 +23,7 @@ from kiosk.storage.vault import Vault
 
 SEALED_FOR = "audit-signing-key"
 """What the sealed key is bound to."""
-KEY_MADE, KEY_LOST = "key_made", "key_replaced"
+KEY_MADE, KEY_LOST = AuditOutcome.SIGNING_KEY_MADE, AuditOutcome.SIGNING_KEY_REPLACED
 """Outcomes of a CHAIN record: the signing key was made; it could not be opened, and another one was made."""
 
 

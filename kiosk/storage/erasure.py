@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kiosk.domain.audit import AuditKind
+from kiosk.domain.audit import AuditKind, AuditReason
 from kiosk.domain.errors import KioskError
 from kiosk.storage import backups, restoring
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
 
-ASKED, WITHDRAWN, EXPIRED = "asked", "withdrawn", "expired"
+ASKED, WITHDRAWN, EXPIRED = AuditReason.ASKED, AuditReason.WITHDRAWN, AuditReason.EXPIRED
 """Why somebody is erased: the admin or the person asked for it; consent was withdrawn; the validity ended long ago."""
 
 
@@ -54,7 +54,7 @@ class Certificate:
     remains: tuple[Remains, ...]
 
 
-def erase(home: Home, gallery: Gallery, who: Sequence[str], reason: str, keeping: Keeping) -> list[Certificate]:
+def erase(home: Home, gallery: Gallery, who: Sequence[str], reason: AuditReason, keeping: Keeping) -> list[Certificate]:
     """Erases these subjects; somebody who is listed as erased already is taken to the end. Raises KioskError; then
     those are erased that stand before the one that it names, and doing it again ends it."""
     done = gallery.erased()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError, TamperedError
 from kiosk.domain.people import NewReference, Reference, Subject
 from kiosk.storage.audit import encode, insert
@@ -76,7 +76,7 @@ class Gallery:
         with self._changing() as rows:
             self._free(badge)
             rows.add(subject, references)
-            self._record(AuditKind.ENROLMENT, subject.id, "enrolled", references=len(references))
+            self._record(AuditKind.ENROLMENT, subject.id, AuditOutcome.ENROLLED, references=len(references))
         return subject
 
     def renew(self, subject_id: str, references: Sequence[NewReference]) -> None:
@@ -88,7 +88,7 @@ class Gallery:
             raise ValueError("an enrolment without references")
         with self._changing(subject_id) as rows:
             rows.renew(subject_id, references, self._now())
-            self._record(AuditKind.ENROLMENT, subject_id, "enrolled_again", references=len(references))
+            self._record(AuditKind.ENROLMENT, subject_id, AuditOutcome.ENROLLED_AGAIN, references=len(references))
         self._overwrite_removed()
 
     def subjects(self) -> list[Subject]:
@@ -120,7 +120,7 @@ class Gallery:
         """Shuts a subject out, or lets it in again, without removing it."""
         with self._changing(subject_id) as rows:
             rows.change(subject_id, lambda subject: replace(subject, disabled=disabled))
-            self._record(AuditKind.SUBJECT, subject_id, "disabled" if disabled else "enabled")
+            self._record(AuditKind.SUBJECT, subject_id, AuditOutcome.DISABLED if disabled else AuditOutcome.ENABLED)
 
     def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
         """Sets the time from which and until which a subject may pass. None means no limit."""
@@ -128,7 +128,7 @@ class Gallery:
         texts = {"valid_from": optional_text(valid_from), "valid_until": optional_text(valid_until)}
         with self._changing(subject_id) as rows:
             rows.change(subject_id, lambda s: replace(s, valid_from=valid_from, valid_until=valid_until))
-            self._record(AuditKind.SUBJECT, subject_id, "validity_changed", **texts)
+            self._record(AuditKind.SUBJECT, subject_id, AuditOutcome.VALIDITY_CHANGED, **texts)
 
     def set_badge(self, subject_id: str, badge: int | None) -> None:
         """Sets the number by which a panel knows a subject, at least 1; None removes it. The audit log never holds it.
@@ -136,14 +136,16 @@ class Gallery:
         with self._changing(subject_id) as rows:
             self._free(badge, but=subject_id)
             rows.change(subject_id, lambda subject: replace(subject, badge=badge))
-            self._record(AuditKind.SUBJECT, subject_id, "badge_cleared" if badge is None else "badge_set")
+            self._record(
+                AuditKind.SUBJECT, subject_id, AuditOutcome.BADGE_CLEARED if badge is None else AuditOutcome.BADGE_SET
+            )
 
-    def remove(self, subject_id: str, reason: str | None = None) -> None:
+    def remove(self, subject_id: str, reason: AuditReason | None = None) -> None:
         """Deletes the subject, its key and all references, and overwrites their bytes. The id is listed as erased, and
         the audit log keeps it, with the reason. What else an erasure is: storage.erasure."""
         with self._changing(subject_id) as rows:
             rows.remove(subject_id, self._now())
-            record = AuditRecord(AuditKind.SUBJECT, self._now(), None, subject_id, "removed", reason)
+            record = AuditRecord(AuditKind.SUBJECT, self._now(), None, subject_id, AuditOutcome.REMOVED, reason)
             insert(self._store, encode([record]))
         self._overwrite_removed()
 
@@ -235,7 +237,7 @@ class Gallery:
         # The -wal file may still hold removed bytes. If another process reads now, the next checkpoint clears it.
         self._store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _record(self, kind: AuditKind, subject_id: str, outcome: str, **detail: str | int | None) -> None:
+    def _record(self, kind: AuditKind, subject_id: str, outcome: AuditOutcome, **detail: str | int | None) -> None:
         record = AuditRecord(kind, self._now(), None, subject_id, outcome, detail=dict(detail))
         insert(self._store, encode([record]))
 

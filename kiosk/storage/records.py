@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditRecord, Words
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.database import to_text, to_time
 
@@ -35,8 +35,8 @@ def row_of(record: AuditRecord) -> Row:
             to_text(record.wall_at),
             record.grant_id,
             record.subject_id,
-            record.outcome,
-            record.reason,
+            None if record.outcome is None else str(record.outcome),
+            None if record.reason is None else str(record.reason),
         )
         for text in texts:
             if text is not None:
@@ -60,8 +60,8 @@ def record_of(row: dict[str, Any]) -> AuditRecord:
         wall_at=to_time(row["wall_at"]),
         grant_id=row["grant_id"],
         subject_id=row["subject_id"],
-        outcome=row["outcome"],
-        reason=row["reason"],
+        outcome=_words(row["outcome"]),
+        reason=_words(row["reason"]),
         detail=detail,
         id=row["id"],
         record_id=row.get("record_id") or "",
@@ -103,6 +103,10 @@ def conditions(
         parts.append("subject_id = ?")
         values.append(subject_id)
     return (" WHERE " + " AND ".join(parts) if parts else ""), values
+
+
+def _words(text: str | None) -> Words | None:
+    return None if text is None else Words(text)
 
 
 def _plain(value: str | float | bool | None) -> str | float | bool | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.errors import BackupError, KioskError, VaultError, os_trouble
 from kiosk.storage import backup_keys, recovery
 from kiosk.storage.audit import encode, insert
@@ -31,7 +31,6 @@ from kiosk.storage.unlock import belongs, unlock
 from kiosk.storage.vault import Vault
 from kiosk.system.files import make_folder, sync
 
-RESTORED = "restored"
 """The outcome of a BACKUP record."""
 _DRAFT = ".restored."
 
@@ -158,7 +157,7 @@ def _renewed(
         newest = max(roster.generation, before.generation if before else 0) + 1
         write_roster(store, vault, replace(roster, epoch=secrets.token_hex(8), generation=newest))
         numbers = {"generation": newest, "generation_was": header.generation, "erased": len(gone)}
-        record = AuditRecord(AuditKind.BACKUP, datetime.now(UTC), outcome=RESTORED)
+        record = AuditRecord(AuditKind.BACKUP, datetime.now(UTC), outcome=AuditOutcome.RESTORED)
         insert(store, encode([replace(record, detail={"made_at": header.created, **numbers})]))
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     changed = None if before is None else sum(versions.get(who) != number for who, number in before.versions.items())

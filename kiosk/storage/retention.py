@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.checkpoint import CUT, Checkpoint
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.audit import encode, insert, newest_link
@@ -63,7 +63,7 @@ def cut(store: Store, signer: Signer, planned: Plan, before: datetime, now: date
         removed = store.conn.execute("DELETE FROM audit WHERE id <= ?", (number,)).rowcount
         store.conn.execute(AUDIT_GUARDS[_NO_DELETE])
         detail = {**signed.row(), "removed": removed, "before": to_text(before)}
-        insert(store, encode([AuditRecord(AuditKind.CHAIN, now, outcome=CUT, detail=dict(detail))]))
+        insert(store, encode([AuditRecord(AuditKind.CHAIN, now, outcome=AuditOutcome.CHAIN_CUT, detail=dict(detail))]))
         newest, newest_hash = newest_link(store)
         after = signer.sign(newest, newest_hash, now)
         insert(store, encode([checkpoint_record(after, now)]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.errors import VaultError
 from kiosk.storage import recovery
 from kiosk.storage.audit import encode, insert
@@ -45,7 +45,7 @@ def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
             reseal_signer(store, old, new)
         store.execute("UPDATE meta SET value = ? WHERE key = 'vault_check'", [new.make_check()])
         recovery.end(store)
-        outcome = "everything_sealed_anew" if everything else "key_changed"
+        outcome = AuditOutcome.SEALED_ANEW if everything else AuditOutcome.KEY_CHANGED
         insert(store, encode([AuditRecord(AuditKind.KEY, datetime.now(UTC), outcome=outcome)]))
     source.adopt()
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")

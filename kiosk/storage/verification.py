@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kiosk.domain.audit import AuditKind
+from kiosk.domain.audit import AuditKind, AuditOutcome
 from kiosk.domain.chain import FIELDS, START, Fault, Walk
 from kiosk.domain.checkpoint import CHECKPOINT, CUT, Checkpoint
 from kiosk.domain.errors import GalleryError
@@ -21,7 +21,7 @@ from kiosk.storage.migrations import AUDIT_GUARDS
 
 PAGE = 2000
 """Records that are read at once."""
-BEGUN = "begun"
+BEGUN = AuditOutcome.CHAIN_BEGUN
 """The outcome of the CHAIN record that begins a chain after older records."""
 SMALLEST_ID = -(2**63)
 

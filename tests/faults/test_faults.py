@@ -26,7 +26,7 @@ import pytest
 from kiosk.config import Config
 from kiosk.demonstration import stage
 from kiosk.demonstration.camera import GAP_SECONDS, SimulatedCamera, SimulatedOptions
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.door.state import DoorStatus
@@ -38,7 +38,7 @@ from kiosk.domain.updates import Checkpointed, Decided, DoorAnswered, Faulted, O
 from kiosk.station import assembly
 from kiosk.station.access import decision_record
 from kiosk.station.door_client import DoorClient
-from kiosk.storage.audit import RESET, Audit
+from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
@@ -444,7 +444,7 @@ def test_after_too_many_refusals_nobody_is_compared_until_that_is_reset(bench: B
         told = bench.next(Faulted)
         seen = [bench.events.get(timeout=PATIENCE) for _ in range(80)]
         with closing(Audit(open_database(bench.home.database, check=False))) as audit:
-            audit.append([AuditRecord(AuditKind.ATTEMPTS, datetime.now(UTC), reason=RESET)])
+            audit.append([AuditRecord(AuditKind.ATTEMPTS, datetime.now(UTC), reason=AuditReason.RESET)])
         while seen[-1] != Recovered(Reason.FACE_OFF):
             seen.append(bench.events.get(timeout=PATIENCE))
         decision = bench.decision()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord
 from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.ids import new_id
@@ -20,7 +20,7 @@ from kiosk.domain.refusals import HOUR, FaceAlone
 from kiosk.domain.updates import Faulted, Recovered, Update
 from kiosk.station.access import decision_record
 from kiosk.station.refusal_limit import RefusalLimit, keep_limit, remembered
-from kiosk.storage.audit import RESET, Audit
+from kiosk.storage.audit import Audit
 from kiosk.storage.database import in_memory
 from kiosk.system import clock
 from kiosk.system.clock import boot_name
@@ -39,7 +39,7 @@ def decision(
 
 
 def reset() -> AuditRecord:
-    return AuditRecord(AuditKind.ATTEMPTS, NOON, reason=RESET)
+    return AuditRecord(AuditKind.ATTEMPTS, NOON, reason=AuditReason.RESET)
 
 
 def times(*records: AuditRecord, most: int = 10, now: float = 5000.0) -> list[float]:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord
 from kiosk.domain.chain import FIELDS, START, digest
 from kiosk.domain.errors import GalleryError
-from kiosk.storage.audit import RESET, Audit, Floor, encode, insert
+from kiosk.storage.audit import Audit, Floor, encode, insert
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
 from kiosk.storage.verification import verify
@@ -59,10 +59,13 @@ def test_they_are_read_from_the_newest_back_however_many_there_are(audit: Audit)
 def test_a_reset_of_attempts_is_found_once(audit: Audit) -> None:
     assert (audit.last_id(), audit.reset_since(0)) == (0, (0, False))
     audit.append(
-        [AuditRecord(AuditKind.START, NOON, reason=RESET), AuditRecord(AuditKind.ATTEMPTS, NOON, reason="face_off")]
+        [
+            AuditRecord(AuditKind.START, NOON, reason=AuditReason.RESET),
+            AuditRecord(AuditKind.ATTEMPTS, NOON, reason="face_off"),
+        ]
     )
     assert (audit.last_id(), audit.reset_since(0)) == (2, (2, False))
-    audit.append([AuditRecord(AuditKind.ATTEMPTS, NOON, reason=RESET), AuditRecord(AuditKind.STOP, NOON)])
+    audit.append([AuditRecord(AuditKind.ATTEMPTS, NOON, reason=AuditReason.RESET), AuditRecord(AuditKind.STOP, NOON)])
     assert audit.reset_since(2) == (4, True)
     assert audit.reset_since(4) == (4, False)
 
@@ -255,7 +258,7 @@ APPENDING = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 
