@@ -7,7 +7,6 @@ import pty
 import select
 import time
 import tty
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -130,12 +129,3 @@ class Attended:
                 self.panel.restart()
                 seen = now
             select.select([], [], [], 0.005)
-
-
-def wait_until(true: Callable[[], bool], turn: Callable[[], None] = lambda: None) -> None:
-    """Turns until something is true; fails after PATIENCE."""
-    until = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < until, "it never came true"
-        turn()
-        select.select([], [], [], 0.002)

@@ -23,6 +23,8 @@ ELSEWHERE = {
     "testing/cameras": "contract/test_cameras",
     "testing/locks": "contract/test_locks",
     "testing/notifiers": "contract/test_notifiers",
+    "testing/panel_rig": "contract/test_panels",
+    "testing/panels": "contract/test_panels",
     "testing/__init__": "contract/test_notifiers",
     "panels/line": "contract/test_panels",
     "plugins": "contract/test_locks",

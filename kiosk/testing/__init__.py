@@ -16,4 +16,5 @@ The project's own plug-ins pass the same suites (tests/contract). They need pyte
 
 import pytest
 
-pytest.register_assert_rewrite("kiosk.testing.cameras", "kiosk.testing.locks", "kiosk.testing.notifiers")
+NAMES = ("cameras", "locks", "notifiers", "panel_rig", "panels")
+pytest.register_assert_rewrite(*(f"kiosk.testing.{name}" for name in NAMES))

@@ -21,7 +21,8 @@ from kiosk.station.door_client import DoorClient
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.system.clock import boottime
-from tests.control_panel import KEY, Attended, ControlPanel, wait_until
+from kiosk.testing.panel_rig import wait_until
+from tests.control_panel import KEY, Attended, ControlPanel
 from tests.doors import PATIENCE, BadStart, Doors, RunningDoor
 from tests.ids import id_of
 

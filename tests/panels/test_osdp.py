@@ -17,7 +17,8 @@ from kiosk.domain.errors import LockError
 from kiosk.domain.ports.panel import Turn
 from kiosk.panels import osdp
 from kiosk.panels.osdp import OsdpPanel, read_key
-from tests.control_panel import DEFAULT_KEY, KEY, Attended, ControlPanel, wait_until
+from kiosk.testing.panel_rig import wait_until
+from tests.control_panel import DEFAULT_KEY, KEY, Attended, ControlPanel
 
 ROOT = Path(__file__).parents[2]
 
