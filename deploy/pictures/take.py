@@ -1,13 +1,15 @@
 """Takes the README's pictures of the window from the demonstration: idle, granted, refused.
 
-usage: .venv/bin/python deploy/pictures/take.py
+usage: .venv/bin/python deploy/pictures/take.py [FOLDER]
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from kiosk.demonstration import stage
+from kiosk.demonstration.story import VISITORS
 from kiosk.domain.decision import Reason
 from kiosk.domain.updates import Decided, Update
 from kiosk.gui import words
@@ -23,8 +25,9 @@ SETTLED = 8
 """Ticks of 100 ms that a screen has stood when its picture is taken."""
 
 
-def main() -> None:
-    """Plays the story until each picture is there."""
+def main(folder: Path) -> None:
+    """Plays the story until each picture is there. Ends with status 1 if the window greets somebody without the name:
+    then it is not what a user sees."""
     application = create_application(["take"], offscreen=True)
     from kiosk.gui.bridge import Bridge  # noqa: PLC0415 - Qt is loaded by create_application
     from kiosk.gui.window import KioskWindow  # noqa: PLC0415
@@ -34,6 +37,7 @@ def main() -> None:
     ticks: dict[Mode, int] = {}
 
     reasons: list[Reason] = []
+    nameless: list[str] = []
 
     def publish(event: Update) -> None:
         if isinstance(event, Decided):
@@ -47,14 +51,17 @@ def main() -> None:
             del ticks[other]
         due = SETTLED if mode is not Mode.CHECKING else 1
         right = mode is not Mode.REFUSED or reasons[-1:] == [Reason.NOT_ENROLLED]
+        if mode is Mode.GRANTED and not any(v.name in window.screen_state.headline for v in VISITORS):
+            nameless.append(window.screen_state.headline)
+            application.quit()
         if right and mode in WANTED and mode not in taken and ticks[mode] >= due:
             taken.add(mode)
-            screenshot(window, HERE / f"{mode.value}.png")
+            screenshot(window, folder / f"{mode.value}.png")
         if taken >= set(WANTED) or kiosk.finished.is_set():
             application.quit()
 
     with stage.stage() as (config, home):
-        names.open(open_gallery(home, read_only=True, with_key=False))
+        names.open(open_gallery(home, read_only=True))
         camera = stage.camera(loop=True)
         with assembly.running(config, home, publish, bridge.show_frame, camera) as kiosk:
             window = KioskWindow(bridge, names, banner=words.banner(True, True))
@@ -64,8 +71,10 @@ def main() -> None:
             bridge.close()
             window.close()
         names.close()
+    if nameless:
+        sys.exit(f"take.py: the window says {nameless[0]!r}, without a name")
     print("taken:", ", ".join(sorted(taken)))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
