@@ -20,7 +20,16 @@ settings.register_profile("untimed", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=max(100, int(os.environ.get("PROVE_ROUNDS", "1000"))))
 settings.load_profile("untimed")
 
-LONG = ("cli/test_run.py", "faults", "cli/test_commands.py", "notify/test_process.py", "power", "door", "cli")
+LONG = (
+    "cli/test_run.py",
+    "faults",
+    "cli/test_enrol.py",
+    "cli/test_replay.py",
+    "notify/test_process.py",
+    "power",
+    "door",
+    "cli",
+)
 """Files and folders that take longest. They begin first, so that at the end no worker is alone with one of them."""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -83,6 +85,14 @@ def adas_home(tmp_path_factory: pytest.TempPathFactory, portraits: dict[str, Pat
 def enrolled(adas_home: Path, home: Path) -> Path:
     """The test's own home, with Ada Example enrolled."""
     return Path(shutil.copytree(adas_home, home))
+
+
+@pytest.fixture
+def ada(enrolled: Path) -> str:
+    """Enrolled; her id."""
+    with closing(sqlite3.connect(enrolled / "gallery.db")) as db:
+        ((subject_id,),) = db.execute("SELECT id FROM subject").fetchall()
+    return str(subject_id)
 
 
 @pytest.fixture(scope="session")

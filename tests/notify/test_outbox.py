@@ -13,12 +13,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from kiosk.domain.door.events import ALARMS, DoorEvent, DoorEventKind
 from kiosk.domain.errors import OutboxError
-from kiosk.domain.notices import DROPPED, TEST, Notice, of_door, overflow
+from kiosk.domain.notices import DROPPED, TEST, Notice
 from kiosk.notifiers.conditions import Condition
 from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox, Place
@@ -52,47 +49,6 @@ def drain(outbox: Outbox, notifier: str = "a") -> list[Notice]:
         told.append(waiting.notice)
         outbox.done(waiting)
     return told
-
-
-# The rule
-
-
-@given(st.lists(st.booleans(), max_size=40), st.integers(0, 40))
-def test_what_goes_when_there_is_no_room(urgent: list[bool], capacity: int) -> None:
-    gone = overflow(urgent, capacity)
-    kept = [place for place in range(len(urgent)) if place not in gone]
-    assert len(kept) == min(len(urgent), capacity)
-    assert gone == sorted(set(gone))
-    for is_urgent in (False, True):
-        # Of equals the oldest go.
-        mine = [place for place in gone if urgent[place] is is_urgent]
-        assert all(place < other for place in mine for other in kept if urgent[other] is is_urgent)
-    if any(urgent[place] for place in gone):
-        assert all(urgent[place] for place in kept)
-
-
-@given(st.lists(st.booleans(), max_size=40), st.integers(1, 10))
-def test_one_at_a_time_it_comes_to_the_same_as_long_as_alarms_have_room(urgent: list[bool], capacity: int) -> None:
-    """Notices come one by one; each that comes may push one out."""
-    held: list[int] = []
-    for place in range(len(urgent)):
-        held.append(place)
-        gone = overflow([urgent[p] for p in held], capacity)
-        held = [p for i, p in enumerate(held) if i not in gone]
-    alarms = [place for place, is_urgent in enumerate(urgent) if is_urgent]
-    assert [p for p in held if urgent[p]] == alarms[-capacity:]
-
-
-def test_every_alarm_is_urgent_and_so_is_what_ends_it() -> None:
-    def urgent(kind: DoorEventKind) -> bool:
-        return of_door(DoorEvent(1, "e", kind, "main", NOW, 0.0)).urgent
-
-    assert all(urgent(kind) for kind in ALARMS)
-    assert urgent(DoorEventKind.ALARM_ENDED)
-    assert not urgent(DoorEventKind.OPENED)
-
-
-# Waiting
 
 
 def test_notices_stay_in_order_for_each_notifier(opened: Callable[..., Outbox]) -> None:

@@ -21,9 +21,9 @@ from kiosk.vision.model_files import default_folder
 
 Command = Callable[..., tuple[int, list[str], list[str]]]
 
-SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[3] / "shared")
+SHARED = Path(os.environ.get("KIOSK_SHARED") or Path(__file__).resolve().parents[4] / "shared")
 YUNET = SHARED / "weights" / "face_detection_yunet_2023mar.onnx"
-FRAMES = Path(__file__).resolve().parents[2] / "models" / "train" / "detector" / "frames.csv"
+FRAMES = Path(__file__).resolve().parents[3] / "models" / "train" / "detector" / "frames.csv"
 KEYS = {"recall", "bands", "sources", "landmark_error", "landmark_error_p95", "false", "crops", "false_crops", "ms"}
 
 
