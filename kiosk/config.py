@@ -19,6 +19,7 @@ from kiosk.sections import (
     BackupConfig,
     CameraConfig,
     ClockConfig,
+    ControlConfig,
     DoorConfig,
     KeysConfig,
     KioskConfig,
@@ -34,7 +35,9 @@ from kiosk.sections import (
 )
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
-FROM_THE_FILE = frozenset({"attempt", "clock", "door", "keys", "lock", "models", "panel", "policy", "quality"})
+FROM_THE_FILE = frozenset(
+    {"attempt", "clock", "control", "door", "keys", "lock", "models", "panel", "policy", "quality"}
+)
 """Sections that decide who is let in. With a real lock only the file may set them."""
 
 SIMULATED = "simulated"
@@ -50,6 +53,7 @@ class Config(Section):
 
     kiosk: KioskConfig = KioskConfig()
     keys: KeysConfig = KeysConfig()
+    control: ControlConfig = ControlConfig()
     camera: CameraConfig = CameraConfig()
     lock: LockConfig | None = None
     panel: PanelConfig | None = None
@@ -80,6 +84,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _one_door(self) -> Self:
+        if self.keys.passphrase and self.control.socket is None:
+            raise ValueError("[keys] passphrase needs [control] socket: `kiosk unlock` gives the passphrase there")
         if self.lock is not None and self.panel is not None:
             raise ValueError("[lock] and [panel] are both there: a door has the one or the other")
         return self

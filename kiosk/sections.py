@@ -60,7 +60,7 @@ class KioskConfig(Section):
 
 
 class KeysConfig(Section):
-    """[keys]: where the gallery's master key is. Without either it is gallery.key in the home."""
+    """[keys]: where the gallery's master key is. Without any of these it is gallery.key in the home."""
 
     file: Path | None = None
     """A file on another medium. An absolute path."""
@@ -68,14 +68,30 @@ class KeysConfig(Section):
     """A file that `systemd-creds encrypt` has made; the unit gets it with LoadCredentialEncrypted=. An absolute
     path."""
 
+    passphrase: bool = False
+    """Whether the key is sealed with a passphrase, which an admin gives at each start (`kiosk unlock`)."""
+
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if self.file is not None and self.credential is not None:
-            raise ValueError("file and credential are both there: the key has one place")
+        if (self.file is not None) + (self.credential is not None) + self.passphrase > 1:
+            raise ValueError("file, credential, passphrase: only one of them, because the key has one place")
         for path in (self.file, self.credential):
             if path is not None and not path.is_absolute():
                 raise ValueError("it must be a whole path, from / on")
         return self
+
+
+class ControlConfig(Section):
+    """[control]: the socket at which commands ask the running kiosk (station.control)."""
+
+    socket: FilePath | None = None
+    """None: there is none, and commands open the gallery themselves."""
+    admins: tuple[str, ...] = ()
+    """Users (names or numbers) that may do everything, in addition to root and the kiosk's own user."""
+    staff: tuple[str, ...] = ()
+    """Users that enrol people and look after them."""
+    auditors: tuple[str, ...] = ()
+    """Users that only see who is enrolled."""
 
 
 class CameraConfig(PluginSection):

@@ -31,6 +31,7 @@ ELSEWHERE = {
     # Through the program, or the command, that they are parts of.
     "__main__": "cli/test_bad_input",
     "cli/__init__": "cli/test_bad_input",
+    "cli/asking": "cli/test_unlock",
     "cli/audit_export": "cli/test_audit_chain",
     "cli/audit_rows": "cli/test_audit",
     "cli/decisions": "cli/test_printing",
@@ -58,6 +59,9 @@ ELSEWHERE = {
     "notifiers/conditions": "notifiers/test_mqtt",
     "notifiers/home_assistant": "notifiers/test_mqtt",
     "notify/file": "notify/test_outbox",
+    "ipc/control_messages": "station/test_control",
+    "station/control_client": "station/test_register",
+    "station/desk": "station/test_control",
     "station/deciding": "station/test_pipeline",
     "storage/database": "storage/test_durability",
     "storage/people": "storage/test_gallery",

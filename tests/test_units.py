@@ -16,13 +16,14 @@ import pytest
 from kiosk import config, plugins
 from kiosk.config import Config
 from kiosk.locks import usb_board
-from kiosk.sections import DoorConfig, KioskConfig, NotifyConfig
+from kiosk.sections import ControlConfig, DoorConfig, KioskConfig, NotifyConfig
 from kiosk.vision.install import SYSTEM_FOLDER
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
 DROP_INS = sorted((ROOT / "deploy").glob("kiosk-*.service.d/*.conf"))
 DEFAULT = ROOT / "deploy" / "kiosk.toml"
+CONTROL = Path("/run/kiosk-control/control.sock")
 TMPFILES = (ROOT / "deploy" / "tmpfiles.conf").read_text()
 
 
@@ -101,7 +102,11 @@ def test_kiosk_notify_reaches_the_events_and_not_the_commands() -> None:
     made = {
         words[1]: words[2:5] for line in TMPFILES.splitlines() if (words := line.split()) and words[0] in {"d", "z"}
     }
-    for owner, socket in (("kiosk-door", Config().door.events), ("kiosk", Config().notify.socket)):
+    for owner, socket in (
+        ("kiosk-door", Config().door.events),
+        ("kiosk", Config().notify.socket),
+        ("kiosk", CONTROL),
+    ):
         assert made[str(socket.parent)] == ["2750", owner, "kiosk-listen"]
         assert f"-{socket.parent}" in settings(ROOT / "systemd" / f"{owner}.service")["ReadWritePaths"]
     assert made["/etc/kiosk"] == ["0750", "root", "kiosk-listen"]
@@ -186,6 +191,7 @@ def test_the_default_configuration_names_no_lock_and_lets_the_kiosk_speak() -> N
         kiosk=KioskConfig(home=Path("/var/lib/kiosk")),
         door=DoorConfig(clients=("kiosk",), subscribers=("kiosk-notify",)),
         notify=NotifyConfig(subscribers=("kiosk-notify",)),
+        control=ControlConfig(socket=CONTROL),
     )
     assert config.parse(DEFAULT.read_text(), "kiosk.toml", {}).model_dump() == wanted.model_dump()
 
@@ -262,7 +268,7 @@ def test_the_tools_make_the_groups_and_folders_as_they_are_meant(tmp_path: Path)
     assert primary == {"kiosk": number["kiosk"], "kiosk-door": number["kiosk"], "kiosk-notify": number["kiosk-notify"]}
     (listening,) = [members for name, _, _, members in groups if name == "kiosk-listen"]
     assert set(listening.split(",")) == {"kiosk", "kiosk-door", "kiosk-notify"}
-    for folder, owner in (("kiosk-door-events", "kiosk-door"), ("kiosk-events", "kiosk")):
+    for folder, owner in (("kiosk-door-events", "kiosk-door"), ("kiosk-events", "kiosk"), ("kiosk-control", "kiosk")):
         status = (tmp_path / "run" / folder).stat()
         assert (status.st_uid, status.st_gid) == (uid[owner], number["kiosk-listen"])
         assert stat.S_IMODE(status.st_mode) == 0o2750

@@ -30,6 +30,7 @@ COMMANDS = {
     "retention": "kiosk.cli.retention:retention",
     "run": "kiosk.cli.run:run",
     "subjects": "kiosk.cli.subjects:subjects",
+    "unlock": "kiosk.cli.unlock:unlock",
 }
 
 

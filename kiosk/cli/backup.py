@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
+from kiosk.cli.asking import ask
 from kiosk.cli.console import (
     Row,
-    ask,
     complain,
     config_option,
     emit,

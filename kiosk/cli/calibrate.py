@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from kiosk.cameras.sources import stills
-from kiosk.cli.console import Row, ask, complain, config_option, emit, json_option, pass_home, say, settings
+from kiosk.cli.asking import ask
+from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home, say, settings
 from kiosk.cli.evaluate.common import check_outputs, number, percent, rate_line, report_option, write_report
 from kiosk.cli.numbers import Finite
 from kiosk.config import Config

@@ -22,6 +22,7 @@ import click
 import structlog
 
 from kiosk import config
+from kiosk.cli.asking import Terminal, encoding_of
 from kiosk.cli.outlet import Outlet
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, KioskError, OutputError
@@ -41,6 +42,9 @@ T = TypeVar("T")
 READ_BY_ROOT = "kiosk.configuration"
 """Key in a command's context of the configuration that was read before root became the home's owner."""
 
+RUNNING = "kiosk.running"
+"""Key in a command's context of the running kiosk's register (cli.registers), if the command asks that."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 config_option = click.option(
     "--config",
@@ -53,7 +57,7 @@ config_option = click.option(
 def say(*lines: str) -> None:
     """Prints lines for people, each escaped and flushed. Raises OutputError."""
     for line in lines:
-        _write(escaped(line, _encoding(sys.stdout)))
+        _write(escaped(line, encoding_of(sys.stdout)))
 
 
 def emit(row: Row) -> None:
@@ -83,27 +87,10 @@ def complain(message: str) -> None:
     """Prints one line on standard error. Never raises, because there is no other place to report an error."""
     try:
         if sys.stderr is not None:
-            sys.stderr.write(escaped(f"kiosk: {one_line(message)}", _encoding(sys.stderr)) + "\n")
+            sys.stderr.write(escaped(f"kiosk: {one_line(message)}", encoding_of(sys.stderr)) + "\n")
             sys.stderr.flush()
     except (OSError, ValueError):
         _discard(sys.stderr)
-
-
-def confirm(question: str) -> None:
-    """Asks a question. Raises click.Abort unless the answer is yes, KioskError if standard input is closed."""
-    if sys.stdin is None:
-        raise KioskError("standard input is closed, so nobody can be asked: answer with --yes")
-    click.confirm(escaped(question, _encoding(sys.stdout)), abort=True)
-
-
-def ask(question: str) -> str:
-    """Asks for a line of standard input. The question goes to standard error, because a program may read standard
-    output. Raises click.Abort at the end of the input, KioskError if standard input is closed."""
-    if sys.stdin is None:
-        raise KioskError("standard input is closed, so nobody can be asked")
-    text = escaped(question, _encoding(sys.stderr))
-    answer: str = click.prompt(text, default="", show_default=False, prompt_suffix=": ", err=True)
-    return answer
 
 
 @contextmanager
@@ -235,7 +222,8 @@ def pass_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
             if owned:
                 click.get_current_context().meta[READ_BY_ROOT] = found
             keys = found.keys
-        home = Home(folder) if keys is None else Home(folder, chosen(keys.file, keys.credential))
+        asking = RUNNING in click.get_current_context().meta  # then only the running kiosk uses the key
+        home = Home(folder) if keys is None or asking else Home(folder, chosen(keys, folder, Terminal()))
         if owned:
             owner.become_owner(folder)
         return command(home, *args, **kwargs)
@@ -265,10 +253,6 @@ def _terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty() and "NOTIFY_SOCKET" not in os.environ
     except ValueError:  # it is closed
         return False
-
-
-def _encoding(stream: TextIO | None) -> str:
-    return getattr(stream, "encoding", None) or "ascii"
 
 
 def _write(line: str) -> None:

@@ -25,6 +25,7 @@ from kiosk.cli import (
     doctor_window,
     notify,
 )
+from kiosk.cli.asking import Terminal
 from kiosk.cli.console import config_option, emit, home_of, json_option, say
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError, HomeError, KioskError, os_trouble
@@ -100,7 +101,7 @@ def findings(config_file: Path | None, named: Path | None) -> Iterator[Finding]:
 
 def _at_home(settings: Config, found: Path | None, named: Path | None) -> Iterator[Finding]:
     """Checks the home. Bad if it is not clear which home the kiosk has."""
-    home = Home(home_of(named, found), chosen(settings.keys.file, settings.keys.credential))
+    home = Home(home_of(named, found), chosen(settings.keys, home_of(named, found), Terminal()))
     told = settings.clock.trust == "ntp" and synchronised()
     inside = list(_sure("gallery", lambda: _as_owner(home, lambda: _in_home(settings, home, found is not None, told))))
     yield from inside

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ import click
 from kiosk.cli import moments
 from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
 from kiosk.cli.enrol_list import enrol_list
+from kiosk.cli.registers import ask_the_kiosk, register_of
 from kiosk.cli.subjects import check_badge
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.matching import enrol_again
@@ -19,7 +20,7 @@ from kiosk.domain.naming import cleaned
 from kiosk.gui import probe
 from kiosk.station import assembly
 from kiosk.station.enrolment import Enrolment
-from kiosk.storage.gallery import open_gallery
+from kiosk.station.register import Applicant
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
 
@@ -36,6 +37,7 @@ from kiosk.vision.models import load
 @click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
 @config_option
 @json_option
+@ask_the_kiosk
 @pass_home
 def enrol(
     home: Home,
@@ -79,16 +81,15 @@ def enrol(
     enroller = assembly.enroller(config, models)
     samples = enroller.best([s for source in sources for s in enroller.samples(source)])
     model_id = models.embedder_entry.model_id
-    with closing(open_gallery(home)) as gallery:
-        enrolment = Enrolment(enroller, gallery, models, lambda who: called(who.name, who.id, error=True))
+    enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
+    with register_of(home, model_id=model_id, enrolment=enrolment) as register:
         if again is None:
-            subject = enrolment.add(samples, name or "", begin, end, badge)
+            enrolled = register.enrol(samples, Applicant(name or "", begin, end, badge))
         else:
-            subject = gallery.find(again)
-            enrolment.renew(samples, subject)
-        unusable = gallery.unusable(model_id)
-    if unusable:
-        complain(enrol_again(unusable))
+            enrolled = register.renew(samples, register.find(again).id)
+    subject = enrolled.subject
+    if enrolled.unusable:
+        complain(enrol_again(enrolled.unusable))
     if lacking := probe.undrawable([] if subject.name.isascii() else [subject.name]):
         packages = " ".join(probe.font_packages(lacking))
         complain(f"no font here draws this name, the window leaves it out: sudo apt-get install {packages}")

@@ -10,15 +10,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
 from kiosk.cli import moments
 from kiosk.cli.console import called, emit, progress, say, settings, told_or_not
+from kiosk.cli.registers import register_of
 from kiosk.cli.subjects import check_badge
 from kiosk.config import Config
 from kiosk.domain.errors import CameraError, KioskError, SampleError, UnsafeError, os_trouble
@@ -26,7 +27,7 @@ from kiosk.domain.naming import cleaned
 from kiosk.domain.people import Subject
 from kiosk.station import assembly
 from kiosk.station.enrolment import Enroller, Enrolment
-from kiosk.storage.gallery import open_gallery
+from kiosk.station.register import Applicant, Register
 from kiosk.storage.home import Home
 from kiosk.system.files import read_at_most
 from kiosk.vision.models import load
@@ -66,11 +67,11 @@ def enrol_list(home: Home, file: Path, config_file: Path | None, as_json: bool) 
     people = read_list(file, config)
     models = load(config.models, config.policy)
     enroller = assembly.enroller(config, models)
-    with closing(open_gallery(home)) as gallery:
-        enrolment = Enrolment(enroller, gallery, models, lambda who: called(who.name, who.id, error=True))
-        _refuse_taken_badges(file, people, gallery.subjects())
+    enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
+    with register_of(home, model_id=models.embedder_entry.model_id, enrolment=enrolment) as register:
+        _refuse_taken_badges(file, people, [each.subject for each in register.everybody()])
         with progress(people, "enrolling") as shown:
-            results = [_enrol(person, enroller, enrolment) for person in shown]
+            results = [_enrol(person, enroller, register) for person in shown]
     with told_or_not():
         _tell(results, as_json)
     return all(result.subject for result in results)
@@ -162,19 +163,14 @@ def _refuse_taken_badges(file: Path, people: list[Person], enrolled: list[Subjec
             )
 
 
-def _enrol(person: Person, enroller: Enroller, enrolment: Enrolment) -> Result:
+def _enrol(person: Person, enroller: Enroller, register: Register) -> Result:
+    who = Applicant(person.name, person.valid_from, person.valid_until, person.badge)
     try:
         samples = enroller.best(enroller.samples(person.source))
-        there = enrolment.of_name(person.name)
-        if there:
-            known = enrolment.known(samples, there)
-            if known is None:
-                raise SampleError("somebody else of this name is enrolled: give one of them a longer name")
-            return Result(person.line, known, already=True)
-        subject = enrolment.add(samples, person.name, person.valid_from, person.valid_until, person.badge)
+        enrolled = register.enrol(samples, who, once=True)
     except (SampleError, UnsafeError, CameraError) as error:
         return Result(person.line, trouble=str(error))
-    return Result(person.line, subject, len(samples))
+    return Result(person.line, enrolled.subject, 0 if enrolled.already else len(samples), enrolled.already)
 
 
 def _tell(results: list[Result], as_json: bool) -> None:

@@ -18,6 +18,7 @@ from kiosk.cli.decisions import decision_line, decision_row, door_row
 from kiosk.domain.errors import KioskError
 from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Recovered, Unexplained, Update
 from kiosk.station import assembly
+from kiosk.system import systemd
 
 log = structlog.get_logger("kiosk")
 NameOf = Callable[[str], str | None]
@@ -38,6 +39,12 @@ class Stop:
 
     def _take(self, _number: int, _frame: FrameType | None) -> None:
         self.flag.set()
+
+    def waited(self, opened: Flag) -> bool:
+        """Whether a locked kiosk need wait no longer: after a signal, or with the passphrase. Also feeds the
+        watchdog."""
+        systemd.notify("WATCHDOG=1")
+        return self.flag.is_set() or opened.is_set()
 
     def due(self, kiosk: assembly.Kiosk) -> bool:
         """Whether the kiosk must stop: after a signal, at the end of its recording, or because it is dead. Also feeds
@@ -107,10 +114,10 @@ class Console:
                 return {"event": "recovered", "reason": reason.value}, f"works again: {reason.value}"
         return None
 
-    def wait(self, kiosk: assembly.Kiosk, stop: Stop) -> None:
-        """Waits until the end of the story, or a signal."""
-        while not stop.due(kiosk):
-            kiosk.finished.wait(TURN_SECONDS)
+    def wait(self, due: Callable[[], bool], stop: Stop) -> None:
+        """Waits until `due`, for example at the end of the story, or a signal."""
+        while not due():
+            stop.flag.wait(TURN_SECONDS)
 
 
 class Window:
@@ -133,11 +140,11 @@ class Window:
         self.bridge = Bridge()
         self._window = KioskWindow(self.bridge, name_of, banner=banner, beat=self._beat)
 
-    def wait(self, kiosk: assembly.Kiosk, stop: Stop, full_screen: bool) -> None:
-        """Runs Qt's loop until the end of the story, a signal, or the closing of the window."""
+    def wait(self, due: Callable[[], bool], full_screen: bool) -> None:
+        """Runs Qt's loop until `due`, or the closing of the window."""
 
         def turn() -> None:
-            if stop.due(kiosk):
+            if due():
                 self._application.quit()
 
         self._turn = turn
@@ -148,7 +155,14 @@ class Window:
             self._window.show()
         self._application.exec()
         self._turn = lambda: None
-        self._snap()
+
+    def snap(self) -> None:
+        """Writes the screenshot, if that has not been done. If nobody was welcomed, it shows the last screen."""
+        from kiosk.gui.app import screenshot  # noqa: PLC0415
+
+        picture, self._picture = self._picture, None
+        if picture is not None:
+            screenshot(self._window, picture)
 
     def close(self) -> None:
         """Closes the bridge and the window."""
@@ -159,7 +173,7 @@ class Window:
         """Called on each tick of the window, ten times a second."""
         self._turn()
         if self._picture is not None and self._posing and self._welcomed():
-            self._snap()
+            self.snap()
 
     def _welcomed(self) -> bool:
         """Whether the welcome has been shown for POSE_SECONDS. The screenshot is taken then, because it shows most."""
@@ -170,14 +184,6 @@ class Window:
             return False
         self._pose = self._pose or time.monotonic()
         return time.monotonic() - self._pose >= POSE_SECONDS
-
-    def _snap(self) -> None:
-        """Writes the screenshot once. If nobody was welcomed, it shows the last screen."""
-        from kiosk.gui.app import screenshot  # noqa: PLC0415
-
-        picture, self._picture = self._picture, None
-        if picture is not None:
-            screenshot(self._window, picture)
 
 
 def _writable(path: Path) -> None:

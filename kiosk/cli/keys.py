@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import click
 
-from kiosk.cli.console import ask, config_option, confirm, emit, json_option, pass_home, say, told_or_not
+from kiosk.cli.asking import Terminal, ask, confirm
+from kiosk.cli.console import config_option, emit, json_option, pass_home, say, told_or_not
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.errors import VaultError
 from kiosk.storage import recovery, rotation
@@ -16,13 +17,16 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.database import Store, open_database
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.keys import KeyFile
+from kiosk.storage.passphrase import PassphraseKey
 from kiosk.storage.unlock import belongs
 from kiosk.storage.vault import Vault
+from kiosk.system.files import sync
 
 
 @click.group()
 def keys() -> None:
-    """The key of the gallery: status, recovery, recover, rotate."""
+    """The key of the gallery: status, passphrase, recovery, recover, rotate."""
 
 
 @keys.command()
@@ -98,6 +102,45 @@ def rotate(home: Home, config_file: object, everything: bool, yes: bool) -> None
         rotation.rotate(store, home.keys, everything)
     with told_or_not():
         say("the gallery has another key; make a new recovery passphrase: kiosk keys recovery")
+
+
+@keys.command()
+@config_option
+@pass_home
+def passphrase(home: Home, config_file: object) -> None:
+    """Chooses another passphrase for the key, or the first one ([keys] passphrase = true).
+
+    A key that lay beside the gallery is sealed with it and then deleted there. The running kiosk is not disturbed.
+    """
+    source = home.keys
+    if not isinstance(source, PassphraseKey):
+        raise VaultError("the key has no passphrase: set passphrase = true in [keys] of the configuration first")
+    home.prepare()
+    plain = KeyFile(home.key)
+    moved = not source.exists and plain.read() is not None
+    if moved:
+        _seal(home, source, plain)
+    elif source.exists:
+        source.read()
+        source.change(Terminal().choose())
+    with _opened(home, read_only=False) as store:
+        _record(store, AuditOutcome.SEALED_BY_PHRASE)
+    with told_or_not():
+        say("the kiosk asks for it at each start: kiosk unlock")
+        if moved:
+            say("the card may still hold the old key: kiosk keys rotate")
+
+
+def _seal(home: Home, source: PassphraseKey, plain: KeyFile) -> None:
+    """Moves the key of the home into the passphrase's file. Raises VaultError."""
+    key = plain.read()
+    assert key is not None
+    with closing(open_database(home.database, read_only=True)) as store:
+        if not belongs(store, Vault(key)):
+            raise VaultError(f"{plain.place}: this key does not belong to the gallery: put the right key back first")
+    source.write(key)
+    plain.path.unlink()
+    sync(home.folder)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.console import ask, config_option, confirm, emit, json_option, pass_home, say, settings, told_or_not
+from kiosk.cli.asking import ask, confirm
+from kiosk.cli.console import config_option, emit, json_option, pass_home, say, settings, told_or_not
 from kiosk.cli.moments import shown
 from kiosk.domain.errors import ConfigError
 from kiosk.storage import restoring

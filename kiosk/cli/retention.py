@@ -10,14 +10,14 @@ import click
 
 from kiosk.cli.clock import judge
 from kiosk.cli.console import called, config_option, emit, json_option, pass_home, say, settings, told_or_not
-from kiosk.cli.subjects_erase import keeping, row
+from kiosk.cli.subjects_erase import row
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError
 from kiosk.station.timekeeping import MESSAGES
 from kiosk.storage import retention as cutting
 from kiosk.storage.audit import Audit
 from kiosk.storage.checkpoints import open_signer
-from kiosk.storage.erasure import EXPIRED, ended_before, erase
+from kiosk.storage.erasure import EXPIRED, ended_before, erase, keeping
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.verification import verify

@@ -16,12 +16,13 @@ from kiosk.domain.ports.camera import Camera
 from kiosk.domain.updates import Update
 from kiosk.gui import words
 from kiosk.gui.app import display_available
-from kiosk.station import assembly
+from kiosk.station import assembly, locked
 from kiosk.station.loop import unfailing
 from kiosk.station.names import Names
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.keys import chosen
+from kiosk.storage.passphrase import PassphraseKey
 from kiosk.system import systemd
 from kiosk.system.owner import become_owner
 
@@ -56,7 +57,7 @@ def run(
             good = _demonstrate(seen, screenshot, full_screen, as_json)
         else:
             folder = home_of(ctx.obj, found)
-            home = Home(folder, chosen(settings.keys.file, settings.keys.credential))
+            home = Home(folder, chosen(settings.keys, folder))
             become_owner(folder)
             good = _serve(settings, home, seen, screenshot, full_screen, as_json)
     ctx.exit(0 if good else 1)
@@ -121,6 +122,8 @@ class Front:
             stack.callback(self._console.close)
             if self._window is not None:
                 stack.callback(self._window.close)
+            if not self._unlocked(settings, home):
+                return True
             kiosk = stack.enter_context(assembly.running(settings, home, self._publish, self._show, camera))
             # A connection of its own, because only one thread at a time may use one. Not opened read-only: a read-only
             # connection that cannot share the file reads it without locks, and closing it would drop the locks of this
@@ -129,12 +132,29 @@ class Front:
             self._names.open(stack.enter_context(closing(directory)))
             stack.callback(self._names.close)
             systemd.notify("READY=1")
+            self._until(lambda: self._stop.due(kiosk))
             if self._window is not None:
-                self._window.wait(kiosk, self._stop, self._full_screen)
-            else:
-                self._console.wait(kiosk, self._stop)
+                self._window.snap()
             systemd.notify("STOPPING=1")
             return not kiosk.died
+
+    def _unlocked(self, settings: config.Config, home: Home) -> bool:
+        """Waits for the passphrase of the key, if one is needed. False when the kiosk is to stop before. Raises
+        KioskError."""
+        source = home.keys
+        if not isinstance(source, PassphraseKey) or not source.waiting:
+            return True
+        with locked.waiting(settings, home, source, self._publish) as opened:
+            systemd.notify("READY=1\nSTATUS=waiting for the passphrase: kiosk unlock")
+            self._until(lambda: self._stop.waited(opened))
+        systemd.notify("STATUS=")
+        return opened.is_set() and not self._stop.flag.is_set()
+
+    def _until(self, due: Callable[[], bool]) -> None:
+        if self._window is not None:
+            self._window.wait(due, self._full_screen)
+        else:
+            self._console.wait(due, self._stop)
 
     def _publish(self, event: Update) -> None:
         for listener in self.listeners:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -22,20 +20,14 @@ from kiosk.cli.console import (
     told_or_not,
 )
 from kiosk.cli.moments import local, shown
+from kiosk.cli.registers import ask_the_kiosk, register_of
 from kiosk.config import Config
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.errors import ConfigError, GalleryError, ModelError
 from kiosk.domain.people import Subject
-from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import EmbedderEntry, Manifest
 from kiosk.vision.model_files import default_folder
-
-
-@contextmanager
-def gallery_of(home: Home, read_only: bool = False) -> Iterator[Gallery]:
-    with closing(open_gallery(home, read_only=read_only)) as gallery:
-        yield gallery
 
 
 def row(subject: Subject) -> Row:
@@ -102,31 +94,32 @@ def subjects() -> None:
 @subjects.command("list")
 @config_option
 @json_option
+@ask_the_kiosk
 @pass_home
 def list_(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Lists everybody in the order of enrolment, and marks who must be enrolled again because of another network."""
     model_id = running_model(config_file)
-    with gallery_of(home, read_only=True) as gallery:
-        everybody = gallery.subjects()
-        usable = {s.id for s in everybody} if model_id is None else gallery.enrolled_with(model_id)
-    for subject in everybody:
-        outdated = subject.id not in usable
+    with register_of(home, read_only=True, model_id=model_id) as register:
+        everybody = register.everybody()
+    for each in everybody:
         if as_json:
-            emit({**row(subject), "enrol_again": None if model_id is None else outdated})
+            emit({**row(each.subject), "enrol_again": each.enrol_again})
         else:
-            say(line(subject, outdated))
+            say(line(each.subject, each.enrol_again is True))
     if not everybody and not as_json:
         say("nobody is enrolled: see `kiosk enrol --help`")
 
 
 @subjects.command()
 @click.argument("who")
+@config_option
 @json_option
+@ask_the_kiosk
 @pass_home
-def show(home: Home, who: str, as_json: bool) -> None:
+def show(home: Home, who: str, config_file: Path | None, as_json: bool) -> None:
     """Shows one subject, given by id, by the beginning of the id, or by name."""
-    with gallery_of(home, read_only=True) as gallery:
-        subject = gallery.find(who)
+    with register_of(home, read_only=True) as register:
+        subject = register.find(who)
     if as_json:
         emit(row(subject))
     else:
@@ -135,18 +128,22 @@ def show(home: Home, who: str, as_json: bool) -> None:
 
 @subjects.command()
 @click.argument("who")
+@config_option
 @json_option
+@ask_the_kiosk
 @pass_home
-def disable(home: Home, who: str, as_json: bool) -> None:
+def disable(home: Home, who: str, config_file: Path | None, as_json: bool) -> None:
     """Shuts somebody out without forgetting them."""
     _switch(home, who, True, as_json)
 
 
 @subjects.command()
 @click.argument("who")
+@config_option
 @json_option
+@ask_the_kiosk
 @pass_home
-def enable(home: Home, who: str, as_json: bool) -> None:
+def enable(home: Home, who: str, config_file: Path | None, as_json: bool) -> None:
     """Lets somebody in again."""
     _switch(home, who, False, as_json)
 
@@ -157,6 +154,7 @@ def enable(home: Home, who: str, as_json: bool) -> None:
 @click.option("--clear", is_flag=True, help="No number any more.")
 @config_option
 @json_option
+@ask_the_kiosk
 @pass_home
 def badge(home: Home, who: str, number: int | None, clear: bool, config_file: Path | None, as_json: bool) -> None:
     """Sets the badge NUMBER by which a panel knows a person ([panel] in the configuration)."""
@@ -164,18 +162,14 @@ def badge(home: Home, who: str, number: int | None, clear: bool, config_file: Pa
         raise click.UsageError("give the badge's number, or --clear")
     if number is not None:
         check_badge(number, settings(config_file))
-    with gallery_of(home) as gallery:
-        subject = gallery.find(who)
-        gallery.set_badge(subject.id, number)
-        subject = gallery.find(subject.id)
+    with register_of(home) as register:
+        subject = register.set_badge(register.find(who).id, number)
     tell_of(subject, as_json)
 
 
 def _switch(home: Home, who: str, disabled: bool, as_json: bool) -> None:
-    with gallery_of(home) as gallery:
-        subject = gallery.find(who)
-        gallery.set_disabled(subject.id, disabled)
-        subject = gallery.find(subject.id)
+    with register_of(home) as register:
+        subject = register.set_disabled(register.find(who).id, disabled)
     tell_of(subject, as_json)
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import click
 
+from kiosk.cli.asking import confirm
 from kiosk.cli.console import (
     Row,
     called,
     complain,
     config_option,
-    confirm,
     emit,
     json_option,
     pass_home,
@@ -22,11 +22,10 @@ from kiosk.cli.console import (
     told_or_not,
 )
 from kiosk.cli.moments import shown
-from kiosk.config import Config
+from kiosk.cli.registers import ask_the_kiosk, register_of
 from kiosk.domain.errors import ConfigError
-from kiosk.storage.erasure import ASKED, WITHDRAWN, Certificate, Keeping
+from kiosk.storage.erasure import ASKED, WITHDRAWN, Certificate, Keeping, keeping
 from kiosk.storage.erasure import erase as erase_now
-from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
 
@@ -36,6 +35,7 @@ from kiosk.storage.home import Home
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 @json_option
+@ask_the_kiosk
 @pass_home
 def erase(home: Home, who: str, withdrawn: bool, yes: bool, config_file: Path | None, as_json: bool) -> None:
     """Erases a person: key, record and references, and the backups in the folder of [backup]. Prints a certificate.
@@ -43,15 +43,15 @@ def erase(home: Home, who: str, withdrawn: bool, yes: bool, config_file: Path | 
     The audit log keeps the opaque id. Give the id again to end an erasure that was cut off.
     """
     kept = _keeping(config_file)
-    with closing(open_gallery(home)) as gallery:
-        if who in gallery.erased():
+    with register_of(home, erasure=partial(erase_now, home, keeping=kept)) as register:
+        if register.was_erased(who):
             found, name = who, who
         else:
-            subject = gallery.find(who)
+            subject = register.find(who)
             found, name = subject.id, called(subject.name, subject.id)
             if not yes:
                 confirm(f"Erase {name} and all references?")
-        (done,) = erase_now(home, gallery, [found], WITHDRAWN if withdrawn else ASKED, kept)
+        done = register.erase(found, WITHDRAWN if withdrawn else ASKED)
     with told_or_not():
         if as_json:
             emit(row(done))
@@ -66,12 +66,6 @@ def _keeping(config_file: Path | None) -> Keeping:
     except ConfigError as error:
         complain(f"{error}; backups in a folder were not looked for")
         return Keeping()
-
-
-def keeping(config: Config) -> Keeping:
-    """What is configured about what is kept."""
-    kept = config.backup
-    return Keeping(kept.folder, kept.daily, kept.weekly, config.retention.log_days)
 
 
 def row(done: Certificate) -> Row:

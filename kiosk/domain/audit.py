@@ -65,6 +65,7 @@ class AuditOutcome(StrEnum):
     KEY_CHANGED = "key_changed"
     SEALED_ANEW = "everything_sealed_anew"
     RECOVERY_MADE = "recovery_passphrase_made"
+    SEALED_BY_PHRASE = "passphrase_chosen"
     BACKUP_MADE = "made"
     BACKUP_EXPORTED = "exported"
     RESTORED = "restored"

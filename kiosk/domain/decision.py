@@ -67,6 +67,8 @@ class Reason(StrEnum):
     PAD_FAULT = "pad_fault"
     EMBEDDER_FAULT = "embedder_fault"
     GALLERY_FAULT = "gallery_fault"
+    LOCKED = "locked"
+    """The kiosk waits for the passphrase of its key."""
     REFERENCES_OF_ANOTHER_MODEL = "references_of_another_model"
     UNSAFE_POLICY = "unsafe_policy"
     """The threshold does not keep the configured rate of false matches, and the lock is real."""

@@ -55,6 +55,7 @@ SEVERAL = Words(Icon.PEOPLE, "One person at a time", "Please step up alone.")
 DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "The door stayed closed", "Please try again.")
 OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.")
 ENROL_AGAIN = Words(Icon.WARNING, "Out of order", "Everybody must be enrolled again.\nPlease use the other way in.")
+LOCKED = Words(Icon.WARNING, "Not ready yet", "An admin has to unlock the kiosk.\nPlease use the other way in.")
 FACE_OFF = Words(Icon.WAIT, "Not by face for now", "Please use the other way in,\nor see reception.")
 CAMERA_ABSENT = Words(Icon.CAMERA_OFF, "The camera is not working", "Please use the other way in.")
 TRY_AGAIN = Words(Icon.AGAIN, "Please try again", "Look at the camera and hold still.")
@@ -114,6 +115,7 @@ REFUSALS: dict[Reason, Words] = {
     Reason.PAD_FAULT: OUT_OF_ORDER,
     Reason.EMBEDDER_FAULT: OUT_OF_ORDER,
     Reason.GALLERY_FAULT: OUT_OF_ORDER,
+    Reason.LOCKED: LOCKED,
     Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
     Reason.FACE_OFF: FACE_OFF,
     Reason.UNSAFE_POLICY: OUT_OF_ORDER,
@@ -139,6 +141,7 @@ FAULTS: dict[Reason, Words] = {
     Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
     Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
     Reason.FACE_OFF: FACE_OFF,
+    Reason.LOCKED: LOCKED,
 }
 """Words while a fault lasts; OUT_OF_ORDER for all other faults."""
 

@@ -23,20 +23,21 @@ E = TypeVar("E")
 class Connection:
     """Sends and receives packets. Methods raise DoorError once the connection is broken."""
 
-    def __init__(self, path: Path) -> None:
-        """Connects. Waits at most CONNECT_SECONDS, and only if the socket's queue is full; then the kernel lets clients
-        in one after another. Fails at once if the door is not running."""
+    def __init__(self, path: Path, program: str = "kiosk-door") -> None:
+        """Connects to the socket of `program`. Waits at most CONNECT_SECONDS, and only if the socket's queue is full;
+        then the kernel lets clients in one after another. Fails at once if it is not running."""
+        self._program = program
         try:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as error:
-            raise DoorError(f"kiosk-door cannot be reached at {path}: {error}") from error
+            raise DoorError(f"{program} cannot be reached at {path}: {error}") from error
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(CONNECT_SECONDS))
             self._socket.connect(str(path))
             self._socket.setblocking(False)
         except OSError as error:
             self._socket.close()
-            raise DoorError(f"kiosk-door cannot be reached at {path}: {error}") from error
+            raise DoorError(f"{program} cannot be reached at {path}: {error}") from error
 
     def alive(self) -> bool:
         """Whether the other end is still there. When a process dies the kernel closes its end at once."""
@@ -52,7 +53,7 @@ class Connection:
         try:
             self._socket.send(packet)
         except OSError as error:
-            raise DoorError(f"kiosk-door does not listen: {error}") from error
+            raise DoorError(f"{self._program} does not listen: {error}") from error
 
     def receive(self, until: float) -> bytes | None:
         """The next packet; None if none arrives by `until` (CLOCK_BOOTTIME)."""
@@ -62,13 +63,13 @@ class Connection:
         except (TimeoutError, BlockingIOError):
             return None
         except OSError as error:
-            raise DoorError(f"kiosk-door has hung up: {error}") from error
+            raise DoorError(f"{self._program} has hung up: {error}") from error
         finally:
             self._socket.setblocking(False)
         if not packet:
-            raise DoorError("kiosk-door has hung up")
+            raise DoorError(f"{self._program} has hung up")
         if flags & socket.MSG_TRUNC:
-            raise DoorError("kiosk-door sent a packet that is too long")
+            raise DoorError(f"{self._program} sent a packet that is too long")
         return packet
 
     def close(self) -> None:

@@ -252,4 +252,4 @@ def decode(adapter: TypeAdapter[T], packet: bytes) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:80]
-        raise DoorError(f"a packet is not a message of the door's protocol: {where}: {first['msg']}") from error
+        raise DoorError(f"a packet is no message of this socket's protocol: {where}: {first['msg']}") from error

@@ -114,7 +114,7 @@ class Clients:
         uid = peer_uid(connection)
         mine = sum(client.uid == uid for client in self._clients.values())
         if uid not in self._users or mine >= self._each:
-            why = "too many clients" if uid in self._users else "this user may not speak to the door"
+            why = "too many clients" if uid in self._users else "this user may not use this socket"
             self._limits.seldom.log("warning", "client_refused", uid, reason=why)
             connection.close()
             return

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event as Flag
 from typing import cast
 
@@ -31,9 +32,10 @@ from kiosk.sections import CameraConfig, QualityConfig
 from kiosk.station.access import Access
 from kiosk.station.announcer import announcing
 from kiosk.station.checkpoints import checkpointing
+from kiosk.station.desk import answering
 from kiosk.station.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
 from kiosk.station.door_client import DoorClient, DoorWatcher
-from kiosk.station.enrolment import Enroller
+from kiosk.station.enrolment import Enroller, Enrolment
 from kiosk.station.loop import Station, unfailing
 from kiosk.station.matcher import GalleryMatcher
 from kiosk.station.pipeline import Pipeline, Stages
@@ -249,6 +251,8 @@ def running(
         )
         stack.enter_context(turning("door-events", lambda: auditor.turn(0.5), auditor.close, health))
         stack.enter_context(turning("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
+        enrolment = partial(Enrolment, enroller(config, models), models=models, called=lambda who: who.id)
+        stack.enter_context(answering(config, home, gallery.vault, models.embedder.model_id, enrolment))
         station.start()
         stack.callback(station.stop)
         if limit is not None:  # after station.start(), so that it is reported after the start

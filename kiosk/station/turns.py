@@ -11,13 +11,17 @@ from kiosk.system.health import Health
 
 
 @contextmanager
-def turning(name: str, turn: Callable[[], None], close: Callable[[], None], health: Health) -> Iterator[None]:
-    """Runs a thread that calls `turn` (about half a second each) until the kiosk stops, and then calls `close`."""
+def turning(
+    name: str, turn: Callable[[], None], close: Callable[[], None], health: Health | None = None
+) -> Iterator[None]:
+    """Runs a thread that calls `turn` (about half a second each) until the kiosk stops, and then calls `close`. Without
+    `health` the watchdog does not watch it."""
     stop = Flag()
 
     def loop() -> None:
         while not stop.is_set():
-            health.beat(name)
+            if health is not None:
+                health.beat(name)
             turn()
         close()
 

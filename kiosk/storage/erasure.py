@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from kiosk.config import Config
 from kiosk.domain.audit import AuditKind, AuditReason
 from kiosk.domain.errors import KioskError
 from kiosk.storage import backups, restoring
@@ -52,6 +53,12 @@ class Certificate:
     backups: int
     """How many backups of before were removed from the folder."""
     remains: tuple[Remains, ...]
+
+
+def keeping(config: Config) -> Keeping:
+    """What is configured about what is kept."""
+    kept = config.backup
+    return Keeping(kept.folder, kept.daily, kept.weekly, config.retention.log_days)
 
 
 def erase(home: Home, gallery: Gallery, who: Sequence[str], reason: AuditReason, keeping: Keeping) -> list[Certificate]:

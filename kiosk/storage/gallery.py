@@ -38,6 +38,8 @@ class Gallery:
         self._vault = vault
         self._rows = None if vault is None else SealedRows(store, vault)
         self._now = now
+        self.by: str | None = None
+        """Who makes the changes, for their records: "uid 1000"; None if that is not known."""
 
     @property
     def store(self) -> Store:
@@ -125,10 +127,12 @@ class Gallery:
     def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
         """Sets the time from which and until which a subject may pass. None means no limit."""
         check_validity(valid_from, valid_until)
-        texts = {"valid_from": optional_text(valid_from), "valid_until": optional_text(valid_until)}
+        begin, end = optional_text(valid_from), optional_text(valid_until)
         with self._changing(subject_id) as rows:
             rows.change(subject_id, lambda s: replace(s, valid_from=valid_from, valid_until=valid_until))
-            self._record(AuditKind.SUBJECT, subject_id, AuditOutcome.VALIDITY_CHANGED, **texts)
+            self._record(
+                AuditKind.SUBJECT, subject_id, AuditOutcome.VALIDITY_CHANGED, valid_from=begin, valid_until=end
+            )
 
     def set_badge(self, subject_id: str, badge: int | None) -> None:
         """Sets the number by which a panel knows a subject, at least 1; None removes it. The audit log never holds it.
@@ -145,8 +149,7 @@ class Gallery:
         the audit log keeps it, with the reason. What else an erasure is: storage.erasure."""
         with self._changing(subject_id) as rows:
             rows.remove(subject_id, self._now())
-            record = AuditRecord(AuditKind.SUBJECT, self._now(), None, subject_id, AuditOutcome.REMOVED, reason)
-            insert(self._store, encode([record]))
+            self._record(AuditKind.SUBJECT, subject_id, AuditOutcome.REMOVED, why=reason)
         self._overwrite_removed()
 
     def erased(self) -> dict[str, datetime]:
@@ -237,8 +240,17 @@ class Gallery:
         # The -wal file may still hold removed bytes. If another process reads now, the next checkpoint clears it.
         self._store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _record(self, kind: AuditKind, subject_id: str, outcome: AuditOutcome, **detail: str | int | None) -> None:
-        record = AuditRecord(kind, self._now(), None, subject_id, outcome, detail=dict(detail))
+    def _record(
+        self,
+        kind: AuditKind,
+        subject_id: str,
+        outcome: AuditOutcome,
+        *,
+        why: AuditReason | None = None,
+        **detail: str | int | None,
+    ) -> None:
+        who = {} if self.by is None else {"by": self.by}
+        record = AuditRecord(kind, self._now(), None, subject_id, outcome, why, {**detail, **who})
         insert(self._store, encode([record]))
 
     def _free(self, badge: int | None, but: str = "") -> None:

@@ -1,7 +1,7 @@
-"""Where the master key of a gallery comes from: a file, or a credential of systemd.
+"""Where the master key of a gallery comes from: a file, a credential of systemd, or a passphrase.
 
 A file beside the gallery protects from nobody who has the card. A file on another medium, or a credential that systemd
-has sealed to the board's TPM (`systemd-creds encrypt`), does.
+has sealed to the board's TPM (`systemd-creds encrypt`), or a passphrase at each start, does.
 """
 
 from __future__ import annotations
@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import Protocol
 
 from kiosk.domain.errors import VaultError
+from kiosk.sections import KeysConfig
+from kiosk.storage.passphrase import Asker, PassphraseKey
 from kiosk.storage.vault import KEY_BYTES
 from kiosk.system.credentials import credential
 from kiosk.system.files import sync
+
+SEALED_KEY = "gallery.key.sealed"
+"""The file in the home that a passphrase opens."""
 
 
 class KeySource(Protocol):
@@ -177,9 +182,12 @@ def checked(key: bytes, place: str) -> bytes:
     return key
 
 
-def chosen(file: Path | None, sealed: Path | None) -> KeySource | None:
-    """The source that is configured ([keys]): a file, or a credential; None for the file beside the gallery. A
-    credential is read here, because only root can do so. Raises ConfigError."""
-    if sealed is not None:
-        return Credential(credential(sealed), sealed.name)
-    return None if file is None else KeyFile(file, beside=False)
+def chosen(keys: KeysConfig, folder: Path, asker: Asker | None = None) -> KeySource | None:
+    """The source that is configured: a file, a credential, or a passphrase, for which `asker` asks; None for the file
+    beside the gallery in the home `folder`. A credential is read here, because only root can do so. Raises
+    ConfigError."""
+    if keys.passphrase:
+        return PassphraseKey(folder / SEALED_KEY, asker)
+    if keys.credential is not None:
+        return Credential(credential(keys.credential), keys.credential.name)
+    return None if keys.file is None else KeyFile(keys.file, beside=False)

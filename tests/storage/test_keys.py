@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.errors import VaultError
+from kiosk.sections import KeysConfig
 from kiosk.storage.keys import Credential, KeyFile, chosen
+from kiosk.storage.passphrase import PassphraseKey
 
 KEY, OTHER = bytes(range(32)), bytes(32)
 
@@ -59,8 +61,12 @@ def test_each_source_says_who_else_can_use_the_key(tmp_path: Path) -> None:
 
 
 def test_the_configured_source_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert chosen(None, None) is None
-    assert chosen(tmp_path / "k", None) == KeyFile(tmp_path / "k", beside=False)
+    assert chosen(KeysConfig(), tmp_path) is None
+    assert chosen(KeysConfig(file=tmp_path / "k"), tmp_path) == KeyFile(tmp_path / "k", beside=False)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     (tmp_path / "gallery-key").write_bytes(KEY)
-    assert chosen(None, Path("/etc/credstore.encrypted/gallery-key")) == Credential(KEY, "gallery-key")
+    sealed = Path("/etc/credstore.encrypted/gallery-key")
+    assert chosen(KeysConfig(credential=sealed), tmp_path) == Credential(KEY, "gallery-key")
+    typed = chosen(KeysConfig(passphrase=True), tmp_path)
+    assert isinstance(typed, PassphraseKey)
+    assert typed.place == str(tmp_path / "gallery.key.sealed")

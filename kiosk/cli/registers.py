@@ -1,0 +1,97 @@
+"""Finds the register that a command works with: the running kiosk's, over its control socket, or the gallery itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+from kiosk.cli.console import RUNNING, home_of, settings
+from kiosk.domain.errors import ConfigError, DoorError, NotAllowedError
+from kiosk.ipc.client import Connection
+from kiosk.station.control_client import RemoteRegister
+from kiosk.station.enrolment import Enrolment
+from kiosk.station.register import Erasure, GalleryRegister, Register
+from kiosk.storage.gallery import Gallery, open_gallery
+from kiosk.storage.home import Home
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_CALLER = "kiosk.caller"
+"""Key in a command's context of the user who gave it."""
+
+
+def ask_the_kiosk(command: Callable[P, R]) -> Callable[P, R]:
+    """Decorator, outside of `pass_home`: connects to the running kiosk, before root becomes the home's owner, so that
+    the kiosk and the log know who asks."""
+
+    @wraps(command)
+    def asking(*args: P.args, **kwargs: P.kwargs) -> R:
+        context = click.get_current_context()
+        config_file = kwargs.get("config_file")
+        assert config_file is None or isinstance(config_file, Path)
+        context.meta[_CALLER] = os.getuid()
+        running = _running(config_file, context.obj)
+        if running is not None:
+            context.call_on_close(running.close)
+            context.meta[RUNNING] = running
+        return command(*args, **kwargs)
+
+    return asking
+
+
+@contextmanager
+def register_of(
+    home: Home,
+    read_only: bool = False,
+    model_id: str | None = None,
+    enrolment: Callable[[Gallery], Enrolment] | None = None,
+    erasure: Erasure | None = None,
+) -> Iterator[Register]:
+    """The register for a command with `ask_the_kiosk`. `model_id`, `enrolment`, `erasure`: see GalleryRegister. Raises
+    KioskError."""
+    context = click.get_current_context()
+    running: RemoteRegister | None = context.meta.get(RUNNING)
+    if running is not None:
+        running.model_id = model_id
+        yield running
+        return
+    with closing(open_gallery(home, read_only=read_only)) as gallery:
+        gallery.by = f"uid {context.meta[_CALLER]}"
+        yield GalleryRegister(gallery, model_id, enrolment, erasure)
+
+
+def _running(config_file: Path | None, named: Path | None) -> RemoteRegister | None:
+    """The register of the kiosk that runs on this home; None if none runs, it has no control socket, or it waits for
+    its passphrase. Raises NotAllowedError for a user who may neither ask it nor open the home."""
+    try:
+        socket, home = settings(config_file).control.socket, home_of(named, config_file)
+    except ConfigError:
+        return None  # a command that needs the configuration reports it; others work with --home alone
+    if socket is None or not socket.exists():
+        return None
+    try:
+        running = RemoteRegister(Connection(socket, "the kiosk"))
+    except DoorError as error:
+        if _shut_out(home):
+            raise NotAllowedError(
+                f"{error}: you may not ask the kiosk: an admin adds you to [control] in its configuration"
+            ) from error
+        return None
+    if running.locked or running.home != home.absolute():
+        running.close()
+        return None
+    return running
+
+
+def _shut_out(home: Path) -> bool:
+    """Whether this user is neither root nor the home's owner."""
+    try:
+        return os.geteuid() not in {0, home.stat().st_uid}
+    except OSError:
+        return os.geteuid() != 0

@@ -1,0 +1,280 @@
+"""Messages on the kiosk's control socket: one JSON object a packet, at most MAX_PACKET bytes, in both directions.
+
+    client -> kiosk   hello                      -> welcome: whose home this is, and what this user may do
+                      unlock (a passphrase)      -> done; only from a kiosk that waits for it
+                      list, then list with more  -> people, until one says that there are no more
+                      find                       -> person
+                      was_erased                 -> done, if it is so
+                      switch, badge              -> person, as it is then
+                      erase                      -> erased: the certificate
+                      sample, up to MOST_SAMPLES -> done; then one of the next two, which takes them
+                      enrol, renew               -> enrolled
+    kiosk -> client   these, or failed: nothing was changed, and why
+
+Only who may list people gets names. Templates go to the kiosk, never back. Both sides refuse unknown keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Base64Bytes, Field, TypeAdapter
+
+from kiosk.domain.badge import LARGEST_BADGE
+from kiosk.domain.ids import SUBJECT_ID_PATTERN
+from kiosk.domain.naming import LONGEST_NAME
+from kiosk.domain.people import Subject
+from kiosk.domain.rights import Right, Role
+from kiosk.ipc.door_messages import Message, Moment, decode
+
+MOST_SAMPLES = 5
+"""Most samples of one enrolment."""
+LONGEST_TEXT = 500
+LONGEST_PASSPHRASE = 200
+LARGEST_SAMPLE = 1024
+"""Bytes of a sample's vector at most."""
+
+SubjectId = Annotated[str, Field(pattern=SUBJECT_ID_PATTERN)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Badge = Annotated[int, Field(ge=1, le=LARGEST_BADGE)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+
+
+class HelloRequest(Message):
+    """The first request of each client."""
+
+    type: Literal["hello"] = "hello"
+
+
+class UnlockRequest(Message):
+    """Gives the passphrase of the key."""
+
+    type: Literal["unlock"] = "unlock"
+    passphrase: Annotated[str, Field(min_length=1, max_length=LONGEST_PASSPHRASE, repr=False)]
+
+
+class ListRequest(Message):
+    """Asks for the first people, or (`more`) for those after the ones that came last."""
+
+    type: Literal["list"] = "list"
+    more: bool = False
+
+
+class WasErasedRequest(Message):
+    """Asks whether this subject was erased: done if so, failed if not."""
+
+    type: Literal["was_erased"] = "was_erased"
+    subject_id: SubjectId
+
+
+class FindRequest(Message):
+    """Asks for a subject by id, name or the beginning of its id."""
+
+    type: Literal["find"] = "find"
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+
+
+class SwitchRequest(Message):
+    """Shuts somebody out, or lets them in again."""
+
+    type: Literal["switch"] = "switch"
+    subject_id: SubjectId
+    disabled: bool
+
+
+class BadgeRequest(Message):
+    """Sets a badge number; None removes it."""
+
+    type: Literal["badge"] = "badge"
+    subject_id: SubjectId
+    badge: Badge | None = Field(repr=False)
+
+
+class EraseRequest(Message):
+    """Erases a subject."""
+
+    type: Literal["erase"] = "erase"
+    subject_id: SubjectId
+    reason: Literal["asked", "withdrawn"]
+
+
+class SampleRequest(Message):
+    """One sample of a person who is to be enrolled. `picture` is only for messages."""
+
+    type: Literal["sample"] = "sample"
+    picture: Text
+    vector: Annotated[Base64Bytes, Field(max_length=LARGEST_SAMPLE, repr=False)]
+    quality: Annotated[float, Field(ge=0, le=1)]
+
+
+class EnrolRequest(Message):
+    """Enrols a person with the samples that were sent before. `once`: see station.register."""
+
+    type: Literal["enrol"] = "enrol"
+    model_id: Text
+    name: Annotated[Name, Field(repr=False)]
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
+    badge: Badge | None = Field(default=None, repr=False)
+    once: bool = False
+
+
+class RenewRequest(Message):
+    """Gives a subject the samples that were sent before in place of its references."""
+
+    type: Literal["renew"] = "renew"
+    model_id: Text
+    subject_id: SubjectId
+
+
+class SubjectBody(Message):
+    """A domain.people.Subject as a message."""
+
+    id: SubjectId
+    name: Annotated[str, Field(repr=False)]
+    created_at: Moment
+    disabled: bool
+    valid_from: Moment | None
+    valid_until: Moment | None
+    badge: Badge | None = Field(repr=False)
+
+    @classmethod
+    def of(cls, subject: Subject) -> Self:
+        """The message for a subject."""
+        return cls(
+            id=subject.id,
+            name=subject.name,
+            created_at=subject.created_at,
+            disabled=subject.disabled,
+            valid_from=subject.valid_from,
+            valid_until=subject.valid_until,
+            badge=subject.badge,
+        )
+
+    def subject(self) -> Subject:
+        """The Subject of this message."""
+        return Subject(
+            self.id, self.name, self.created_at, self.disabled, self.valid_from, self.valid_until, self.badge
+        )
+
+
+class ListedBody(Message):
+    """A station.register.Listed as a message."""
+
+    subject: SubjectBody
+    enrol_again: bool | None
+
+
+class WelcomeMessage(Message):
+    """The kiosk's home and the user's role. `locked`: the kiosk waits for the passphrase of its key."""
+
+    type: Literal["welcome"] = "welcome"
+    home: str
+    role: Role
+    locked: bool
+
+
+class PeopleMessage(Message):
+    """Some subjects; `more`: others follow when they are asked for."""
+
+    type: Literal["people"] = "people"
+    people: tuple[ListedBody, ...]
+    more: bool
+
+
+class PersonMessage(Message):
+    """One subject."""
+
+    type: Literal["person"] = "person"
+    subject: SubjectBody
+
+
+class EnrolledMessage(Message):
+    """A station.register.Enrolled as a message."""
+
+    type: Literal["enrolled"] = "enrolled"
+    subject: SubjectBody
+    already: bool
+    unusable: Annotated[int, Field(ge=0)]
+
+
+class RemainsBody(Message):
+    """A storage.erasure.Remains as a message."""
+
+    what: str
+    ends: str
+
+
+class ErasedMessage(Message):
+    """A storage.erasure.Certificate as a message."""
+
+    type: Literal["erased"] = "erased"
+    subject: SubjectId
+    at: Moment
+    reason: str
+    references: Annotated[int, Field(ge=0)]
+    backups: Annotated[int, Field(ge=0)]
+    remains: tuple[RemainsBody, ...]
+
+
+class DoneMessage(Message):
+    """It is done."""
+
+    type: Literal["done"] = "done"
+
+
+class FailedMessage(Message):
+    """Nothing was changed. `error`: what kind of trouble it is, so that the client raises the same."""
+
+    type: Literal["failed"] = "failed"
+    error: Literal["gallery", "sample", "unsafe", "not_allowed"]
+    text: str
+
+
+ControlRequest = (
+    HelloRequest
+    | UnlockRequest
+    | ListRequest
+    | FindRequest
+    | WasErasedRequest
+    | SwitchRequest
+    | BadgeRequest
+    | EraseRequest
+    | SampleRequest
+    | EnrolRequest
+    | RenewRequest
+)
+ControlAnswer = (
+    WelcomeMessage | PeopleMessage | PersonMessage | EnrolledMessage | ErasedMessage | DoneMessage | FailedMessage
+)
+
+_REQUESTS: TypeAdapter[ControlRequest] = TypeAdapter(Annotated[ControlRequest, Field(discriminator="type")])
+_ANSWERS: TypeAdapter[ControlAnswer] = TypeAdapter(Annotated[ControlAnswer, Field(discriminator="type")])
+
+_RIGHTS: dict[type[Message], Right] = {
+    UnlockRequest: Right.UNLOCK,
+    ListRequest: Right.LIST,
+    FindRequest: Right.LIST,
+    WasErasedRequest: Right.LIST,
+    SwitchRequest: Right.SWITCH,
+    BadgeRequest: Right.BADGE,
+    EraseRequest: Right.ERASE,
+    SampleRequest: Right.ENROL,
+    EnrolRequest: Right.ENROL,
+    RenewRequest: Right.RENEW,
+}
+
+
+def right_of(request: ControlRequest) -> Right | None:
+    """The right that a request needs; None for the greeting."""
+    return None if isinstance(request, HelloRequest) else _RIGHTS[type(request)]
+
+
+def decode_control_request(packet: bytes) -> ControlRequest:
+    """The request in a packet. Raises DoorError, which says what is wrong."""
+    return decode(_REQUESTS, packet)
+
+
+def decode_control_answer(packet: bytes) -> ControlAnswer:
+    """The answer in a packet. Raises DoorError, which says what is wrong."""
+    return decode(_ANSWERS, packet)

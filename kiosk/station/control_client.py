@@ -1,0 +1,165 @@
+"""A command's end of the control socket: the register of the running kiosk."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from kiosk.domain.audit import AuditReason
+from kiosk.domain.errors import DoorError, GalleryError, NotAllowedError, SampleError, UnsafeError
+from kiosk.domain.ids import is_subject_id
+from kiosk.domain.naming import LONGEST_NAME
+from kiosk.domain.people import Subject
+from kiosk.domain.rights import Role
+from kiosk.ipc.client import Connection
+from kiosk.ipc.control_messages import (
+    LONGEST_TEXT,
+    BadgeRequest,
+    ControlRequest,
+    DoneMessage,
+    EnrolledMessage,
+    EnrolRequest,
+    ErasedMessage,
+    EraseRequest,
+    FailedMessage,
+    FindRequest,
+    HelloRequest,
+    ListRequest,
+    PeopleMessage,
+    PersonMessage,
+    RenewRequest,
+    SampleRequest,
+    SwitchRequest,
+    UnlockRequest,
+    WasErasedRequest,
+    WelcomeMessage,
+    decode_control_answer,
+)
+from kiosk.ipc.door_messages import Message, encode
+from kiosk.station.enrolment import EnrolmentSample
+from kiosk.station.register import Applicant, Enrolled, Listed
+from kiosk.storage.erasure import Certificate, Remains
+from kiosk.system.clock import boottime
+
+T = TypeVar("T", bound=Message)
+
+ANSWER_SECONDS = 20.0
+"""Longest wait for an answer: the kiosk may wait for another process's transaction."""
+
+ERASE_SECONDS = 600.0
+"""Longest wait for an erasure, which writes a backup."""
+
+_ERRORS = {"gallery": GalleryError, "sample": SampleError, "unsafe": UnsafeError, "not_allowed": NotAllowedError}
+
+
+class RemoteRegister:
+    """The register of a running kiosk. Implements station.register.Register."""
+
+    def __init__(self, connection: Connection, model_id: str | None = None) -> None:
+        """`model_id` of the command's own network, if it has one. Closes the connection. Raises DoorError."""
+        self._connection = connection
+        self.model_id = model_id
+        try:
+            welcome = self._ask(HelloRequest(), WelcomeMessage)
+        except DoorError:
+            connection.close()
+            raise
+        self.home = Path(welcome.home)
+        self.role: Role = welcome.role
+        self.locked = welcome.locked
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
+
+    def unlock(self, passphrase: str) -> None:
+        """Gives the passphrase to a kiosk that waits for it. Raises GalleryError if it is wrong."""
+        self._ask(UnlockRequest(passphrase=passphrase), DoneMessage)
+
+    def everybody(self) -> list[Listed]:
+        """See Register."""
+        found: list[Listed] = []
+        page = self._ask(ListRequest(), PeopleMessage)
+        while True:
+            found += [Listed(each.subject.subject(), each.enrol_again) for each in page.people]
+            if not page.more:
+                return found
+            page = self._ask(ListRequest(more=True), PeopleMessage)
+
+    def find(self, text: str) -> Subject:
+        """See Register."""
+        wanted = text.encode("utf-8", "replace").decode()
+        if not 0 < len(wanted) <= LONGEST_NAME:
+            raise GalleryError(f"{text}: nobody of this name or id is enrolled: see `kiosk subjects list`")
+        return self._ask(FindRequest(text=wanted), PersonMessage).subject.subject()
+
+    def set_disabled(self, subject_id: str, disabled: bool) -> Subject:
+        """See Register."""
+        return self._ask(SwitchRequest(subject_id=subject_id, disabled=disabled), PersonMessage).subject.subject()
+
+    def set_badge(self, subject_id: str, badge: int | None) -> Subject:
+        """See Register."""
+        return self._ask(BadgeRequest(subject_id=subject_id, badge=badge), PersonMessage).subject.subject()
+
+    def was_erased(self, text: str) -> bool:
+        """See Register."""
+        if not is_subject_id(text):
+            return False
+        try:
+            self._ask(WasErasedRequest(subject_id=text), DoneMessage)
+        except NotAllowedError:
+            raise
+        except GalleryError:
+            return False
+        return True
+
+    def erase(self, subject_id: str, reason: AuditReason) -> Certificate:
+        """See Register. Waits long: backups are replaced."""
+        request = EraseRequest.model_validate({"subject_id": subject_id, "reason": reason})
+        done = self._ask(request, ErasedMessage, ERASE_SECONDS)
+        remains = tuple(Remains(each.what, each.ends) for each in done.remains)
+        return Certificate(done.subject, done.at, done.reason, done.references, done.backups, remains)
+
+    def enrol(self, samples: Sequence[EnrolmentSample], who: Applicant, once: bool = False) -> Enrolled:
+        """See Register."""
+        self._hand_over(samples)
+        request = EnrolRequest(
+            model_id=self.model_id or "",
+            name=who.name,
+            valid_from=who.valid_from,
+            valid_until=who.valid_until,
+            badge=who.badge,
+            once=once,
+        )
+        return _enrolled(self._ask(request, EnrolledMessage))
+
+    def renew(self, samples: Sequence[EnrolmentSample], subject_id: str) -> Enrolled:
+        """See Register."""
+        self._hand_over(samples)
+        request = RenewRequest(model_id=self.model_id or "", subject_id=subject_id)
+        return _enrolled(self._ask(request, EnrolledMessage))
+
+    def _hand_over(self, samples: Sequence[EnrolmentSample]) -> None:
+        for sample in samples:
+            vector = base64.b64encode(sample.template.tobytes())
+            picture = sample.name.encode("utf-8", "replace").decode()[-LONGEST_TEXT:]
+            self._ask(SampleRequest(picture=picture, vector=vector, quality=sample.quality), DoneMessage)
+
+    def _ask(self, request: ControlRequest, expected: type[T], seconds: float = ANSWER_SECONDS) -> T:
+        """The answer. Raises the error that the kiosk names; DoorError when it does not answer, or not as it should."""
+        self._connection.send(encode(request))
+        packet = self._connection.receive(boottime() + seconds)
+        if packet is None:
+            raise DoorError("the kiosk does not answer: see its journal, and look whether this was done")
+        answer = decode_control_answer(packet)
+        if isinstance(answer, FailedMessage):
+            raise _ERRORS[answer.error](answer.text)
+        if not isinstance(answer, expected):
+            raise DoorError(f"the kiosk answers {answer.type!r} to {request.type!r}: both must be of one version")
+        return answer
+
+
+def _enrolled(message: EnrolledMessage) -> Enrolled:
+    return Enrolled(message.subject.subject(), message.already, message.unusable)

@@ -1,0 +1,183 @@
+"""Answers at the control socket with the register of the running kiosk (station.register)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+
+import numpy as np
+
+from kiosk.config import Config
+from kiosk.domain.audit import AuditReason
+from kiosk.domain.errors import GalleryError, SampleError
+from kiosk.ipc.control_messages import (
+    MOST_SAMPLES,
+    BadgeRequest,
+    ControlAnswer,
+    ControlRequest,
+    DoneMessage,
+    EnrolledMessage,
+    EnrolRequest,
+    ErasedMessage,
+    EraseRequest,
+    FindRequest,
+    ListedBody,
+    ListRequest,
+    PeopleMessage,
+    PersonMessage,
+    RemainsBody,
+    RenewRequest,
+    SampleRequest,
+    SubjectBody,
+    SwitchRequest,
+    WasErasedRequest,
+)
+from kiosk.ipc.door_messages import MAX_PACKET
+from kiosk.station.control import serving
+from kiosk.station.enrolment import Enrolment, EnrolmentSample
+from kiosk.station.register import Applicant, Enrolled, Erasure, GalleryRegister, Listed
+from kiosk.storage.database import open_database
+from kiosk.storage.erasure import Certificate, erase, keeping
+from kiosk.storage.gallery import Gallery
+from kiosk.storage.home import Home
+from kiosk.storage.vault import Vault
+
+VECTOR_BYTES = 128
+"""Bytes of a sample's template."""
+ROOM = 200
+"""Bytes of a packet of people that are kept free for what is around them."""
+LONGEST_REMAINS = 200
+"""Characters of a text of a certificate that are sent."""
+
+
+class RegisterDesk:
+    """Answers for the register of the running kiosk. `gallery` is this desk's alone."""
+
+    locked = False
+
+    def __init__(
+        self, gallery: Gallery, model_id: str, enrolment: Callable[[Gallery], Enrolment], erasure: Erasure
+    ) -> None:
+        self._gallery = gallery
+        self._model_id = model_id
+        self._register = GalleryRegister(gallery, model_id, enrolment, erasure)
+        self._samples: dict[int, list[EnrolmentSample]] = {}
+        self._lists: dict[int, deque[Listed]] = {}
+
+    def forget(self, client: int) -> None:
+        """See Desk."""
+        self._samples.pop(client, None)
+        self._lists.pop(client, None)
+
+    def answer(self, client: int, uid: int, request: ControlRequest) -> ControlAnswer:
+        """See Desk."""
+        self._gallery.by = f"uid {uid}"
+        register = self._register
+        match request:
+            case ListRequest():
+                return self._people(client, request.more)
+            case FindRequest():
+                return PersonMessage(subject=SubjectBody.of(register.find(request.text)))
+            case SwitchRequest():
+                return PersonMessage(
+                    subject=SubjectBody.of(register.set_disabled(request.subject_id, request.disabled))
+                )
+            case BadgeRequest():
+                return PersonMessage(subject=SubjectBody.of(register.set_badge(request.subject_id, request.badge)))
+            case WasErasedRequest():
+                if register.was_erased(request.subject_id):
+                    return DoneMessage()
+                raise GalleryError(f"{request.subject_id}: nobody of this id was erased")
+            case EraseRequest():
+                return _erased(register.erase(request.subject_id, AuditReason(request.reason)))
+            case SampleRequest():
+                return self._keep(client, request)
+            case EnrolRequest():
+                who = Applicant(request.name, request.valid_from, request.valid_until, request.badge)
+                return _enrolled(register.enrol(self._taken(client, request.model_id), who, request.once))
+            case RenewRequest():
+                return _enrolled(register.renew(self._taken(client, request.model_id), request.subject_id))
+            case _:
+                raise GalleryError("the kiosk is not locked")
+
+    def _people(self, client: int, more: bool) -> PeopleMessage:
+        """As many people as fit into one packet."""
+        if not more:
+            self._lists[client] = deque(self._register.everybody())
+        waiting = self._lists.get(client, deque())
+        page: list[ListedBody] = []
+        room = MAX_PACKET - ROOM
+        while waiting:
+            body = ListedBody(subject=SubjectBody.of(waiting[0].subject), enrol_again=waiting[0].enrol_again)
+            room -= len(body.model_dump_json().encode()) + 1
+            if room < 0:
+                break
+            page.append(body)
+            waiting.popleft()
+        if not waiting:
+            self._lists.pop(client, None)
+        return PeopleMessage(people=tuple(page), more=bool(waiting))
+
+    def _keep(self, client: int, request: SampleRequest) -> DoneMessage:
+        samples = self._samples.setdefault(client, [])
+        if len(samples) >= MOST_SAMPLES:
+            raise SampleError(f"more than {MOST_SAMPLES} samples of one person")
+        samples.append(sample_of(request))
+        return DoneMessage()
+
+    def _taken(self, client: int, model_id: str) -> list[EnrolmentSample]:
+        """The samples of this client, which are used up. Raises GalleryError when they are of another network."""
+        samples = self._samples.pop(client, [])
+        if model_id != self._model_id:
+            raise GalleryError(
+                "the kiosk runs another network than this command: give both the same configuration, and restart the "
+                "kiosk after a change of [models]"
+            )
+        if not samples:
+            raise GalleryError("no samples came before")
+        return samples
+
+
+def sample_of(request: SampleRequest) -> EnrolmentSample:
+    """The sample of a request. Raises SampleError when its vector is none."""
+    if len(request.vector) != VECTOR_BYTES:
+        raise SampleError(f"a sample's vector is {VECTOR_BYTES} bytes, not {len(request.vector)}")
+    return EnrolmentSample(request.picture, np.frombuffer(request.vector, np.int8), request.quality)
+
+
+def _enrolled(result: Enrolled) -> EnrolledMessage:
+    return EnrolledMessage(subject=SubjectBody.of(result.subject), already=result.already, unusable=result.unusable)
+
+
+def _erased(done: Certificate) -> ErasedMessage:
+    return ErasedMessage(
+        subject=done.subject,
+        at=done.at,
+        reason=done.reason,
+        references=done.references,
+        backups=done.backups,
+        remains=tuple(RemainsBody(what=r.what[:LONGEST_REMAINS], ends=r.ends[:LONGEST_REMAINS]) for r in done.remains),
+    )
+
+
+@contextmanager
+def answering(
+    config: Config,
+    home: Home,
+    vault: Vault,
+    model_id: str,
+    enrolment: Callable[[Gallery], Enrolment],
+) -> Iterator[None]:
+    """Serves the control socket, if one is configured, with a connection of its own to the gallery."""
+    if config.control.socket is None:
+        yield
+        return
+    erasure = partial(erase, home, keeping=keeping(config))
+    store = open_database(home.database, check=False)
+    with (
+        closing(Gallery(store, vault)) as gallery,
+        serving(config.control, home, RegisterDesk(gallery, model_id, enrolment, erasure)),
+    ):
+        yield

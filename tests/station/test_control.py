@@ -1,0 +1,211 @@
+"""The control socket: who may ask for what, and what comes of packets that are none."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.errors import ConfigError, DoorError, GalleryError, NotAllowedError
+from kiosk.domain.rights import Role, Users
+from kiosk.ipc.client import Connection
+from kiosk.ipc.control_messages import ControlAnswer, ControlRequest, decode_control_answer
+from kiosk.ipc.door_messages import MAX_PACKET
+from kiosk.sections import ControlConfig
+from kiosk.station.control import LONGEST_FAILURE, MAX_CLIENTS, serving, users_of
+from kiosk.station.control_client import RemoteRegister
+from kiosk.station.desk import VECTOR_BYTES
+from kiosk.station.register import Applicant
+from kiosk.storage.erasure import ASKED
+from kiosk.storage.gallery import Gallery, empty_gallery
+from kiosk.storage.home import Home
+from tests.station.registers import MODEL, remote, served
+from tests.station.test_enrolment import ADA, BEN, sample
+
+ME = os.getuid()
+
+
+@pytest.fixture
+def gallery() -> Iterator[Gallery]:
+    with closing(empty_gallery()) as opened:
+        yield opened
+
+
+def users(role: Role | None) -> Users:
+    """Me in one role, another user as admin."""
+    mine = frozenset({ME})
+    return Users(
+        admins=mine if role is Role.ADMIN else frozenset({ME + 1}),
+        staff=mine if role is Role.STAFF else frozenset(),
+        auditors=mine if role is Role.AUDITOR else frozenset(),
+    )
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.STAFF])
+def test_admins_and_staff_look_after_people(gallery: Gallery, tmp_path: Path, role: Role) -> None:
+    with remote(gallery, tmp_path, users(role)) as register:
+        assert register.role is role
+        assert register.home == tmp_path
+        ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+        register.erase(ada.id, ASKED)
+
+
+def test_an_auditor_sees_people_and_changes_nothing(gallery: Gallery, tmp_path: Path) -> None:
+    with remote(gallery, tmp_path, users(Role.ADMIN)) as register:
+        ada = register.enrol([sample(ADA)], Applicant("Ada", badge=7)).subject
+    with remote(gallery, tmp_path, users(Role.AUDITOR)) as register:
+        assert [each.subject for each in register.everybody()] == [ada]
+        assert register.find("Ada") == ada
+        for forbidden in (
+            lambda: register.erase(ada.id, ASKED),
+            lambda: register.set_disabled(ada.id, True),
+            lambda: register.set_badge(ada.id, None),
+            lambda: register.enrol([sample(BEN)], Applicant("Ben")),
+            lambda: register.renew([sample(ADA)], ada.id),
+            lambda: register.unlock("whatever"),
+        ):
+            with pytest.raises(NotAllowedError, match="an auditor may not do this"):
+                forbidden()
+        assert register.everybody()[0].subject == ada, "the connection is as good as before"
+    assert gallery.subjects() == [ada]
+
+
+def test_a_stranger_is_not_heard(gallery: Gallery, tmp_path: Path) -> None:
+    with pytest.raises(DoorError), remote(gallery, tmp_path, users(None)):
+        pass
+
+
+class _Ask:
+    """Packets as they are, over the real socket."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(20.0)
+        self._socket.connect(str(path))
+
+    def __call__(self, packet: bytes) -> bytes:
+        self._socket.send(packet)
+        return self._socket.recv(MAX_PACKET)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"x",
+        b"{}",
+        b'{"type": "list", "other": 1}',
+        b'{"type": "nothing"}',
+        b'{"type": "erase", "reason": "asked", "subject_id": "../../etc"}',
+        b'{"type": "enrol", "model_id": "m", "name": ""}',
+        b'{"type": "sample", "picture": "a", "vector": "", "quality": NaN}',
+        b'{"type": "unlock", "passphrase": ""}',
+        b"[" * 4000,
+        b"\xff" * 100,
+        b" " * (MAX_PACKET + 1),
+    ],
+)
+def test_what_is_no_request_ends_the_connection_and_changes_nothing(
+    gallery: Gallery, tmp_path: Path, packet: bytes
+) -> None:
+    with remote(gallery, tmp_path) as register:
+        with closing(_Ask(tmp_path / "control.sock")) as ask:
+            assert ask(packet) == b""
+        assert register.everybody() == []
+
+
+def test_a_vector_of_another_length_is_no_sample(gallery: Gallery, tmp_path: Path) -> None:
+    with remote(gallery, tmp_path), closing(_Ask(tmp_path / "control.sock")) as ask:
+        for vector in ("", "!!!", "AAAA", "A" * 4 * (VECTOR_BYTES // 3 + 1)):
+            request = {"type": "sample", "picture": "a", "vector": vector, "quality": 0.5}
+            answer = decode_control_answer(ask(json.dumps(request).encode()))
+            assert answer.type == "failed"
+            assert answer.error == "sample"
+
+
+def test_samples_belong_to_who_sent_them_and_are_used_once(gallery: Gallery, tmp_path: Path) -> None:
+    with (
+        remote(gallery, tmp_path) as register,
+        closing(RemoteRegister(Connection(tmp_path / "control.sock"), MODEL)) as other,
+    ):
+        register._hand_over([sample(ADA)])
+        with pytest.raises(GalleryError, match="no samples came before"):
+            other.enrol([], Applicant("Ben"))
+        register.enrol([], Applicant("Ada"))
+        with pytest.raises(GalleryError, match="no samples came before"):
+            register.enrol([], Applicant("Ada"))
+    assert [subject.name for subject in gallery.subjects()] == ["Ada"]
+
+
+def test_more_samples_than_references_are_refused(gallery: Gallery, tmp_path: Path) -> None:
+    with remote(gallery, tmp_path) as register:
+        for _ in range(5):
+            register._hand_over([sample(ADA)])
+        with pytest.raises(Exception, match="more than 5 samples"):
+            register._hand_over([sample(ADA)])
+
+
+def test_samples_of_another_network_enrol_nobody(gallery: Gallery, tmp_path: Path) -> None:
+    with remote(gallery, tmp_path) as register:
+        register.model_id = "another"
+        with pytest.raises(GalleryError, match="another network"):
+            register.enrol([sample(ADA)], Applicant("Ada"))
+    assert gallery.subjects() == []
+
+
+class _Failing:
+    """A desk with a fault in it."""
+
+    locked = False
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def answer(self, client: int, uid: int, request: ControlRequest) -> ControlAnswer:
+        """Raises the fault."""
+        raise self.error
+
+    def forget(self, client: int) -> None:
+        """Nothing to forget."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(RuntimeError("inner"), "could not do this"), (GalleryError("é" * 5000), "é" * LONGEST_FAILURE)],
+)
+def test_a_fault_is_told_and_the_kiosk_works_on(tmp_path: Path, error: Exception, told: str) -> None:
+    with served(_Failing(error), tmp_path) as path, closing(RemoteRegister(Connection(path))) as register:
+        for _ in range(2):
+            with pytest.raises(GalleryError, match=told):
+                register.everybody()
+
+
+def test_one_user_has_only_some_connections(gallery: Gallery, tmp_path: Path) -> None:
+    with remote(gallery, tmp_path):
+        more = [RemoteRegister(Connection(tmp_path / "control.sock")) for _ in range(MAX_CLIENTS - 1)]
+        with pytest.raises(DoorError):
+            RemoteRegister(Connection(tmp_path / "control.sock"))
+        for each in more:
+            each.close()
+
+
+def test_an_unknown_user_in_the_configuration_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"control\.staff: there is no user 'nobody-of-this-name'"):
+        users_of(ControlConfig(staff=("nobody-of-this-name",)))
+    assert users_of(ControlConfig(auditors=("4242",))).role(4242) is Role.AUDITOR
+    assert users_of(ControlConfig()).role(ME) is users_of(ControlConfig()).role(0) is Role.ADMIN
+
+
+def test_a_socket_that_cannot_be_made_does_not_stop_the_kiosk(tmp_path: Path) -> None:
+    section = ControlConfig(socket=tmp_path / "no" / "such" / "folder.sock")
+    with serving(section, Home(tmp_path), _Failing(RuntimeError())):
+        pass
+    with serving(ControlConfig(), Home(tmp_path), _Failing(RuntimeError())):
+        assert list(tmp_path.iterdir()) == []

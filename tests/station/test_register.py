@@ -1,0 +1,131 @@
+"""The register, on an open gallery and over the control socket: both do the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from kiosk.domain.audit import AuditKind
+from kiosk.domain.errors import GalleryError, SampleError, UnsafeError
+from kiosk.domain.people import NewReference
+from kiosk.domain.thresholds import OperatingPoint, Thresholds
+from kiosk.ipc.client import Connection
+from kiosk.station.control_client import RemoteRegister
+from kiosk.station.desk import RegisterDesk
+from kiosk.station.register import Applicant, GalleryRegister, Listed, Register
+from kiosk.storage.audit import Audit
+from kiosk.storage.erasure import ASKED, WITHDRAWN
+from kiosk.storage.gallery import Gallery, empty_gallery
+from tests.station.registers import MODEL, erasing, remote, served
+from tests.station.test_enrolment import ADA, ADA_AGAIN, BEN, enrolment, sample, template
+
+SOMEBODY = "0123456789abcdef"
+NOON, LATER = datetime(2026, 3, 1, 12, 0, tzinfo=UTC), datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def gallery() -> Iterator[Gallery]:
+    with closing(empty_gallery()) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["local", "remote"])
+def register(request: pytest.FixtureRequest, gallery: Gallery, tmp_path: Path) -> Iterator[Register]:
+    if request.param == "local":
+        gallery.by = f"uid {os.getuid()}"
+        yield GalleryRegister(gallery, MODEL, enrolment, erasing(tmp_path))
+        return
+    with remote(gallery, tmp_path) as asked:
+        yield asked
+
+
+def test_somebody_is_enrolled_found_changed_and_removed(register: Register, gallery: Gallery) -> None:
+    ada = register.enrol([sample(ADA), sample(ADA_AGAIN)], Applicant("Ada Lovelace", NOON, LATER, 7)).subject
+    assert (ada.name, ada.valid_from, ada.valid_until, ada.badge) == ("Ada Lovelace", NOON, LATER, 7)
+    assert register.find("Ada Lovelace") == ada == gallery.subject(ada.id)
+    assert {r.template.tobytes() for r in gallery.references(MODEL)} == {ADA.tobytes(), ADA_AGAIN.tobytes()}
+    assert register.set_disabled(ada.id, True).disabled
+    assert register.set_badge(ada.id, None).badge is None
+    assert not register.set_disabled(ada.id, False).disabled
+    register.renew([sample(ADA_AGAIN)], ada.id)
+    assert [r.template.tobytes() for r in gallery.references(MODEL)] == [ADA_AGAIN.tobytes()]
+    assert not register.was_erased(ada.id)
+    done = register.erase(ada.id, ASKED)
+    assert (done.subject, done.reason, done.references) == (ada.id, ASKED, 1)
+    assert done.remains
+    assert register.was_erased(ada.id)
+    assert register.erase(ada.id, ASKED).references == 0, "what was cut off is ended"
+    assert register.everybody() == gallery.subjects() == []
+
+
+def test_who_changed_something_is_in_its_record(register: Register, gallery: Gallery) -> None:
+    ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+    register.set_disabled(ada.id, True)
+    register.erase(ada.id, WITHDRAWN)
+    changes = [r for r in Audit(gallery.store).records() if r.kind in {AuditKind.ENROLMENT, AuditKind.SUBJECT}]
+    me = f"uid {os.getuid()}"
+    assert {(r.outcome, r.detail["by"]) for r in changes} == {("enrolled", me), ("disabled", me), ("removed", me)}
+
+
+def test_a_refusal_is_the_same_error_with_the_same_words(register: Register) -> None:
+    ada = register.enrol([sample(ADA)], Applicant("Ada", badge=7)).subject
+    with pytest.raises(SampleError, match=f"look like (<{ada.id}>|{ada.id}), who is enrolled already"):
+        register.enrol([sample(ADA_AGAIN)], Applicant("Cleo"))
+    with pytest.raises(GalleryError, match="badge 7 is that of"):
+        register.enrol([sample(BEN)], Applicant("Ben", badge=7))
+    for unknown in ("Nobody", "", "x" * 500, "\udcff"):
+        with pytest.raises(GalleryError, match="nobody of this name or id is enrolled"):
+            register.find(unknown)
+    for change in (lambda: register.set_disabled(SOMEBODY, True), lambda: register.erase(SOMEBODY, ASKED)):
+        with pytest.raises(GalleryError, match="nobody of this id is enrolled"):
+            change()
+    assert not register.was_erased("Ada")
+    assert [each.subject for each in register.everybody()] == [ada]
+
+
+def test_more_than_the_error_rates_carry_is_unsafe(gallery: Gallery, tmp_path: Path) -> None:
+    few = Thresholds([OperatingPoint(1e-3, 0.5)], 1e-3)
+    with (
+        served(RegisterDesk(gallery, MODEL, lambda own: enrolment(own, few), erasing(tmp_path)), tmp_path) as path,
+        closing(RemoteRegister(Connection(path), MODEL)) as asked,
+    ):
+        asked.enrol([sample(ADA)], Applicant("Ada"))
+        with pytest.raises(UnsafeError, match="carries"):
+            asked.enrol([sample(BEN)], Applicant("Ben"))
+
+
+def test_the_same_person_is_enrolled_once(register: Register) -> None:
+    first = register.enrol([sample(ADA)], Applicant("Ada"), once=True)
+    assert not first.already
+    again = register.enrol([sample(ADA_AGAIN)], Applicant("Ada", badge=9), once=True)
+    assert again.already
+    assert again.subject == first.subject
+    with pytest.raises(SampleError, match="somebody else of this name"):
+        register.enrol([sample(BEN)], Applicant("Ada"), once=True)
+
+
+def test_who_must_be_enrolled_again_is_told(register: Register, gallery: Gallery) -> None:
+    old = gallery.add_subject("Old", [NewReference(BEN, "another network", 0.5)])
+    new = register.enrol([sample(ADA)], Applicant("New"))
+    assert new.unusable == 1
+    assert register.everybody() == [Listed(old, True), Listed(new.subject, False)]
+
+
+def test_a_list_of_any_length_comes_whole_and_in_order(register: Register, gallery: Gallery) -> None:
+    long = 'Ñ"' * 45
+    names = [f"{long} {n}" for n in range(60)]
+    for n, name in enumerate(names):
+        gallery.add_subject(name, [NewReference(template(n), MODEL, 0.5)], NOON, LATER, n + 1)
+    assert [each.subject for each in register.everybody()] == gallery.subjects()
+    assert [each.subject.name for each in register.everybody()] == names
+
+
+def test_without_networks_nobody_is_enrolled(gallery: Gallery) -> None:
+    with pytest.raises(GalleryError, match="the networks are not loaded"):
+        GalleryRegister(gallery, MODEL).enrol([sample(ADA)], Applicant("Ada"))
+    assert [each.enrol_again for each in GalleryRegister(gallery).everybody()] == []
