@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from kiosk.domain.errors import ConfigError, os_trouble
 from kiosk.environment import file_text, overridden, overriding, refuse_nul, tables
+from kiosk.section import Section
 from kiosk.sections import (
     AttemptConfig,
     AuditConfig,
@@ -31,7 +32,6 @@ from kiosk.sections import (
     PolicyConfig,
     QualityConfig,
     RetentionConfig,
-    Section,
 )
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")

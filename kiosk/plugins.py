@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from kiosk.config import explain
 from kiosk.domain.errors import ConfigError
-from kiosk.sections import PluginSection
+from kiosk.section import PluginSection
 
 
 def load(group: str, name: str) -> object:

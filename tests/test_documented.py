@@ -17,7 +17,7 @@ from kiosk.cli import cli
 from kiosk.config import Config
 from kiosk.domain.door.events import ALARMS, DoorEventKind
 from kiosk.domain.notices import KINDS
-from kiosk.sections import PluginSection
+from kiosk.section import PluginSection
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

@@ -29,7 +29,8 @@ from kiosk.notifiers.secrets import read_secret
 from kiosk.notifiers.webhook import key_of
 from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox, Place, standing_of
-from kiosk.sections import PluginSection, PolicyConfig
+from kiosk.section import PluginSection
+from kiosk.sections import PolicyConfig
 from kiosk.vision.manifest import EmbedderEntry, Manifest
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import thresholds
