@@ -59,11 +59,7 @@ ELSEWHERE = {
     "notifiers/conditions": "notifiers/test_mqtt",
     "notifiers/home_assistant": "notifiers/test_mqtt",
     "notify/file": "notify/test_outbox",
-<<<<<<< HEAD
-=======
-    "notify/receivers": "notify/test_workers",
     "section": "test_sections",
->>>>>>> e673730 (The sections' common part is a file of its own)
     "ipc/control_messages": "station/test_control",
     "station/control_client": "station/test_register",
     "station/desk": "station/test_control",
