@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +49,11 @@ def _logs_as_they_were() -> Iterator[None]:
     """`kiosk run` sets up the logs of its process; the next test begins without."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder of this user's that everybody may pass through, unlike tmp_path."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)

@@ -10,8 +10,7 @@ import site
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -53,14 +52,6 @@ def python() -> list[str]:
         if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
             return command
     pytest.skip("no interpreter with these packages that everybody may run")
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder of root's that everybody may pass through."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +14,6 @@ from kiosk.system.owner import acting_for, become_owner, owner_of
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away and become somebody else")
 UID = 12345
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder of this user's that others may pass through."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
 
 
 @pytest.fixture
