@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,9 @@ from kiosk.cameras.sources import stills
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.demonstration.story import VISITORS
 from kiosk.vision import install
+from kiosk.vision.manifest import Entry, Manifest
+from kiosk.vision.model_files import default_folder
+from kiosk.vision.network import Network
 
 
 class Result(NamedTuple):
@@ -39,6 +42,30 @@ class Result(NamedTuple):
 
 
 Command = Callable[..., Result]
+
+
+_loaded: dict[str, Network] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_networks_are_loaded_once() -> Iterator[None]:
+    """The program's own networks, which nobody changes, for all commands that run in this process: loading all four
+    takes a fifth of a second. Networks of any other folder are loaded by each command, and outside of tests/cli all
+    are loaded each time.
+    """
+    load = Network.load
+
+    def once(manifest: Manifest, entry: Entry, threads: int) -> Network:
+        if manifest.folder != default_folder():
+            return load(manifest, entry, threads)
+        key = f"{entry.model_dump_json()} {threads}"
+        if key not in _loaded:
+            _loaded[key] = load(manifest, entry, threads)
+        return _loaded[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Network, "load", once)
+        yield
 
 
 @pytest.fixture
