@@ -16,11 +16,11 @@ from kiosk.domain.rights import Users
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
-from tests.cli.test_root import UID, place, python
+from tests.cli.test_root import UID, python
 from tests.station.registers import desk_of, served
 from tests.station.test_enrolment import ADA, enrolment, sample
 
-__all__ = ["place", "python"]
+__all__ = ["python"]
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run commands as other users")
 
