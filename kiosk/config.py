@@ -13,11 +13,11 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from kiosk.domain.errors import ConfigError, os_trouble
 from kiosk.environment import file_text, overridden, overriding, refuse_nul, tables
+from kiosk.keeping import BackupConfig, ConsentConfig, RetentionConfig
 from kiosk.section import Section
 from kiosk.sections import (
     AttemptConfig,
     AuditConfig,
-    BackupConfig,
     CameraConfig,
     ClockConfig,
     ControlConfig,
@@ -31,7 +31,6 @@ from kiosk.sections import (
     PanelConfig,
     PolicyConfig,
     QualityConfig,
-    RetentionConfig,
 )
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
@@ -66,6 +65,7 @@ class Config(Section):
     audit: AuditConfig = AuditConfig()
     backup: BackupConfig = BackupConfig()
     retention: RetentionConfig = RetentionConfig()
+    consent: ConsentConfig = ConsentConfig()
     notify: NotifyConfig = NotifyConfig()
     notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = Field(
         default_factory=dict

@@ -223,32 +223,6 @@ class AuditConfig(Section):
     """Whether decisions and outcomes say who it was."""
 
 
-class BackupConfig(Section):
-    """[backup]: where `kiosk backup make` keeps backups, and how many."""
-
-    folder: Path | None = None
-    """A folder on another medium than the gallery's. An absolute path."""
-    daily: Annotated[int, Field(strict=True, ge=1, le=366)] = 7
-    """Of so many days the newest backup is kept."""
-    weekly: Annotated[int, Field(strict=True, ge=0, le=520)] = 4
-    """And of so many weeks."""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if self.folder is not None and not self.folder.is_absolute():
-            raise ValueError("folder must be a whole path, from / on")
-        return self
-
-
-class RetentionConfig(Section):
-    """[retention]: what `kiosk retention` removes by itself. Without a number nothing of that kind."""
-
-    ended_days: Annotated[int, Field(strict=True, ge=0, le=36500)] | None = None
-    """Whoever's validity ended more than so many days ago is erased."""
-    log_days: Annotated[int, Field(strict=True, ge=1, le=36500)] | None = None
-    """Records of the audit log that are older are cut, up to a checkpoint."""
-
-
 class NotifyConfig(Section):
     """[notify]: the process that reports to others."""
 

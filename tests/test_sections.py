@@ -35,7 +35,6 @@ from kiosk.sections import DOOR_EVENTS, DoorConfig, LockConfig
         ("[policy]\nrefusals_an_hour = 0", "policy.refusals_an_hour"),
         ("[policy]\ngrant_seconds = 1.6", "policy.grant_seconds"),
         ('[clock]\ntrust = "me"', "clock.trust"),
-        ('[backup]\nfolder = "stick"', "from / on"),
         ("[notify]\ncapacity = 9", "notify.capacity"),
     ],
 )

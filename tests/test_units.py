@@ -15,6 +15,7 @@ import pytest
 
 from kiosk import config, plugins
 from kiosk.config import Config
+from kiosk.keeping import ConsentConfig
 from kiosk.locks import usb_board
 from kiosk.sections import ControlConfig, DoorConfig, KioskConfig, NotifyConfig
 from kiosk.vision.install import SYSTEM_FOLDER
@@ -190,6 +191,7 @@ def test_the_default_configuration_names_no_lock_and_lets_the_kiosk_speak() -> N
     wanted = Config(
         kiosk=KioskConfig(home=Path("/var/lib/kiosk")),
         door=DoorConfig(clients=("kiosk",), subscribers=("kiosk-notify",)),
+        consent=ConsentConfig(required=True),
         notify=NotifyConfig(subscribers=("kiosk-notify",)),
         control=ControlConfig(socket=CONTROL),
     )

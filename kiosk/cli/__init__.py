@@ -17,6 +17,7 @@ COMMANDS = {
     "bench": "kiosk.cli.bench:bench",
     "calibrate": "kiosk.cli.calibrate:calibrate",
     "clock": "kiosk.cli.clock:clock",
+    "consent": "kiosk.cli.consent:consent",
     "doctor": "kiosk.cli.doctor:doctor",
     "door": "kiosk.cli.door:door",
     "enrol": "kiosk.cli.enrol:enrol",

@@ -19,6 +19,7 @@ from kiosk.cli import (
     audit_chain,
     backup,
     clock,
+    consent,
     doctor_camera,
     doctor_door,
     doctor_models,
@@ -124,6 +125,7 @@ def _in_home(settings: Config, home: Home, configured: bool, told: bool) -> Iter
     yield _threshold(settings, home)
     yield from _sure("audit", lambda: _remarks("audit", audit_chain.remarks(home)))
     yield from _sure("backup", lambda: _remarks("backup", backup.remarks(settings, home)))
+    yield from _sure("consent", lambda: _remarks("consent", consent.remarks(home)))
     yield from _sure("clock", lambda: _remarks("clock", clock.findings(settings, home, told)))
     yield from _sure("attempts", lambda: _remarks("attempts", attempts.findings(settings, home)))
     yield from _other_models(settings, home)

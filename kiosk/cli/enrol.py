@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli import moments
+from kiosk.cli import consent, moments
+from kiosk.cli.consent import consent_option
 from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
 from kiosk.cli.enrol_list import enrol_list
 from kiosk.cli.registers import ask_the_kiosk, register_of
@@ -31,6 +32,7 @@ from kiosk.vision.models import load
 @click.option("--valid-from", type=moments.MOMENT, help="Not let in before (local time).")
 @click.option("--valid-until", type=moments.MOMENT, help="Not let in from then on (local time).")
 @click.option("--badge", type=int, help="The number that a panel knows the person by ([panel]).")
+@consent_option
 @click.option(
     "--csv", "table", metavar="FILE", type=click.Path(path_type=Path), help="Many at once, from a table (see below)."
 )
@@ -46,6 +48,7 @@ def enrol(
     valid_from: datetime | None,
     valid_until: datetime | None,
     badge: int | None,
+    given: str | None,
     table: Path | None,
     sources: Sequence[Path],
     config_file: Path | None,
@@ -58,14 +61,17 @@ def enrol(
     embedder, or with better pictures: id, validity and badge number stay. The new pictures must match the old
     references if these were made with the same network. If not, only you can tell who is on the pictures.
 
-    --csv FILE takes a table instead: its first line is name,source and, if wanted, valid_from,valid_until,badge; each
-    further line is a person, whose source lies beside the table. Who cannot be enrolled is named with the reason, the
-    others are enrolled (exit status 1 then), and the same table can be given again.
+    --consent says which text the person has agreed to. Where [consent] requires it, a terminal shows the text and asks;
+    a script must say it.
+
+    --csv FILE takes a table instead: its first line is name,source and, if wanted, valid_from,valid_until,badge and
+    consent; each further line is a person, whose source lies beside the table. Who cannot be enrolled is named with the
+    reason, the others are enrolled (exit status 1 then), and the same table can be given again.
     """
     if table is not None:
         if sources or (name, again, valid_from, valid_until, badge) != (None, None, None, None, None):
             raise click.UsageError("--csv: the table says who they are: give nothing else")
-        click.get_current_context().exit(0 if enrol_list(home, table, config_file, as_json) else 1)
+        click.get_current_context().exit(0 if enrol_list(home, table, config_file, as_json, given) else 1)
     if not sources:
         raise click.UsageError("name the pictures: photographs, a folder of them, or a clip")
     if (name is None) is (again is None):
@@ -77,6 +83,7 @@ def enrol(
     config = settings(config_file)
     if badge is not None:
         check_badge(badge, config)
+    agreed = consent.given(config.consent, given, name or again or "")
     models = load(config.models, config.policy)
     enroller = assembly.enroller(config, models)
     samples = enroller.best([s for source in sources for s in enroller.samples(source)])
@@ -84,9 +91,9 @@ def enrol(
     enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
     with register_of(home, model_id=model_id, enrolment=enrolment) as register:
         if again is None:
-            enrolled = register.enrol(samples, Applicant(name or "", begin, end, badge))
+            enrolled = register.enrol(samples, Applicant(name or "", begin, end, badge, agreed))
         else:
-            enrolled = register.renew(samples, register.find(again).id)
+            enrolled = register.renew(samples, register.find(again).id, agreed)
     subject = enrolled.subject
     if enrolled.unusable:
         complain(enrol_again(enrolled.unusable))

@@ -18,13 +18,14 @@ from pathlib import Path
 import click
 
 from kiosk.cli import moments
+from kiosk.cli.consent import given
 from kiosk.cli.console import called, emit, progress, say, settings, told_or_not
 from kiosk.cli.registers import register_of
 from kiosk.cli.subjects import check_badge
 from kiosk.config import Config
-from kiosk.domain.errors import CameraError, KioskError, SampleError, UnsafeError, os_trouble
+from kiosk.domain.errors import CameraError, ConsentError, KioskError, SampleError, UnsafeError, os_trouble
 from kiosk.domain.naming import cleaned
-from kiosk.domain.people import Subject
+from kiosk.domain.people import Consent, Subject
 from kiosk.station import assembly
 from kiosk.station.enrolment import Enroller, Enrolment
 from kiosk.station.register import Applicant, Register
@@ -32,7 +33,7 @@ from kiosk.storage.home import Home
 from kiosk.system.files import read_at_most
 from kiosk.vision.models import load
 
-REQUIRED, OPTIONAL = ("name", "source"), ("valid_from", "valid_until", "badge")
+REQUIRED, OPTIONAL = ("name", "source"), ("valid_from", "valid_until", "badge", "consent")
 LARGEST = 1 << 20
 """Bytes of a table: thousands of people."""
 
@@ -47,6 +48,7 @@ class Person:
     valid_from: datetime | None
     valid_until: datetime | None
     badge: int | None
+    consent: Consent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,11 @@ class Result:
     trouble: str = ""
 
 
-def enrol_list(home: Home, file: Path, config_file: Path | None, as_json: bool) -> bool:
-    """Enrols the people of a table. True when all of them are enrolled now. Raises KioskError; who was enrolled before
-    it stays enrolled."""
+def enrol_list(home: Home, file: Path, config_file: Path | None, as_json: bool, consented: str | None = None) -> bool:
+    """Enrols the people of a table. `consented`: the text that all have agreed to whose line names no other. True when
+    all of them are enrolled now. Raises KioskError; who was enrolled before it stays enrolled."""
     config = settings(config_file)
-    people = read_list(file, config)
+    people = read_list(file, config, consented)
     models = load(config.models, config.policy)
     enroller = assembly.enroller(config, models)
     enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
@@ -77,7 +79,7 @@ def enrol_list(home: Home, file: Path, config_file: Path | None, as_json: bool) 
     return all(result.subject for result in results)
 
 
-def read_list(file: Path, config: Config) -> list[Person]:
+def read_list(file: Path, config: Config, consented: str | None = None) -> list[Person]:
     """The table: UTF-8, with a header, commas or semicolons between the columns; sources are relative to its folder.
     Raises KioskError, which names the line, for anything that is missing, unknown, or there twice."""
     try:
@@ -98,7 +100,7 @@ def read_list(file: Path, config: Config) -> list[Person]:
         raise KioskError(f"{file}: its first line names the columns {', '.join(REQUIRED + OPTIONAL)}: {what}")
     reader.fieldnames = columns
     try:
-        people = [_person(row, file, reader.line_num, config) for row in reader if _filled(row)]
+        people = [_person(row, file, reader.line_num, config, consented) for row in reader if _filled(row)]
     except csv.Error as error:
         raise KioskError(f"{file}, line {reader.line_num}: {error}") from error
     if not people:
@@ -113,7 +115,7 @@ def _filled(row: dict[str, str | None]) -> bool:
     return any(value for value in row.values())
 
 
-def _person(row: dict[str, str | None], file: Path, line: int, config: Config) -> Person:
+def _person(row: dict[str, str | None], file: Path, line: int, config: Config, consented: str | None) -> Person:
     values = {name: (row.get(name) or "").strip() for name in REQUIRED + OPTIONAL}
     try:
         if None in row or None in row.values():
@@ -125,7 +127,9 @@ def _person(row: dict[str, str | None], file: Path, line: int, config: Config) -
         valid_from, valid_until = moments.begin(begin), moments.end(end)
         if valid_from is not None and valid_until is not None and valid_from >= valid_until:
             raise ValueError("the validity ends before it begins")
-        return Person(line, cleaned(values["name"]), source, valid_from, valid_until, _badge(values["badge"], config))
+        badge = _badge(values["badge"], config)
+        agreed = _consent(values["consent"] or consented, config)
+        return Person(line, cleaned(values["name"]), source, valid_from, valid_until, badge, agreed)
     except click.ClickException as error:
         raise KioskError(f"{file}, line {line}: {error.format_message()}") from error
     except (ValueError, OSError, KioskError) as error:
@@ -143,6 +147,13 @@ def _badge(text: str, config: Config) -> int | None:
         raise ValueError(f"{text!r} is no badge number")
     check_badge(int(text), config)
     return int(text)
+
+
+def _consent(name: str | None, config: Config) -> Consent | None:
+    """Nobody can be asked for each line."""
+    if name is None and config.consent.required:
+        raise ConsentError("[consent] required: say which text they have agreed to: --consent, or a column consent")
+    return given(config.consent, name, "")
 
 
 def _refuse_twice(file: Path, people: list[Person], what: str, key: Callable[[Person], object]) -> None:
@@ -164,7 +175,7 @@ def _refuse_taken_badges(file: Path, people: list[Person], enrolled: list[Subjec
 
 
 def _enrol(person: Person, enroller: Enroller, register: Register) -> Result:
-    who = Applicant(person.name, person.valid_from, person.valid_until, person.badge)
+    who = Applicant(person.name, person.valid_from, person.valid_until, person.badge, person.consent)
     try:
         samples = enroller.best(enroller.samples(person.source))
         enrolled = register.enrol(samples, who, once=True)

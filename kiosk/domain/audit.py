@@ -61,6 +61,7 @@ class AuditOutcome(StrEnum):
     VALIDITY_CHANGED = "validity_changed"
     BADGE_SET = "badge_set"
     BADGE_CLEARED = "badge_cleared"
+    CONSENT_RECORDED = "consent_recorded"
     REMOVED = "removed"
     KEY_CHANGED = "key_changed"
     SEALED_ANEW = "everything_sealed_anew"

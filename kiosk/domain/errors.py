@@ -18,6 +18,7 @@ KioskError
 │   ├── NotAllowedError    it does not do that for this user
 │   └── LockError      the lock's hardware
 │       └── LockLostError  it is gone, or not as it was set
+├── ConsentError       a text of consent: missing, unknown; or nobody has agreed
 ├── BackupError        a backup: foreign, damaged, cut off, cannot be written or opened
 ├── NotifierError      a notifier: not delivered now, or wrongly configured
 │   └── NoticeRefusedError  the other side will never take this notice
@@ -90,6 +91,10 @@ class VaultError(GalleryError):
 
 class BackupError(KioskError):
     """A backup that cannot be made, or cannot be believed or opened."""
+
+
+class ConsentError(KioskError):
+    """A text of consent that is not there, or a consent that was not given."""
 
 
 class DoorError(KioskError):

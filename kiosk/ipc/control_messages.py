@@ -23,7 +23,7 @@ from pydantic import Base64Bytes, Field, TypeAdapter
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.ids import SUBJECT_ID_PATTERN
 from kiosk.domain.naming import LONGEST_NAME
-from kiosk.domain.people import Subject
+from kiosk.domain.people import Consent, Subject
 from kiosk.domain.rights import Right, Role
 from kiosk.ipc.door_messages import Message, Moment, decode
 
@@ -107,6 +107,21 @@ class SampleRequest(Message):
     quality: Annotated[float, Field(ge=0, le=1)]
 
 
+class ConsentBody(Message):
+    """What a person has agreed to. When, and before whom, the kiosk itself says."""
+
+    text: Annotated[str, Field(min_length=1, max_length=40)]
+    language: Annotated[str, Field(pattern="^[a-z]{2}$")]
+    alternative: Annotated[str, Field(min_length=1, max_length=200)]
+
+    @classmethod
+    def of(cls, consent: Consent | None) -> Self | None:
+        """The message for a consent."""
+        if consent is None:
+            return None
+        return cls(text=consent.text, language=consent.language, alternative=consent.alternative)
+
+
 class EnrolRequest(Message):
     """Enrols a person with the samples that were sent before. `once`: see station.register."""
 
@@ -116,6 +131,7 @@ class EnrolRequest(Message):
     valid_from: Moment | None = None
     valid_until: Moment | None = None
     badge: Badge | None = Field(default=None, repr=False)
+    consent: ConsentBody | None = None
     once: bool = False
 
 
@@ -125,6 +141,7 @@ class RenewRequest(Message):
     type: Literal["renew"] = "renew"
     model_id: Text
     subject_id: SubjectId
+    consent: ConsentBody | None = None
 
 
 class SubjectBody(Message):

@@ -11,12 +11,13 @@ from kiosk.domain.audit import AuditReason
 from kiosk.domain.errors import DoorError, GalleryError, NotAllowedError, SampleError, UnsafeError
 from kiosk.domain.ids import is_subject_id
 from kiosk.domain.naming import LONGEST_NAME
-from kiosk.domain.people import Subject
+from kiosk.domain.people import Consent, Subject
 from kiosk.domain.rights import Role
 from kiosk.ipc.client import Connection
 from kiosk.ipc.control_messages import (
     LONGEST_TEXT,
     BadgeRequest,
+    ConsentBody,
     ControlRequest,
     DoneMessage,
     EnrolledMessage,
@@ -131,14 +132,15 @@ class RemoteRegister:
             valid_from=who.valid_from,
             valid_until=who.valid_until,
             badge=who.badge,
+            consent=ConsentBody.of(who.consent),
             once=once,
         )
         return _enrolled(self._ask(request, EnrolledMessage))
 
-    def renew(self, samples: Sequence[EnrolmentSample], subject_id: str) -> Enrolled:
+    def renew(self, samples: Sequence[EnrolmentSample], subject_id: str, consent: Consent | None = None) -> Enrolled:
         """See Register."""
         self._hand_over(samples)
-        request = RenewRequest(model_id=self.model_id or "", subject_id=subject_id)
+        request = RenewRequest(model_id=self.model_id or "", subject_id=subject_id, consent=ConsentBody.of(consent))
         return _enrolled(self._ask(request, EnrolledMessage))
 
     def _hand_over(self, samples: Sequence[EnrolmentSample]) -> None:

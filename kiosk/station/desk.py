@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
@@ -12,9 +13,11 @@ import numpy as np
 from kiosk.config import Config
 from kiosk.domain.audit import AuditReason
 from kiosk.domain.errors import GalleryError, SampleError
+from kiosk.domain.people import Consent
 from kiosk.ipc.control_messages import (
     MOST_SAMPLES,
     BadgeRequest,
+    ConsentBody,
     ControlAnswer,
     ControlRequest,
     DoneMessage,
@@ -43,6 +46,7 @@ from kiosk.storage.erasure import Certificate, erase, keeping
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
 from kiosk.storage.vault import Vault
+from kiosk.system.users import named
 
 VECTOR_BYTES = 128
 """Bytes of a sample's template."""
@@ -95,10 +99,12 @@ class RegisterDesk:
             case SampleRequest():
                 return self._keep(client, request)
             case EnrolRequest():
-                who = Applicant(request.name, request.valid_from, request.valid_until, request.badge)
+                agreed = _consent(request.consent, uid)
+                who = Applicant(request.name, request.valid_from, request.valid_until, request.badge, agreed)
                 return _enrolled(register.enrol(self._taken(client, request.model_id), who, request.once))
             case RenewRequest():
-                return _enrolled(register.renew(self._taken(client, request.model_id), request.subject_id))
+                samples, agreed = self._taken(client, request.model_id), _consent(request.consent, uid)
+                return _enrolled(register.renew(samples, request.subject_id, agreed))
             case _:
                 raise GalleryError("the kiosk is not locked")
 
@@ -145,6 +151,13 @@ def sample_of(request: SampleRequest) -> EnrolmentSample:
     if len(request.vector) != VECTOR_BYTES:
         raise SampleError(f"a sample's vector is {VECTOR_BYTES} bytes, not {len(request.vector)}")
     return EnrolmentSample(request.picture, np.frombuffer(request.vector, np.int8), request.quality)
+
+
+def _consent(body: ConsentBody | None, uid: int) -> Consent | None:
+    """A name in a message proves nothing: who enrols is whom the kernel names."""
+    if body is None:
+        return None
+    return Consent(body.text, body.language, datetime.now(UTC), named(uid), body.alternative)
 
 
 def _enrolled(result: Enrolled) -> EnrolledMessage:

@@ -15,7 +15,7 @@ from kiosk.cameras.sources import Still, is_clip, stills
 from kiosk.domain.errors import SampleError, UnsafeError
 from kiosk.domain.face import Flaw, Hint
 from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine
-from kiosk.domain.people import NewReference, Reference, Subject, Template
+from kiosk.domain.people import Consent, NewReference, Reference, Subject, Template
 from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
 from kiosk.domain.thresholds import Sizes, Thresholds
 from kiosk.storage.gallery import Gallery
@@ -170,15 +170,17 @@ class Enrolment:
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
         badge: int | None = None,
+        consent: Consent | None = None,
     ) -> Subject:
         """Enrols a new person. Raises SampleError when the person looks like an enrolled subject, UnsafeError when the
         gallery would be too large for the measured error rates, GalleryError."""
         self._refuse(samples, [], self._references())
-        return self._gallery.add_subject(name, self._new(samples), valid_from, valid_until, badge)
+        return self._gallery.add_subject(name, self._new(samples), valid_from, valid_until, badge, consent)
 
-    def renew(self, samples: Sequence[EnrolmentSample], subject: Subject) -> None:
-        """Gives a subject new references in place of the old ones. Id, badge and validity must not pass to another
-        person's face, as far as that can be detected: by references of the same network.
+    def renew(self, samples: Sequence[EnrolmentSample], subject: Subject, consent: Consent | None = None) -> None:
+        """Gives a subject new references in place of the old ones, and another consent if there is one. Id, badge and
+        validity must not pass to another person's face, as far as that can be detected: by references of the same
+        network.
 
         Raises SampleError when they look like another subject, or not like the subject; UnsafeError; GalleryError.
         """
@@ -190,7 +192,7 @@ class Enrolment:
                 f"the pictures do not look like {self._called(subject)} as enrolled: "
                 "if it is the same person, remove them and enrol them anew"
             )
-        self._gallery.renew(subject.id, self._new(samples))
+        self._gallery.renew(subject.id, self._new(samples), consent)
 
     def of_name(self, name: str) -> list[Subject]:
         """The enrolled subjects of exactly this name. Raises GalleryError."""

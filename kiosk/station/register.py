@@ -13,7 +13,7 @@ from typing import Protocol
 
 from kiosk.domain.audit import AuditReason
 from kiosk.domain.errors import GalleryError, SampleError
-from kiosk.domain.people import Subject
+from kiosk.domain.people import Consent, Subject
 from kiosk.station.enrolment import Enrolment, EnrolmentSample
 from kiosk.storage.erasure import Certificate
 from kiosk.storage.gallery import Gallery
@@ -35,6 +35,7 @@ class Applicant:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     badge: int | None = None
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class Register(Protocol):
         """Enrols a person with the samples that Enroller.best has chosen. `once`: somebody of this name and face who is
         enrolled already stays as enrolled. Raises SampleError, UnsafeError too."""
 
-    def renew(self, samples: Sequence[EnrolmentSample], subject_id: str) -> Enrolled:
-        """Gives a subject new references. Raises SampleError, UnsafeError too."""
+    def renew(self, samples: Sequence[EnrolmentSample], subject_id: str, consent: Consent | None = None) -> Enrolled:
+        """Gives a subject new references, and another consent if there is one. Raises SampleError, UnsafeError too."""
 
 
 class GalleryRegister:
@@ -138,13 +139,13 @@ class GalleryRegister:
             if known is None:
                 raise SampleError("somebody else of this name is enrolled: give one of them a longer name")
             return Enrolled(known, True, self._unusable())
-        subject = enrolment.add(samples, who.name, who.valid_from, who.valid_until, who.badge)
+        subject = enrolment.add(samples, who.name, who.valid_from, who.valid_until, who.badge, who.consent)
         return Enrolled(subject, unusable=self._unusable())
 
-    def renew(self, samples: Sequence[EnrolmentSample], subject_id: str) -> Enrolled:
+    def renew(self, samples: Sequence[EnrolmentSample], subject_id: str, consent: Consent | None = None) -> Enrolled:
         """See Register."""
         subject = self._gallery.find(subject_id)
-        self._enroller().renew(samples, subject)
+        self._enroller().renew(samples, subject, consent)
         return Enrolled(subject, unusable=self._unusable())
 
     def _enroller(self) -> Enrolment:

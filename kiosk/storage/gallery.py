@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError, TamperedError
-from kiosk.domain.people import NewReference, Reference, Subject
+from kiosk.domain.people import Consent, NewReference, Reference, Subject
 from kiosk.storage.audit import encode, insert
 from kiosk.storage.database import Store, in_memory, open_database, to_time
 from kiosk.storage.home import Home
@@ -65,6 +65,7 @@ class Gallery:
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
         badge: int | None = None,
+        consent: Consent | None = None,
     ) -> Subject:
         """Enrols a subject with all references. They are on disk when this returns.
 
@@ -74,15 +75,18 @@ class Gallery:
         if not references:
             raise ValueError("an enrolment without references")
         check_validity(valid_from, valid_until)
-        subject = Subject(new_id(), checked_name(name), self._now(), False, valid_from, valid_until, badge)
+        subject = Subject(new_id(), checked_name(name), self._now(), False, valid_from, valid_until, badge, consent)
         with self._changing() as rows:
             self._free(badge)
             rows.add(subject, references)
-            self._record(AuditKind.ENROLMENT, subject.id, AuditOutcome.ENROLLED, references=len(references))
+            self._record(
+                AuditKind.ENROLMENT, subject.id, AuditOutcome.ENROLLED, references=len(references), consent=consent
+            )
         return subject
 
-    def renew(self, subject_id: str, references: Sequence[NewReference]) -> None:
-        """Replaces all references of a subject, of every model, by new ones. Nothing else changes.
+    def renew(self, subject_id: str, references: Sequence[NewReference], consent: Consent | None = None) -> None:
+        """Replaces all references of a subject, of every model, by new ones, and the consent if there is another one.
+        Nothing else changes.
 
         Raises GalleryError for an unknown subject, VaultError when the key cannot be used.
         """
@@ -90,7 +94,15 @@ class Gallery:
             raise ValueError("an enrolment without references")
         with self._changing(subject_id) as rows:
             rows.renew(subject_id, references, self._now())
-            self._record(AuditKind.ENROLMENT, subject_id, AuditOutcome.ENROLLED_AGAIN, references=len(references))
+            if consent is not None:
+                rows.change(subject_id, lambda subject: replace(subject, consent=consent))
+            self._record(
+                AuditKind.ENROLMENT,
+                subject_id,
+                AuditOutcome.ENROLLED_AGAIN,
+                references=len(references),
+                consent=consent,
+            )
         self._overwrite_removed()
 
     def subjects(self) -> list[Subject]:
@@ -143,6 +155,12 @@ class Gallery:
             self._record(
                 AuditKind.SUBJECT, subject_id, AuditOutcome.BADGE_CLEARED if badge is None else AuditOutcome.BADGE_SET
             )
+
+    def set_consent(self, subject_id: str, consent: Consent) -> None:
+        """Records what somebody has agreed to."""
+        with self._changing(subject_id) as rows:
+            rows.change(subject_id, lambda subject: replace(subject, consent=consent))
+            self._record(AuditKind.SUBJECT, subject_id, AuditOutcome.CONSENT_RECORDED, consent=consent)
 
     def remove(self, subject_id: str, reason: AuditReason | None = None) -> None:
         """Deletes the subject, its key and all references, and overwrites their bytes. The id is listed as erased, and
@@ -247,10 +265,12 @@ class Gallery:
         outcome: AuditOutcome,
         *,
         why: AuditReason | None = None,
+        consent: Consent | None = None,
         **detail: str | int | None,
     ) -> None:
         who = {} if self.by is None else {"by": self.by}
-        record = AuditRecord(kind, self._now(), None, subject_id, outcome, why, {**detail, **who})
+        text = {} if consent is None else {"consent": f"{consent.text}/{consent.language}"}  # nothing personal
+        record = AuditRecord(kind, self._now(), None, subject_id, outcome, why, {**detail, **text, **who})
         insert(self._store, encode([record]))
 
     def _free(self, badge: int | None, but: str = "") -> None:
