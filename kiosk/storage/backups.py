@@ -83,6 +83,8 @@ def to_folder(home: Home, gallery: Gallery, folder: Path, daily: int, weekly: in
         if found.path != path and (found.at not in wanted or _of_before(found.path, header.period)):
             with suppress(OSError):
                 found.path.unlink()
+    with suppress(OSError):
+        sync(folder)
     return path
 
 

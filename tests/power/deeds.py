@@ -10,21 +10,27 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
 
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.events import DoorEventKind, DoorNews
 from kiosk.domain.door.roles import AUDIT
 from kiosk.domain.notices import Notice
+from kiosk.domain.people import NewReference
 from kiosk.door import spool
 from kiosk.door.lockdown import LockdownFile
 from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox, Place
 from kiosk.station.writer import Writer
+from kiosk.storage import backups, recovery
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.system.files import make_folder
 from tests.ids import id_of
 
 BOOT = "this-boot"
@@ -104,8 +110,22 @@ def keep_notices(folder: Path) -> None:
         outbox.close()
 
 
+def make_backups(folder: Path) -> None:
+    """A backup into the folder beside the home; more people; another backup."""
+    home, stick = Home(folder), folder.with_name("stick")
+    make_folder(stick)
+    with closing(open_gallery(home)) as gallery:
+        gallery.add_subject("Ada", [NewReference(np.full(128, 1, np.int8), "model-a", 0.5)])
+        recovery.make(gallery.store, home.keys.read() or b"")
+        for name in ("Ben", "Cleo"):
+            done(f"made {backups.to_folder(home, gallery, stick, 7, 4).name}")
+            subject = gallery.add_subject(name, [NewReference(np.full(128, 2, np.int8), "model-a", 0.5)])
+            done(f"enrolled {subject.id}")
+
+
 DEEDS: dict[str, Callable[[Path], None]] = {
     "audit": write_audit,
+    "backups": make_backups,
     "events": keep_events,
     "lockdown": lock_down,
     "notices": keep_notices,

@@ -34,6 +34,7 @@ from kiosk.notify.file import claimed
 from kiosk.notify.outbox import Outbox
 from kiosk.station.refusal_limit import KINDS, remembered
 from kiosk.storage.audit import Audit
+from kiosk.storage.backups import MADE
 from kiosk.storage.checkpoints import KEY_MADE
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
@@ -64,7 +65,8 @@ class Contents:
 def contents(home: Home) -> Contents:
     """What is in a home. Opens it as a command does that writes: it makes what is missing. Raises KioskError.
 
-    The record of the log's signing key is left out: it is made before the first checkpoint, in a step of its own.
+    Two records are left out, which are made in a step of their own: that of the log's signing key, before the first
+    checkpoint, and that of a backup, after it is there.
     """
     with closing(open_gallery(home)) as gallery:
         references = [r for model in sorted(gallery.counts()) for r in gallery.references(model)]
@@ -72,7 +74,11 @@ def contents(home: Home) -> Contents:
         return Contents(
             tuple(gallery.subjects()),
             tuple((r.id, r.subject_id, r.model_id, r.template.tobytes(), r.quality) for r in references),
-            tuple((r.kind, r.wall_at, r.subject_id, r.outcome, r.reason) for r in records if r.outcome != KEY_MADE),
+            tuple(
+                (r.kind, r.wall_at, r.subject_id, r.outcome, r.reason)
+                for r in records
+                if r.outcome not in {KEY_MADE, MADE}
+            ),
         )
 
 
