@@ -61,7 +61,6 @@ class AuditOutcome(StrEnum):
     VALIDITY_CHANGED = "validity_changed"
     BADGE_SET = "badge_set"
     BADGE_CLEARED = "badge_cleared"
-    CONSENT_RECORDED = "consent_recorded"
     REMOVED = "removed"
     KEY_CHANGED = "key_changed"
     SEALED_ANEW = "everything_sealed_anew"
@@ -75,6 +74,7 @@ class AuditOutcome(StrEnum):
     CHAIN_CUT = "cut"
     SIGNING_KEY_MADE = "key_made"
     SIGNING_KEY_REPLACED = "key_replaced"
+    CONSENT_RECORDED = "consent_recorded"
 
 
 class AuditReason(StrEnum):

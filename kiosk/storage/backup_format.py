@@ -33,7 +33,9 @@ MAGIC = b"KIOSKBK1"
 PIECE = 1 << 16
 TAG = 16
 LARGEST_HEADER = 1 << 20
-"""Bytes. A header lists who was erased: 20,000 people at most."""
+"""Bytes."""
+MOST_ERASED = 10_000
+"""Of so many people a header lists that they were erased: the newest."""
 LARGEST_SIZE = 1 << 40
 """Bytes of a gallery's file."""
 _BOUND = "backup"
@@ -65,7 +67,7 @@ class Header(BaseModel):
     """Of the recovery passphrase."""
     recovery: Annotated[str, Field(pattern=r"^[0-9a-f]{160}$")]
     """The period's key, sealed for the recovery passphrase."""
-    erased: Annotated[dict[Subject, At], Field(max_length=20_000)]
+    erased: Annotated[dict[Subject, At], Field(max_length=MOST_ERASED)]
     proof: Annotated[str, Field(pattern=r"^[0-9a-f]{58}$")] = "0" * 58
     """Made with the master key: who has only the public half of the recovery key cannot make a backup."""
 

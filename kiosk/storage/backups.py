@@ -20,7 +20,7 @@ from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.errors import BackupError, os_trouble
 from kiosk.storage import backup_keys, recovery
 from kiosk.storage.audit import Audit
-from kiosk.storage.backup_format import Header, opened, write
+from kiosk.storage.backup_format import MOST_ERASED, Header, opened, write
 from kiosk.storage.database import Store, to_text
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
@@ -210,7 +210,7 @@ def _written(home: Home, gallery: Gallery, now: datetime, out: Callable[[bytes],
             salt=secrets.token_hex(16),
             recovery_salt=public[0].hex(),
             recovery=backup_keys.for_recovery(key, public[1], name, period).hex(),
-            erased=dict(roster.erased),
+            erased=dict(sorted(roster.erased.items(), key=lambda item: item[1])[-MOST_ERASED:]),
         ).proven(vault)
         write(header, key, lambda length: _read(file, length), out)
     return header

@@ -17,7 +17,7 @@ GOLDEN: dict[type[StrEnum], str] = {
     "checkpoint",
     AuditOutcome: "unknown paired accepted enrolled enrolled_again enabled disabled validity_changed badge_set "
     "badge_cleared removed key_changed everything_sealed_anew recovery_passphrase_made passphrase_chosen "
-    "made exported restored begun cut key_made key_replaced",
+    "made exported restored begun cut key_made key_replaced consent_recorded",
     AuditReason: "kiosk_restarted reset face_off face_on asked withdrawn expired records_dropped "
     "release_without_decision",
     Command: "status monitor release extend hold_open secure lockdown lockdown_end pair simulate_open simulate_close "
