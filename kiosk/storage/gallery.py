@@ -14,14 +14,11 @@ from kiosk.domain.people import Consent, NewReference, Reference, Subject
 from kiosk.storage.audit import encode, insert
 from kiosk.storage.database import Store, in_memory, open_database, to_time
 from kiosk.storage.home import Home
-from kiosk.storage.people import as_written, check_validity, checked_name, optional_text
+from kiosk.storage.people import check_validity, checked_name, optional_text, the_one
 from kiosk.storage.sealed import SealedRows, generation_of, new_id
 from kiosk.storage.troubles import TAMPERED_TEXT
 from kiosk.storage.unlock import belongs, bind, unlock
 from kiosk.storage.vault import KEY_BYTES, Vault
-
-SHORTEST_PREFIX = 4
-"""Shortest beginning of an id that may be used instead of the id."""
 
 
 class Gallery:
@@ -119,16 +116,7 @@ class Gallery:
     def find(self, text: str) -> Subject:
         """Finds a subject by id, exact name or the beginning of the id. Raises GalleryError unless exactly one
         matches."""
-        everybody = self.subjects()
-        wanted = as_written(text)
-        found = [s for s in everybody if s.id == wanted] or [s for s in everybody if s.name == wanted]
-        if not found and len(wanted) >= SHORTEST_PREFIX:
-            found = [s for s in everybody if s.id.startswith(wanted.lower())]
-        if not found:
-            raise GalleryError(f"{text}: nobody of this name or id is enrolled: see `kiosk subjects list`")
-        if len(found) > 1:
-            raise GalleryError(f"{text}: {len(found)} subjects fit, name one by id: {', '.join(s.id for s in found)}")
-        return found[0]
+        return the_one(self.subjects(), text)
 
     def set_disabled(self, subject_id: str, disabled: bool) -> None:
         """Shuts a subject out, or lets it in again, without removing it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,8 @@ from kiosk.domain.people import Consent, NewReference, Reference, Subject
 from kiosk.storage.database import to_text, to_time
 from kiosk.storage.vault import TEMPLATE_BYTES, Vault, template_bytes
 
+SHORTEST_PREFIX = 4
+"""Shortest beginning of an id that may be used instead of the id."""
 _QUALITY = struct.Struct(">d")
 
 
@@ -97,6 +99,19 @@ def as_written(text: str) -> str:
         return cleaned(text)
     except ValueError:
         return unicodedata.normalize("NFC", text.strip())
+
+
+def the_one(everybody: Sequence[Subject], text: str) -> Subject:
+    """The subject of this id, exact name or beginning of an id. Raises GalleryError unless exactly one matches."""
+    wanted = as_written(text)
+    found = [s for s in everybody if s.id == wanted] or [s for s in everybody if s.name == wanted]
+    if not found and len(wanted) >= SHORTEST_PREFIX:
+        found = [s for s in everybody if s.id.startswith(wanted.lower())]
+    if not found:
+        raise GalleryError(f"{text}: nobody of this name or id is enrolled: see `kiosk subjects list`")
+    if len(found) > 1:
+        raise GalleryError(f"{text}: {len(found)} subjects fit, name one by id: {', '.join(s.id for s in found)}")
+    return found[0]
 
 
 def checked_name(name: str) -> str:
