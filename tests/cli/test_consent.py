@@ -55,7 +55,9 @@ def test_a_script_must_say_it_and_what_it_says_is_kept(
     assert (consent.text, consent.language, consent.alternative) == ("1", "de", "a badge at the reception")
     assert "uid" in consent.staff
     assert consent.at <= subject.created_at
-    assert kiosk("audit", "show", "--json").rows[0]["detail"] == {"references": 1, "consent": "1/de"}
+    detail = kiosk("audit", "show", "--json").rows[0]["detail"]
+    assert isinstance(detail, dict)
+    assert detail["consent"] == "1/de"
     (row,) = kiosk("subjects", "export", "Ada").rows
     assert isinstance(row["consent"], dict)
     assert row["consent"]["text"] == "1"

@@ -12,7 +12,7 @@ import pytest
 
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.errors import GalleryError, SampleError, UnsafeError
-from kiosk.domain.people import NewReference
+from kiosk.domain.people import Consent, NewReference
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.ipc.client import Connection
 from kiosk.station.control_client import RemoteRegister
@@ -21,6 +21,7 @@ from kiosk.station.register import Applicant, GalleryRegister, Listed, Register
 from kiosk.storage.audit import Audit
 from kiosk.storage.erasure import ASKED, WITHDRAWN
 from kiosk.storage.gallery import Gallery, empty_gallery
+from kiosk.system.users import named
 from tests.station.registers import MODEL, erasing, remote, served
 from tests.station.test_enrolment import ADA, ADA_AGAIN, BEN, enrolment, sample, template
 
@@ -70,6 +71,25 @@ def test_who_changed_something_is_in_its_record(register: Register, gallery: Gal
     changes = [r for r in Audit(gallery.store).records() if r.kind in {AuditKind.ENROLMENT, AuditKind.SUBJECT}]
     me = f"uid {os.getuid()}"
     assert {(r.outcome, r.detail["by"]) for r in changes} == {("enrolled", me), ("disabled", me), ("removed", me)}
+
+
+def test_consent_is_kept_and_over_the_socket_the_kernel_says_before_whom(register: Register, gallery: Gallery) -> None:
+    given = Consent("1", "de", NOON, "somebody", "a badge")
+    ada = register.enrol([sample(ADA)], Applicant("Ada", consent=given)).subject
+    register.renew([sample(ADA_AGAIN)], ada.id)
+    for again in (None, Consent("2", "en", NOON, "somebody", "a badge")):
+        kept = gallery.find(ada.id).consent
+        assert kept is not None
+        assert (kept.text, kept.language, kept.alternative) == (given.text, given.language, given.alternative)
+        if isinstance(register, RemoteRegister):
+            assert kept.at > NOON
+            assert kept.staff == named(os.getuid())
+        if again is not None:
+            given = again
+            register.renew([sample(ADA)], ada.id, again)
+    kept = gallery.find(ada.id).consent
+    assert kept is not None
+    assert kept.text == "2"
 
 
 def test_a_refusal_is_the_same_error_with_the_same_words(register: Register) -> None:
