@@ -16,7 +16,7 @@ from kiosk.cli.console import Row, complain, config_option, emit, json_option, n
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.cli.numbers import Finite
-from kiosk.domain.audit import AuditKind, Command, Words
+from kiosk.domain.audit import AuditKind, Command, FreeText
 from kiosk.domain.door.events import DoorEvent
 from kiosk.domain.door.freshness import MAX_GRANT_SECONDS
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
@@ -77,7 +77,7 @@ def _release(home: Home, client: DoorClient, command: Command, span: Span, renew
         log.append([record(AuditKind.COMMAND, command, grant_id)])
         now = boottime()
         reply = client.release(Grant(grant_id, now, now + MAX_GRANT_SECONDS, span, renews))
-        log.append([record(AuditKind.OUTCOME, Words(reply.reason or command), grant_id, reply.result)])
+        log.append([record(AuditKind.OUTCOME, FreeText(reply.reason or command), grant_id, reply.result)])
     if reply.result is not DoorResult.RELEASED:
         raise DoorError(f"the door was not released: {reply.reason}")
     return reply

@@ -118,12 +118,12 @@ class Command(StrEnum):
     SIMULATE_RESTORE = "simulate_restore"
 
 
-Words = NewType("Words", str)
-"""Words that are of none of these enums: a sentence of the door's answer, or what an older or newer version wrote into
-the log. What is read back is always Words."""
+FreeText = NewType("FreeText", str)
+"""Text that is of none of these enums: a sentence of the door's answer, or what an older or newer version wrote into
+the log. What is read back is always FreeText."""
 
-OutcomeWord = AuditOutcome | Outcome | DoorResult | DoorEventKind | DoorState | Words
-ReasonWord = AuditReason | Command | Reason | Span | SecuredBy | Alarm | DoorFault | Words
+OutcomeWord = AuditOutcome | Outcome | DoorResult | DoorEventKind | DoorState | FreeText
+ReasonWord = AuditReason | Command | Reason | Span | SecuredBy | Alarm | DoorFault | FreeText
 
 
 @dataclass(frozen=True, slots=True)

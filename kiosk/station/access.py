@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord, Words
+from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord, FreeText
 from kiosk.domain.decision import Decision, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import GalleryError
@@ -66,7 +66,7 @@ def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> Au
         grant_id=decision.id,
         subject_id=decision.subject_id,
         outcome=reply.result,
-        reason=Words(reply.reason) if reply.reason else None,
+        reason=FreeText(reply.reason) if reply.reason else None,
         detail={"frame_age": round(frame_age, 4)},
     )
 

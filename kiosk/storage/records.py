@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kiosk.domain.audit import AuditKind, AuditRecord, Words
+from kiosk.domain.audit import AuditKind, AuditRecord, FreeText
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.database import to_text, to_time
 
@@ -60,8 +60,8 @@ def record_of(row: dict[str, Any]) -> AuditRecord:
         wall_at=to_time(row["wall_at"]),
         grant_id=row["grant_id"],
         subject_id=row["subject_id"],
-        outcome=_words(row["outcome"]),
-        reason=_words(row["reason"]),
+        outcome=_free(row["outcome"]),
+        reason=_free(row["reason"]),
         detail=detail,
         id=row["id"],
         record_id=row.get("record_id") or "",
@@ -105,8 +105,8 @@ def conditions(
     return (" WHERE " + " AND ".join(parts) if parts else ""), values
 
 
-def _words(text: str | None) -> Words | None:
-    return None if text is None else Words(text)
+def _free(text: str | None) -> FreeText | None:
+    return None if text is None else FreeText(text)
 
 
 def _plain(value: str | float | bool | None) -> str | float | bool | None:
