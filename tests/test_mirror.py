@@ -60,6 +60,7 @@ ELSEWHERE = {
     "notifiers/home_assistant": "notifiers/test_mqtt",
     "notify/file": "notify/test_outbox",
     "section": "test_sections",
+    "ipc/control_answers": "station/test_control",
     "ipc/control_messages": "station/test_control",
     "station/control_client": "station/test_register",
     "station/desk": "station/test_control",

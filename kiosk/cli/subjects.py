@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli import subjects_erase, subjects_export
+from kiosk.cli.asking import ask_secretly
 from kiosk.cli.console import (
     Row,
     complain,
@@ -25,6 +26,7 @@ from kiosk.config import Config
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.errors import ConfigError, GalleryError, ModelError
 from kiosk.domain.people import Subject
+from kiosk.domain.rights import Role
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import EmbedderEntry, Manifest
 from kiosk.vision.model_files import default_folder
@@ -40,6 +42,7 @@ def row(subject: Subject) -> Row:
         "valid_from": local(subject.valid_from).isoformat() if subject.valid_from else None,
         "valid_until": local(subject.valid_until).isoformat() if subject.valid_until else None,
         "badge": subject.badge,
+        "role": subject.role,
     }
 
 
@@ -52,6 +55,8 @@ def line(subject: Subject, outdated: bool = False, named: bool = True) -> str:
         notes.append(f"from {shown(subject.valid_from)}")
     if subject.valid_until:
         notes.append(f"until {shown(subject.valid_until)}")
+    if subject.role is not None:
+        notes.append(subject.role)
     if subject.badge is not None:
         notes.append(f"badge {subject.badge}")
     return subject.id + (f"  {subject.name}" if named else "") + (f"  ({', '.join(notes)})" if notes else "")
@@ -164,6 +169,35 @@ def badge(home: Home, who: str, number: int | None, clear: bool, config_file: Pa
         check_badge(number, settings(config_file))
     with register_of(home) as register:
         subject = register.set_badge(register.find(who).id, number)
+    tell_of(subject, as_json)
+
+
+@subjects.command()
+@click.argument("who")
+@click.option("--clear", is_flag=True, help="No PIN any more.")
+@config_option
+@json_option
+@ask_the_kiosk
+@pass_home
+def pin(home: Home, who: str, clear: bool, config_file: Path | None, as_json: bool) -> None:
+    """Gives a person a PIN, which the person types; for admins and root. A forgotten one is replaced in this way."""
+    with register_of(home) as register:
+        found = register.find(who).id
+        subject = register.set_pin(found, None if clear else ask_secretly("PIN, typed by the person", again=True))
+    tell_of(subject, as_json)
+
+
+@subjects.command()
+@click.argument("who")
+@click.argument("role", type=click.Choice([*Role, "none"]))
+@config_option
+@json_option
+@ask_the_kiosk
+@pass_home
+def role(home: Home, who: str, role: str, config_file: Path | None, as_json: bool) -> None:
+    """Says what a person with a PIN may do at the kiosk; for admins and root. There is no role without a PIN."""
+    with register_of(home) as register:
+        subject = register.set_role(register.find(who).id, None if role == "none" else Role(role))
     tell_of(subject, as_json)
 
 

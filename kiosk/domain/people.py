@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kiosk.domain.face import Hint
+from kiosk.domain.rights import Role
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +63,8 @@ class Subject:
     """The number by which a panel knows this person, if a panel owns the lock."""
     consent: Consent | None = field(default=None, repr=False)
     """None: none recorded."""
+    role: Role | None = None
+    """What this person may do at the kiosk, with a PIN."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

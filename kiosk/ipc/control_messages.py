@@ -6,6 +6,7 @@
                       find                       -> person
                       was_erased                 -> done, if it is so
                       switch, badge              -> person, as it is then
+                      pin, role                  -> person; only for admins
                       erase                      -> erased: the certificate
                       sample, up to MOST_SAMPLES -> done; then one of the next two, which takes them
                       enrol, renew               -> enrolled
@@ -23,7 +24,7 @@ from pydantic import Base64Bytes, Field, TypeAdapter
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.ids import SUBJECT_ID_PATTERN
 from kiosk.domain.naming import LONGEST_NAME
-from kiosk.domain.people import Consent, Subject
+from kiosk.domain.people import Consent
 from kiosk.domain.rights import Right, Role
 from kiosk.ipc.door_messages import Message, Moment, decode
 
@@ -90,6 +91,22 @@ class BadgeRequest(Message):
     badge: Badge | None = Field(repr=False)
 
 
+class PinRequest(Message):
+    """Gives a subject a PIN; None takes it away."""
+
+    type: Literal["pin"] = "pin"
+    subject_id: SubjectId
+    pin: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None = Field(repr=False)
+
+
+class RoleRequest(Message):
+    """Gives a subject a role; None takes it away."""
+
+    type: Literal["role"] = "role"
+    subject_id: SubjectId
+    role: Role | None
+
+
 class EraseRequest(Message):
     """Erases a subject."""
 
@@ -144,110 +161,6 @@ class RenewRequest(Message):
     consent: ConsentBody | None = None
 
 
-class SubjectBody(Message):
-    """A domain.people.Subject as a message."""
-
-    id: SubjectId
-    name: Annotated[str, Field(repr=False)]
-    created_at: Moment
-    disabled: bool
-    valid_from: Moment | None
-    valid_until: Moment | None
-    badge: Badge | None = Field(repr=False)
-
-    @classmethod
-    def of(cls, subject: Subject) -> Self:
-        """The message for a subject."""
-        return cls(
-            id=subject.id,
-            name=subject.name,
-            created_at=subject.created_at,
-            disabled=subject.disabled,
-            valid_from=subject.valid_from,
-            valid_until=subject.valid_until,
-            badge=subject.badge,
-        )
-
-    def subject(self) -> Subject:
-        """The Subject of this message."""
-        return Subject(
-            self.id, self.name, self.created_at, self.disabled, self.valid_from, self.valid_until, self.badge
-        )
-
-
-class ListedBody(Message):
-    """A station.register.Listed as a message."""
-
-    subject: SubjectBody
-    enrol_again: bool | None
-
-
-class WelcomeMessage(Message):
-    """The kiosk's home and the user's role. `locked`: the kiosk waits for the passphrase of its key."""
-
-    type: Literal["welcome"] = "welcome"
-    home: str
-    role: Role
-    locked: bool
-
-
-class PeopleMessage(Message):
-    """Some subjects; `more`: others follow when they are asked for."""
-
-    type: Literal["people"] = "people"
-    people: tuple[ListedBody, ...]
-    more: bool
-
-
-class PersonMessage(Message):
-    """One subject."""
-
-    type: Literal["person"] = "person"
-    subject: SubjectBody
-
-
-class EnrolledMessage(Message):
-    """A station.register.Enrolled as a message."""
-
-    type: Literal["enrolled"] = "enrolled"
-    subject: SubjectBody
-    already: bool
-    unusable: Annotated[int, Field(ge=0)]
-
-
-class RemainsBody(Message):
-    """A storage.erasure.Remains as a message."""
-
-    what: str
-    ends: str
-
-
-class ErasedMessage(Message):
-    """A storage.erasure.Certificate as a message."""
-
-    type: Literal["erased"] = "erased"
-    subject: SubjectId
-    at: Moment
-    reason: str
-    references: Annotated[int, Field(ge=0)]
-    backups: Annotated[int, Field(ge=0)]
-    remains: tuple[RemainsBody, ...]
-
-
-class DoneMessage(Message):
-    """It is done."""
-
-    type: Literal["done"] = "done"
-
-
-class FailedMessage(Message):
-    """Nothing was changed. `error`: what kind of trouble it is, so that the client raises the same."""
-
-    type: Literal["failed"] = "failed"
-    error: Literal["gallery", "sample", "unsafe", "not_allowed"]
-    text: str
-
-
 ControlRequest = (
     HelloRequest
     | UnlockRequest
@@ -256,17 +169,15 @@ ControlRequest = (
     | WasErasedRequest
     | SwitchRequest
     | BadgeRequest
+    | PinRequest
+    | RoleRequest
     | EraseRequest
     | SampleRequest
     | EnrolRequest
     | RenewRequest
 )
-ControlAnswer = (
-    WelcomeMessage | PeopleMessage | PersonMessage | EnrolledMessage | ErasedMessage | DoneMessage | FailedMessage
-)
 
 _REQUESTS: TypeAdapter[ControlRequest] = TypeAdapter(Annotated[ControlRequest, Field(discriminator="type")])
-_ANSWERS: TypeAdapter[ControlAnswer] = TypeAdapter(Annotated[ControlAnswer, Field(discriminator="type")])
 
 _RIGHTS: dict[type[Message], Right] = {
     UnlockRequest: Right.UNLOCK,
@@ -275,6 +186,8 @@ _RIGHTS: dict[type[Message], Right] = {
     WasErasedRequest: Right.LIST,
     SwitchRequest: Right.SWITCH,
     BadgeRequest: Right.BADGE,
+    PinRequest: Right.APPOINT,
+    RoleRequest: Right.APPOINT,
     EraseRequest: Right.ERASE,
     SampleRequest: Right.ENROL,
     EnrolRequest: Right.ENROL,
@@ -290,8 +203,3 @@ def right_of(request: ControlRequest) -> Right | None:
 def decode_control_request(packet: bytes) -> ControlRequest:
     """The request in a packet. Raises DoorError, which says what is wrong."""
     return decode(_REQUESTS, packet)
-
-
-def decode_control_answer(packet: bytes) -> ControlAnswer:
-    """The answer in a packet. Raises DoorError, which says what is wrong."""
-    return decode(_ANSWERS, packet)

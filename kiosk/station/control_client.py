@@ -12,31 +12,36 @@ from kiosk.domain.errors import DoorError, GalleryError, NotAllowedError, Sample
 from kiosk.domain.ids import is_subject_id
 from kiosk.domain.naming import LONGEST_NAME
 from kiosk.domain.people import Consent, Subject
+from kiosk.domain.pin import checked
 from kiosk.domain.rights import Role
 from kiosk.ipc.client import Connection
+from kiosk.ipc.control_answers import (
+    DoneMessage,
+    EnrolledMessage,
+    ErasedMessage,
+    FailedMessage,
+    PeopleMessage,
+    PersonMessage,
+    WelcomeMessage,
+    decode_control_answer,
+)
 from kiosk.ipc.control_messages import (
     LONGEST_TEXT,
     BadgeRequest,
     ConsentBody,
     ControlRequest,
-    DoneMessage,
-    EnrolledMessage,
     EnrolRequest,
-    ErasedMessage,
     EraseRequest,
-    FailedMessage,
     FindRequest,
     HelloRequest,
     ListRequest,
-    PeopleMessage,
-    PersonMessage,
+    PinRequest,
     RenewRequest,
+    RoleRequest,
     SampleRequest,
     SwitchRequest,
     UnlockRequest,
     WasErasedRequest,
-    WelcomeMessage,
-    decode_control_answer,
 )
 from kiosk.ipc.door_messages import Message, encode
 from kiosk.station.enrolment import EnrolmentSample
@@ -103,6 +108,19 @@ class RemoteRegister:
     def set_badge(self, subject_id: str, badge: int | None) -> Subject:
         """See Register."""
         return self._ask(BadgeRequest(subject_id=subject_id, badge=badge), PersonMessage).subject.subject()
+
+    def set_pin(self, subject_id: str, pin: str | None) -> Subject:
+        """See Register."""
+        if pin is not None:
+            try:
+                checked(pin)
+            except ValueError as error:
+                raise GalleryError(str(error)) from error
+        return self._ask(PinRequest(subject_id=subject_id, pin=pin), PersonMessage).subject.subject()
+
+    def set_role(self, subject_id: str, role: Role | None) -> Subject:
+        """See Register."""
+        return self._ask(RoleRequest(subject_id=subject_id, role=role), PersonMessage).subject.subject()
 
     def was_erased(self, text: str) -> bool:
         """See Register."""

@@ -13,27 +13,31 @@ import numpy as np
 from kiosk.config import Config
 from kiosk.domain.audit import AuditReason
 from kiosk.domain.errors import GalleryError, SampleError
-from kiosk.domain.people import Consent
+from kiosk.domain.people import Consent, Subject
+from kiosk.ipc.control_answers import (
+    ControlAnswer,
+    DoneMessage,
+    EnrolledMessage,
+    ErasedMessage,
+    ListedBody,
+    PeopleMessage,
+    PersonMessage,
+    RemainsBody,
+    SubjectBody,
+)
 from kiosk.ipc.control_messages import (
     MOST_SAMPLES,
     BadgeRequest,
     ConsentBody,
-    ControlAnswer,
     ControlRequest,
-    DoneMessage,
-    EnrolledMessage,
     EnrolRequest,
-    ErasedMessage,
     EraseRequest,
     FindRequest,
-    ListedBody,
     ListRequest,
-    PeopleMessage,
-    PersonMessage,
-    RemainsBody,
+    PinRequest,
     RenewRequest,
+    RoleRequest,
     SampleRequest,
-    SubjectBody,
     SwitchRequest,
     WasErasedRequest,
 )
@@ -78,33 +82,40 @@ class RegisterDesk:
     def answer(self, client: int, uid: int, request: ControlRequest) -> ControlAnswer:
         """See Desk."""
         self._gallery.by = f"uid {uid}"
-        register = self._register
         match request:
             case ListRequest():
                 return self._people(client, request.more)
-            case FindRequest():
-                return PersonMessage(subject=SubjectBody.of(register.find(request.text)))
-            case SwitchRequest():
-                return PersonMessage(
-                    subject=SubjectBody.of(register.set_disabled(request.subject_id, request.disabled))
-                )
-            case BadgeRequest():
-                return PersonMessage(subject=SubjectBody.of(register.set_badge(request.subject_id, request.badge)))
             case WasErasedRequest():
-                if register.was_erased(request.subject_id):
+                if self._register.was_erased(request.subject_id):
                     return DoneMessage()
                 raise GalleryError(f"{request.subject_id}: nobody of this id was erased")
             case EraseRequest():
-                return _erased(register.erase(request.subject_id, AuditReason(request.reason)))
+                return _erased(self._register.erase(request.subject_id, AuditReason(request.reason)))
             case SampleRequest():
                 return self._keep(client, request)
             case EnrolRequest():
                 agreed = _consent(request.consent, uid)
                 who = Applicant(request.name, request.valid_from, request.valid_until, request.badge, agreed)
-                return _enrolled(register.enrol(self._taken(client, request.model_id), who, request.once))
+                return _enrolled(self._register.enrol(self._taken(client, request.model_id), who, request.once))
             case RenewRequest():
                 samples, agreed = self._taken(client, request.model_id), _consent(request.consent, uid)
-                return _enrolled(register.renew(samples, request.subject_id, agreed))
+                return _enrolled(self._register.renew(samples, request.subject_id, agreed))
+            case _:
+                return PersonMessage(subject=SubjectBody.of(self._one(request)))
+
+    def _one(self, request: ControlRequest) -> Subject:
+        """The subject that a request finds or changes, as it is then."""
+        match request:
+            case FindRequest():
+                return self._register.find(request.text)
+            case SwitchRequest():
+                return self._register.set_disabled(request.subject_id, request.disabled)
+            case BadgeRequest():
+                return self._register.set_badge(request.subject_id, request.badge)
+            case PinRequest():
+                return self._register.set_pin(request.subject_id, request.pin)
+            case RoleRequest():
+                return self._register.set_role(request.subject_id, request.role)
             case _:
                 raise GalleryError("the kiosk is not locked")
 

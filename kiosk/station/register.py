@@ -14,7 +14,9 @@ from typing import Protocol
 from kiosk.domain.audit import AuditReason
 from kiosk.domain.errors import GalleryError, SampleError
 from kiosk.domain.people import Consent, Subject
+from kiosk.domain.rights import Role
 from kiosk.station.enrolment import Enrolment, EnrolmentSample
+from kiosk.storage import pins
 from kiosk.storage.erasure import Certificate
 from kiosk.storage.gallery import Gallery
 
@@ -67,6 +69,12 @@ class Register(Protocol):
     def set_badge(self, subject_id: str, badge: int | None) -> Subject:
         """Sets or removes the number by which a panel knows a subject. Returns the subject as it is then."""
 
+    def set_pin(self, subject_id: str, pin: str | None) -> Subject:
+        """Gives a subject a PIN, or takes it away. Returns the subject as it is then."""
+
+    def set_role(self, subject_id: str, role: Role | None) -> Subject:
+        """Gives a subject with a PIN a role, or takes it away. Returns the subject as it is then."""
+
     def was_erased(self, text: str) -> bool:
         """Whether this is the id of somebody who was erased. Erasing them again ends what was cut off."""
 
@@ -118,6 +126,16 @@ class GalleryRegister:
     def set_badge(self, subject_id: str, badge: int | None) -> Subject:
         """See Register."""
         self._gallery.set_badge(subject_id, badge)
+        return self._gallery.find(subject_id)
+
+    def set_pin(self, subject_id: str, pin: str | None) -> Subject:
+        """See Register."""
+        pins.set_pin(self._gallery, subject_id, pin)
+        return self._gallery.find(subject_id)
+
+    def set_role(self, subject_id: str, role: Role | None) -> Subject:
+        """See Register."""
+        pins.set_role(self._gallery, subject_id, role)
         return self._gallery.find(subject_id)
 
     def was_erased(self, text: str) -> bool:

@@ -73,12 +73,11 @@ class Gallery:
             raise ValueError("an enrolment without references")
         check_validity(valid_from, valid_until)
         subject = Subject(new_id(), checked_name(name), self._now(), False, valid_from, valid_until, badge, consent)
-        with self._changing() as rows:
+        with self.changing() as rows:
             self._free(badge)
             rows.add(subject, references)
-            self._record(
-                AuditKind.ENROLMENT, subject.id, AuditOutcome.ENROLLED, references=len(references), consent=consent
-            )
+            outcome, count = AuditOutcome.ENROLLED, len(references)
+            self.note(AuditKind.ENROLMENT, subject.id, outcome, references=count, consent=consent)
         return subject
 
     def renew(self, subject_id: str, references: Sequence[NewReference], consent: Consent | None = None) -> None:
@@ -89,23 +88,24 @@ class Gallery:
         """
         if not references:
             raise ValueError("an enrolment without references")
-        with self._changing(subject_id) as rows:
+        with self.changing(subject_id) as rows:
             rows.renew(subject_id, references, self._now())
             if consent is not None:
                 rows.change(subject_id, lambda subject: replace(subject, consent=consent))
-            self._record(
-                AuditKind.ENROLMENT,
-                subject_id,
-                AuditOutcome.ENROLLED_AGAIN,
-                references=len(references),
-                consent=consent,
-            )
+            outcome, count = AuditOutcome.ENROLLED_AGAIN, len(references)
+            self.note(AuditKind.ENROLMENT, subject_id, outcome, references=count, consent=consent)
         self._overwrite_removed()
 
     def subjects(self) -> list[Subject]:
         """All subjects, in the order of enrolment."""
         with self._believing() as rows:
             return [record.subject for record in rows.records()]
+
+    def pin_of(self, subject_id: str) -> str | None:
+        """The PIN of a subject as storage.pins stores it; None if it has none, or is not enrolled."""
+        with self._believing() as rows:
+            record = rows.record(subject_id)
+        return None if record is None else record.pin
 
     def subject(self, subject_id: str) -> Subject | None:
         """The subject with this id; None if there is none."""
@@ -120,42 +120,40 @@ class Gallery:
 
     def set_disabled(self, subject_id: str, disabled: bool) -> None:
         """Shuts a subject out, or lets it in again, without removing it."""
-        with self._changing(subject_id) as rows:
+        with self.changing(subject_id) as rows:
             rows.change(subject_id, lambda subject: replace(subject, disabled=disabled))
-            self._record(AuditKind.SUBJECT, subject_id, AuditOutcome.DISABLED if disabled else AuditOutcome.ENABLED)
+            self.note(AuditKind.SUBJECT, subject_id, AuditOutcome.DISABLED if disabled else AuditOutcome.ENABLED)
 
     def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
         """Sets the time from which and until which a subject may pass. None means no limit."""
         check_validity(valid_from, valid_until)
         begin, end = optional_text(valid_from), optional_text(valid_until)
-        with self._changing(subject_id) as rows:
+        with self.changing(subject_id) as rows:
             rows.change(subject_id, lambda s: replace(s, valid_from=valid_from, valid_until=valid_until))
-            self._record(
-                AuditKind.SUBJECT, subject_id, AuditOutcome.VALIDITY_CHANGED, valid_from=begin, valid_until=end
-            )
+            self.note(AuditKind.SUBJECT, subject_id, AuditOutcome.VALIDITY_CHANGED, valid_from=begin, valid_until=end)
 
     def set_badge(self, subject_id: str, badge: int | None) -> None:
         """Sets the number by which a panel knows a subject, at least 1; None removes it. The audit log never holds it.
         Raises GalleryError when another subject has it."""
-        with self._changing(subject_id) as rows:
+        with self.changing(subject_id) as rows:
             self._free(badge, but=subject_id)
             rows.change(subject_id, lambda subject: replace(subject, badge=badge))
-            self._record(
+            self.note(
                 AuditKind.SUBJECT, subject_id, AuditOutcome.BADGE_CLEARED if badge is None else AuditOutcome.BADGE_SET
             )
 
     def set_consent(self, subject_id: str, consent: Consent) -> None:
         """Records what somebody has agreed to."""
-        with self._changing(subject_id) as rows:
+        with self.changing(subject_id) as rows:
             rows.change(subject_id, lambda subject: replace(subject, consent=consent))
-            self._record(AuditKind.SUBJECT, subject_id, AuditOutcome.CONSENT_RECORDED, consent=consent)
+            self.note(AuditKind.SUBJECT, subject_id, AuditOutcome.CONSENT_RECORDED, consent=consent)
 
     def remove(self, subject_id: str, reason: AuditReason | None = None) -> None:
         """Deletes the subject, its key and all references, and overwrites their bytes. The id is listed as erased, and
         the audit log keeps it, with the reason. What else an erasure is: storage.erasure."""
-        with self._changing(subject_id) as rows:
+        with self.changing(subject_id) as rows:
             rows.remove(subject_id, self._now())
-            self._record(AuditKind.SUBJECT, subject_id, AuditOutcome.REMOVED, why=reason)
+            self.note(AuditKind.SUBJECT, subject_id, AuditOutcome.REMOVED, why=reason)
         self._overwrite_removed()
 
     def erased(self) -> dict[str, datetime]:
@@ -205,7 +203,7 @@ class Gallery:
 
     def mark_demonstration(self) -> None:
         """Marks this as the demonstration's gallery, permanently."""
-        with self._changing() as rows:
+        with self.changing() as rows:
             rows.mark_demonstration()
 
     def close(self) -> None:
@@ -213,8 +211,9 @@ class Gallery:
         self._store.close()
 
     @contextmanager
-    def _changing(self, subject_id: str | None = None) -> Iterator[SealedRows]:
-        """A transaction for one change. Raises GalleryError if this subject is not enrolled."""
+    def changing(self, subject_id: str | None = None) -> Iterator[SealedRows]:
+        """A transaction for one change, for this class and others of the package. Raises GalleryError if this subject
+        is not enrolled."""
         with self._store.transaction(), self._believing() as rows:
             if subject_id is not None and rows.record(subject_id) is None:
                 raise GalleryError(f"{subject_id}: nobody of this id is enrolled: see `kiosk subjects list`")
@@ -246,7 +245,7 @@ class Gallery:
         # The -wal file may still hold removed bytes. If another process reads now, the next checkpoint clears it.
         self._store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _record(
+    def note(
         self,
         kind: AuditKind,
         subject_id: str,
@@ -256,6 +255,7 @@ class Gallery:
         consent: Consent | None = None,
         **detail: str | int | None,
     ) -> None:
+        """Appends the record of a change, inside its transaction."""
         who = {} if self.by is None else {"by": self.by}
         text = {} if consent is None else {"consent": f"{consent.text}/{consent.language}"}  # nothing personal
         record = AuditRecord(kind, self._now(), None, subject_id, outcome, why, {**detail, **text, **who})

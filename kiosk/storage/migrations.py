@@ -174,7 +174,17 @@ def _begin_chain(db: Database) -> None:
     )
 
 
-UNSEEN = frozenset({"m0003_record_id", "m0006_audit_chain"})
+@MIGRATIONS()
+def m0009_pin_try(db: Database) -> None:
+    """Tries of PINs (storage.pins)."""
+    db.execute(
+        "CREATE TABLE pin_try (id INTEGER PRIMARY KEY, who TEXT NOT NULL, boot TEXT NOT NULL, "
+        "boot_us INTEGER NOT NULL, wall_at TEXT NOT NULL, right INTEGER NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX pin_try_who ON pin_try (who, id)")
+
+
+UNSEEN = frozenset({"m0003_record_id", "m0006_audit_chain", "m0009_pin_try"})
 """Steps that a reader does not need: the gallery can be read before they are applied."""
 
 

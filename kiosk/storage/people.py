@@ -6,7 +6,7 @@ import json
 import struct
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from kiosk.domain.errors import GalleryError, TamperedError
 from kiosk.domain.naming import cleaned
 from kiosk.domain.people import Consent, NewReference, Reference, Subject
+from kiosk.domain.rights import Role
 from kiosk.storage.database import to_text, to_time
 from kiosk.storage.vault import TEMPLATE_BYTES, Vault, template_bytes
 
@@ -29,6 +30,8 @@ class Record:
 
     subject: Subject
     references: tuple[str, ...]
+    pin: str | None = field(default=None, repr=False)
+    """The subject's PIN as storage.pins makes it."""
 
     def seal(self, own: Vault, version: int) -> bytes:
         """The record as it is stored. `own`: the vault of the subject's key."""
@@ -41,6 +44,8 @@ class Record:
             "valid_until": optional_text(s.valid_until),
             "badge": s.badge,
             "consent": _consent_value(s.consent),
+            "role": s.role,
+            "pin": self.pin,
             "references": list(self.references),
         }
         return own.wrap(json.dumps(value, separators=(",", ":")).encode(), "subject", s.id, "version", str(version))
@@ -59,8 +64,10 @@ def record_of(row: dict[str, Any], version: int, own: Vault) -> Record:
             valid_until=_optional_time(value["valid_until"]),
             badge=value["badge"],
             consent=_consent(value.get("consent")),  # none in a record of before there was consent
+            role=Role(value["role"]) if value.get("role") else None,  # nor roles and PINs
         ),
         tuple(value["references"]),
+        value.get("pin"),
     )
 
 

@@ -81,6 +81,11 @@ class SealedRows:
         record, own = self._open(subject_id)
         self._put(replace(record, subject=change(record.subject)), own)
 
+    def set_pin(self, subject_id: str, pin: str | None) -> None:
+        """Stores the PIN of a subject, as storage.pins makes it. Raises KeyError for an unknown one."""
+        record, own = self._open(subject_id)
+        self._put(replace(record, pin=pin), own)
+
     def renew(self, subject_id: str, new: Sequence[NewReference], now: datetime) -> None:
         """Replaces all references of a subject. Raises KeyError for an unknown one, ValueError for what is no
         template."""

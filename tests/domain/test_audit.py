@@ -16,7 +16,8 @@ GOLDEN: dict[type[StrEnum], str] = {
     AuditKind: "decision outcome door command clock attempts fault enrolment subject key backup start stop chain "
     "checkpoint",
     AuditOutcome: "unknown paired accepted enrolled enrolled_again enabled disabled validity_changed badge_set "
-    "badge_cleared removed key_changed everything_sealed_anew recovery_passphrase_made passphrase_chosen "
+    "badge_cleared pin_set pin_cleared role_set role_cleared removed "
+    "key_changed everything_sealed_anew recovery_passphrase_made passphrase_chosen "
     "made exported restored begun cut key_made key_replaced consent_recorded",
     AuditReason: "kiosk_restarted reset face_off face_on asked withdrawn expired records_dropped "
     "release_without_decision",

@@ -15,7 +15,8 @@ import pytest
 
 from kiosk.domain.rights import Users
 from kiosk.ipc import limits
-from kiosk.ipc.control_messages import decode_control_answer, decode_control_request
+from kiosk.ipc.control_answers import decode_control_answer
+from kiosk.ipc.control_messages import decode_control_request
 from kiosk.ipc.door_messages import MAX_PACKET, encode
 from kiosk.ipc.server import listening
 from kiosk.station import control
@@ -38,6 +39,8 @@ REQUESTS: list[Any] = [
     {"type": "switch", "subject_id": SUBJECT, "disabled": True},
     {"type": "badge", "subject_id": SUBJECT, "badge": 7},
     {"type": "erase", "subject_id": SUBJECT, "reason": "asked"},
+    {"type": "pin", "subject_id": SUBJECT, "pin": "271828"},
+    {"type": "role", "subject_id": SUBJECT, "role": "staff"},
     {"type": "was_erased", "subject_id": SUBJECT},
     {"type": "sample", "picture": "a.jpg", "vector": VECTOR, "quality": 0.5},
     {"type": "enrol", "model_id": MODEL, "name": "Ben", "valid_from": MOMENT, "valid_until": None, "badge": 8},
@@ -46,7 +49,7 @@ REQUESTS: list[Any] = [
 ]
 BODY = {
     "id": SUBJECT, "name": "Ada", "created_at": MOMENT, "disabled": False, "valid_from": None, "valid_until": MOMENT,
-    "badge": None,
+    "badge": None, "role": None,
 }  # fmt: skip
 ANSWERS: list[Any] = [
     {"type": "welcome", "home": "/var/lib/kiosk", "role": "staff", "locked": False},

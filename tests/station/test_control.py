@@ -14,7 +14,8 @@ import pytest
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError, NotAllowedError
 from kiosk.domain.rights import Role, Users
 from kiosk.ipc.client import Connection
-from kiosk.ipc.control_messages import ControlAnswer, ControlRequest, decode_control_answer
+from kiosk.ipc.control_answers import ControlAnswer, decode_control_answer
+from kiosk.ipc.control_messages import ControlRequest
 from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.sections import ControlConfig
 from kiosk.station.control import LONGEST_FAILURE, MAX_CLIENTS, serving, users_of
@@ -67,12 +68,27 @@ def test_an_auditor_sees_people_and_changes_nothing(gallery: Gallery, tmp_path: 
             lambda: register.set_badge(ada.id, None),
             lambda: register.enrol([sample(BEN)], Applicant("Ben")),
             lambda: register.renew([sample(ADA)], ada.id),
+            lambda: register.set_pin(ada.id, "271828"),
+            lambda: register.set_role(ada.id, Role.ADMIN),
             lambda: register.unlock("whatever"),
         ):
             with pytest.raises(NotAllowedError, match="an auditor may not do this"):
                 forbidden()
         assert register.everybody()[0].subject == ada, "the connection is as good as before"
     assert gallery.subjects() == [ada]
+
+
+def test_staff_make_nobody_staff_or_admin(gallery: Gallery, tmp_path: Path) -> None:
+    with remote(gallery, tmp_path, users(Role.STAFF)) as register:
+        ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+        for forbidden in (
+            lambda: register.set_pin(ada.id, "271828"),
+            lambda: register.set_role(ada.id, Role.STAFF),
+            lambda: register.unlock("whatever"),
+        ):
+            with pytest.raises(NotAllowedError, match="staff may not do this"):
+                forbidden()
+    assert gallery.pin_of(ada.id) is None
 
 
 def test_a_stranger_is_not_heard(gallery: Gallery, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.errors import GalleryError, SampleError, UnsafeError
 from kiosk.domain.people import Consent, NewReference
+from kiosk.domain.rights import Role
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.ipc.client import Connection
 from kiosk.station.control_client import RemoteRegister
@@ -117,6 +118,25 @@ def test_more_than_the_error_rates_carry_is_unsafe(gallery: Gallery, tmp_path: P
         asked.enrol([sample(ADA)], Applicant("Ada"))
         with pytest.raises(UnsafeError, match="carries"):
             asked.enrol([sample(BEN)], Applicant("Ben"))
+
+
+def test_a_role_needs_a_pin_and_a_pin_stays_while_there_is_a_role(register: Register, gallery: Gallery) -> None:
+    ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+    with pytest.raises(GalleryError, match="a role needs a PIN"):
+        register.set_role(ada.id, Role.STAFF)
+    for bad in ("12345", "123456", "777777", "27182a", "²71828", "1" * 13):
+        with pytest.raises(GalleryError, match="PIN"):
+            register.set_pin(ada.id, bad)
+    assert register.set_pin(ada.id, "271828").role is None
+    assert register.set_role(ada.id, Role.STAFF).role is Role.STAFF
+    assert register.find("Ada").role is Role.STAFF
+    with pytest.raises(GalleryError, match="take the role away first"):
+        register.set_pin(ada.id, None)
+    assert register.set_role(ada.id, None).role is None
+    register.set_pin(ada.id, None)
+    assert gallery.pin_of(ada.id) is None
+    told = [(r.outcome, r.detail.get("role")) for r in Audit(gallery.store).records(kinds=(AuditKind.SUBJECT,))]
+    assert told == [("pin_set", None), ("role_set", "staff"), ("role_cleared", None), ("pin_cleared", None)]
 
 
 def test_the_same_person_is_enrolled_once(register: Register) -> None:

@@ -1,0 +1,137 @@
+"""What the kiosk answers on its control socket (ipc.control_messages)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, TypeAdapter
+
+from kiosk.domain.people import Subject
+from kiosk.domain.rights import Role
+from kiosk.ipc.control_messages import Badge, SubjectId
+from kiosk.ipc.door_messages import Message, Moment, decode
+
+
+class SubjectBody(Message):
+    """A domain.people.Subject as a message."""
+
+    id: SubjectId
+    name: Annotated[str, Field(repr=False)]
+    created_at: Moment
+    disabled: bool
+    valid_from: Moment | None
+    valid_until: Moment | None
+    badge: Badge | None = Field(repr=False)
+    role: Role | None
+
+    @classmethod
+    def of(cls, subject: Subject) -> Self:
+        """The message for a subject."""
+        return cls(
+            id=subject.id,
+            name=subject.name,
+            created_at=subject.created_at,
+            disabled=subject.disabled,
+            valid_from=subject.valid_from,
+            valid_until=subject.valid_until,
+            badge=subject.badge,
+            role=subject.role,
+        )
+
+    def subject(self) -> Subject:
+        """The Subject of this message, without its consent."""
+        return Subject(
+            id=self.id,
+            name=self.name,
+            created_at=self.created_at,
+            disabled=self.disabled,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+            badge=self.badge,
+            role=self.role,
+        )
+
+
+class ListedBody(Message):
+    """A station.register.Listed as a message."""
+
+    subject: SubjectBody
+    enrol_again: bool | None
+
+
+class WelcomeMessage(Message):
+    """The kiosk's home and the user's role. `locked`: the kiosk waits for the passphrase of its key."""
+
+    type: Literal["welcome"] = "welcome"
+    home: str
+    role: Role
+    locked: bool
+
+
+class PeopleMessage(Message):
+    """Some subjects; `more`: others follow when they are asked for."""
+
+    type: Literal["people"] = "people"
+    people: tuple[ListedBody, ...]
+    more: bool
+
+
+class PersonMessage(Message):
+    """One subject."""
+
+    type: Literal["person"] = "person"
+    subject: SubjectBody
+
+
+class EnrolledMessage(Message):
+    """A station.register.Enrolled as a message."""
+
+    type: Literal["enrolled"] = "enrolled"
+    subject: SubjectBody
+    already: bool
+    unusable: Annotated[int, Field(ge=0)]
+
+
+class RemainsBody(Message):
+    """A storage.erasure.Remains as a message."""
+
+    what: str
+    ends: str
+
+
+class ErasedMessage(Message):
+    """A storage.erasure.Certificate as a message."""
+
+    type: Literal["erased"] = "erased"
+    subject: SubjectId
+    at: Moment
+    reason: str
+    references: Annotated[int, Field(ge=0)]
+    backups: Annotated[int, Field(ge=0)]
+    remains: tuple[RemainsBody, ...]
+
+
+class DoneMessage(Message):
+    """It is done."""
+
+    type: Literal["done"] = "done"
+
+
+class FailedMessage(Message):
+    """Nothing was changed. `error`: what kind of trouble it is, so that the client raises the same."""
+
+    type: Literal["failed"] = "failed"
+    error: Literal["gallery", "sample", "unsafe", "not_allowed"]
+    text: str
+
+
+ControlAnswer = (
+    WelcomeMessage | PeopleMessage | PersonMessage | EnrolledMessage | ErasedMessage | DoneMessage | FailedMessage
+)
+
+_ANSWERS: TypeAdapter[ControlAnswer] = TypeAdapter(Annotated[ControlAnswer, Field(discriminator="type")])
+
+
+def decode_control_answer(packet: bytes) -> ControlAnswer:
+    """The answer in a packet. Raises DoorError, which says what is wrong."""
+    return decode(_ANSWERS, packet)

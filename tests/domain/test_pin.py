@@ -1,0 +1,55 @@
+"""PINs that may be chosen, and waits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.domain.pin import (
+    FIRST_WAIT,
+    FREE,
+    HOUR,
+    HOURLY,
+    LONGEST,
+    LONGEST_WAIT,
+    SHORTEST,
+    checked,
+    crowd_wait,
+    wait_after,
+)
+
+
+@pytest.mark.parametrize("pin", ["271828", "112233", "123455", "98765433", "0" * 5 + "1", "135790246813"])
+def test_a_pin_is_digits_that_are_not_guessed_first(pin: str) -> None:
+    assert checked(pin) == pin
+
+
+@given(st.text(max_size=20))
+def test_anything_else_is_refused_with_a_reason(text: str) -> None:
+    if SHORTEST <= len(text) <= LONGEST and set(text) <= set("0123456789"):
+        return
+    with pytest.raises(ValueError, match="PIN"):
+        checked(text)
+
+
+@pytest.mark.parametrize("pin", ["000000", "123456", "654321", "23456789", "", "12345", " 71828", "٢٧١٨٢٨"])
+def test_what_is_guessed_first_is_refused(pin: str) -> None:
+    with pytest.raises(ValueError, match="PIN"):
+        checked(pin)
+
+
+@given(st.integers(0, 10_000))
+def test_the_wait_grows_and_has_an_end(wrong: int) -> None:
+    assert 0.0 <= wait_after(wrong) <= wait_after(wrong + 1) <= LONGEST_WAIT
+    assert (wait_after(wrong) == 0.0) == (wrong < FREE)
+    assert wait_after(FREE) == FIRST_WAIT
+
+
+@given(st.lists(st.floats(-1e6, 1e6), max_size=2 * HOURLY), st.floats(-1e6, 1e6))
+def test_in_no_hour_more_wrong_pins_of_all_people_are_looked_at(times: list[float], now: float) -> None:
+    past = sorted(at for at in times if at <= now)
+    wait = crowd_wait(past, now)
+    recent = sum(now + wait - at < HOUR - 1e-6 for at in past)
+    assert recent < HOURLY
+    assert wait == 0.0 or sum(now - at < HOUR for at in past) >= HOURLY
