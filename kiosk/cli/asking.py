@@ -30,13 +30,13 @@ def ask(question: str) -> str:
 
 def ask_secretly(question: str, again: bool = False) -> str:
     """Asks for a line that is not shown; `again`: twice, until both are alike. Without a terminal it is the next line
-    of standard input. Raises click.Abort at the end of the input, KioskError if standard input is closed."""
+    of standard input. Raises click.Abort when the person gives up, KioskError where nobody can be asked."""
     if sys.stdin is None:
         raise KioskError("standard input is closed, so nobody can be asked")
     if not sys.stdin.isatty():
         line = sys.stdin.readline()
         if not line:
-            raise click.Abort
+            raise KioskError(f"{question}: nobody can be asked here: give it as the first line of standard input")
         return line.rstrip("\n")
     text = escaped(question, encoding_of(sys.stderr))
     answer: str = click.prompt(text, hide_input=True, confirmation_prompt=again, prompt_suffix=": ", err=True)

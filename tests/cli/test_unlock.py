@@ -65,6 +65,9 @@ def test_a_kiosk_with_a_passphrase_is_locked_until_an_admin_gives_it(site: Site)
     status, said = command(site, "subjects", "list")
     assert status == 2
     assert "key is missing" in said, "the key beside the gallery is no longer used"
+    status, said = command(site, "keys", "passphrase")
+    assert (status, "first line of standard input" in said) == (2, True)
+    assert (site.home / "gallery.key").exists()
     status, said = command(site, "keys", "passphrase", typed=f"{WORDS}\n")
     assert (status, "kiosk unlock" in said) == (0, True)
     assert not (site.home / "gallery.key").exists()
