@@ -36,6 +36,8 @@ class Kept:
     subject: Subject
     references: Sequence[Reference]
     records: Sequence[AuditRecord]
+    pin: bool
+    """Whether there is a PIN. It is kept in a form from which it cannot be read."""
 
 
 @click.command()
@@ -47,8 +49,8 @@ class Kept:
 def export(home: Home, who: str, page: Path | None, templates: bool, config_file: object) -> None:
     """Prints what is kept about a person as one JSON object, or writes it as a page (--html).
 
-    All that there is: name, badge, validity, consent, number, date and network of the references, and each record of
-    the log that names the person. Pictures are never kept.
+    All that there is: name, badge, role, validity, consent, number, date and network of the references, and each record
+    of the log that names the person. Pictures are never kept.
     """
     with closing(open_gallery(home, read_only=True)) as gallery:
         kept = _kept(gallery, gallery.find(who))
@@ -65,7 +67,8 @@ def export(home: Home, who: str, page: Path | None, templates: bool, config_file
 
 def _kept(gallery: Gallery, subject: Subject) -> Kept:
     references = [r for model in gallery.counts() for r in gallery.references(model) if r.subject_id == subject.id]
-    return Kept(subject, references, Audit(gallery.store).records(subject_id=subject.id))
+    records, pin = Audit(gallery.store).records(subject_id=subject.id), gallery.pin_of(subject.id) is not None
+    return Kept(subject, references, records, pin)
 
 
 def _row(kept: Kept, templates: bool) -> Row:
@@ -78,6 +81,8 @@ def _row(kept: Kept, templates: bool) -> Row:
         "valid_from": local(s.valid_from).isoformat() if s.valid_from else None,
         "valid_until": local(s.valid_until).isoformat() if s.valid_until else None,
         "badge": s.badge,
+        "role": s.role,
+        "pin": kept.pin,
         "consent": _consent(s),
         "references": [_reference(r, templates) for r in kept.references],
         "records": [record_row(record) for record in kept.records],
@@ -122,6 +127,8 @@ def _page(kept: Kept, templates: bool) -> Iterator[str]:
         ("Valid from", shown(s.valid_from) if s.valid_from else "no limit"),
         ("Valid until", shown(s.valid_until) if s.valid_until else "no limit"),
         ("Badge", "none" if s.badge is None else str(s.badge)),
+        ("Role", s.role or "none"),
+        ("PIN", "one is kept, in a form from which it cannot be read" if kept.pin else "none"),
         ("Consent", "none recorded" if s.consent is None else s.consent.sentence(shown(s.consent.at))),
     ])  # fmt: skip
     yield f"<h2>Templates of the face: {len(kept.references)}</h2>"
