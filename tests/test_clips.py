@@ -60,7 +60,7 @@ def enrol(models: Models, gallery: Gallery, pictures: Iterable[Still]) -> str:
             samples.append(enroller.sample(still))
         except SampleError:
             continue
-    references = [NewReference(s.template, models.embedder.model_id, s.quality) for s in enroller.best_of_clip(samples)]
+    references = [NewReference(s.vector, models.embedder.model_id, s.quality) for s in enroller.best_of_clip(samples)]
     return gallery.add_subject("somebody", references).id
 
 

@@ -23,6 +23,7 @@ from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.verification import Verdict
 from kiosk.storage.verification import verify as walk
+from kiosk.storage.verification import verify_end as walk_end
 
 LARGEST_FILE = 64 * 1024 * 1024
 """Bytes of a file with checkpoints: years of them."""
@@ -126,17 +127,18 @@ def cut(home: Home, before: datetime, yes: bool) -> None:
 
 
 def remarks(home: Home) -> Iterator[tuple[str, str]]:
-    """For `kiosk doctor`: (level, message)."""
+    """For `kiosk doctor`: (level, message). It walks the log from the newest checkpoint on."""
     if not home.database.exists():
         return
     with closing(open_database(home.database, read_only=True, check=False)) as store:
-        verdict = walk(store)
+        verdict = walk_end(store)
     if not verdict.good:
         yield "bad", f"the audit log was tampered with: {verdict.faults[0].message}; see `kiosk audit verify`"
     elif not verdict.records:
         yield "ok", "the audit log is empty"
     else:
-        yield "ok" if verdict.newest else "note", f"the chain of {verdict.records} records is whole; {_newest(verdict)}"
+        whole = f"records {verdict.first} to {verdict.last} are whole (`kiosk audit verify` walks all)"
+        yield "ok" if verdict.newest else "note", f"{whole}; {_newest(verdict)}"
 
 
 def _look(home: Home) -> Store:

@@ -59,7 +59,7 @@ def look(stages: Stages, path: Path) -> Row:
     evidence = quality.flaw not in {Flaw.TURNED_OVER, Flaw.UNNATURAL} and stages.quality.upright(image, face)
     made = stages.embedder.embed(image, face) if evidence else None
     flaw = quality.flaw or (Flaw.UNNATURAL if made is None else None)
-    comparison = None if made is None else stages.matcher.search(made.template)
+    comparison = None if made is None else stages.matcher.search(made.vector)
     return {
         "image": str(path),
         "faces": len(faces),

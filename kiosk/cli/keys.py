@@ -1,4 +1,5 @@
-"""`kiosk keys`: the gallery's master key: who else can use it, a passphrase for its loss, and another key."""
+"""`kiosk keys`: the gallery's master key: who else can use it, a passphrase for its loss, another key; and another
+matrix for its templates."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from kiosk.system.files import sync
 
 @click.group()
 def keys() -> None:
-    """The key of the gallery: status, passphrase, recovery, recover, rotate."""
+    """The key of the gallery: status, passphrase, recovery, recover, rotate, renew-templates."""
 
 
 @keys.command()
@@ -102,6 +103,24 @@ def rotate(home: Home, config_file: object, everything: bool, yes: bool) -> None
         rotation.rotate(store, home.keys, everything)
     with told_or_not():
         say("the gallery has another key; make a new recovery passphrase: kiosk keys recovery")
+
+
+@keys.command("renew-templates")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+@pass_home
+def renew_templates(home: Home, config_file: object, yes: bool) -> None:
+    """Turns all templates by another secret matrix, for example when some may have been copied.
+
+    Nobody is enrolled again, and a running kiosk goes on with the new ones at once. A copied template then fits no
+    reference of this gallery any more. Each renewal rounds the templates once more, which changes hardly any decision.
+    """
+    if not yes:
+        confirm("Turn all templates by another matrix? Copies of the old ones then fit nothing any more.")
+    with closing(open_gallery(home)) as gallery:
+        count = rotation.renew_templates(gallery.store, gallery.vault)
+    with told_or_not():
+        say(f"{count} reference(s) have new templates; nobody has to enrol again")
 
 
 @keys.command()

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kiosk.domain.decision import Comparison, Evidence, Reason
-from kiosk.domain.face import Flaw, Frame, Hint, Quality
-from kiosk.domain.people import Template
+from kiosk.domain.face import Flaw, Frame, Hint, Quality, Vector
 
 PASSING_BY = frozenset({Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE})
 """Flaws of a face that does not present itself. Such a face opens no attempt."""
@@ -58,7 +57,7 @@ class Sample:
     pad: float
     bona_fide: bool
     comparison: Comparison
-    probe: Template | None = field(default=None, repr=False, compare=False)
+    probe: Vector | None = field(default=None, repr=False, compare=False)
     """Kept in memory during the attempt, to recognise the face again if it is refused."""
 
 
@@ -88,14 +87,14 @@ class Attempt:
         self._hints: list[tuple[Hint, ...]] = []
 
     @property
-    def probe(self) -> Template | None:
-        """The template that was compared last; None if there was none."""
+    def probe(self) -> Vector | None:
+        """The feature vector that was compared last; None if there was none."""
         return self._last.probe if self._last else None
 
-    def charged(self, reason: Reason) -> list[Template]:
-        """The compared templates whose faces this verdict counts against. Clear matches (mated, and PAD passed them) do
+    def charged(self, reason: Reason) -> list[Vector]:
+        """The compared vectors whose faces this verdict counts against. Clear matches (mated, and PAD passed them) do
         not count, because they are no guesses. For a match, the samples behind it do not count. If the frames match
-        several subjects, all templates count."""
+        several subjects, all vectors count."""
         window = {id(s) for s in self._samples} if reason is Reason.MATCHED else set()
         every = reason is Reason.AMBIGUOUS
         return [
@@ -104,9 +103,9 @@ class Attempt:
             if s.probe is not None and id(s) not in window and (every or not (s.bona_fide and s.comparison.mated))
         ]
 
-    def unlike(self, template: Template, alike: Callable[[Template, Template], bool]) -> bool:
-        """Whether no compared template is mated or like this template."""
-        return not any(s.comparison.mated or s.probe is None or alike(s.probe, template) for s in self._all)
+    def unlike(self, vector: Vector, alike: Callable[[Vector, Vector], bool]) -> bool:
+        """Whether no compared vector is mated or like this one."""
+        return not any(s.comparison.mated or s.probe is None or alike(s.probe, vector) for s in self._all)
 
     def is_first_match(self, comparison: Comparison) -> bool:
         """Whether it is mated, and no frame that still counts has matched that subject."""

@@ -79,6 +79,7 @@ class AuditOutcome(StrEnum):
     SIGNING_KEY_MADE = "key_made"
     SIGNING_KEY_REPLACED = "key_replaced"
     CONSENT_RECORDED = "consent_recorded"
+    TEMPLATES_RENEWED = "templates_renewed"
 
 
 class AuditReason(StrEnum):

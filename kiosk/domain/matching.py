@@ -21,10 +21,11 @@ from kiosk.domain.people import Reference, Template
 from kiosk.domain.products import STEP, WIDEST, Kernel, Products, kernel_for
 
 Real = TypeVar("Real", np.float32, np.float64)
+Centres = NDArray[np.int8] | NDArray[np.int16]
 
 
-def quantize(vector: Vector, scale: float) -> Template:
-    """Normalises a feature vector to unit length, multiplies it by `scale` and rounds it to -127..127.
+def scaled(vector: Vector, scale: float) -> Vector:
+    """Gives a feature vector the length `scale`, with which its numbers fit into signed bytes.
 
     Raises ValueError for a vector that is not finite or is zero: such a face must never be compared.
     """
@@ -32,10 +33,22 @@ def quantize(vector: Vector, scale: float) -> Template:
     length = float(np.linalg.norm(v))
     if not np.isfinite(length) or length < 1e-6:
         raise ValueError("the feature vector is not finite or has no direction")
-    template: Template = np.clip(np.rint(v * (scale / length)), -127, 127).astype(np.int8)
+    found: Vector = v * np.float32(scale / length)
+    return found
+
+
+def rounded(vector: Vector) -> Template:
+    """Rounds a scaled feature vector to -127..127. Raises ValueError if nothing is left of it."""
+    template: Template = np.clip(np.rint(vector), -127, 127).astype(np.int8)
     if not template.any():
         raise ValueError("the feature vector quantizes to nothing")
     return template
+
+
+def quantize(vector: Vector, scale: float) -> Template:
+    """The template of a feature vector outside any gallery: `scaled` and `rounded`. For measuring: a gallery turns the
+    vector in between (domain.renewal). Raises ValueError as both do."""
+    return rounded(scaled(vector, scale))
 
 
 def cosine(a: Template, b: Template) -> float:
@@ -60,6 +73,12 @@ so many numbers stay in a processor's caches."""
 SLACK = 1e-4
 """How much a score may be off before it is computed exactly, and more: a cosine by less than 4e-7, in float32, and a
 score by at most 1 / (1 - MOST) = 20 times that."""
+
+
+def finest(dimension: int) -> int:
+    """The largest number that the centres of a cohort of this dimension may hold, so that its products with templates
+    have exact sums in float32: 1,023 for 128 numbers."""
+    return (2**24 - 1) // (128 * dimension)
 
 
 def above_strangers(cosines: NDArray[Real], first: NDArray[Real], second: NDArray[Real]) -> NDArray[Real]:
@@ -88,21 +107,27 @@ class Cohort:
     deny.
     """
 
-    def __init__(self, centres: NDArray[np.int8] | None = None, nearest: int = 1, usual: float = 1.0) -> None:
+    def __init__(self, centres: Centres | None = None, nearest: int = 1, usual: float = 1.0) -> None:
         """`centres` is C x D. Without centres, the excess of every template is 0. Raises ValueError for centres that
-        are no templates, or if there are fewer than `nearest`."""
+        are no whole numbers of at most `finest(D)`, or if there are fewer than `nearest`."""
         self.centres = centres
         self._centres: NDArray[np.float32] | None = None
         if centres is not None:
-            if centres.ndim != 2 or centres.dtype != np.int8 or not 1 <= nearest <= len(centres):
+            if centres.ndim != 2 or centres.dtype not in (np.int8, np.int16) or not 1 <= nearest <= len(centres):
                 raise ValueError("a cohort is a matrix of signed bytes with as many rows as count, or more")
             if not centres.any(axis=1).all():
                 raise ValueError("a centre of the cohort is empty")
             # float32 is exact for whole numbers below 2^24, also for their sums. BLAS is faster than numpy's integers.
             self._centres = centres.astype(np.float32)
+            if np.abs(self._centres).max() > max(finest(centres.shape[1]), 128):
+                raise ValueError("a centre of the cohort has numbers that are too large for exact sums")
             self._lengths = _lengths(centres)
         self._nearest = nearest
         self._usual = usual
+
+    def around(self, centres: Centres) -> Cohort:
+        """The same cohort with its centres in other places, such as turned ones."""
+        return Cohort(centres, self._nearest, self._usual)
 
     def excess(self, rows: NDArray[np.int8]) -> NDArray[np.float64]:
         """The excess of each of N x D templates: N numbers, at least 0. Raises ValueError for templates of another
@@ -254,8 +279,8 @@ class ReferenceMatrix:
         return _Block(rows, subjects, prepare(rows), inverses, excess)
 
 
-def _lengths(rows: NDArray[np.int8]) -> NDArray[np.float64]:
-    """The Euclidean lengths of N x D templates."""
+def _lengths(rows: Centres) -> NDArray[np.float64]:
+    """The Euclidean lengths of N x D templates or centres."""
     lengths: NDArray[np.float64] = np.sqrt(
         np.square(rows.astype(np.int32)).sum(axis=1, dtype=np.int32).astype(np.float64)
     )

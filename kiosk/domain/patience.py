@@ -1,9 +1,9 @@
 """A refused person must wait; nobody else must. Pure: times come with the calls, in seconds of the frames' clock.
 
 A refusal that counts against no face (a poor picture, a second face, a recognised person) belongs to its track and its
-place. A face that was compared and not recognised is remembered by its template. So the next person need not wait for
-it, and it cannot get new attempts by stepping aside or letting another person step in. Templates are kept only in
-memory, and for at most an hour.
+place. A face that was compared and not recognised is remembered by its feature vector. So the next person need not wait
+for it, and it cannot get new attempts by stepping aside or letting another person step in. Feature vectors are kept
+only in memory, and for at most an hour.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kiosk.domain.attempt import Rules
-from kiosk.domain.face import Box
-from kiosk.domain.people import Template
+from kiosk.domain.face import Box, Vector
 from kiosk.domain.refusals import HOUR
 
 ATTEMPTS_AN_HOUR = 10
@@ -48,9 +47,9 @@ class _Row:
 
 @dataclass(slots=True)
 class _Refused:
-    """A refused face: its last template, the times of its refusals within the last hour, and its refusals in a row."""
+    """A refused face: its last vector, the times of its refusals within the last hour, and its refusals in a row."""
 
-    template: Template
+    vector: Vector
     times: deque[float] = field(default_factory=deque)
     row: _Row = field(default_factory=_Row)
     told_at: float = -math.inf
@@ -66,9 +65,9 @@ class _Pause:
 
 
 class Patience:
-    """Remembers refusals. For one thread. `alike` says whether two templates are of one face."""
+    """Remembers refusals. For one thread. `alike` says whether two feature vectors are of one face."""
 
-    def __init__(self, rules: Rules, alike: Callable[[Template, Template], bool]) -> None:
+    def __init__(self, rules: Rules, alike: Callable[[Vector, Vector], bool]) -> None:
         self._rules = rules
         self._alike = alike
         self._faces: list[_Refused] = []
@@ -81,10 +80,10 @@ class Patience:
         self._pauses = [p for p in self._pauses if at < p.until]
         return any(p.track == track or (p.place is not None and box.iou(p.place) >= SAME_PLACE) for p in self._pauses)
 
-    def had_enough(self, template: Template, track: int, at: float) -> bool:
+    def had_enough(self, vector: Vector, track: int, at: float) -> bool:
         """Whether this face must not be compared, because it was refused and must wait, or has used up its attempts.
         Its track then waits and is looked at again, because another person may have taken its place."""
-        face = self._known(template, at)
+        face = self._known(vector, at)
         if face is None:
             return False
         spent = len(face.times) >= ATTEMPTS_AN_HOUR
@@ -93,34 +92,34 @@ class Patience:
         self._pause(track, None, at + max(self._rules.pause, LOOK_AGAIN))
         return True
 
-    def to_tell(self, template: Template, at: float) -> bool:
+    def to_tell(self, vector: Vector, at: float) -> bool:
         """Whether to report that this face has used up its attempts and is here again. True at most once in
         TOLD_AGAIN."""
-        face = self._known(template, at)
+        face = self._known(vector, at)
         if face is None or len(face.times) < ATTEMPTS_AN_HOUR or at - face.told_at < TOLD_AGAIN:
             return False
         face.told_at = at
         return True
 
-    def refused(self, templates: Sequence[Template], track: int, box: Box, at: float) -> None:
-        """Takes a refused attempt. `templates`: the templates that it counts against. Without any, its track waits
+    def refused(self, vectors: Sequence[Vector], track: int, box: Box, at: float) -> None:
+        """Takes a refused attempt. `vectors`: those that it counts against. Without any, its track waits
         longer each time."""
         self._pause(track, box, at + self._rules.pause)
-        if templates:
-            self.charge(templates, at)
+        if vectors:
+            self.charge(vectors, at)
             return
         self._tracks = {t: row for t, row in self._tracks.items() if at - row.until <= QUIET_SECONDS}
         self._pause(track, None, self._tracks.setdefault(track, _Row()).refused(self._rules, at))
 
-    def charge(self, templates: Sequence[Template], at: float) -> None:
-        """Counts one attempt against each face that these templates show."""
+    def charge(self, vectors: Sequence[Vector], at: float) -> None:
+        """Counts one attempt against each face that these vectors show."""
         charged: list[_Refused] = []
-        for template in templates:
-            face = self._known(template, at)
+        for vector in vectors:
+            face = self._known(vector, at)
             if face is None:
-                face = _Refused(template)
+                face = _Refused(vector)
                 self._faces = [*self._faces, face][-MOST_FACES:]
-            face.template = template
+            face.vector = vector
             if not any(face is other for other in charged):
                 charged.append(face)
                 face.times.append(at)
@@ -130,19 +129,19 @@ class Patience:
         """The time when people may try again after a fault of the kiosk."""
         return self._faults.refused(self._rules, at)
 
-    def granted(self, template: Template, at: float) -> None:
-        """Notes that the face of this template was let in. Its earlier refusals are forgotten."""
-        known = self._known(template, at)
+    def granted(self, vector: Vector, at: float) -> None:
+        """Notes that the face of this vector was let in. Its earlier refusals are forgotten."""
+        known = self._known(vector, at)
         self._faces = [f for f in self._faces if f is not known]
         self._faults = _Row()
 
     def _pause(self, track: int, place: Box | None, until: float) -> None:
         self._pauses = [*self._pauses, _Pause(track, place, until)][-MOST_FACES:]
 
-    def _known(self, template: Template, at: float) -> _Refused | None:
+    def _known(self, vector: Vector, at: float) -> _Refused | None:
         """What is remembered of this face. Forgets refusals that are older than an hour."""
         for face in self._faces:
             while face.times and at - face.times[0] >= HOUR:
                 face.times.popleft()
         self._faces = [f for f in self._faces if f.times]
-        return next((f for f in self._faces if self._alike(f.template, template)), None)
+        return next((f for f in self._faces if self._alike(f.vector, vector)), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kiosk.domain.face import Hint
+from kiosk.domain.face import Hint, Vector
 from kiosk.domain.rights import Role
 
 if TYPE_CHECKING:
@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Template = NDArray[np.int8]
-    """128 signed bytes: a quantized unit feature vector (FaceNet's byte vectors)."""
+    """128 signed bytes: a feature vector that was turned by its gallery's matrix (domain.renewal), and quantized
+    (FaceNet's byte vectors)."""
 else:
     Template = object
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
-    """What an embedder makes of a natural face: its template, and what hides or badly lights the face, in the order of
-    Hint. The template is the same with and without hints."""
+    """What an embedder makes of a natural face: its feature vector, scaled so that it can be rounded to bytes, and what
+    hides or badly lights the face, in the order of Hint. The vector is the same with and without hints. It is kept in
+    memory only: a gallery makes a template of it (domain.renewal)."""
 
-    template: Template
+    vector: Vector
     hints: tuple[Hint, ...] = ()
 
 
@@ -81,8 +83,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewReference:
-    """A template to enrol: 128 signed bytes, and the quality of its sample, 0..1."""
+    """What is to be enrolled: a scaled feature vector of 128 numbers (Embedding), and the quality of its sample, 0..1.
+    The gallery makes the template, because only it knows by which matrix to turn it."""
 
-    template: Template
+    vector: Vector
     model_id: str
     quality: float

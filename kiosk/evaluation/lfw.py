@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.errors import SampleError
-from kiosk.domain.face import Face, Image
-from kiosk.domain.matching import Cohort, above_strangers
+from kiosk.domain.face import Face, Image, Vector
+from kiosk.domain.matching import Cohort, above_strangers, rounded
 from kiosk.domain.people import Template
 from kiosk.domain.ports.recognition import Detector, Embedder
 from kiosk.evaluation import figures
@@ -144,15 +144,21 @@ def central(faces: Sequence[Face], image: Image) -> Face | None:
     )
 
 
-def template(image: Image, detector: Detector, embedder: Embedder) -> Template | None:
-    """The template of the central face. None for a picture without a face that the networks can use: a failure to enrol
-    (FTE)."""
+def vector(image: Image, detector: Detector, embedder: Embedder) -> Vector | None:
+    """The scaled feature vector of the central face. None for a picture without a face that the networks can use: a
+    failure to enrol (FTE)."""
     try:
         face = central(detector.detect(image), image)
         made = None if face is None else embedder.embed(image, face)
-        return None if made is None else made.template
+        return None if made is None else made.vector
     except ValueError:
         return None
+
+
+def template(image: Image, detector: Detector, embedder: Embedder) -> Template | None:
+    """The template of the central face, not turned; None as `vector`."""
+    found = vector(image, detector, embedder)
+    return None if found is None else rounded(found)
 
 
 def templates(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.face import Flaw, Image
-from kiosk.domain.matching import Cohort, above_strangers
+from kiosk.domain.matching import Cohort, above_strangers, rounded
 from kiosk.domain.people import Template
 from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
 from kiosk.evaluation import lfw
@@ -66,7 +66,7 @@ def look(image: Image, detector: Detector, gate: QualityGate, embedder: Embedder
     if flaw is not None:
         return Sight(None, flaw.value)
     made = embedder.embed(image, faces[0])
-    return Sight(None, Flaw.UNNATURAL.value) if made is None else Sight(made.template, "")
+    return Sight(None, Flaw.UNNATURAL.value) if made is None else Sight(rounded(made.vector), "")
 
 
 def sights(

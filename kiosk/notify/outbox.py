@@ -61,7 +61,8 @@ class Outbox:
     """An open outbox, usable by any thread. Every method raises OutboxError when the file cannot be used."""
 
     def __init__(self, path: Path, door: str, capacity: int, notifiers: Mapping[str, bool]) -> None:
-        """`notifiers`: the names of the configured notifiers, and whether each takes urgent notices only."""
+        """`notifiers`: the names of the configured notifiers, and whether each takes only urgent notices (and
+        checkpoints of the audit log)."""
         self.path = path
         self._door = door
         self._capacity = capacity
@@ -99,7 +100,8 @@ class Outbox:
             for name, urgent_only in self._notifiers.items():
                 if place is not None and missed:
                     _count(db, name, missed, place.source)
-                if notice.urgent or not urgent_only:
+                # A checkpoint tells of nobody, and one that is held elsewhere shows a cut end of the audit log.
+                if notice.urgent or notice.checkpoint is not None or not urgent_only:
                     db.execute(
                         "INSERT INTO waiting (notifier, id, urgent, body) VALUES (?, ?, ?, ?)",
                         (name, notice.id, notice.urgent, body),

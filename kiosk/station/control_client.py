@@ -163,7 +163,7 @@ class RemoteRegister:
 
     def _hand_over(self, samples: Sequence[EnrolmentSample]) -> None:
         for sample in samples:
-            vector = base64.b64encode(sample.template.tobytes())
+            vector = base64.b64encode(sample.vector.astype("<f4").tobytes())
             picture = sample.name.encode("utf-8", "replace").decode()[-LONGEST_TEXT:]
             self._ask(SampleRequest(picture=picture, vector=vector, quality=sample.quality), DoneMessage)
 

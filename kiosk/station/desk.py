@@ -49,11 +49,13 @@ from kiosk.storage.database import open_database
 from kiosk.storage.erasure import Certificate, erase, keeping
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
-from kiosk.storage.vault import Vault
+from kiosk.storage.vault import TEMPLATE_BYTES, Vault
 from kiosk.system.users import named
 
-VECTOR_BYTES = 128
-"""Bytes of a sample's template."""
+VECTOR_BYTES = 4 * TEMPLATE_BYTES
+"""Bytes of a sample's feature vector: float32, the lowest byte first."""
+LARGEST_NUMBER = 1e6
+"""Of a sample's vector: an embedder's are at most some hundreds."""
 ROOM = 200
 """Bytes of a packet of people that are kept free for what is around them."""
 LONGEST_REMAINS = 200
@@ -161,7 +163,10 @@ def sample_of(request: SampleRequest) -> EnrolmentSample:
     """The sample of a request. Raises SampleError when its vector is none."""
     if len(request.vector) != VECTOR_BYTES:
         raise SampleError(f"a sample's vector is {VECTOR_BYTES} bytes, not {len(request.vector)}")
-    return EnrolmentSample(request.picture, np.frombuffer(request.vector, np.int8), request.quality)
+    vector = np.frombuffer(request.vector, "<f4").astype(np.float32)
+    if not 0 < np.abs(vector).max() < LARGEST_NUMBER:  # neither what is no number
+        raise SampleError("a sample's vector has no direction, or numbers that no network gives")
+    return EnrolmentSample(request.picture, vector, request.quality)
 
 
 def _consent(body: ConsentBody | None, uid: int) -> Consent | None:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from kiosk.cameras.sources import Still, is_clip, stills
 from kiosk.domain.errors import SampleError, UnsafeError
-from kiosk.domain.face import Flaw, Hint
-from kiosk.domain.matching import Cohort, ReferenceMatrix, cosine
-from kiosk.domain.people import Consent, NewReference, Reference, Subject, Template
+from kiosk.domain.face import Flaw, Hint, Vector
+from kiosk.domain.matching import Cohort, cosine, rounded
+from kiosk.domain.people import Consent, NewReference, Reference, Subject
 from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
+from kiosk.domain.renewal import Enrolled, TurnedMatrix
 from kiosk.domain.thresholds import Sizes, Thresholds
 from kiosk.storage.gallery import Gallery
 from kiosk.vision.models import Models
@@ -49,10 +50,10 @@ ADVICE: dict[Flaw | Hint, str] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrolmentSample:
-    """A face that may become a reference."""
+    """A face that may become a reference: its scaled feature vector, and its quality."""
 
     name: str
-    template: Template
+    vector: Vector
     quality: float
 
 
@@ -88,7 +89,7 @@ class Enroller:
             raise SampleError(f"{still.name}: {ADVICE[Flaw.UNNATURAL]}")
         if made.hints:
             raise SampleError(f"{still.name}: {ADVICE[made.hints[0]]}")
-        return EnrolmentSample(still.name, made.template, quality.score)
+        return EnrolmentSample(still.name, made.vector, quality.score)
 
     def samples(self, source: Path) -> list[EnrolmentSample]:
         """The samples of a photograph, a folder of them, or a clip. Raises SampleError for a poor photograph, or for a
@@ -139,13 +140,13 @@ class Enroller:
 
     def _alike(self, a: EnrolmentSample, b: EnrolmentSample) -> bool:
         """Whether two samples match, with the threshold for a gallery of one reference."""
-        return self._cohort.score(a.template, b.template) >= self._thresholds.for_gallery({1: 1}).score
+        return self._cohort.score(rounded(a.vector), rounded(b.vector)) >= self._thresholds.for_gallery({1: 1}).score
 
-    def already(self, samples: Iterable[EnrolmentSample], enrolled: ReferenceMatrix) -> str | None:
+    def already(self, samples: Iterable[EnrolmentSample], enrolled: TurnedMatrix) -> str | None:
         """The enrolled subject that one of the samples would match at the door; None if there is none."""
         threshold = self._thresholds.for_gallery(enrolled.sizes).score
         for s in samples:
-            comparison = enrolled.search(s.template, threshold)
+            comparison = enrolled.search(s.vector, threshold)
             if comparison.mated:
                 return comparison.subject_id
         return None
@@ -174,7 +175,8 @@ class Enrolment:
     ) -> Subject:
         """Enrols a new person. Raises SampleError when the person looks like an enrolled subject, UnsafeError when the
         gallery would be too large for the measured error rates, GalleryError."""
-        self._refuse(samples, [], self._references())
+        known = self._enrolled()
+        self._refuse(samples, [], self._matrix(known, known.references))
         return self._gallery.add_subject(name, self._new(samples), valid_from, valid_until, badge, consent)
 
     def renew(self, samples: Sequence[EnrolmentSample], subject: Subject, consent: Consent | None = None) -> None:
@@ -184,10 +186,11 @@ class Enrolment:
 
         Raises SampleError when they look like another subject, or not like the subject; UnsafeError; GalleryError.
         """
-        known = self._references()
-        own = [r for r in known if r.subject_id == subject.id]
-        self._refuse(samples, own, [r for r in known if r.subject_id != subject.id])
-        if own and self._enroller.already(samples, self._matrix(own)) is None:
+        known = self._enrolled()
+        own = [r for r in known.references if r.subject_id == subject.id]
+        others = [r for r in known.references if r.subject_id != subject.id]
+        self._refuse(samples, own, self._matrix(known, others))
+        if own and self._enroller.already(samples, self._matrix(known, own)) is None:
             raise SampleError(
                 f"the pictures do not look like {self._called(subject)} as enrolled: "
                 "if it is the same person, remove them and enrol them anew"
@@ -201,13 +204,14 @@ class Enrolment:
     def known(self, samples: Sequence[EnrolmentSample], subjects: Sequence[Subject]) -> Subject | None:
         """Which of the subjects the samples match; None if none. Raises GalleryError."""
         ids = {subject.id: subject for subject in subjects}
-        theirs = [r for r in self._references() if r.subject_id in ids]
-        found = self._enroller.already(samples, self._matrix(theirs))
+        known = self._enrolled()
+        theirs = [r for r in known.references if r.subject_id in ids]
+        found = self._enroller.already(samples, self._matrix(known, theirs))
         return None if found is None else ids[found]
 
-    def _refuse(self, samples: Sequence[EnrolmentSample], own: list[Reference], others: list[Reference]) -> None:
-        """Refuses samples that look like another subject, and more references than the error rates carry."""
-        rest = self._matrix(others)
+    def _refuse(self, samples: Sequence[EnrolmentSample], own: list[Reference], rest: TurnedMatrix) -> None:
+        """Refuses samples that look like another subject (`rest`: all others), and more references than the error rates
+        carry."""
         twin = self._enroller.already(samples, rest)
         if twin is not None:
             other = self._gallery.subject(twin)
@@ -218,14 +222,14 @@ class Enrolment:
         if len(samples) > len(own):
             self._enroller.refuse_too_many(with_another(rest.sizes, len(samples)))
 
-    def _references(self) -> list[Reference]:
-        return self._gallery.references(self._model_id)
+    def _enrolled(self) -> Enrolled:
+        return self._gallery.enrolled(self._model_id)
 
-    def _matrix(self, references: Sequence[Reference]) -> ReferenceMatrix:
-        return ReferenceMatrix(self._model_id, self._dimension, self._cohort, references)
+    def _matrix(self, known: Enrolled, references: Sequence[Reference]) -> TurnedMatrix:
+        return TurnedMatrix(self._model_id, self._dimension, self._cohort, known.turning, references)
 
     def _new(self, samples: Sequence[EnrolmentSample]) -> list[NewReference]:
-        return [NewReference(s.template, self._model_id, s.quality) for s in samples]
+        return [NewReference(s.vector, self._model_id, s.quality) for s in samples]
 
 
 def with_another(sizes: Sizes, references: int) -> Sizes:
@@ -237,6 +241,8 @@ def _distinct(ranked: Sequence[EnrolmentSample]) -> list[EnrolmentSample]:
     """The first MAX_REFERENCES samples that are not nearly identical."""
     kept: list[EnrolmentSample] = []
     for s in ranked:
-        if len(kept) < MAX_REFERENCES and all(cosine(s.template, k.template) < SAME_PICTURE for k in kept):
+        if len(kept) < MAX_REFERENCES and all(
+            cosine(rounded(s.vector), rounded(k.vector)) < SAME_PICTURE for k in kept
+        ):
             kept.append(s)
     return kept

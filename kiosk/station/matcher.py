@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
 from kiosk.domain.decision import Comparison
 from kiosk.domain.errors import OutdatedError, UnsafeError
-from kiosk.domain.matching import Cohort, ReferenceMatrix, enrol_again
-from kiosk.domain.people import Reference, Subject, Template
+from kiosk.domain.face import Vector
+from kiosk.domain.matching import Cohort, enrol_again
+from kiosk.domain.people import Subject
+from kiosk.domain.renewal import Enrolled, TurnedMatrix
 from kiosk.domain.thresholds import Threshold, Thresholds
 
 
 class Store(Protocol):
     """The methods of storage.gallery.Gallery that the matcher uses."""
 
-    def references(self, model_id: str) -> Iterable[Reference]:
-        """All references of one model, decrypted. Raises GalleryError."""
+    def enrolled(self, model_id: str) -> Enrolled:
+        """All references of one model, decrypted, and what their templates were turned by. Raises GalleryError."""
 
     def unusable(self, model_id: str) -> int:
         """Number of references of other models. Raises GalleryError."""
@@ -30,7 +32,8 @@ class Store(Protocol):
 
 class GalleryMatcher:
     """Implements the port Matcher. For one thread. A removed subject is not found from the next frame on, and the
-    threshold always fits the references that are searched. So a changed gallery is read anew before the next search:
+    threshold always fits the references that are searched, as do the matrix and the cohort's centres that turn and
+    measure the probe. So a changed gallery is read anew before the next search:
     the door stays shut for that time, 2.8 s with 50,000 references."""
 
     def __init__(
@@ -59,7 +62,7 @@ class GalleryMatcher:
     def __len__(self) -> int:
         return len(self._matrix)
 
-    def search(self, probe: Template) -> Comparison:
+    def search(self, probe: Vector) -> Comparison:
         """Searches the gallery. Raises GalleryError or ValueError, which the pipeline turns into a refusal:
         OutdatedError when there are references but none of this model, so that nobody can be recognised; UnsafeError
         with a real lock when the gallery has become too large for a safe threshold."""
@@ -80,8 +83,8 @@ class GalleryMatcher:
         """Reads the subject from the database, not from memory, so that an admin's change counts at once."""
         return self._store.subject(subject_id)
 
-    def _read(self) -> tuple[ReferenceMatrix, Threshold]:
-        references = self._store.references(self._model_id)
-        matrix = ReferenceMatrix(self._model_id, self._dimension, self._cohort, references)
+    def _read(self) -> tuple[TurnedMatrix, Threshold]:
+        found = self._store.enrolled(self._model_id)
+        matrix = TurnedMatrix(self._model_id, self._dimension, self._cohort, found.turning, found.references)
         self._unusable = self._store.unusable(self._model_id)
         return matrix, self._thresholds.for_gallery(matrix.sizes)

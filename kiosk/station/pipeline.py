@@ -15,9 +15,9 @@ from datetime import datetime
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
 from kiosk.domain.decision import Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
-from kiosk.domain.face import Face, Flaw, Frame, Quality
+from kiosk.domain.face import Face, Flaw, Frame, Quality, Vector
 from kiosk.domain.patience import Patience
-from kiosk.domain.people import Embedding, Template
+from kiosk.domain.people import Embedding
 from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
 from kiosk.domain.presence import Presence
@@ -57,10 +57,10 @@ class Pipeline:
         largest_badge: int | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         clock: Callable[[Evidence], Reason | None] = lambda _: None,
-        alike: Callable[[Template, Template], bool] = lambda *_: False,
+        alike: Callable[[Vector, Vector], bool] = lambda *_: False,
         limit: FaceLimit | None = None,
     ) -> None:
-        """`clock`: why the time of an evidence is not known (Timekeeper.trouble). `alike`: whether two templates are
+        """`clock`: why the time of an evidence is not known (Timekeeper.trouble). `alike`: whether two vectors are
         certainly of one face, to recognise a refused person. `limit`: whether a face alone may open the door now."""
         self._stages = stages
         self._rules = rules
@@ -70,7 +70,7 @@ class Pipeline:
         self._tracker = Tracker()
         self._memory = Memory()
         self._presence = Presence()
-        self._let_in: tuple[int, Template] | None = None
+        self._let_in: tuple[int, Vector] | None = None
         self._attempt: Attempt | None = None
         self._resume_at = 0.0
         self._fault_until = 0.0
@@ -101,7 +101,7 @@ class Pipeline:
         known = not self._faults.see(reason, at)
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
-            # The fault may be in the comparison of templates. The attempt is then still refused and recorded.
+            # The fault may be in the comparison of vectors. The attempt is then still refused and recorded.
             with contextlib.suppress(Exception):
                 self._patience.charge(attempt.charged(reason), at)
         self._tracker.drop()
@@ -161,7 +161,7 @@ class Pipeline:
         if made is None:
             attempt.hinder(Reason.POOR_QUALITY)
             return self._conclude(frame, faces, Quality(0.0, Flaw.UNNATURAL), attempt.expire(frame))
-        probe = made.template
+        probe = made.vector
         attempt.hinted(made.hints)
         if self._patience.had_enough(probe, track, frame.captured_at):
             return self._turn_away(frame, faces, quality, attempt, probe)
@@ -180,7 +180,7 @@ class Pipeline:
             return self._stages.quality.upright(frame.image, face)
 
     def _turn_away(
-        self, frame: Frame, faces: tuple[Face, ...], quality: Quality, attempt: Attempt, probe: Template
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality, attempt: Attempt, probe: Vector
     ) -> list[Finding]:
         """Ends the attempt of a face that must not be compared, because it has used up its attempts or must wait. If
         the attempt has compared something before, that is a refusal."""
@@ -241,11 +241,11 @@ class Pipeline:
 
     def _is_another(self, attempt: Attempt) -> bool:
         """Whether the person that this attempt refused is certainly not the one who was let in last: the track is
-        another, and no template is similar."""
+        another, and no vector is similar."""
         if self._let_in is None:
             return False
-        track, template = self._let_in
-        return attempt.track != track and attempt.unlike(template, self._alike)
+        track, vector = self._let_in
+        return attempt.track != track and attempt.unlike(vector, self._alike)
 
     def stayed_closed(self, decision: Decision) -> None:
         """Notes that the door did not act on this grant. The person may try again without leaving first."""

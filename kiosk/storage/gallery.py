@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError, TamperedError
 from kiosk.domain.people import Consent, NewReference, Reference, Subject
+from kiosk.domain.renewal import Enrolled
 from kiosk.storage.audit import encode, insert
 from kiosk.storage.database import Store, in_memory, open_database, to_time
 from kiosk.storage.home import Home
@@ -162,10 +163,13 @@ class Gallery:
             return {who: to_time(at) for who, at in rows.roster().erased.items()}
 
     def references(self, model_id: str) -> list[Reference]:
-        """All references of one model, decrypted. Raises GalleryError, which names the first one that cannot be
-        believed."""
+        """All references of one model, decrypted. Raises GalleryError as `enrolled`."""
+        return list(self.enrolled(model_id).references)
+
+    def enrolled(self, model_id: str) -> Enrolled:
+        """All references of one model, and what turned them. Raises GalleryError, which names the first bad one."""
         with self._believing() as rows:
-            return rows.references(model_id)
+            return rows.enrolled(model_id)
 
     def counts(self) -> dict[str, int]:
         """Number of references by model_id."""
@@ -174,11 +178,8 @@ class Gallery:
 
     def sizes(self, model_id: str) -> dict[int, int]:
         """Maps a number of references of this model to the number of subjects that have so many."""
-        rows = self._store.rows(
-            "SELECT n, count(*) AS subjects FROM (SELECT count(*) AS n FROM reference WHERE model_id = ? "
-            "GROUP BY subject_id) GROUP BY n",
-            [model_id],
-        )
+        each = "SELECT count(*) AS n FROM reference WHERE model_id = ? GROUP BY subject_id"
+        rows = self._store.rows(f"SELECT n, count(*) AS subjects FROM ({each}) GROUP BY n", [model_id])  # noqa: S608
         return {row["n"]: row["subjects"] for row in rows}
 
     def enrolled_with(self, model_id: str) -> set[str]:

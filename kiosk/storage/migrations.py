@@ -175,6 +175,13 @@ def _begin_chain(db: Database) -> None:
 
 
 @MIGRATIONS()
+def m0007_turned(db: Database) -> None:
+    """From here on templates are turned by a matrix of the gallery. No table changes: this step keeps kiosks of before
+    from reading turned templates. Whoever opens the gallery with its key turns them (storage.taking_over). A
+    reader with the key waits for that (storage.unlock)."""
+
+
+@MIGRATIONS()
 def m0009_pin_try(db: Database) -> None:
     """Tries of PINs (storage.pins)."""
     db.execute(
@@ -184,7 +191,7 @@ def m0009_pin_try(db: Database) -> None:
     db.execute("CREATE INDEX pin_try_who ON pin_try (who, id)")
 
 
-UNSEEN = frozenset({"m0003_record_id", "m0006_audit_chain", "m0009_pin_try"})
+UNSEEN = frozenset({"m0003_record_id", "m0006_audit_chain", "m0007_turned", "m0009_pin_try"})
 """Steps that a reader does not need: the gallery can be read before they are applied."""
 
 

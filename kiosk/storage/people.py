@@ -14,7 +14,7 @@ import numpy as np
 
 from kiosk.domain.errors import GalleryError, TamperedError
 from kiosk.domain.naming import cleaned
-from kiosk.domain.people import Consent, NewReference, Reference, Subject
+from kiosk.domain.people import Consent, Reference, Subject
 from kiosk.domain.rights import Role
 from kiosk.storage.database import to_text, to_time
 from kiosk.storage.vault import TEMPLATE_BYTES, Vault, template_bytes
@@ -71,17 +71,18 @@ def record_of(row: dict[str, Any], version: int, own: Vault) -> Record:
     )
 
 
-def seal_reference(new: NewReference, reference_id: str, subject_id: str, created_at: datetime, own: Vault) -> bytes:
-    """Template, quality and time of a reference as they are stored. Raises ValueError for what is no template."""
-    data = template_bytes(new.template) + _QUALITY.pack(new.quality) + to_text(created_at).encode()
-    return own.wrap(data, "reference", reference_id, "of subject", subject_id, "of model", new.model_id)
+def seal_reference(reference: Reference, own: Vault, turning: int) -> bytes:
+    """Template, quality and time of a reference as they are stored. `turning`: the version of the matrix that the
+    template is turned by, so that one of an earlier matrix cannot be put beside a later one. Raises ValueError for what
+    is no template."""
+    data = template_bytes(reference.template) + _QUALITY.pack(reference.quality)
+    data += to_text(reference.created_at).encode()
+    return own.wrap(data, *_bound(reference.id, reference.subject_id, reference.model_id, turning))
 
 
-def reference_of(row: dict[str, Any], own: Vault) -> Reference:
+def reference_of(row: dict[str, Any], own: Vault, turning: int) -> Reference:
     """The inverse of `seal_reference`, for a row of the table `reference`. Raises TamperedError."""
-    data = own.unwrap(
-        row["sealed"], "reference", row["id"], "of subject", row["subject_id"], "of model", row["model_id"]
-    )
+    data = own.unwrap(row["sealed"], *_bound(row["id"], row["subject_id"], row["model_id"], turning))
     at = TEMPLATE_BYTES + _QUALITY.size
     return Reference(
         id=row["id"],
@@ -91,6 +92,12 @@ def reference_of(row: dict[str, Any], own: Vault) -> Reference:
         quality=_QUALITY.unpack_from(data, TEMPLATE_BYTES)[0],
         created_at=to_time(data[at:].decode()),
     )
+
+
+def _bound(reference_id: str, subject_id: str, model_id: str, turning: int) -> tuple[str, ...]:
+    """What a sealed reference is bound to. The words of a gallery of before name no matrix."""
+    words = ("reference", reference_id, "of subject", subject_id, "of model", model_id)
+    return (*words, "turned by", str(turning)) if turning else words
 
 
 def expect(found: Collection[str], known: Collection[str], what: str) -> None:

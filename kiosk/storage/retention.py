@@ -6,6 +6,8 @@ checkpoint: nobody without the key can pass a removal off as one.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +19,10 @@ from kiosk.storage.checkpoints import Signer, checkpoint_record, genuine, record
 from kiosk.storage.database import Store, to_text
 from kiosk.storage.migrations import AUDIT_GUARDS
 
+PART = 2_000
+"""Records that are cut in one transaction."""
+PAUSE = 0.2
+"""Seconds between two of them: a writer that waits asks again every tenth of a second (SQLite's busy handler)."""
 _NO_DELETE = "audit_no_delete"
 
 # A time that the clock showed wrongly, before a person confirmed it, does not keep what is older.
@@ -53,19 +59,50 @@ def plan(store: Store, before: datetime) -> Plan | None:
     return Plan(checkpoint, checkpoint.number - rows[0]["first"] + 1)
 
 
-def cut(store: Store, signer: Signer, planned: Plan, before: datetime, now: datetime) -> Checkpoint:
-    """Cuts what was planned, in one transaction, and returns a checkpoint that covers the record of it. Raises
-    GalleryError; then nothing was cut."""
-    number, link = planned.checkpoint.number, bytes.fromhex(planned.checkpoint.hash)
-    signed = signer.sign(number, link, now, CUT)
+def cut(
+    store: Store,
+    signer: Signer,
+    planned: Plan,
+    before: datetime,
+    now: datetime,
+    pause: Callable[[], None] = lambda: time.sleep(PAUSE),
+) -> Checkpoint:
+    """Cuts what was planned, and returns a checkpoint that covers the record of it.
+
+    Many records are cut in parts, each in a transaction with a signed record of its own, with a `pause` in between in
+    which the running kiosk writes: one that waits too long for its record refuses. Raises GalleryError; then the log is
+    whole, and shorter by the parts that were cut.
+    """
+    first = planned.checkpoint.number - planned.records + 1
+    for number in range(first + PART - 1, planned.checkpoint.number, PART):
+        _cut_to(store, signer, number, before, now)
+        pause()
+    link = bytes.fromhex(planned.checkpoint.hash)
+    after = _cut_to(store, signer, planned.checkpoint.number, before, now, link)
+    assert after is not None
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # so that the -wal file keeps no removed bytes
+    return after
+
+
+def _cut_to(
+    store: Store, signer: Signer, number: int, before: datetime, now: datetime, last: bytes | None = None
+) -> Checkpoint | None:
+    """Cuts all records up to this one. `last`: its hash, if the cut ends there; then a checkpoint follows. A part that
+    would end with a record of before the chain, which has no hash, is left for the next part."""
     with store.transaction():
+        rows = store.conn.execute("SELECT hash FROM audit WHERE id = ?", (number,)).fetchall()
+        link = last or (rows[0][0] if rows else None)
+        if link is None:
+            return None
+        signed = signer.sign(number, link, now, CUT)
         store.conn.execute(f"DROP TRIGGER {_NO_DELETE}")
         removed = store.conn.execute("DELETE FROM audit WHERE id <= ?", (number,)).rowcount
         store.conn.execute(AUDIT_GUARDS[_NO_DELETE])
         detail = {**signed.row(), "removed": removed, "before": to_text(before)}
         insert(store, encode([AuditRecord(AuditKind.CHAIN, now, outcome=AuditOutcome.CHAIN_CUT, detail=dict(detail))]))
+        if last is None:
+            return None
         newest, newest_hash = newest_link(store)
         after = signer.sign(newest, newest_hash, now)
         insert(store, encode([checkpoint_record(after, now)]))
-    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # so that the -wal file keeps no removed bytes
     return after

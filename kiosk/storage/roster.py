@@ -29,6 +29,9 @@ class Roster:
     demonstration: bool = False
     erased: Mapping[str, str] = field(default_factory=dict)
     """Who was erased, and when (database.to_text). Whoever is in it must not come back from a backup."""
+    turning: int = 0
+    """Version of the matrix that the templates are turned by (storage.turning): the change that made it. 0 for a
+    gallery of before, whose templates are not turned."""
 
     def with_subject(self, subject_id: str) -> Roster:
         """The next generation, in which this subject's record is new. Its version is the generation, so that it never
@@ -46,15 +49,16 @@ class Roster:
         return replace(self, generation=self.generation + 1, erased={**erased, **self.erased})
 
     def seal(self, vault: Vault) -> bytes:
-        """The roster as it is stored. Without an erasure as the version before it wrote and reads it."""
-        value = [self.epoch, self.generation, self.demonstration, dict(self.versions)]
-        value += [dict(self.erased)] if self.erased else []
+        """The roster as it is stored."""
+        value = [self.epoch, self.generation, self.demonstration, dict(self.versions), dict(self.erased), self.turning]
         return vault.wrap(json.dumps(value, separators=(",", ":")).encode(), _BOUND)
 
 
 def unsealed(blob: object, vault: Vault) -> Roster:
     """The inverse of `Roster.seal`. Raises TamperedError."""
     epoch, generation, demonstration, versions, *more = json.loads(vault.unwrap(blob, _BOUND))
-    if not isinstance(versions, dict) or not isinstance(generation, int):
+    erased = more[0] if more else {}  # earlier kiosks had neither this
+    turning = more[1] if len(more) > 1 else 0  # nor this
+    if not isinstance(versions, dict) or not isinstance(generation, int) or not isinstance(turning, int):
         raise TamperedError(f"{_BOUND} was damaged or altered")
-    return Roster(str(epoch), generation, versions, bool(demonstration), more[0] if more else {})
+    return Roster(str(epoch), generation, versions, bool(demonstration), erased, turning)

@@ -1,4 +1,4 @@
-"""Gives a gallery another master key, so that a copy of the old one is worth nothing.
+"""Gives a gallery another master key, so that a copy of the old one is worth nothing; or its templates another matrix.
 
 The new key is stored beside the old one first, then everything is sealed with it in one transaction, then it takes the
 old one's place. After a power cut in between, storage.unlock sees which of the two the gallery is sealed with.
@@ -19,6 +19,23 @@ from kiosk.storage.keys import KeySource
 from kiosk.storage.sealed import SealedRows
 from kiosk.storage.unlock import belongs
 from kiosk.storage.vault import KEY_BYTES, Vault
+
+
+def renew_templates(store: Store, vault: Vault) -> int:
+    """Turns all templates to a new matrix (domain.renewal), so that a stolen one fits nothing any more, and overwrites
+    those of before. Nobody is enrolled again. Returns the number of references. Raises GalleryError; then nothing is
+    changed."""
+    with store.transaction():
+        if not belongs(store, vault):
+            raise VaultError(f"{store.path}: the gallery's key was changed meanwhile: start again")
+        SealedRows(store, vault).turn()
+        count = int(store.rows("SELECT count(*) AS n FROM reference")[0]["n"])
+        record = AuditRecord(
+            AuditKind.KEY, datetime.now(UTC), outcome=AuditOutcome.TEMPLATES_RENEWED, detail={"references": count}
+        )
+        insert(store, encode([record]))
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return count
 
 
 def rotate(store: Store, source: KeySource, everything: bool = False) -> None:

@@ -8,11 +8,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from kiosk.domain.errors import TamperedError
 from kiosk.domain.people import NewReference, Reference, Subject
+from kiosk.domain.renewal import UNTURNED, Enrolled, Turning
 from kiosk.storage.database import Store, to_text
 from kiosk.storage.people import Record, expect, record_of, reference_of, seal_reference
 from kiosk.storage.roster import Roster, unsealed
+from kiosk.storage.turning import new_turning, read_turning, write_turning
 from kiosk.storage.vault import Vault
 
 _HEAD = "SELECT (SELECT value FROM meta WHERE key = 'gallery_version') AS generation"
@@ -31,6 +35,16 @@ def write_roster(store: Store, vault: Vault, roster: Roster) -> None:
     """Stores a roster. Call it inside a transaction."""
     for key, value in (("gallery_version", roster.generation), ("roster", roster.seal(vault))):
         store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", [key, value])
+
+
+def begin(store: Store, vault: Vault, demonstration: bool = False) -> None:
+    """Gives an empty gallery its roster and its matrix. Call it inside a transaction."""
+    try:
+        generation = generation_of(store) + 1
+    except TamperedError:
+        generation = 1
+    write_turning(store, vault, new_turning(), generation)
+    write_roster(store, vault, Roster(secrets.token_hex(8), generation, {}, demonstration, turning=generation))
 
 
 class SealedRows:
@@ -58,6 +72,13 @@ class SealedRows:
         self._kept = None if self._store.writing else roster
         return roster
 
+    def turning(self) -> Turning:
+        """What turns this gallery's templates."""
+        version = self.roster().turning
+        if not version:
+            raise TamperedError("the matrix of the templates is missing")
+        return read_turning(self._store, self._vault, version)
+
     def record(self, subject_id: str) -> Record | None:
         """The record of a subject; None if it is not enrolled."""
         return self._store.snapshot(lambda: self._record(subject_id))
@@ -66,9 +87,14 @@ class SealedRows:
         """All records, in the order of enrolment."""
         return self._store.snapshot(lambda: [record for record, _ in self._records()])
 
-    def references(self, model_id: str) -> list[Reference]:
-        """All references of one model, in the order of enrolment."""
-        return self._store.snapshot(lambda: list(self._references(model_id)))
+    def enrolled(self, model_id: str) -> Enrolled:
+        """All references of one model, in the order of enrolment, and what turned them."""
+
+        def one_moment() -> Enrolled:
+            turning = self.turning() if self.roster().epoch else UNTURNED  # nobody has opened it for writing yet
+            return Enrolled(turning, list(self._references(model_id)))
+
+        return self._store.snapshot(one_moment)
 
     def add(self, subject: Subject, new: Sequence[NewReference]) -> None:
         """Stores a new subject with its references. Raises ValueError for what is no template."""
@@ -113,17 +139,33 @@ class SealedRows:
                 wrapped = self._reseal(row, versions[row["id"]], generation, other)
                 versions[row["id"]] = generation
             self._store.execute("UPDATE subject SET key = ? WHERE id = ?", [wrapped, row["id"]])
+        write_turning(self._store, other, self.turning(), before.turning)
         write_roster(self._store, other, replace(before, generation=generation, versions=versions))
 
     def _reseal(self, row: dict[str, Any], version: int, generation: int, other: Vault) -> bytes:
         record, old = self._read(row, version)
+        turning = self.roster().turning
         own, wrapped = other.new_key(row["id"])
         self._store.execute("UPDATE subject SET sealed = ? WHERE id = ?", [record.seal(own, generation), row["id"]])
         for found in self._store.rows("SELECT * FROM reference WHERE subject_id = ?", [row["id"]]):
-            r = reference_of(found, old)
-            sealed = seal_reference(NewReference(r.template, r.model_id, r.quality), r.id, row["id"], r.created_at, own)
-            self._store.execute("UPDATE reference SET sealed = ? WHERE id = ?", [sealed, r.id])
+            sealed = seal_reference(reference_of(found, old, turning), own, turning)
+            self._store.execute("UPDATE reference SET sealed = ? WHERE id = ?", [sealed, found["id"]])
         return wrapped
+
+    def turn(self) -> None:
+        """Turns all templates to a new matrix, and seals them anew. Those of a gallery of before are turned for the
+        first time."""
+        before = self.roster()
+        generation = before.generation + 1
+        new = new_turning()
+        step = (self.turning() if before.turning else UNTURNED).onto(new)
+        for row, own in self._all_references():
+            reference = reference_of(row, own, before.turning)
+            template = step.template(reference.template.astype(np.float32))
+            sealed = seal_reference(replace(reference, template=template), own, generation)
+            self._store.execute("UPDATE reference SET sealed = ? WHERE id = ?", [sealed, reference.id])
+        write_turning(self._store, self._vault, new, generation)
+        write_roster(self._store, self._vault, replace(before, generation=generation, turning=generation))
 
     def mark_demonstration(self) -> None:
         """Marks the gallery permanently as that of the demonstration."""
@@ -139,12 +181,14 @@ class SealedRows:
     def _insert(
         self, subject_id: str, new: Sequence[NewReference], created_at: datetime, own: Vault
     ) -> tuple[str, ...]:
+        turning, version = self.turning(), self.roster().turning
         ids = tuple(new_id() for _ in new)
-        for reference_id, reference in zip(ids, new, strict=True):
-            sealed = seal_reference(reference, reference_id, subject_id, created_at, own)
+        for reference_id, given in zip(ids, new, strict=True):
+            template = turning.template(given.vector)
+            reference = Reference(reference_id, subject_id, given.model_id, template, given.quality, created_at)
             self._store.execute(
                 "INSERT INTO reference (id, subject_id, model_id, sealed) VALUES (?, ?, ?, ?)",
-                [reference_id, subject_id, reference.model_id, sealed],
+                [reference_id, subject_id, given.model_id, seal_reference(reference, own, version)],
             )
         return ids
 
@@ -172,12 +216,19 @@ class SealedRows:
         return record_of(row, version, own), own
 
     def _references(self, model_id: str) -> Iterator[Reference]:
+        turning = self.roster().turning
+        for row, own in self._all_references(model_id):
+            yield reference_of(row, own, turning)
+
+    def _all_references(self, model_id: str | None = None) -> Iterator[tuple[dict[str, Any], Vault]]:
+        """The rows of all references, or of one model, each with its subject's key."""
         owners = {known: own for record, own in self._records() for known in record.references}
         expect([row["id"] for row in self._store.rows("SELECT id FROM reference")], owners, "reference")
-        for row in self._store.rows("SELECT * FROM reference WHERE model_id = ? ORDER BY rowid", [model_id]):
+        sql = "SELECT * FROM reference WHERE model_id = coalesce(?, model_id) ORDER BY rowid"
+        for row in self._store.rows(sql, [model_id]):
             # The query before may have read an index that is whole, and this one a row that is damaged.
             expect([row["id"]] if row["id"] not in owners else [], [], "reference")
-            yield reference_of(row, owners[row["id"]])
+            yield row, owners[row["id"]]
 
 
 def new_id() -> str:

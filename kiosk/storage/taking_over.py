@@ -1,8 +1,8 @@
-"""Takes over the gallery of a kiosk that kept names, badges and validities in clear: seals its rows."""
+"""Takes over galleries of earlier kiosks: seals the rows of one that kept names, badges and validities in clear, and
+turns the templates of one that did not turn them."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +11,9 @@ import numpy as np
 from kiosk.domain.errors import TamperedError
 from kiosk.domain.people import NewReference, Subject
 from kiosk.storage.database import Store, to_time
-from kiosk.storage.roster import Roster
-from kiosk.storage.sealed import SealedRows, generation_of, write_roster
+from kiosk.storage.sealed import SealedRows, begin
 from kiosk.storage.troubles import TAMPERED_TEXT
+from kiosk.storage.turning import has_turning
 from kiosk.storage.vault import Vault
 
 
@@ -36,13 +36,36 @@ def take_over(store: Store, vault: Vault) -> None:
                 f"{store.path}: rows of an older kiosk were put into the sealed gallery: {TAMPERED_TEXT}"
             )
         marked = bool(store.rows("SELECT 1 FROM meta WHERE key = 'demonstration' AND value"))
-        write_roster(store, vault, Roster(secrets.token_hex(8), generation_of(store) + 1, demonstration=marked))
+        begin(store, vault, marked)
         rows = SealedRows(store, vault)
         for row in store.rows("SELECT * FROM subject_v1 ORDER BY created_at, rowid"):
             references = store.rows("SELECT * FROM reference_v1 WHERE subject_id = ? ORDER BY rowid", [row["id"]])
             rows.add(_subject(row), list(_references(references, vault)))
         store.execute("DROP TABLE reference_v1")
         store.execute("DROP TABLE subject_v1")
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def unturned(store: Store, vault: Vault) -> bool:
+    """Whether the gallery is sealed, but its templates are not turned. Raises TamperedError when their matrix was taken
+    away: only the sealed roster says that there was none."""
+    if has_turning(store) or pending(store):
+        return False
+    roster = SealedRows(store, vault).roster()
+    if roster.turning:
+        raise TamperedError(f"{store.path}: the matrix of the templates is missing: nobody is let in; {TAMPERED_TEXT}")
+    return bool(roster.epoch)
+
+
+def turn(store: Store, vault: Vault) -> None:
+    """Turns the templates of a gallery of before, and overwrites those of before. Does nothing if they are turned.
+    Raises TamperedError."""
+    if not unturned(store, vault):
+        return
+    with store.transaction():
+        if not unturned(store, vault):
+            return  # another process has done it meanwhile
+        SealedRows(store, vault).turn()
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -55,4 +78,5 @@ def _references(rows: Iterable[dict[str, Any]], vault: Vault) -> Iterable[NewRef
     """The references of one subject. They get new ids, and the time of their subject's enrolment."""
     for row in rows:
         data = vault.unwrap(row["template"], "template", row["id"], row["subject_id"], row["model_id"])
-        yield NewReference(np.frombuffer(data, np.int8), row["model_id"], row["quality"])
+        vector = np.frombuffer(data, np.int8).astype(np.float32)
+        yield NewReference(vector, row["model_id"], row["quality"])

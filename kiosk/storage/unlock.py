@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-from kiosk.domain.errors import GalleryError, TamperedError, VaultError
+from kiosk.domain.errors import GalleryError, VaultError
 from kiosk.storage import taking_over
 from kiosk.storage.database import Store
 from kiosk.storage.keys import KeySource
-from kiosk.storage.roster import Roster
-from kiosk.storage.sealed import generation_of, write_roster
+from kiosk.storage.sealed import begin
 from kiosk.storage.troubles import OLDER_TEXT
 from kiosk.storage.vault import KEY_BYTES, Vault
 
@@ -43,7 +42,8 @@ def unlock(store: Store, source: KeySource) -> Vault:
                 bind(store, vault)
     if not store.read_only:
         taking_over.take_over(store, vault)
-    elif taking_over.pending(store):
+        taking_over.turn(store, vault)
+    elif taking_over.pending(store) or taking_over.unturned(store, vault):
         raise GalleryError(f"{store.path}: {OLDER_TEXT}")
     return vault
 
@@ -63,12 +63,8 @@ def bind(store: Store, vault: Vault) -> None:
     """Binds an empty gallery to this key: from now on it can only be opened with it. Call it inside a transaction."""
     if _filled(store):
         raise VaultError(f"{store.path}: the gallery's key was changed meanwhile: start again")
-    try:
-        generation = generation_of(store)
-    except TamperedError:
-        generation = 0
     store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('vault_check', ?)", [vault.make_check()])
-    write_roster(store, vault, Roster(secrets.token_hex(8), generation + 1))
+    begin(store, vault)
 
 
 def belongs(store: Store, vault: Vault) -> bool:

@@ -15,7 +15,7 @@ from kiosk.domain.audit import AuditKind, AuditOutcome
 from kiosk.domain.chain import FIELDS, START, Fault, Walk
 from kiosk.domain.checkpoint import CHECKPOINT, CUT, Checkpoint
 from kiosk.domain.errors import GalleryError
-from kiosk.storage.checkpoints import genuine, recorded
+from kiosk.storage.checkpoints import genuine, newest_checkpoint, public_key, recorded
 from kiosk.storage.database import Store
 from kiosk.storage.migrations import AUDIT_GUARDS
 
@@ -79,16 +79,34 @@ def verify(
     return verdict
 
 
+def verify_end(store: Store) -> Verdict:
+    """Like `verify`, for a look that must be quick: from the newest checkpoint on, if it is genuine and of the key that
+    the gallery file names, and its record is there; otherwise the whole log. What it does not find: records that were
+    changed before that checkpoint. Raises GalleryError when the log cannot be read, or has no chain yet."""
+    try:
+        newest = newest_checkpoint(store)
+    except GalleryError:
+        return verify(store)  # which names the record that cannot be read
+    if newest is None or not genuine(newest) or newest.key != public_key(store):
+        return verify(store)
+    rows = store.rows("SELECT hash FROM audit WHERE id = ?", [newest.number])
+    if not rows or rows[0]["hash"] != bytes.fromhex(newest.hash):
+        return verify(store)
+    return _Verification(store, (), newest).run((), lambda _: None)
+
+
 def _first(store: Store) -> int:
     return int(store.rows("SELECT coalesce(min(id), 0) AS id FROM audit")[0]["id"])
 
 
 class _Verification:
-    def __init__(self, store: Store, keys: Collection[str]) -> None:
+    def __init__(self, store: Store, keys: Collection[str], after: Checkpoint | None = None) -> None:
+        """`after`: a checkpoint that is believed; only later records are walked."""
         self._store = store
         self._allowed = keys
-        self._verdict = Verdict(first=_first(store))
-        self._walk = self._begin()
+        self._verdict = Verdict(first=_first(store) if after is None else after.number + 1)
+        self._walk = self._begin() if after is None else Walk(after.number, bytes.fromhex(after.hash))
+        self._after = SMALLEST_ID if after is None else after.number
 
     def run(self, held: Sequence[Checkpoint], step: Callable[[int], None]) -> Verdict:
         verdict, walk = self._verdict, self._walk
@@ -124,7 +142,7 @@ class _Verification:
         return walk
 
     def _pages(self) -> Iterator[list[tuple[int, bytes | None, *tuple[bytes | None, ...]]]]:
-        after = SMALLEST_ID
+        after = self._after
         while page := self._store.reading(lambda: self._store.conn.execute(_RECORDS, (after, PAGE)).fetchall()):  # noqa: B023
             yield page
             after = page[-1][0]

@@ -1,4 +1,4 @@
-"""Turns a face into a template: aligns, embeds and quantizes it."""
+"""Turns a face into a feature vector: aligns, embeds and scales it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.face import Face, Image, Vector
-from kiosk.domain.matching import quantize
+from kiosk.domain.matching import scaled
 from kiosk.domain.people import Embedding
 from kiosk.vision.alignment import align
 from kiosk.vision.answers import Answers
@@ -39,7 +39,7 @@ class FaceEmbedder:
         self, network: Network, entry: EmbedderEntry, ruins: Ruins | None = None, answers: Answers | None = None
     ) -> None:
         """`ruins` and `answers` are the checks for a natural face: the place of distorted pictures, and the network's
-        second output. Without both every face gets a template. That is for measuring the network alone, and for a
+        second output. Without both every face gets a vector. That is for measuring the network alone, and for a
         network for which neither was measured."""
         self._network = network
         self._entry = entry
@@ -53,17 +53,17 @@ class FaceEmbedder:
         return FaceEmbedder(self._network, self._entry)
 
     def embed(self, image: Image, face: Face) -> Embedding | None:
-        """The template and the hints; None if it is no natural face. Raises ValueError for a face that cannot be
+        """The scaled vector and the hints; None if it is no natural face. Raises ValueError for a face that cannot be
         aligned, or for a useless feature vector or answers."""
         return self.judged(self.look(align(image, face)))
 
     def judged(self, seen: Look) -> Embedding | None:
         """What `embed` gives for these outputs of the network."""
-        template = quantize(seen.vector, self._entry.template_scale)
+        vector = scaled(seen.vector, self._entry.template_scale)
         if self._ruins is not None and not self._ruins.natural(seen.vector, seen.mirrored):
             return None
         hints = () if self._answers is None else self._answers.hints(seen.numbers)
-        return None if hints is None else Embedding(template, hints)
+        return None if hints is None else Embedding(vector, hints)
 
     def vector(self, aligned: Image) -> Vector:
         """The feature vector of an aligned 112 x 112 BGR face: the network's output or, if the manifest says

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kiosk.domain.errors import ModelError
-from kiosk.domain.matching import Cohort
-from kiosk.domain.people import Template
+from kiosk.domain.face import Vector
+from kiosk.domain.matching import Cohort, rounded
 from kiosk.domain.thresholds import Thresholds
 from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.answers import Answers
@@ -46,11 +46,12 @@ class Models:
         """The thresholds by the gallery's size. Raises ModelError when none was measured with this embedder."""
         return thresholds(self.embedder_entry, self.policy)
 
-    def surely_alike(self) -> Callable[[Template, Template], bool]:
-        """A function that tells whether two templates are of one face, to recognise a refused person. It uses the
-        threshold for a gallery of SURE subjects, so that hardly any other person is taken for the refused one."""
+    def surely_alike(self) -> Callable[[Vector, Vector], bool]:
+        """A function that tells whether two scaled feature vectors are of one face, to recognise a refused person. It
+        uses the threshold for a gallery of SURE subjects, so that hardly any other person is taken for the refused one.
+        No gallery has part in it, so nothing is turned."""
         score = self.thresholds.for_gallery({1: SURE}).score
-        return lambda a, b: self.cohort.score(a, b) >= score
+        return lambda a, b: self.cohort.score(rounded(a), rounded(b)) >= score
 
 
 def load(config: ModelsConfig, policy: PolicyConfig) -> Models:

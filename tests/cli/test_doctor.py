@@ -24,7 +24,7 @@ Command = Callable[..., Any]
 @pytest.fixture
 def enrolled(home: Path) -> Path:
     with closing(open_gallery(Home(home))) as gallery:
-        gallery.add_subject("Łukasz", [NewReference(np.ones(128, np.int8), "a-network", 0.9)])
+        gallery.add_subject("Łukasz", [NewReference(np.full(128, 28, np.float32), "a-network", 0.9)])
     return home
 
 

@@ -264,6 +264,17 @@ def test_evaluate_pad_works_on_real_people(kiosk: Command, tmp_path: Path) -> No
     assert result["attacks"] > 0
 
 
+def test_evaluate_linkage_works_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
+    report = tmp_path / "linkage.json"
+    status, out, _ = kiosk("evaluate", "linkage", visitors, "--keys", 3, "--report", report)
+    last = json.loads(out[-1])
+    assert last == json.loads(report.read_text())
+    assert (status, last["good"]) == (0, True)
+    assert (last["pictures"], last["changed_by_turning"]["of"], last["changed_by_turning"]["count"]) == (8, 12, 0)
+    assert (last["across_two_keys"]["people"], last["across_two_keys"]["chance"]) == (4, 0.25)
+    assert last["recovered"] == {"same_pictures": [], "other_pictures": []}, "too few people"
+
+
 def test_evaluate_ruins_works_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
     report = tmp_path / "ruins.json"
     kinds = ("turned by 180", "negative")

@@ -110,12 +110,26 @@ def test_another_key_keeps_everybody(kiosk: Command, home: Path, ada: str, passp
         assert len(gallery.references(MODEL)) == 1
 
 
+def test_renewed_templates_keep_everybody_and_the_key(kiosk: Command, home: Path, ada: str, passphrase: str) -> None:
+    key = (home / "gallery.key").read_bytes()
+    with closing(open_gallery(Home(home))) as gallery:
+        (before,) = gallery.references(MODEL)
+        said = kiosk("keys", "renew-templates", "--yes")
+        assert (said.status, said.out) == (0, ["1 reference(s) have new templates; nobody has to enrol again"])
+        (after,) = gallery.references(MODEL)
+    assert (after.id, after.subject_id) == (before.id, ada)
+    assert after.template.tobytes() != before.template.tobytes()
+    assert (home / "gallery.key").read_bytes() == key
+    assert kiosk("keys", "status", "--json").rows[0]["recovery"] is True
+    assert kiosk("audit", "show", "--kind", "key", "--json").rows[-1]["outcome"] == "templates_renewed"
+
+
 def test_nothing_can_be_asked_of_a_closed_input(
     kiosk: Command, home: Path, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     before = (home / "gallery.key").read_bytes()
-    for command in (["recovery"], ["rotate"]):
+    for command in (["recovery"], ["rotate"], ["renew-templates"]):
         assert kiosk("keys", *command).status == 2
     assert (home / "gallery.key").read_bytes() == before
     with pytest.raises(KioskError):

@@ -30,7 +30,7 @@ from kiosk.storage.home import Home
 
 Command = Callable[..., Any]
 NAME = "Łukasz Example"
-TEMPLATE = np.ones(128, np.int8)
+VECTOR = np.full(128, 28, np.float32)
 
 
 def test_a_refusal_says_what_was_in_the_way() -> None:
@@ -47,7 +47,7 @@ def test_a_refusal_says_what_was_in_the_way() -> None:
 def subject_id(home: Path) -> str:
     """Somebody enrolled, without a picture; the id."""
     with closing(open_gallery(Home(home))) as gallery:
-        return gallery.add_subject(NAME, [NewReference(TEMPLATE, "a-network", 0.9)]).id
+        return gallery.add_subject(NAME, [NewReference(VECTOR, "a-network", 0.9)]).id
 
 
 @contextmanager

@@ -227,7 +227,7 @@ def test_doctor_starts_nothing_with_half_of_roots_rights(
     if not (name := probe.undrawable(["\u5c71\U00013000\U00016f00\U00018b00\U0001e900"])[:1]):
         pytest.skip("fonts for everything")
     with acting_for(home), closing(open_gallery(Home(home))) as gallery:
-        gallery.add_subject(name, [NewReference(np.ones(128, np.int8), "a-network", 0.9)])
+        gallery.add_subject(name, [NewReference(np.full(128, 28, np.float32), "a-network", 0.9)])
     asked, program = place / "asked", place / "bin" / "timedatectl"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\ngrep ^Uid: /proc/self/status > {asked}\necho yes\n")

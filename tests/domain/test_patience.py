@@ -8,16 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.attempt import Rules
-from kiosk.domain.face import Box
+from kiosk.domain.face import Box, Vector
 from kiosk.domain.patience import ATTEMPTS_AN_HOUR, MOST_FACES, Patience
-from kiosk.domain.people import Template
 from kiosk.domain.refusals import HOUR
 
 HERE, THERE = Box(200, 100, 100, 120), Box(450, 100, 100, 120)
 
 
-def face(name: int) -> Template:
-    return np.full(4, name, np.int8)
+def face(name: int) -> Vector:
+    return np.full(4, name, np.float32)
 
 
 def patience(rules: Rules | None = None) -> Patience:

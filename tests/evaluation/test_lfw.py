@@ -158,7 +158,7 @@ class StubEmbedder:
     def embed(self, image: Image, face: Face) -> Embedding:
         if image[0, 0, 0] == 2:
             raise ValueError("the landmarks lie in one point")
-        return Embedding(unit(int(face.box.centre[0])))
+        return Embedding(unit(int(face.box.centre[0])).astype(np.float32))
 
 
 class TestTemplates:

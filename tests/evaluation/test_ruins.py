@@ -67,7 +67,7 @@ class Stages:
         return Quality(0.5, self.flaw)
 
     def embed(self, image: Image, face: Face) -> Embedding | None:
-        return Embedding(ONE) if self.natural else None
+        return Embedding(ONE.astype(np.float32)) if self.natural else None
 
 
 @pytest.mark.parametrize(

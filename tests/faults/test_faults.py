@@ -284,9 +284,9 @@ def test_a_gallery_that_outgrows_its_fixed_threshold_grants_nothing_before_a_loc
     def grow() -> None:
         bench.on_progress = lambda: None
         with closing(open_gallery(bench.home)) as gallery:
-            template = gallery.references(bench.models.embedder.model_id)[0].template
+            vector = gallery.references(bench.models.embedder.model_id)[0].template.astype(np.float32)
             for number in range(12):
-                new = NewReference(np.roll(template, number + 1), bench.models.embedder.model_id, 1.0)
+                new = NewReference(np.roll(vector, number + 1), bench.models.embedder.model_id, 1.0)
                 gallery.add_subject(f"n{number}", [new])
 
     bench.on_progress = grow
@@ -368,8 +368,8 @@ def test_references_of_another_network_are_a_fault_from_the_start_on(bench: Benc
     """Said before anybody has come; whoever comes is refused for that reason; nobody is compared."""
     with closing(open_gallery(bench.home)) as gallery:
         for subject in gallery.subjects():
-            template = np.arange(128, dtype=np.int8)
-            gallery.renew(subject.id, [NewReference(template, "another", 1.0)])
+            vector = np.arange(128, dtype=np.float32)
+            gallery.renew(subject.id, [NewReference(vector, "another", 1.0)])
     with run(bench):
         said = [bench.events.get_nowait()]
         while isinstance(said[-1], Checkpointed):

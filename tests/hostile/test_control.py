@@ -28,7 +28,7 @@ from tests.station.registers import MODEL, desk_of
 from tests.station.test_enrolment import ADA, BEN, enrolment, sample
 
 SUBJECT = "0123456789abcdef"
-VECTOR = base64.b64encode(BEN.tobytes()).decode()
+VECTOR = base64.b64encode(BEN.astype("<f4").tobytes()).decode()
 MOMENT = "2026-03-01T12:00:00Z"
 REQUESTS: list[Any] = [
     {"type": "hello"},

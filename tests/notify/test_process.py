@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import TypeAdapter
 
+from kiosk.domain.checkpoint import Checkpoint
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.door.state import DoorMode, Hand
 from kiosk.domain.notices import DROPPED, Notice
-from kiosk.domain.updates import Decided, Faulted
+from kiosk.domain.updates import Checkpointed, Decided, Faulted
 from kiosk.notify.outbox import Outbox
 from kiosk.station.announcer import Announcer
 from kiosk.station.door_client import DoorClient
@@ -297,9 +298,12 @@ def test_only_alarms_where_only_alarms_are_wanted(notify: Notify, announcer: Ann
     notify.configure(notify.webhook(endpoint, alarms_only=True))
     notify.launch()
     announcer.publish(refusal("d1"))
+    announcer.publish(
+        Checkpointed(Checkpoint(1, "00" * 32, "2026-03-01T12:00:00.000000+00:00", "0" * 8, "00" * 32, "00" * 64))
+    )
     announcer.publish(Faulted(Reason.CAMERA_UNAVAILABLE, "gone"))
     endpoint.wait_for(lambda _: "kiosk.fault" in kinds(endpoint, "kiosk"))
-    assert kinds(endpoint, "kiosk") == ["kiosk.fault"]
+    assert kinds(endpoint, "kiosk") == ["kiosk.checkpoint", "kiosk.fault"]
 
 
 def test_whether_it_is_there_is_known_however_it_goes(notify: Notify, broker: Broker) -> None:

@@ -30,8 +30,10 @@ from kiosk.station.writer import Writer
 from kiosk.storage import backups, recovery
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
-from kiosk.system.files import make_folder
+from kiosk.storage.rotation import renew_templates
+from kiosk.system.files import make_folder, sync
 from tests.ids import id_of
+from tests.storage import old_galleries
 
 BOOT = "this-boot"
 
@@ -115,12 +117,25 @@ def make_backups(folder: Path) -> None:
     home, stick = Home(folder), folder.with_name("stick")
     make_folder(stick)
     with closing(open_gallery(home)) as gallery:
-        gallery.add_subject("Ada", [NewReference(np.full(128, 1, np.int8), "model-a", 0.5)])
+        gallery.add_subject("Ada", [NewReference(np.full(128, 1, np.float32), "model-a", 0.5)])
         recovery.make(gallery.store, home.keys.read() or b"")
         for name in ("Ben", "Cleo"):
             done(f"made {backups.to_folder(home, gallery, stick, 7, 4).name}")
-            subject = gallery.add_subject(name, [NewReference(np.full(128, 2, np.int8), "model-a", 0.5)])
+            subject = gallery.add_subject(name, [NewReference(np.full(128, 2, np.float32), "model-a", 0.5)])
             done(f"enrolled {subject.id}")
+
+
+def renew(folder: Path) -> None:
+    """A gallery of before, whose templates are turned when it is opened, and turned again twice."""
+    old_galleries.make_sealed(Home(folder))
+    for path in (*folder.iterdir(), folder, folder.parent):
+        sync(path)
+    done("made")
+    with closing(open_gallery(Home(folder))) as gallery:
+        done("turned")
+        for n in range(2):
+            renew_templates(gallery.store, gallery.vault)
+            done(f"renewal {n}")
 
 
 DEEDS: dict[str, Callable[[Path], None]] = {
@@ -129,6 +144,7 @@ DEEDS: dict[str, Callable[[Path], None]] = {
     "events": keep_events,
     "lockdown": lock_down,
     "notices": keep_notices,
+    "renewal": renew,
 }
 
 if __name__ == "__main__":

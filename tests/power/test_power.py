@@ -26,6 +26,7 @@ from kiosk.demonstration.story import VISITORS
 from kiosk.domain.audit import AuditKind
 from kiosk.domain.door.events import DoorEventKind, DoorNews
 from kiosk.domain.errors import KioskError
+from kiosk.domain.matching import cosine
 from kiosk.domain.notices import Notice
 from kiosk.domain.people import NewReference
 from kiosk.door.lockdown import LockdownFile
@@ -41,6 +42,8 @@ from kiosk.storage.home import Home
 from tests.ids import id_of
 from tests.power.conftest import PROVE_ROUNDS
 from tests.power.deeds import BOOT
+from tests.storage.conftest import MODEL, a_vector
+from tests.storage.old_galleries import ADA, BEN
 
 if TYPE_CHECKING:
     from tests.power.conftest import Scene
@@ -97,8 +100,8 @@ def goes_on(home: Home) -> None:
     """Somebody can be enrolled, and is there afterwards."""
     before = contents(home)
     with closing(open_gallery(home)) as gallery:
-        template = np.full(128, 7, np.int8)
-        subject = gallery.add_subject("After The Cut", [NewReference(template, "model-a", 0.5)])
+        vector = np.full(128, 28, np.float32)
+        subject = gallery.add_subject("After The Cut", [NewReference(vector, "model-a", 0.5)])
     after = contents(home)
     assert after.subjects == (*before.subjects, subject)
     assert len(after.references) == len(before.references) + 1
@@ -153,7 +156,7 @@ class Judge:
 @pytest.mark.parametrize("tries", TRIES[1:])
 def test_commands(scene: Scene, place: Path, tmp_path: Path, pictures: dict[str, Path], tries: int) -> None:
     """The first enrolment, which makes home, key and database; one more; again; badge, disable, enable, remove; what
-    the refusal limit keeps; a checkpoint; another master key, and another one for all."""
+    the refusal limit keeps; a checkpoint; another master key, and another one for all; another matrix."""
     judge = Judge(scene, tmp_path / "spare")
     for arguments in (
         ["enrol", "--name", "Ada", pictures["ada"]],
@@ -167,10 +170,11 @@ def test_commands(scene: Scene, place: Path, tmp_path: Path, pictures: dict[str,
         ["audit", "checkpoint"],
         ["keys", "rotate", "--yes"],
         ["keys", "rotate", "--yes", "--everything"],
+        ["keys", "renew-templates", "--yes"],
     ):
         scene.kiosk(*arguments)
         judge.remember()
-    assert [len(state.subjects) for state in judge.states] == [0, 1, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1]
+    assert [len(state.subjects) for state in judge.states] == [0, 1, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1]
     cuts, judged = scene.cut_everywhere(judge, tries, place)
     assert cuts > 300
     assert judged > 300
@@ -202,6 +206,32 @@ def test_records_of_a_running_kiosk(scene: Scene, place: Path, tries: int) -> No
     cuts, judged = scene.cut_everywhere(check, tries, place)
     assert cuts > 80
     assert judged > 80
+
+
+@pytest.mark.parametrize("tries", TRIES)
+def test_the_renewal_of_templates(scene: Scene, place: Path, tries: int) -> None:
+    """A gallery of before is turned, and twice renewed: matrix and templates always fit, and nobody is missing."""
+    scene.deed("renewal", "home")
+
+    def check(left: Path, _program: int, said: list[str]) -> None:
+        home = Home(left / "home")
+        look(home)
+        if "made" not in said:
+            return
+        with closing(open_gallery(home)) as gallery:
+            found = gallery.enrolled(MODEL)
+            assert [r.subject_id for r in found.references] == [ADA, ADA, BEN]
+            for reference, seed in zip(found.references, (1, 2, 3), strict=True):
+                assert cosine(reference.template, found.turning.template(a_vector(seed))) > 0.999
+            renewals = [r for r in Audit(gallery.store).records() if r.outcome == "templates_renewed"]
+            told = len([line for line in said if line.startswith("renewal")])
+            assert told <= len(renewals) <= told + 1
+        whole(home)
+        goes_on(home)
+
+    cuts, judged = scene.cut_everywhere(check, tries, place)
+    assert cuts > 50
+    assert judged > 50
 
 
 @pytest.mark.parametrize("tries", TRIES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError, NotAllowedError
@@ -137,9 +139,11 @@ def test_what_is_no_request_ends_the_connection_and_changes_nothing(
         assert register.everybody() == []
 
 
-def test_a_vector_of_another_length_is_no_sample(gallery: Gallery, tmp_path: Path) -> None:
+def test_a_vector_of_another_length_or_without_a_direction_is_no_sample(gallery: Gallery, tmp_path: Path) -> None:
     with remote(gallery, tmp_path), closing(_Ask(tmp_path / "control.sock")) as ask:
-        for vector in ("", "!!!", "AAAA", "A" * 4 * (VECTOR_BYTES // 3 + 1)):
+        numbers = [np.full(128, n, "<f4").tobytes() for n in (0.0, np.nan, np.inf, 1e30)]
+        wrong = [base64.b64encode(n).decode() for n in (*numbers, bytes(128))]
+        for vector in ("", "!!!", "AAAA", "A" * 4 * (VECTOR_BYTES // 3 + 1), *wrong):
             request = {"type": "sample", "picture": "a", "vector": vector, "quality": 0.5}
             answer = decode_control_answer(ask(json.dumps(request).encode()))
             assert answer.type == "failed"

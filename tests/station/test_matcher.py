@@ -10,11 +10,13 @@ import pytest
 from kiosk.domain.errors import GalleryError, OutdatedError, UnsafeError
 from kiosk.domain.matching import Cohort
 from kiosk.domain.people import Reference, Subject
+from kiosk.domain.renewal import Enrolled
 from kiosk.domain.thresholds import OperatingPoint, Threshold, Thresholds
 from kiosk.station.matcher import GalleryMatcher
+from kiosk.storage.turning import new_turning
 
 THRESHOLDS = Thresholds([OperatingPoint(10.0**-k, k / 10) for k in range(3, 7)], 1e-3)
-TEMPLATES = np.random.default_rng(3).integers(-60, 61, (200, 128), np.int8)
+VECTORS = np.random.default_rng(3).integers(-60, 61, (200, 128)).astype(np.float32)
 
 
 class Store:
@@ -26,17 +28,21 @@ class Store:
         self.version = 0
         self.broken = False
         self.others = 0
+        self.turning = new_turning()
 
     def change(self, count: int) -> None:
         self.count = count
         self.version += 1
 
-    def references(self, model_id: str) -> list[Reference]:
+    def enrolled(self, model_id: str) -> Enrolled:
         if self.broken:
             raise GalleryError("cannot be read")
         now = datetime(2026, 1, 1, tzinfo=UTC)
         people = self.subjects or self.count
-        return [Reference(f"r{i}", f"s{i % people}", model_id, TEMPLATES[i], 1.0, now) for i in range(self.count)]
+        rows = [self.turning.template(VECTORS[i]) for i in range(self.count)]
+        return Enrolled(
+            self.turning, [Reference(f"r{i}", f"s{i % people}", model_id, row, 1.0, now) for i, row in enumerate(rows)]
+        )
 
     def unusable(self, model_id: str) -> int:
         return self.others
@@ -55,7 +61,7 @@ def test_the_threshold_follows_the_references() -> None:
     thresholds = []
     for count in (1, 10, 100, 1):
         store.change(count)
-        found = matcher.search(TEMPLATES[0])
+        found = matcher.search(VECTORS[0])
         thresholds.append(found.threshold)
         assert found.threshold == THRESHOLDS.for_gallery({1: count}).score == matcher.threshold.score
         assert found.mated
@@ -79,17 +85,17 @@ def test_a_gallery_that_grew_past_its_threshold_is_not_searched_before_a_real_lo
     store = Store(100)
     heard: list[Threshold] = []
     matcher = GalleryMatcher(store, "m", 128, thresholds, Cohort(), heard.append, real_lock=True)
-    assert matcher.search(TEMPLATES[0]).mated
+    assert matcher.search(VECTORS[0]).mated
     store.change(101)
     for _ in range(2):
         with pytest.raises(UnsafeError, match="101 subjects"):
-            matcher.search(TEMPLATES[0])
+            matcher.search(VECTORS[0])
     assert heard[-1].unsafe, "and it is said"
     store.change(100)
-    assert matcher.search(TEMPLATES[0]).mated
+    assert matcher.search(VECTORS[0]).mated
     store.change(101)
     simulated = GalleryMatcher(store, "m", 128, thresholds, Cohort())
-    assert simulated.search(TEMPLATES[0]).mated
+    assert simulated.search(VECTORS[0]).mated
 
 
 def test_nothing_is_told_while_nothing_changes() -> None:
@@ -97,7 +103,7 @@ def test_nothing_is_told_while_nothing_changes() -> None:
     heard: list[Threshold] = []
     matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort(), heard.append)
     store.change(5)
-    matcher.search(TEMPLATES[0])
+    matcher.search(VECTORS[0])
     assert len(heard) == 1
 
 
@@ -108,9 +114,9 @@ def test_a_gallery_that_cannot_be_read_anew_is_not_searched_as_it_was() -> None:
     store.broken = True
     for _ in range(2):
         with pytest.raises(GalleryError):
-            matcher.search(TEMPLATES[0])
+            matcher.search(VECTORS[0])
     store.broken = False
-    assert matcher.search(TEMPLATES[0]).threshold == THRESHOLDS.for_gallery({1: 100}).score
+    assert matcher.search(VECTORS[0]).threshold == THRESHOLDS.for_gallery({1: 100}).score
 
 
 def test_references_of_another_network_are_nobody_and_said_where_there_are_no_others() -> None:
@@ -118,9 +124,23 @@ def test_references_of_another_network_are_nobody_and_said_where_there_are_no_ot
     store.others = 3
     matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
     with pytest.raises(OutdatedError, match="3 references were made with another network: enrol again"):
-        matcher.search(TEMPLATES[0])
+        matcher.search(VECTORS[0])
     store.change(1)
-    assert matcher.search(TEMPLATES[0]).mated
+    assert matcher.search(VECTORS[0]).mated
     store.others = 0
     store.change(0)
-    assert not matcher.search(TEMPLATES[0]).mated
+    assert not matcher.search(VECTORS[0]).mated
+
+
+def test_a_probe_is_turned_by_the_matrix_of_the_references_that_are_searched() -> None:
+    """Templates are renewed while the kiosk runs: from the next frame on nobody is missed and nobody is taken for
+    another."""
+    store = Store(3)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
+    before = matcher.search(VECTORS[1])
+    store.turning = new_turning()
+    assert matcher.search(VECTORS[1]) == before, "nothing is known of a change"
+    store.change(3)
+    after = matcher.search(VECTORS[1])
+    assert (after.subject_id, after.mated) == (before.subject_id, True) == ("s1", True)
+    assert after.score == pytest.approx(before.score, abs=0.01)

@@ -78,7 +78,7 @@ class Script:
 
     def embed(self, image: np.ndarray, face: Face) -> Embedding | None:
         self._work("embed")
-        return Embedding(np.ones(128, np.int8), self.hints)
+        return Embedding(np.ones(128, np.float32), self.hints)
 
     def search(self, probe: np.ndarray) -> Comparison:
         self._work("search")
@@ -458,7 +458,7 @@ class Faces(Script):
 
     def embed(self, image: np.ndarray, face: Face) -> Embedding | None:
         self.mated = self.who == "ada"
-        return Embedding(np.full(128, {"ada": 1, "eve": 2}[self.who], np.int8), self.hints)
+        return Embedding(np.full(128, {"ada": 1, "eve": 2}[self.who], np.float32), self.hints)
 
 
 def test_the_pause_and_the_ten_attempts_belong_to_whoever_was_refused() -> None:

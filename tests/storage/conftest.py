@@ -19,6 +19,7 @@ from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 
 if TYPE_CHECKING:
+    from kiosk.domain.face import Vector
     from kiosk.domain.people import Template
 
 MODEL = "model-a"
@@ -26,13 +27,24 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def a_template(seed: int) -> Template:
-    """128 signed bytes, the same for the same seed."""
-    return np.random.default_rng(seed).integers(-127, 128, 128, dtype=np.int8)
+    """128 signed bytes with the spread of real ones, the same for the same seed. It is not turned."""
+    return np.random.default_rng(seed).integers(-48, 49, 128, dtype=np.int8)
+
+
+def a_vector(seed: int) -> Vector:
+    """The same numbers as an embedder gives them."""
+    return a_template(seed).astype(np.float32)
 
 
 def a_reference(seed: int, model_id: str = MODEL) -> NewReference:
     """A reference to be enrolled."""
-    return NewReference(a_template(seed), model_id, 0.75)
+    return NewReference(a_vector(seed), model_id, 0.75)
+
+
+def turned(gallery: Gallery, *seeds: int) -> list[bytes]:
+    """What the gallery stores of these references."""
+    turning = gallery.enrolled(MODEL).turning
+    return [turning.template(a_vector(seed)).tobytes() for seed in seeds]
 
 
 def a_decision(grant_id: str, outcome: str = "granted") -> AuditRecord:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+import struct
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -56,6 +58,51 @@ def make(home: Home, steps: Sequence[str] = STEPS, demonstration: bool = False) 
             {"kind": "enrolment", "wall_at": CREATED, "subject_id": ADA, "outcome": "enrolled", "detail": "{}"}
         )
         connection.commit()
+
+
+SEALED_STEPS = [*STEPS, "m0005_sealed", "m0006_audit_chain"]
+
+
+def make_sealed(home: Home, steps: Sequence[str] = tuple(SEALED_STEPS), people: bool = True) -> None:
+    """Fills a home with a demonstration's gallery whose rows were sealed, but whose templates were not turned: Ada (two
+    references), Ben (one, badge 7). Written as the kiosk of that time wrote it, on purpose without its code."""
+    home.prepare()
+    home.key.write_bytes(KEY)
+    home.key.chmod(0o600)
+    with closing(sqlite3.connect(home.database)) as connection:
+        db = Database(connection, execute_plugins=False)
+        MIGRATIONS.apply(db, stop_before=_next(steps[-1]))
+        members = ((ADA, "Ada Zwicky", None, (1, 2)), (BEN, "Ben", 7, (3,))) if people else ()
+        number = 0
+        for version, (subject, name, badge, seeds) in enumerate(members, start=2):
+            own = bytes([version]) * 32
+            names = [f"r{number + k}" for k in range(len(seeds))]
+            number += len(seeds)
+            value = {"name": name, "created_at": CREATED, "disabled": False, "valid_from": None, "valid_until": None}
+            record = json.dumps({**value, "badge": badge, "references": names}).encode()
+            db["subject"].insert(
+                {
+                    "id": subject,
+                    "key": wrapped(KEY, own, "the key of subject", subject),
+                    "sealed": wrapped(own, record, "subject", subject, "version", str(version)),
+                }
+            )
+            for seed, reference in zip(seeds, names, strict=True):
+                data = a_template(seed).tobytes() + struct.pack(">d", 0.5) + CREATED.encode()
+                bound = ("reference", reference, "of subject", subject, "of model", MODEL)
+                row = {"id": reference, "subject_id": subject, "model_id": MODEL}
+                db["reference"].insert({**row, "sealed": wrapped(own, data, *bound)})
+        roster = json.dumps(["0123456789abcdef", 3, True, {ADA: 2, BEN: 3} if people else {}]).encode()
+        db["meta"].insert({"key": "vault_check", "value": wrapped(KEY, b"", "check")})
+        db["meta"].insert({"key": "roster", "value": wrapped(KEY, roster, "the roster")})
+        db["meta"].upsert({"key": "gallery_version", "value": 3}, pk="key")
+        connection.commit()
+
+
+def wrapped(key: bytes, data: bytes, *bound: str) -> bytes:
+    """As `Vault.wrap` has always done."""
+    nonce = os.urandom(12)
+    return b"\x01" + nonce + AESGCM(key).encrypt(nonce, data, _associated(bound))
 
 
 def sealed(seed: int, reference: str, subject: str) -> bytes:

@@ -14,8 +14,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from kiosk.domain.matching import cosine
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
@@ -35,6 +37,7 @@ from kiosk.station.writer import Writer
 from kiosk.storage.gallery import open_gallery
 from kiosk.domain.people import NewReference
 from kiosk.storage.home import Home
+from kiosk.storage.rotation import renew_templates
 
 home, round_ = Home(Path(sys.argv[1])), sys.argv[2]
 say = threading.Lock()
@@ -57,12 +60,14 @@ writer.start()
 for thread in range(2):
     threading.Thread(target=decisions, args=(writer, thread), daemon=True).start()
 for n in range(1_000_000):
-    template = np.full(128, n % 100, np.int8)
-    subject = gallery.add_subject(f"Subject {n}", [NewReference(template, "model-a", 0.5)] * 3)
+    vector = np.full(128, 20 + n % 80, np.float32)
+    subject = gallery.add_subject(f"Subject {n}", [NewReference(vector, "model-a", 0.5)] * 3)
     acknowledge(f"enrolled {subject.id}")
     if n % 3 == 2:
         gallery.remove(subject.id)
         acknowledge(f"removed {subject.id}")
+    if n % 4 == 3:
+        acknowledge(f"renewed {renew_templates(gallery.store, gallery.vault)}")
 """
 
 
@@ -73,6 +78,7 @@ class Acknowledged:
     grants: set[str] = field(default_factory=set)
     subjects: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
+    renewals: int = 0
 
     def hear(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -81,6 +87,8 @@ class Acknowledged:
                 self.grants.add(identity)
             elif what == "enrolled":
                 self.subjects.add(identity)
+            elif what == "renewed":
+                self.renewals += 1
             else:
                 self.subjects.discard(identity)
                 self.removed.add(identity)
@@ -100,9 +108,13 @@ class Acknowledged:
             assert missing <= {str(r.subject_id) for r in audit.records(kinds=["subject"])}
             self.subjects -= missing
             # No enrolment or removal is there in part.
-            references = gallery.references(MODEL)
-            assert {r.subject_id for r in references} == there
-            assert len(references) == 3 * len(there)
+            found = gallery.enrolled(MODEL)
+            assert {r.subject_id for r in found.references} == there
+            assert len(found.references) == 3 * len(there)
+            # Each template is of the matrix that is there: no renewal is there in part.
+            everybody = found.turning.template(np.full(128, 28, np.float32))
+            assert all(cosine(r.template, everybody) > 0.99 for r in found.references)
+            assert len([r for r in audit.records(kinds=["key"]) if r.outcome == "templates_renewed"]) >= self.renewals
             enrolled = {str(r.subject_id) for r in audit.records(kinds=["enrolment"])}
             assert enrolled - {str(r.subject_id) for r in audit.records(kinds=["subject"])} == there
             audit.settle_pending(NOON)
@@ -123,6 +135,7 @@ def test_what_was_acknowledged_survives_kill_9(home: Home) -> None:
         acknowledged.hear(heard)
         acknowledged.check(home)
     assert len(acknowledged.grants) > KILLS
+    assert acknowledged.renewals > 0
 
 
 @pytest.mark.prove

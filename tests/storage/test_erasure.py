@@ -20,7 +20,7 @@ from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.restoring import restore
 from kiosk.storage.verification import verify
-from tests.storage.conftest import NOON, a_reference, a_template
+from tests.storage.conftest import NOON, a_reference, turned
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def ada(home: Home, gallery: Gallery) -> Subject:
 
 def secrets_of(gallery: Gallery, who: Subject) -> dict[str, bytes]:
     """What must be in no byte: in clear, and sealed as the rows have it."""
-    found = {"name": who.name.encode(), "badge": b"31337", "template": a_template(1).tobytes()}
+    found = {"name": who.name.encode(), "badge": b"31337", "template": turned(gallery, 1)[0]}
     for row in gallery.store.rows("SELECT * FROM subject WHERE id = ?", [who.id]):
         found |= {"key": row["key"], "record": row["sealed"]}
     for n, row in enumerate(gallery.store.rows("SELECT * FROM reference WHERE subject_id = ?", [who.id])):

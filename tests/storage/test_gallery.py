@@ -18,7 +18,7 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.migrations import MIGRATIONS
-from tests.storage.conftest import MODEL, NOON, a_decision, a_reference, a_template
+from tests.storage.conftest import MODEL, NOON, a_decision, a_reference, a_template, turned
 
 
 def test_an_enrolment_is_there_for_whoever_opens_the_gallery_next(home: Home, gallery: Gallery) -> None:
@@ -32,7 +32,7 @@ def test_an_enrolment_is_there_for_whoever_opens_the_gallery_next(home: Home, ga
     assert subject.valid_from == begin
     references = again.references(MODEL)
     assert [r.subject_id for r in references] == [subject.id] * 2
-    assert np.array_equal(references[1].template, a_template(2))
+    assert references[1].template.tobytes() == turned(again, 2)[0]
     assert (references[0].quality, references[0].model_id) == (0.75, MODEL)
     assert references[0].created_at == subject.created_at
     again.close()
@@ -55,7 +55,7 @@ def test_somebody_enrolled_again_keeps_all_but_the_references(gallery: Gallery) 
     gallery.renew(ada.id, [a_reference(3, "model-b")])
     assert gallery.subjects() == [ada]
     assert gallery.counts() == {"model-b": 1}
-    assert np.array_equal(gallery.references("model-b")[0].template, a_template(3))
+    assert gallery.references("model-b")[0].template.tobytes() == turned(gallery, 3)[0]
     assert gallery.data_version() > version
 
 
@@ -63,15 +63,15 @@ def test_a_failed_renewal_leaves_the_old_references(gallery: Gallery) -> None:
     ada = gallery.add_subject("Ada", [a_reference(1)])
     records = Audit(gallery.store).records()
     with pytest.raises(ValueError, match="128"):
-        gallery.renew(ada.id, [a_reference(2), NewReference(np.zeros(5, np.int8), MODEL, 0.5)])
+        gallery.renew(ada.id, [a_reference(2), NewReference(np.zeros(5, np.float32), MODEL, 0.5)])
     with pytest.raises(ValueError, match="without references"):
         gallery.renew(ada.id, [])
-    assert [r.template.tolist() for r in gallery.references(MODEL)] == [a_template(1).tolist()]
+    assert [r.template.tobytes() for r in gallery.references(MODEL)] == turned(gallery, 1)
     assert Audit(gallery.store).records() == records
 
 
 def test_a_failed_enrolment_leaves_nothing(gallery: Gallery) -> None:
-    bad = NewReference(np.zeros(5, np.int8), MODEL, 0.5)
+    bad = NewReference(np.zeros(5, np.float32), MODEL, 0.5)
     version = gallery.data_version()
     with pytest.raises(ValueError, match="128"):
         gallery.add_subject("Ada", [a_reference(1), bad])
@@ -139,8 +139,10 @@ def test_no_template_and_no_name_is_in_clear_in_any_file(home: Home, gallery: Ga
     raw = _raw(home)
     assert b"Subject" not in raw
     for seed in range(20):
-        clear = a_template(seed).tobytes()
-        assert not any(clear[i : i + 8] in raw for i in range(0, 128, 8))
+        for clear in (a_template(seed).tobytes(), *turned(gallery, seed)):
+            assert not any(clear[i : i + 8] in raw for i in range(0, 128, 8))
+    matrix = gallery.enrolled(MODEL).turning.to_bytes()
+    assert not any(matrix[i : i + 16] in raw for i in range(0, len(matrix), 16))
     assert home.key.read_bytes() not in raw
 
 

@@ -12,6 +12,7 @@ import pytest
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.checkpoint import Checkpoint, from_row
 from kiosk.domain.errors import GalleryError
+from kiosk.storage import retention
 from kiosk.storage.audit import Audit
 from kiosk.storage.checkpoints import Signer, checkpoint_record, open_signer, tail
 from kiosk.storage.database import Store, in_memory
@@ -59,6 +60,54 @@ def test_it_cuts_up_to_the_newest_checkpoint_of_which_all_is_old_enough() -> Non
     assert (records[-2].kind, records[-2].outcome, records[-2].detail["removed"]) == ("chain", "cut", 11)
     assert records[-2].detail["before"] == "2026-03-04T12:00:00.000000+00:00"
     assert (from_row(records[-1].detail), held.number) == (held, 21)
+
+
+def test_many_records_are_cut_in_parts_and_others_write_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "PART", 4)
+    store, signer, made = by_day()
+    before, firsts = NOON + 4 * DAY, []
+
+    def pause() -> None:
+        assert verify(store, keys=[signer.public]).faults == []
+        firsts.append(Audit(store).records()[0].id)
+        assert not store.conn.in_transaction
+        Audit(store).append([AuditRecord(AuditKind.DOOR, NOON, outcome="opened")])
+
+    planned = plan(store, before)
+    assert planned == Plan(made[3], 15)
+    held = cut(store, signer, planned, before, NOON + 9 * DAY, pause)
+    assert firsts == [5, 9, 13], "each part ends consistent"
+    verdict = verify(store, [*made, held], [signer.public])
+    assert (verdict.faults, verdict.first, verdict.compared, verdict.out_of_reach) == ([], 16, 3, 3)
+    assert [r.detail["removed"] for r in Audit(store).records() if r.outcome == "cut"] == [4, 4, 4, 3]
+
+
+def test_a_cut_that_is_cut_off_leaves_a_log_that_is_whole_and_can_be_cut_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "PART", 4)
+    store, signer, made = by_day()
+    planned = plan(store, NOON + 4 * DAY)
+    assert planned is not None
+    with pytest.raises(KeyboardInterrupt):
+        cut(store, signer, planned, NOON, NOON, _killed)
+    assert verify(store, made, [signer.public]).faults == []
+    assert plan(store, NOON + 4 * DAY) == Plan(made[3], 11)
+    done(store, signer, NOON + 4 * DAY)
+    assert Audit(store).records()[0].id == 16
+
+
+def test_a_part_never_ends_with_a_record_of_before_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no hash that the cut could name."""
+    monkeypatch.setattr(retention, "PART", 4)
+    store, signer, made = by_day()
+    with unguarded(store):
+        store.execute("UPDATE audit SET hash = NULL WHERE id <= 6")
+    cut(store, signer, Plan(made[3], 15), NOON, NOON, lambda: None)
+    assert [r.detail["removed"] for r in Audit(store).records() if r.outcome == "cut"] == [8, 4, 3]
+    assert verify(store).good
+
+
+def _killed() -> None:
+    raise KeyboardInterrupt
 
 
 def test_the_rest_can_be_verified_and_cut_again() -> None:

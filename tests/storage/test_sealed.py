@@ -12,6 +12,7 @@ from kiosk.domain.errors import GalleryError, TamperedError
 from kiosk.domain.people import Subject
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.rotation import renew_templates
 from tests.storage.conftest import MODEL, NOON, a_reference
 
 Rows = list[tuple[object, ...]]
@@ -85,6 +86,31 @@ def test_an_older_reference_cannot_be_put_back(home: Home, gallery: Gallery) -> 
     refused(home, gallery, f"reference {old['reference'][0][0]} was put there by something else")
 
 
+@pytest.mark.parametrize("what", ["meta", "reference"])
+def test_neither_matrix_nor_reference_of_before_a_renewal_can_be_put_back(
+    home: Home, gallery: Gallery, what: str
+) -> None:
+    """To make a stolen template fit again."""
+    gallery.add_subject("Eve", [a_reference(2)])
+    old = copied(home, what)
+    renew_templates(gallery.store, gallery.vault)
+    written(home, rows={what: [row for row in old[what] if what == "reference" or row[0] == "turning"]})
+    for opened in (gallery, open_gallery(home)):
+        with closing(opened), pytest.raises(TamperedError, match=r"turned by 3|matrix of the templates version 3"):
+            opened.enrolled(MODEL)
+
+
+def test_a_matrix_cannot_be_taken_away(home: Home, gallery: Gallery) -> None:
+    """To have the templates taken for ones that were never turned."""
+    gallery.add_subject("Eve", [a_reference(2)])
+    written(home, "DELETE FROM meta WHERE key = 'turning'")
+    with pytest.raises(TamperedError, match="the matrix of the templates is missing"):
+        gallery.enrolled(MODEL)
+    for read_only in (True, False):
+        with pytest.raises(TamperedError, match="the matrix of the templates is missing"):
+            open_gallery(home, read_only=read_only)
+
+
 def test_references_cannot_be_exchanged_between_people(home: Home, gallery: Gallery) -> None:
     ada = gallery.add_subject("Ada", [a_reference(1)])
     eve = gallery.add_subject("Eve", [a_reference(2)])
@@ -108,7 +134,7 @@ def test_records_and_keys_cannot_be_exchanged_between_people(home: Home, gallery
 def test_a_reference_passed_off_as_another_model_is_refused(home: Home, gallery: Gallery) -> None:
     gallery.add_subject("Ada", [a_reference(1)])
     written(home, "UPDATE reference SET model_id = 'model-b'")
-    with pytest.raises(TamperedError, match="of model model-b was damaged or altered"):
+    with pytest.raises(TamperedError, match="of model model-b turned by 1 was damaged or altered"):
         gallery.references("model-b")
 
 

@@ -9,7 +9,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from kiosk.domain.errors import GalleryError, TamperedError, VaultError
@@ -19,7 +18,7 @@ from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.migrations import MIGRATIONS
 from tests.storage import old_galleries
-from tests.storage.conftest import MODEL, a_template
+from tests.storage.conftest import MODEL, a_reference, a_template, turned
 from tests.storage.old_galleries import ADA, BEN, STEPS
 
 FORMS = [STEPS[:n] for n in range(1, len(STEPS) + 1)]
@@ -36,8 +35,8 @@ def test_everybody_is_still_there_after_the_update(home: Home, steps: list[str])
         found = gallery.references(MODEL)
         assert sorted(r.subject_id for r in found) == [ADA, ADA, BEN]
         for subject, seeds in ((ADA, (1, 2)), (BEN, (3,))):
-            own = [r.template for r in found if r.subject_id == subject]
-            assert np.array_equal(own, [a_template(seed) for seed in seeds])
+            own = [r.template.tobytes() for r in found if r.subject_id == subject]
+            assert own == turned(gallery, *seeds)
         assert [r.outcome for r in Audit(gallery.store).records()][:1] == ["enrolled"]
         assert not MIGRATIONS.pending(gallery.store)
         assert not gallery.demonstration
@@ -110,3 +109,44 @@ def test_rows_of_before_put_into_a_sealed_gallery_are_refused(home: Home, tmp_pa
         open_gallery(home)
     with pytest.raises(GalleryError):
         open_gallery(home, read_only=True)
+
+
+@pytest.mark.parametrize("steps", [[*STEPS, "m0005_sealed"], [*STEPS, "m0005_sealed", "m0006_audit_chain"]])
+def test_the_templates_of_a_sealed_gallery_of_before_are_turned(home: Home, steps: list[str]) -> None:
+    old_galleries.make_sealed(home, steps)
+    with closing(open_database(home.database, read_only=True)) as store:
+        sealed = [row["sealed"] for row in store.rows("SELECT sealed FROM reference")]
+    for _ in range(2):  # before and after another command has opened it, without the key
+        with pytest.raises(GalleryError, match="of an older kiosk: start this one once"):
+            open_gallery(home, read_only=True)
+        open_database(home.database).close()
+    with closing(open_gallery(home)) as gallery:
+        ada, ben = gallery.subjects()
+        assert (ada.id, ada.name, ben.id, ben.badge) == (ADA, "Ada Zwicky", BEN, 7)
+        found = gallery.references(MODEL)
+        assert [(r.subject_id, r.quality) for r in found] == [(ADA, 0.5), (ADA, 0.5), (BEN, 0.5)]
+        assert [r.template.tobytes() for r in found] == turned(gallery, 1, 2, 3)
+        assert not MIGRATIONS.pending(gallery.store)
+        assert gallery.demonstration
+    raw = subprocess.run(["cat", *home.folder.glob("gallery.db*")], check=True, capture_output=True).stdout
+    assert not any(blob[1:40] in raw for blob in sealed)
+    with closing(open_gallery(home, read_only=True)) as gallery:
+        assert gallery.subjects() == [ada, ben]
+
+
+def test_an_altered_reference_of_a_sealed_gallery_of_before_is_named_and_nothing_is_changed(home: Home) -> None:
+    old_galleries.make_sealed(home)
+    with closing(sqlite3.connect(home.database)) as other, other:
+        other.execute("UPDATE reference SET sealed = zeroblob(157) WHERE id = 'r1'")
+    for _ in range(2):
+        with pytest.raises(TamperedError, match="reference r1"):
+            open_gallery(home)
+    with closing(sqlite3.connect(home.database)) as other:
+        assert other.execute("SELECT count(*) FROM meta WHERE key = 'turning'").fetchone() == (0,)
+
+
+def test_an_empty_sealed_gallery_of_before_gets_its_matrix(home: Home) -> None:
+    old_galleries.make_sealed(home, people=False)
+    with closing(open_gallery(home)) as gallery:
+        gallery.add_subject("Cleo", [a_reference(4)])
+        assert [r.template.tobytes() for r in gallery.references(MODEL)] == turned(gallery, 4)

@@ -104,7 +104,7 @@ def test_the_other_answers_are_hints_in_their_order_and_leave_the_template_alone
     assert plain is not None
     assert hinted.hints == (Hint.MOUTH_COVERED, Hint.UNEVEN_LIGHT)
     assert plain.hints == ()
-    assert hinted.template.tobytes() == plain.template.tobytes()
+    assert hinted.vector.tobytes() == plain.vector.tobytes()
     assert unnatural is None
 
 

@@ -17,7 +17,7 @@ from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import ADA, VISITORS, Visitor
 from kiosk.domain.errors import ModelError
 from kiosk.domain.face import Face, Hint, Image
-from kiosk.domain.matching import cosine
+from kiosk.domain.matching import cosine, rounded
 from kiosk.domain.people import Template
 from kiosk.domain.tracking import Tracker
 from kiosk.sections import ModelsConfig, PolicyConfig
@@ -365,7 +365,7 @@ def test_an_embedder_has_no_template_of_what_is_no_natural_face(name: str) -> No
 def template(models: Models, image: Image, face: Face) -> Template:
     made = models.embedder.embed(image, face)
     assert made is not None
-    return made.template
+    return rounded(made.vector)
 
 
 def behind_a_mask(face: Image) -> None:

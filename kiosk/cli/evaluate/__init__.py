@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kiosk.cli.evaluate import detector, fairness, lfw, pad, quantization, ruins
+from kiosk.cli.evaluate import detector, fairness, lfw, linkage, pad, quantization, ruins
 
 
 @click.group()
@@ -12,5 +12,13 @@ def evaluate() -> None:
     """Measure the error rates on a research set."""
 
 
-for command in (detector.detector, fairness.fairness, lfw.lfw, pad.pad, quantization.quantization, ruins.ruins):
+for command in (
+    detector.detector,
+    fairness.fairness,
+    lfw.lfw,
+    linkage.linkage,
+    pad.pad,
+    quantization.quantization,
+    ruins.ruins,
+):
     evaluate.add_command(command)

@@ -7,14 +7,16 @@ from typing import Protocol
 
 from kiosk.domain.audit import AuditRecord
 from kiosk.domain.decision import Comparison
-from kiosk.domain.people import Subject, Template
+from kiosk.domain.face import Vector
+from kiosk.domain.people import Subject
 
 
 class Matcher(Protocol):
     """The gallery from the pipeline's side."""
 
-    def search(self, probe: Template) -> Comparison:
-        """1:N: the best candidate over all references of the embedder's model_id."""
+    def search(self, probe: Vector) -> Comparison:
+        """1:N: the best candidate over all references of the embedder's model_id. The gallery makes the probe's
+        template itself."""
 
     def subject(self, subject_id: str) -> Subject | None:
         """The subject as enrolled now; the policy reads its validity."""

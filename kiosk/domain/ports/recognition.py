@@ -36,10 +36,10 @@ class PresentationAttackDetector(Protocol):
 
 
 class Embedder(Protocol):
-    """Turns a face into a template."""
+    """Turns a face into a feature vector."""
 
     model_id: str
 
     def embed(self, image: Image, face: Face) -> Embedding | None:
-        """Aligns the face, embeds it and quantizes the vector: a template of 128 signed bytes, and the hints. None if
-        it is no natural face, which is evidence for nobody."""
+        """Aligns the face and embeds it: a feature vector of 128 numbers, scaled, and the hints. None if it is no
+        natural face, which is evidence for nobody."""

@@ -18,10 +18,11 @@ from kiosk.demonstration.story import STORY, Kind
 from kiosk.domain.attempt import Rules
 from kiosk.domain.decision import Comparison
 from kiosk.domain.errors import KioskError, ModelError
-from kiosk.domain.face import Frame, Image
-from kiosk.domain.matching import Cohort, ReferenceMatrix
-from kiosk.domain.people import Reference, Subject, Template
+from kiosk.domain.face import Frame, Image, Vector
+from kiosk.domain.matching import Cohort
+from kiosk.domain.people import Reference, Subject
 from kiosk.domain.ports.recognition import QualityGate
+from kiosk.domain.renewal import TurnedMatrix, Turning, randomness
 from kiosk.domain.thresholds import Thresholds
 from kiosk.domain.updates import Proposed
 from kiosk.station.pipeline import Pipeline, Stages
@@ -56,15 +57,16 @@ class RandomGallery:
     ) -> None:
         rows = np.random.default_rng(1).integers(-60, 61, (count, dimension), np.int8)
         now = datetime.now(UTC)
-        self._matrix = ReferenceMatrix(
+        self._matrix = TurnedMatrix(
             model_id,
             dimension,
             cohort or Cohort(),
+            Turning.made(np.random.default_rng(2).bytes(randomness(dimension)), dimension),
             (Reference(f"r{i}", f"s{i}", model_id, row, 1.0, now) for i, row in enumerate(rows)),
         )
         self._threshold = thresholds.for_gallery(self._matrix.sizes).score
 
-    def search(self, probe: Template) -> Comparison:
+    def search(self, probe: Vector) -> Comparison:
         """The nearest of the random references."""
         return self._matrix.search(probe, self._threshold)
 

@@ -6,7 +6,7 @@ import gc
 import importlib
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.domain.matching import Cohort, ReferenceMatrix
-from kiosk.domain.people import NewReference, Reference, Template
+from kiosk.domain.face import Vector
+from kiosk.domain.matching import Centres, Cohort
+from kiosk.domain.people import NewReference, Reference
 from kiosk.domain.products import kernel_for, plain
+from kiosk.domain.renewal import UNTURNED, TurnedMatrix
 from kiosk.evaluation.benchmarks.frame import Times, resident_mb, times_of
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.turning import new_turning
 
 MODEL = "random"
 DIMENSION = 128
@@ -66,9 +69,11 @@ def measure(count: int, searches: int, cohort: Cohort) -> GalleryTiming:
             _fill(home, _references(count, centres))
             matrix, load, memory, peak = _loaded(lambda: _from_disk(home, cohort))
     else:
-        matrix, load, memory, peak = _loaded(lambda: _matrix(_references(count, centres), cohort))
-    ways: dict[str, Callable[[Template], object]] = {OURS: lambda probe: matrix.search(probe, 1.0)}
-    reference = ReferenceMatrix(MODEL, DIMENSION, cohort, _references(count, centres), plain)
+        turning = new_turning()  # random templates are as good turned as not: a search takes the same time
+        references = _references(count, centres)
+        matrix, load, memory, peak = _loaded(lambda: TurnedMatrix(MODEL, DIMENSION, cohort, turning, references))
+    ways: dict[str, Callable[[Vector], object]] = {OURS: lambda probe: matrix.search(probe, 1.0)}
+    reference = TurnedMatrix(MODEL, DIMENSION, cohort, UNTURNED, _references(count, centres), plain)
     ways[NUMPY] = lambda probe: reference.search(probe, 1.0)
     if (other := _faiss(count, centres)) is not None:
         ways[FAISS] = other
@@ -76,7 +81,7 @@ def measure(count: int, searches: int, cohort: Cohort) -> GalleryTiming:
     return GalleryTiming(count, kernel_for(count).__name__, load if sealed else None, memory, peak, found)
 
 
-def templates(count: int, centres: NDArray[np.int8] | None, seed: int = 1) -> Iterator[NDArray[np.int8]]:
+def templates(count: int, centres: Centres | None, seed: int = 1) -> Iterator[NDArray[np.int8]]:
     """Random templates, TOGETHER rows at a time at most; the same for the same seed."""
     random = np.random.default_rng(seed)
     near = (
@@ -89,14 +94,10 @@ def templates(count: int, centres: NDArray[np.int8] | None, seed: int = 1) -> It
         yield np.clip(np.rint(rows), -127, 127).astype(np.int8)
 
 
-def _references(count: int, centres: NDArray[np.int8] | None) -> Iterator[Reference]:
+def _references(count: int, centres: Centres | None) -> Iterator[Reference]:
     now = datetime.now(UTC)
     for i, template in enumerate(chain.from_iterable(templates(count, centres))):
         yield Reference(f"{i:016x}", f"{i // EACH:016x}", MODEL, template, 1.0, now)
-
-
-def _matrix(references: Iterable[Reference], cohort: Cohort) -> ReferenceMatrix:
-    return ReferenceMatrix(MODEL, DIMENSION, cohort, references)
 
 
 def _fill(home: Home, found: Iterator[Reference]) -> None:
@@ -104,21 +105,22 @@ def _fill(home: Home, found: Iterator[Reference]) -> None:
     try:
         gallery.store.execute("PRAGMA synchronous=OFF")  # nobody lives here
         while part := list(islice(found, EACH)):
-            new = [NewReference(r.template, MODEL, r.quality) for r in part]
+            new = [NewReference(r.template.astype(np.float32), MODEL, r.quality) for r in part]
             gallery.add_subject(f"Subject {part[0].subject_id}", new)
     finally:
         gallery.close()
 
 
-def _from_disk(home: Home, cohort: Cohort) -> ReferenceMatrix:
+def _from_disk(home: Home, cohort: Cohort) -> TurnedMatrix:
     gallery = open_gallery(home)
     try:
-        return _matrix(gallery.references(MODEL), cohort)
+        found = gallery.enrolled(MODEL)
+        return TurnedMatrix(MODEL, DIMENSION, cohort, found.turning, found.references)
     finally:
         gallery.close()
 
 
-def _loaded(make: Callable[[], ReferenceMatrix]) -> tuple[ReferenceMatrix, float, int, int]:
+def _loaded(make: Callable[[], TurnedMatrix]) -> tuple[TurnedMatrix, float, int, int]:
     """The matrix, and what making it took: seconds, bytes afterwards, bytes at most."""
     gc.collect()
     before = resident_mb()
@@ -130,7 +132,7 @@ def _loaded(make: Callable[[], ReferenceMatrix]) -> tuple[ReferenceMatrix, float
     return matrix, took, round((resident_mb() - before) * 2**20), round((resident_mb("VmHWM") - before) * 2**20)
 
 
-def _faiss(count: int, centres: NDArray[np.int8] | None) -> Callable[[Template], object] | None:
+def _faiss(count: int, centres: Centres | None) -> Callable[[Vector], object] | None:
     """A search of faiss's flat index of signed bytes, on one thread; None where faiss is not installed."""
     try:
         faiss: Any = importlib.import_module("faiss")
@@ -142,14 +144,12 @@ def _faiss(count: int, centres: NDArray[np.int8] | None) -> Callable[[Template],
     )
     for rows in templates(count, centres):
         index.add(rows.astype(np.float32))
-    return lambda probe: index.search(probe[np.newaxis].astype(np.float32), 1)
+    return lambda probe: index.search(probe[np.newaxis], 1)
 
 
-def _timed(
-    ways: dict[str, Callable[[Template], object]], searches: int, centres: NDArray[np.int8] | None
-) -> dict[str, Times]:
+def _timed(ways: dict[str, Callable[[Vector], object]], searches: int, centres: Centres | None) -> dict[str, Times]:
     """The ways in turns, each search of all before the next one; the first PROBES searches are not counted."""
-    probes = next(templates(PROBES, centres, seed=2))
+    probes = next(templates(PROBES, centres, seed=2)).astype(np.float32)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(searches + min(PROBES, searches)):
         probe = probes[turn % PROBES]
