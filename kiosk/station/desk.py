@@ -68,8 +68,15 @@ class RegisterDesk:
     locked = False
 
     def __init__(
-        self, gallery: Gallery, model_id: str, enrolment: Callable[[Gallery], Enrolment], erasure: Erasure
+        self,
+        gallery: Gallery,
+        model_id: str,
+        enrolment: Callable[[Gallery], Enrolment],
+        erasure: Erasure,
+        consent: bool = False,
     ) -> None:
+        """`consent`: whether nobody may be enrolled without one ([consent] required)."""
+        self._consent = consent
         self._gallery = gallery
         self._model_id = model_id
         self._register = GalleryRegister(gallery, model_id, enrolment, erasure)
@@ -96,11 +103,11 @@ class RegisterDesk:
             case SampleRequest():
                 return self._keep(client, request)
             case EnrolRequest():
-                agreed = _consent(request.consent, uid)
+                agreed = self._agreed(request.consent, uid)
                 who = Applicant(request.name, request.valid_from, request.valid_until, request.badge, agreed)
                 return _enrolled(self._register.enrol(self._taken(client, request.model_id), who, request.once))
             case RenewRequest():
-                samples, agreed = self._taken(client, request.model_id), _consent(request.consent, uid)
+                samples, agreed = self._taken(client, request.model_id), self._agreed(request.consent, uid)
                 return _enrolled(self._register.renew(samples, request.subject_id, agreed))
             case _:
                 return PersonMessage(subject=SubjectBody.of(self._one(request)))
@@ -120,6 +127,14 @@ class RegisterDesk:
                 return self._register.set_role(request.subject_id, request.role)
             case _:
                 raise GalleryError("the kiosk is not locked")
+
+    def _agreed(self, body: ConsentBody | None, uid: int) -> Consent | None:
+        """A name in a message proves nothing: who enrols is whom the kernel names. Raises GalleryError."""
+        if body is not None:
+            return Consent(body.text, body.language, datetime.now(UTC), named(uid), body.alternative)
+        if self._consent:
+            raise GalleryError("[consent] required: say which text the person has agreed to: --consent")
+        return None
 
     def _people(self, client: int, more: bool) -> PeopleMessage:
         """As many people as fit into one packet."""
@@ -169,13 +184,6 @@ def sample_of(request: SampleRequest) -> EnrolmentSample:
     return EnrolmentSample(request.picture, vector, request.quality)
 
 
-def _consent(body: ConsentBody | None, uid: int) -> Consent | None:
-    """A name in a message proves nothing: who enrols is whom the kernel names."""
-    if body is None:
-        return None
-    return Consent(body.text, body.language, datetime.now(UTC), named(uid), body.alternative)
-
-
 def _enrolled(result: Enrolled) -> EnrolledMessage:
     return EnrolledMessage(subject=SubjectBody.of(result.subject), already=result.already, unusable=result.unusable)
 
@@ -207,6 +215,6 @@ def answering(
     store = open_database(home.database, check=False)
     with (
         closing(Gallery(store, vault)) as gallery,
-        serving(config.control, home, RegisterDesk(gallery, model_id, enrolment, erasure)),
+        serving(config.control, home, RegisterDesk(gallery, model_id, enrolment, erasure, config.consent.required)),
     ):
         yield

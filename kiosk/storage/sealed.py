@@ -120,9 +120,10 @@ class SealedRows:
         self._put(replace(record, references=self._insert(subject_id, new, now, own)), own)
 
     def remove(self, subject_id: str, now: datetime) -> None:
-        """Deletes a subject, its key and its references, and lists the id as erased."""
+        """Deletes a subject, its key, its references and its tries of PINs, and lists the id as erased."""
         roster = self.roster().without(subject_id, to_text(now))
         self._store.execute("DELETE FROM subject WHERE id = ?", [subject_id])
+        self._store.execute("DELETE FROM pin_try WHERE who = ?", [subject_id])
         write_roster(self._store, self._vault, roster)
 
     def rekey(self, other: Vault, everything: bool) -> None:

@@ -8,12 +8,14 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError, NotAllowedError
+from kiosk.domain.people import Consent
 from kiosk.domain.rights import Role, Users
 from kiosk.ipc.client import Connection
 from kiosk.ipc.control_answers import ControlAnswer, decode_control_answer
@@ -22,13 +24,13 @@ from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.sections import ControlConfig
 from kiosk.station.control import LONGEST_FAILURE, MAX_CLIENTS, serving, users_of
 from kiosk.station.control_client import RemoteRegister
-from kiosk.station.desk import VECTOR_BYTES
+from kiosk.station.desk import VECTOR_BYTES, RegisterDesk
 from kiosk.station.register import Applicant
 from kiosk.storage.erasure import ASKED
 from kiosk.storage.gallery import Gallery, empty_gallery
 from kiosk.storage.home import Home
-from tests.station.registers import MODEL, remote, served
-from tests.station.test_enrolment import ADA, BEN, sample
+from tests.station.registers import MODEL, erasing, remote, served
+from tests.station.test_enrolment import ADA, BEN, enrolment, sample
 
 ME = os.getuid()
 
@@ -178,6 +180,18 @@ def test_samples_of_another_network_enrol_nobody(gallery: Gallery, tmp_path: Pat
         with pytest.raises(GalleryError, match="another network"):
             register.enrol([sample(ADA)], Applicant("Ada"))
     assert gallery.subjects() == []
+
+
+def test_where_consent_is_required_the_kiosk_asks_for_it_too(gallery: Gallery, tmp_path: Path) -> None:
+    desk = RegisterDesk(gallery, MODEL, enrolment, erasing(tmp_path), consent=True)
+    agreed = Consent("2026-1", "en", datetime(2026, 3, 1, tzinfo=UTC), "somebody", "a badge")
+    with served(desk, tmp_path) as path, closing(RemoteRegister(Connection(path), MODEL)) as register:
+        with pytest.raises(GalleryError, match="which text the person has agreed to"):
+            register.enrol([sample(ADA)], Applicant("Ada"))
+        ada = register.enrol([sample(ADA)], Applicant("Ada", consent=agreed)).subject
+        with pytest.raises(GalleryError, match="which text the person has agreed to"):
+            register.renew([sample(ADA)], ada.id)
+    assert [subject.consent is not None for subject in gallery.subjects()] == [True]
 
 
 class _Failing:

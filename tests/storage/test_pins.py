@@ -180,6 +180,12 @@ def test_another_pin_ends_the_wait(gallery: Gallery, ada: Subject, clocks: Clock
     assert found.check("7", ada.id, WRONG).verdict is Verdict.RIGHT
 
 
+def test_whoever_is_erased_leaves_no_try(gallery: Gallery, ada: Subject, clocks: Clocks) -> None:
+    pins_of(gallery, clocks).check("7", ada.id, WRONG)
+    gallery.remove(ada.id)
+    assert gallery.store.rows("SELECT who FROM pin_try") == []
+
+
 def test_a_gallery_opened_again_has_the_pin_and_the_tries(
     home: Home, gallery: Gallery, ada: Subject, clocks: Clocks
 ) -> None:
