@@ -13,7 +13,7 @@ from kiosk.storage import pins
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from tests.cli.conftest import Command
-from tests.storage.conftest import MODEL, NOON, a_reference, a_template
+from tests.storage.conftest import MODEL, NOON, a_reference
 
 
 @pytest.fixture
@@ -42,11 +42,13 @@ def test_all_is_in_it_but_the_templates(kiosk: Command, ada: str) -> None:
     assert {r["subject"] for r in records} == {ada}
 
 
-def test_the_templates_are_in_it_when_they_are_asked_for(kiosk: Command, ada: str) -> None:
+def test_the_templates_are_in_it_when_they_are_asked_for_as_they_are_kept(kiosk: Command, ada: str, home: Path) -> None:
     (row,) = kiosk("subjects", "export", ada, "--templates").rows
     references = row["references"]
     assert isinstance(references, list)
-    assert base64.b64decode(references[0]["template"]) == a_template(1).tobytes()
+    with closing(open_gallery(Home(home))) as gallery:
+        (kept,) = [r.template.tobytes() for r in gallery.references(MODEL) if r.subject_id == ada]
+    assert base64.b64decode(references[0]["template"]) == kept, "turned by the gallery's matrix, which is not shown"
 
 
 def test_the_page_holds_the_same_and_no_foreign_markup(kiosk: Command, ada: str, tmp_path: Path) -> None:
