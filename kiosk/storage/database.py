@@ -8,6 +8,7 @@ promise (https://www.sqlite.org/pragma.html#pragma_synchronous). With WAL, comma
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from kiosk.system.sqlite_file import Anchor, Look
 
 BUSY_SECONDS = 5.0
 """How long a command waits for another process's transaction."""
+AGAIN_SECONDS = 0.02
 LOOKS = 20
 """Most repetitions of a read that is disturbed because another process begins to use the file."""
 
@@ -163,7 +165,7 @@ def open_database(path: Path, read_only: bool = False, check: bool = True, busy_
         try:
             _prepared(store.conn)
             _inspect(store, check)
-            _update(store)
+            _update(store, busy_seconds)
         except BaseException:
             store.close()
             raise
@@ -213,8 +215,21 @@ def _inspect(store: Store, check: bool) -> None:
         raise GalleryError(f"{store.path}: {OLDER_TEXT}")
 
 
-def _update(store: Store) -> None:
-    if store.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+def _journal_mode(store: Store, busy_seconds: float) -> str:
+    """Changes a new file to WAL. SQLite itself does not wait here for another process that does the same, whatever its
+    timeout is: two first commands at once would disturb each other."""
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            return str(store.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(AGAIN_SECONDS)
+
+
+def _update(store: Store, busy_seconds: float) -> None:
+    if _journal_mode(store, busy_seconds) != "wal":
         raise GalleryError(f"{store.path}: this file system cannot hold the gallery (no WAL): use a local disk")
     if MIGRATIONS.pending(store):
         store.execute("BEGIN IMMEDIATE")
