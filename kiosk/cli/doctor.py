@@ -250,6 +250,8 @@ def _gallery(home: Home, configured: bool) -> Iterator[Finding]:
         counts = ", ".join(f"{n} of {model}" for model, n in gallery.counts().items()) or "none"
         yield Finding("gallery", "ok", f"{home.folder}: {len(gallery.subjects())} subjects, references: {counts}")
     yield Finding("keys", "note" if home.named_keys is None else "ok", home.keys.protection)
+    if key and home.named_keys is not None:
+        yield Finding("keys", "note", f"{home.key}: an older key lies there: if nothing uses it, shred -u it")
 
 
 def _there(path: Path) -> bool:

@@ -136,30 +136,30 @@ def passphrase(home: Home, config_file: object) -> None:
         raise VaultError("the key has no passphrase: set passphrase = true in [keys] of the configuration first")
     home.prepare()
     plain = KeyFile(home.key)
-    moved = not source.exists and plain.read() is not None
-    if moved:
-        _seal(home, source, plain)
+    lying = plain.read()
+    moved = lying is not None and not source.exists
+    if lying is not None and moved:
+        _seal(home, source, lying)
     elif source.exists:
-        source.read()
+        open_gallery(home).close()  # ends a change of the key that was cut off, and has the old passphrase
         source.change(Terminal().choose())
     with _opened(home, read_only=False) as store:
         _record(store, AuditOutcome.SEALED_BY_PHRASE)
+    if lying is not None and source.read() == lying:
+        plain.path.unlink()
+        sync(home.folder)
     with told_or_not():
         say("the kiosk asks for it at each start: kiosk unlock")
         if moved:
             say("the card may still hold the old key: kiosk keys rotate")
 
 
-def _seal(home: Home, source: PassphraseKey, plain: KeyFile) -> None:
-    """Moves the key of the home into the passphrase's file. Raises VaultError."""
-    key = plain.read()
-    assert key is not None
+def _seal(home: Home, source: PassphraseKey, key: bytes) -> None:
+    """Seals the key that lies beside the gallery. Raises VaultError."""
     with closing(open_database(home.database, read_only=True)) as store:
         if not belongs(store, Vault(key)):
-            raise VaultError(f"{plain.place}: this key does not belong to the gallery: put the right key back first")
+            raise VaultError(f"{home.key}: this key does not belong to the gallery: put the right key back first")
     source.write(key)
-    plain.path.unlink()
-    sync(home.folder)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from kiosk.domain.errors import DoorError
 from kiosk.ipc.door_messages import MAX_PACKET, Message, encode
+from kiosk.ipc.server import peer_uid
 from kiosk.system.clock import boottime
 
 CONNECT_SECONDS = 0.1
@@ -38,6 +39,11 @@ class Connection:
         except OSError as error:
             self._socket.close()
             raise DoorError(f"{program} cannot be reached at {path}: {error}") from error
+
+    @property
+    def served_by(self) -> int:
+        """The user who serves the socket, from the kernel: whom a secret would be told."""
+        return peer_uid(self._socket)
 
     def alive(self) -> bool:
         """Whether the other end is still there. When a process dies the kernel closes its end at once."""

@@ -7,9 +7,7 @@ has sealed to the board's TPM (`systemd-creds encrypt`), or a passphrase at each
 from __future__ import annotations
 
 import os
-import secrets
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +17,7 @@ from kiosk.sections import KeysConfig
 from kiosk.storage.passphrase import Asker, PassphraseKey
 from kiosk.storage.vault import KEY_BYTES
 from kiosk.system.credentials import credential
-from kiosk.system.files import sync
+from kiosk.system.files import make_once, replace, sync
 
 SEALED_KEY = "gallery.key.sealed"
 """The file in the home that a passphrase opens."""
@@ -93,12 +91,8 @@ class KeyFile:
         return checked(key, self.place)
 
     def write(self, key: bytes) -> None:
-        draft = self._draft(key)
         try:
-            with suppress(FileExistsError):
-                os.link(draft, self.path)
-            draft.unlink()
-            sync(self.path.parent)
+            make_once(self.path, key)
         except OSError as error:
             raise VaultError(f"{self.path}: the key cannot be made ({error.strerror}): nothing was enrolled") from error
 
@@ -106,36 +100,21 @@ class KeyFile:
         return self._next.read() if self._next.path.exists() else None
 
     def prepare(self, key: bytes) -> None:
-        self._rename(self._draft(key), self._next.path)
+        try:
+            replace(self._next.path, key)
+        except OSError as error:
+            raise VaultError(f"{self.path}: the key cannot be made ({error.strerror}): nothing was changed") from error
 
     def adopt(self) -> None:
-        self._rename(self._next.path, self.path)
+        try:
+            self._next.path.rename(self.path)
+            sync(self.path.parent)
+        except OSError as error:
+            raise VaultError(f"{self.path}: the key cannot be stored there ({error.strerror})") from error
 
     @property
     def _next(self) -> KeyFile:
         return KeyFile(self.path.with_name(self.path.name + ".next"))
-
-    def _rename(self, old: Path, new: Path) -> None:
-        try:
-            old.rename(new)
-            sync(new.parent)
-        except OSError as error:
-            raise VaultError(f"{new}: the key cannot be stored there ({error.strerror})") from error
-
-    def _draft(self, key: bytes) -> Path:
-        """The key under another name, complete and on disk."""
-        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        try:
-            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(file, key)
-                os.fsync(file)
-            finally:
-                os.close(file)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise VaultError(f"{self.path}: the key cannot be made ({error.strerror}): nothing was changed") from error
-        return draft
 
     def _unreadable(self, error: OSError) -> VaultError:
         return VaultError(f"{self.path}: the key cannot be read ({error.strerror}): see to its owner and rights")

@@ -8,7 +8,8 @@ makes of the passphrase. The passphrase itself is nowhere.
 from __future__ import annotations
 
 import os
-import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +17,10 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from kiosk.domain.errors import TamperedError, VaultError
 from kiosk.storage.vault import KEY_BYTES, Vault
-from kiosk.system.files import read_at_most, sync
+from kiosk.system.files import make_once, read_at_most, replace, sync
 
 SHORTEST = 12
-"""Fewest characters of a passphrase. Guessing costs a tenth of a second and 64 MiB each, offline too."""
+"""Fewest characters of a passphrase. A guess costs 64 MiB and .3 s of a server's core, offline too."""
 LONGEST = 200
 MEMORY_KIB, PASSES = 64 * 1024, 3
 _SALT = 16
@@ -100,7 +101,8 @@ class PassphraseKey:
             return
         if self._passphrase is None:
             self._passphrase = checked(self._asker.choose())
-        self._store(self._path, key, self._passphrase)
+        with _stored(self._path):
+            make_once(self._path, _sealed(key, self._passphrase))
 
     def coming(self) -> bytes | None:
         """See KeySource."""
@@ -108,18 +110,22 @@ class PassphraseKey:
 
     def prepare(self, key: bytes) -> None:
         """See KeySource."""
-        self._store(self._next, key, self._given())
+        with _stored(self._next):
+            replace(self._next, _sealed(key, self._given()))
 
     def adopt(self) -> None:
         """See KeySource."""
-        self._rename(self._next, self._path)
+        with _stored(self._path):
+            self._next.rename(self._path)
+            sync(self._path.parent)
 
     def change(self, passphrase: str) -> None:
         """Seals the same key with another passphrase. Raises VaultError; then the old one still holds."""
         key = self.read()
         if key is None:
             raise VaultError(f"{self._path}: there is no key yet: enrol somebody first")
-        self._store(self._path, key, checked(passphrase))
+        with _stored(self._path):
+            replace(self._path, _sealed(key, checked(passphrase)))
         self._passphrase = passphrase
 
     @property
@@ -148,38 +154,25 @@ class PassphraseKey:
                 raise VaultError("this is not the passphrase of this gallery: type it again") from error
         return self._opened[sealed]
 
-    def _store(self, path: Path, key: bytes, passphrase: str) -> None:
-        salt = os.urandom(_SALT)
-        sealed = salt + Vault(_derived(passphrase, salt)).wrap(key, _BOUND)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(file, sealed)
-                os.fsync(file)
-            finally:
-                os.close(file)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise VaultError(
-                f"{path}: the key cannot be stored there ({error.strerror}): nothing was changed"
-            ) from error
-        self._rename(draft, path)
-
-    @staticmethod
-    def _rename(old: Path, new: Path) -> None:
-        try:
-            old.rename(new)
-            sync(new.parent)
-        except OSError as error:
-            raise VaultError(f"{new}: the key cannot be stored there ({error.strerror})") from error
-
 
 def checked(passphrase: str) -> str:
     """A passphrase that may be chosen. Raises VaultError."""
     if not SHORTEST <= len(passphrase) <= LONGEST:
         raise VaultError(f"a passphrase has {SHORTEST} to {LONGEST} characters: four or five words are good")
     return passphrase
+
+
+@contextmanager
+def _stored(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise VaultError(f"{path}: the key cannot be stored there ({error.strerror}): nothing was changed") from error
+
+
+def _sealed(key: bytes, passphrase: str) -> bytes:
+    salt = os.urandom(_SALT)
+    return salt + Vault(_derived(passphrase, salt)).wrap(key, _BOUND)
 
 
 def _derived(passphrase: str, salt: bytes) -> bytes:

@@ -8,7 +8,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -37,6 +37,20 @@ def read_at_most(path: Path, most: int) -> bytes:
 def replace(path: Path, content: bytes) -> None:
     """Writes a small file with mode 0600 in the place of an earlier one. After power loss either the old or the new
     content is there, and the new one once this returned. Raises OSError."""
+    with _draft(path, content) as draft:
+        draft.rename(path)
+
+
+def make_once(path: Path, content: bytes) -> None:
+    """Writes a small file with mode 0600, whole, and keeps one that is there: also one that another process makes at
+    the same moment. It survives power loss. Raises OSError."""
+    with _draft(path, content) as draft, suppress(FileExistsError):
+        os.link(draft, path)
+
+
+@contextmanager
+def _draft(path: Path, content: bytes) -> Iterator[Path]:
+    """The content on disk under another name during the block. Then syncs the folder."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -45,10 +59,9 @@ def replace(path: Path, content: bytes) -> None:
             os.fsync(file)
         finally:
             os.close(file)
-        draft.rename(path)
-    except BaseException:
+        yield draft
+    finally:
         draft.unlink(missing_ok=True)
-        raise
     sync(path.parent)
 
 

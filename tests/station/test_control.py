@@ -212,7 +212,7 @@ class _Failing:
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(RuntimeError("inner"), "could not do this"), (GalleryError("é" * 5000), "é" * LONGEST_FAILURE)],
+    [(RuntimeError("inner"), "look whether this was done"), (GalleryError("é" * 5000), "é" * LONGEST_FAILURE)],
 )
 def test_a_fault_is_told_and_the_kiosk_works_on(tmp_path: Path, error: Exception, told: str) -> None:
     with served(_Failing(error), tmp_path) as path, closing(RemoteRegister(Connection(path))) as register:

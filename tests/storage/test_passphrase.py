@@ -82,6 +82,20 @@ def test_the_first_key_stays(file: Path) -> None:
     assert PassphraseKey(file, Asked(WORDS)).read() == KEY
 
 
+def test_of_two_first_keys_at_once_one_stays_for_both(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = PassphraseKey(file, Asked(WORDS))
+    exists = Path.exists
+
+    def another_was_first(path: Path) -> bool:
+        monkeypatch.setattr(Path, "exists", exists)
+        PassphraseKey(file, Asked(WORDS)).write(KEY)
+        return False
+
+    monkeypatch.setattr(Path, "exists", another_was_first)
+    late.write(OTHER)
+    assert late.read() == KEY
+
+
 def test_a_coming_key_has_the_same_passphrase(file: Path) -> None:
     source = PassphraseKey(file, Asked(WORDS))
     source.write(KEY)
