@@ -12,6 +12,7 @@ from kiosk.domain.checkpoint import Checkpoint
 from kiosk.domain.decision import Decision, Reason
 from kiosk.domain.door.grants import DoorReply
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.entry import Step
 from kiosk.domain.face import Face, Hint, Quality
 
 
@@ -102,8 +103,28 @@ class Checkpointed:
     checkpoint: Checkpoint
 
 
+@dataclass(frozen=True, slots=True)
+class EntryChanged:
+    """What somebody who uses another way in is asked to do next. It never says whether they are known."""
+
+    step: Step
+    seconds: float = 0.0
+    """For WAIT: until the next PIN is looked at. For FACE: how long the camera looks. At least 0."""
+
+
 Finding = Waiting | Observed | Proposed | Faulted | Recovered
 """What the pipeline reports about a frame, or about missing frames."""
 
-Update = Waiting | Observed | Decided | DoorAnswered | DoorChanged | Faulted | Recovered | Unexplained | Checkpointed
+Update = (
+    Waiting
+    | Observed
+    | Decided
+    | DoorAnswered
+    | DoorChanged
+    | Faulted
+    | Recovered
+    | Unexplained
+    | Checkpointed
+    | EntryChanged
+)
 """Updates inside the kiosk's process: for window, console, announcer and demonstration."""

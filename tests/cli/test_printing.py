@@ -22,9 +22,10 @@ from kiosk.cli.front import Console
 from kiosk.cli.outlet import Outlet
 from kiosk.cli.subjects import line
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.entry import Step
 from kiosk.domain.face import Flaw, Hint, Quality
 from kiosk.domain.people import NewReference
-from kiosk.domain.updates import Decided
+from kiosk.domain.updates import Decided, EntryChanged, Recovered
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 
@@ -41,6 +42,20 @@ def test_a_refusal_says_what_was_in_the_way() -> None:
     assert decision_line(decision, None).endswith("turned over, eyes hidden")
     plain = Decision("d", Outcome.REFUSED, Reason.INCOMPLETE, None, Evidence(1, 1.0, datetime.now(UTC)))
     assert (decision_row(plain)["flaw"], decision_row(plain)["hint"]) == (None, None)
+
+
+@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_who_uses_another_way_in_leaves_no_line_before_the_decision(
+    step: Step, as_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(Outlet, "put", lambda _, line: lines.append(line))
+    console = Console(as_json, lambda _: NAME, lambda _: "")
+    console.publish(EntryChanged(step, 1.0))
+    assert lines == []
+    console.publish(Recovered(Reason.STALE_FRAME))
+    assert len(lines) == 1
 
 
 @pytest.fixture

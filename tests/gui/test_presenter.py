@@ -12,8 +12,19 @@ from hypothesis import strategies as st
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.entry import Step
 from kiosk.domain.face import Box, Face, Flaw, Hint, Quality
-from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Observed, Recovered, Update, Waiting
+from kiosk.domain.updates import (
+    Decided,
+    DoorAnswered,
+    DoorChanged,
+    EntryChanged,
+    Faulted,
+    Observed,
+    Recovered,
+    Update,
+    Waiting,
+)
 from kiosk.gui import presenter, words
 from kiosk.gui.presenter import Mode, Presenter, Screen
 
@@ -302,6 +313,7 @@ EVENTS: st.SearchStrategy[Update] = st.one_of(
     st.builds(DoorChanged, st.sampled_from(DoorState)),
     st.builds(Faulted, st.sampled_from(Reason), st.just("x")),
     st.builds(Recovered, st.sampled_from(Reason)),
+    st.builds(EntryChanged, st.sampled_from(Step), st.floats(0, 60)),
 )
 
 

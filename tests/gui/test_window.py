@@ -16,9 +16,10 @@ import pytest
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.entry import Step
 from kiosk.domain.errors import KioskError
 from kiosk.domain.face import Box, Face, Flaw, Frame, Hint, Quality
-from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Observed, Update, Waiting
+from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, EntryChanged, Faulted, Observed, Update, Waiting
 from kiosk.gui import words
 from kiosk.gui.app import screenshot
 from kiosk.gui.presenter import Mode
@@ -227,10 +228,11 @@ def test_a_slow_window_meets_only_the_newest_picture_and_sight(make: Callable[..
     for number in range(100):
         kit.bridge.show_frame(frame(number))
         kit.bridge.publish(Waiting(number))
-    kit.bridge.publish(GRANTED[0])
+    for event in (EntryChanged(Step.PIN), EntryChanged(Step.CHECKING), GRANTED[0]):
+        kit.bridge.publish(event)
     kit.application.processEvents()
     assert frames == [99]
-    assert events == [Waiting(99), GRANTED[0]]
+    assert events == [Waiting(99), EntryChanged(Step.PIN), EntryChanged(Step.CHECKING), GRANTED[0]]
 
 
 def test_nothing_arrives_after_the_end(make: Callable[..., Kit]) -> None:

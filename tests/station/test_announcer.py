@@ -16,11 +16,12 @@ import pytest
 from kiosk.config import Config
 from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.entry import Step
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.face import Quality
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind
 from kiosk.domain.people import Subject
-from kiosk.domain.updates import Decided, DoorChanged, Faulted, Recovered, Unexplained, Update, Waiting
+from kiosk.domain.updates import Decided, DoorChanged, EntryChanged, Faulted, Recovered, Unexplained, Update, Waiting
 from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.ipc.kiosk_event_messages import KioskEventStream
 from kiosk.sections import NotifierConfig, NotifyConfig
@@ -111,7 +112,7 @@ def taken(stream: KioskEventStream, count: int) -> list[KioskEvent]:
 
 def test_decisions_and_faults_are_told_in_order(announce: Callable[..., Announcer], stream: KioskEventStream) -> None:
     announcer = announce()
-    for event in (GRANTED, Waiting(1), REFUSED, DoorChanged(DoorState.SECURED)):
+    for event in (GRANTED, Waiting(1), EntryChanged(Step.PIN), REFUSED, DoorChanged(DoorState.SECURED)):
         announcer.publish(event)
     announcer.publish(Faulted(Reason.CAMERA_UNAVAILABLE, "no picture from /dev/video0"))
     announcer.publish(Recovered(Reason.CAMERA_UNAVAILABLE))
