@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from kiosk.domain.errors import ConfigError, os_trouble
 from kiosk.environment import file_text, overridden, overriding, refuse_nul, tables
 from kiosk.keeping import BackupConfig, ConsentConfig, RetentionConfig
+from kiosk.screen import ScreenConfig
 from kiosk.section import Section
 from kiosk.sections import (
     AttemptConfig,
@@ -66,6 +67,7 @@ class Config(Section):
     backup: BackupConfig = BackupConfig()
     retention: RetentionConfig = RetentionConfig()
     consent: ConsentConfig = ConsentConfig()
+    screen: ScreenConfig = ScreenConfig()
     notify: NotifyConfig = NotifyConfig()
     notifiers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")], NotifierConfig] = Field(
         default_factory=dict

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTHING_RUNS = ("domain/ports/*", "domain/decision", "domain/door/events", "domain/door/grants",
                 "domain/door/rules", "domain/door/state", "domain/face", "domain/people",
-                "domain/updates", "demonstration/story", "gui/theme")  # fmt: skip
+                "domain/updates", "demonstration/story", "gui/look", "gui/theme")  # fmt: skip
 """Protocols, and nouns without behaviour of their own: what uses them tests them."""
 ELSEWHERE = {
     # The same suite over all that are registered.
@@ -54,6 +54,13 @@ ELSEWHERE = {
     "gui/bridge": "gui/test_window",
     "gui/icons": "gui/test_window",
     "gui/preview": "gui/test_window",
+    "gui/toolkit/button": "gui/toolkit/test_widgets",
+    "gui/toolkit/field": "gui/toolkit/test_widgets",
+    "gui/toolkit/fitting": "gui/toolkit/test_widgets",
+    "gui/toolkit/keyboard": "gui/toolkit/test_widgets",
+    "gui/toolkit/keypad": "gui/toolkit/test_widgets",
+    "gui/toolkit/listing": "gui/toolkit/test_widgets",
+    "gui/toolkit/page": "gui/toolkit/test_widgets",
     "gui/widgets": "gui/test_window",
     "locks/usb_board": "locks/test_usb_hid",
     "notifiers/conditions": "notifiers/test_mqtt",

@@ -129,6 +129,47 @@ def _camera_off(path: QPainterPath) -> None:
     _lines(path, ((15.5, 11), (22, 7), (22, 17), (15.5, 13)), ((2.5, 2.5), (21.5, 21.5)))
 
 
+def _back(path: QPainterPath) -> None:
+    _lines(path, ((15, 4.5), (7.5, 12), (15, 19.5)))
+
+
+def _erase(path: QPainterPath) -> None:
+    _lines(
+        path,
+        ((8, 5), (21.5, 5), (21.5, 19), (8, 19), (2, 12), (8, 5)),
+        ((11.5, 9), (17.5, 15)),
+        ((17.5, 9), (11.5, 15)),
+    )
+
+
+def _shift(path: QPainterPath) -> None:
+    _lines(path, ((12, 3), (20.5, 11.5), (16, 11.5), (16, 20), (8, 20), (8, 11.5), (3.5, 11.5), (12, 3)))
+
+
+def _number(path: QPainterPath) -> None:
+    for x in (6, 12, 18):
+        for y in (4.5, 10, 15.5):
+            path.addEllipse(QPointF(x, y), 1.1, 1.1)
+    path.addEllipse(QPointF(12, 21), 1.1, 1.1)
+
+
+def _code(path: QPainterPath) -> None:
+    for x, y in ((3, 3), (14.5, 3), (3, 14.5)):
+        path.addRect(QRectF(x, y, 6.5, 6.5))
+    _lines(
+        path,
+        ((14.5, 14.5), (14.5, 17)),
+        ((18, 14.5), (21, 14.5)),
+        ((21, 17.5), (21, 21), (14.5, 21)),
+        ((17.8, 17.6), (17.8, 17.7)),
+    )
+
+
+def _door(path: QPainterPath) -> None:
+    _lines(path, ((5, 21), (5, 3), (15, 3), (15, 6)), ((2, 21), (13, 21)), ((9, 6), (19, 9), (19, 23), (9, 21), (9, 6)))
+    _dot(path, 12.5, 14)
+
+
 _DRAWN: dict[Icon, Callable[[QPainterPath], None]] = {
     Icon.FACE: _face,
     Icon.CLOSER: _closer,
@@ -146,6 +187,12 @@ _DRAWN: dict[Icon, Callable[[QPainterPath], None]] = {
     Icon.CALENDAR: _calendar,
     Icon.WARNING: _warning,
     Icon.CAMERA_OFF: _camera_off,
+    Icon.BACK: _back,
+    Icon.ERASE: _erase,
+    Icon.SHIFT: _shift,
+    Icon.NUMBER: _number,
+    Icon.CODE: _code,
+    Icon.DOOR: _door,
 }
 
 

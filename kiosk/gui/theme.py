@@ -9,7 +9,8 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics
 from kiosk.domain.plain_text import JOINERS
 from kiosk.gui.presenter import Mode
 
-FAMILY = "Kiosk Sans"
+FAMILIES = ("Kiosk Sans", "Kiosk Sans Arabic")
+"""The shipped fonts. What the first lacks is drawn with the next."""
 GROUND_TOP = QColor("#1a1e23")
 GROUND_BOTTOM = QColor("#0d0f12")
 PANEL = QColor("#20252b")
@@ -18,9 +19,20 @@ QUIET = QColor("#b9c2cb")
 SOFT = QColor("#dde2e7")
 BANNER_GROUND = QColor("#f5c400")
 BANNER_INK = QColor("#15130a")
+KEY = QColor("#2c333b")
+KEY_PRESSED = QColor("#46515d")
+KEY_EDGE = QColor("#7d8995")
+"""Edge of a key. It differs from the ground by 3:1, so that a key is seen where its colour is not."""
+ACCENT = QColor("#63b8ff")
+ACCENT_INK = QColor("#0b1116")
+FOCUS = QColor("#ffd75e")
+FIELD = QColor("#12161a")
+WHITE = QColor("#ffffff")
+"""The whole screen in the dark: it lights the face."""
+WHITE_INK = QColor("#15181b")
 
 _CALM = QColor("#c9d1d9")
-_HELP = QColor("#63b8ff")
+_HELP = ACCENT
 _GOOD = QColor("#3fdcab")
 _STOP = QColor("#ff8a5c")
 _BROKEN = QColor("#ffc94d")
@@ -42,7 +54,8 @@ GLOWING = frozenset({Mode.GRANTED, Mode.REFUSED, Mode.FAULT})
 def type_face(pixels: float, bold: bool = False, figures: bool = False) -> QFont:
     """The shipped font. It looks the same on every machine: no hinting, no subpixel colours. With `figures` all digits
     have the same width, for a clock."""
-    font = QFont(FAMILY)
+    font = QFont()
+    font.setFamilies(list(FAMILIES))
     font.setPixelSize(max(1, round(pixels)))
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
@@ -70,3 +83,15 @@ def faded(colour: QColor, alpha: float) -> QColor:
     paler = QColor(colour)
     paler.setAlphaF(alpha)
     return paler
+
+
+def contrast(ink: QColor, ground: QColor) -> float:
+    """The contrast of WCAG 2.2 between two opaque colours: 1 to 21. AA asks for 4.5, and for 3 in large letters."""
+    lighter, darker = sorted((_luminance(ink), _luminance(ground)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: QColor) -> float:
+    parts = (colour.redF(), colour.greenF(), colour.blueF())
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -30,6 +30,12 @@ class Icon(StrEnum):
     CALENDAR = "calendar"
     WARNING = "warning"
     CAMERA_OFF = "camera_off"
+    BACK = "back"
+    ERASE = "erase"
+    SHIFT = "shift"
+    NUMBER = "number"
+    CODE = "code"
+    DOOR = "door"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,13 @@ def test_an_import_that_fails_is_explained(said: str, hint: str) -> None:
     assert hint in app._explained(ImportError(said))
 
 
-def test_the_font_is_shipped_with_its_licence() -> None:
-    assert sorted(p.name for p in app.FONTS.glob("*.ttf")) == ["KioskSans-Regular.ttf", "KioskSans-SemiBold.ttf"]
-    assert "SIL Open Font License" in (app.FONTS / "OFL.txt").read_text(encoding="utf-8")
+def test_the_fonts_are_shipped_with_their_licences() -> None:
+    weights = [
+        f"{family}-{weight}.ttf" for family in ("KioskSans", "KioskSansArabic") for weight in ("Regular", "SemiBold")
+    ]
+    assert sorted(p.name for p in app.FONTS.glob("*.ttf")) == weights
+    for licence in ("OFL.txt", "OFL-Arabic.txt"):
+        assert "SIL Open Font License" in (app.FONTS / licence).read_text(encoding="utf-8")
     assert sum(p.stat().st_size for p in app.FONTS.iterdir()) < 1_000_000
 
 
