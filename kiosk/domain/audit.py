@@ -80,6 +80,16 @@ class AuditOutcome(StrEnum):
     SIGNING_KEY_REPLACED = "key_replaced"
     CONSENT_RECORDED = "consent_recorded"
     TEMPLATES_RENEWED = "templates_renewed"
+    NUMBER_SET = "number_set"
+    NUMBER_CLEARED = "number_cleared"
+    QR_SET = "qr_set"
+    QR_CLEARED = "qr_cleared"
+    CARD_SET = "card_set"
+    CARD_CLEARED = "card_cleared"
+    VERIFY_ON = "verify_on"
+    VERIFY_OFF = "verify_off"
+    EXTENDED_ON = "extended_on"
+    EXTENDED_OFF = "extended_off"
 
 
 class AuditReason(StrEnum):

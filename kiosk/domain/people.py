@@ -67,6 +67,12 @@ class Subject:
     """None: none recorded."""
     role: Role | None = None
     """What this person may do at the kiosk, with a PIN."""
+    number: str | None = field(default=None, repr=False)
+    """The personal number that this person types to say who it is (domain.number). Nobody else has it."""
+    verify: bool = False
+    """Whether a face alone is not enough for this person: something else must say first who it is."""
+    extended: bool = False
+    """Whether the lock is released for longer, for who needs more time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

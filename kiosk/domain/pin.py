@@ -29,6 +29,19 @@ def checked(pin: str) -> str:
     return pin
 
 
+def checked_duress(duress: str, pin: str) -> str:
+    """A PIN that may be chosen beside `pin` to be typed under duress. It is two slips away from it, so that nobody
+    raises an alarm by one wrong, missing, further or exchanged digit. Raises ValueError."""
+    one, other = checked(duress), pin
+    while one and other and one[0] == other[0]:
+        one, other = one[1:], other[1:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    if max(len(one), len(other)) <= 1 or (len(one) == 2 and one == other[::-1]):
+        raise ValueError("the duress PIN is too near the PIN: a slip of the finger would raise the alarm")
+    return duress
+
+
 def wait_after(wrong: int) -> float:
     """Seconds from the last of so many wrong PINs in a row until the next one is looked at."""
     return 0.0 if wrong < FREE else min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(wrong - FREE, 30))

@@ -12,10 +12,11 @@ from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError, TamperedError
 from kiosk.domain.people import Consent, NewReference, Reference, Subject
 from kiosk.domain.renewal import Enrolled
+from kiosk.storage import people
 from kiosk.storage.audit import encode, insert
 from kiosk.storage.database import Store, in_memory, open_database, to_time
 from kiosk.storage.home import Home
-from kiosk.storage.people import check_validity, checked_name, optional_text, the_one
+from kiosk.storage.people import NO_SECRETS, Record, Secrets, optional_text, the_one
 from kiosk.storage.sealed import SealedRows, generation_of, new_id
 from kiosk.storage.troubles import TAMPERED_TEXT
 from kiosk.storage.unlock import belongs, bind, unlock
@@ -64,19 +65,21 @@ class Gallery:
         valid_until: datetime | None = None,
         badge: int | None = None,
         consent: Consent | None = None,
+        number: str | None = None,
+        secrets: Secrets = NO_SECRETS,
     ) -> Subject:
         """Enrols a subject with all references. They are on disk when this returns.
 
-        Raises GalleryError for an impossible name or validity or a badge that another subject has, VaultError when the
-        key cannot be used.
+        Raises GalleryError for an impossible name or validity, or a badge, number, QR code or card that another subject
+        has, VaultError when the key cannot be used.
         """
         if not references:
             raise ValueError("an enrolment without references")
-        check_validity(valid_from, valid_until)
-        subject = Subject(new_id(), checked_name(name), self._now(), False, valid_from, valid_until, badge, consent)
+        people.check_validity(valid_from, valid_until)
+        name, badge, number = people.checked_name(name), people.checked_badge(badge), people.checked_number(number)
+        subject = Subject(new_id(), name, self._now(), False, valid_from, valid_until, badge, consent, None, number)
         with self.changing() as rows:
-            self._free(badge)
-            rows.add(subject, references)
+            rows.add(subject, references, secrets)
             outcome, count = AuditOutcome.ENROLLED, len(references)
             self.note(AuditKind.ENROLMENT, subject.id, outcome, references=count, consent=consent)
         return subject
@@ -99,20 +102,25 @@ class Gallery:
 
     def subjects(self) -> list[Subject]:
         """All subjects, in the order of enrolment."""
+        return [record.subject for record in self.records()]
+
+    def records(self) -> list[Record]:
+        """The records of all subjects, in the order of enrolment: what they know and hold, too."""
         with self._believing() as rows:
-            return [record.subject for record in rows.records()]
+            return rows.records()
+
+    def record(self, subject_id: str) -> Record | None:
+        """The record of a subject; None if it is not enrolled."""
+        with self._believing() as rows:
+            return rows.record(subject_id)
 
     def pin_of(self, subject_id: str) -> str | None:
         """The PIN of a subject as storage.pins stores it; None if it has none, or is not enrolled."""
-        with self._believing() as rows:
-            record = rows.record(subject_id)
-        return None if record is None else record.pin
+        return record.secrets.pin if (record := self.record(subject_id)) else None
 
     def subject(self, subject_id: str) -> Subject | None:
         """The subject with this id; None if there is none."""
-        with self._believing() as rows:
-            record = rows.record(subject_id)
-        return None if record is None else record.subject
+        return record.subject if (record := self.record(subject_id)) else None
 
     def find(self, text: str) -> Subject:
         """Finds a subject by id, exact name or the beginning of the id. Raises GalleryError unless exactly one
@@ -127,7 +135,7 @@ class Gallery:
 
     def set_validity(self, subject_id: str, valid_from: datetime | None, valid_until: datetime | None) -> None:
         """Sets the time from which and until which a subject may pass. None means no limit."""
-        check_validity(valid_from, valid_until)
+        people.check_validity(valid_from, valid_until)
         begin, end = optional_text(valid_from), optional_text(valid_until)
         with self.changing(subject_id) as rows:
             rows.change(subject_id, lambda s: replace(s, valid_from=valid_from, valid_until=valid_until))
@@ -136,8 +144,8 @@ class Gallery:
     def set_badge(self, subject_id: str, badge: int | None) -> None:
         """Sets the number by which a panel knows a subject, at least 1; None removes it. The audit log never holds it.
         Raises GalleryError when another subject has it."""
+        people.checked_badge(badge)
         with self.changing(subject_id) as rows:
-            self._free(badge, but=subject_id)
             rows.change(subject_id, lambda subject: replace(subject, badge=badge))
             self.note(
                 AuditKind.SUBJECT, subject_id, AuditOutcome.BADGE_CLEARED if badge is None else AuditOutcome.BADGE_SET
@@ -261,16 +269,6 @@ class Gallery:
         text = {} if consent is None else {"consent": f"{consent.text}/{consent.language}"}  # nothing personal
         record = AuditRecord(kind, self._now(), None, subject_id, outcome, why, {**detail, **text, **who})
         insert(self._store, encode([record]))
-
-    def _free(self, badge: int | None, but: str = "") -> None:
-        if badge is None:
-            return
-        if badge < 1:
-            raise GalleryError(f"{badge}: a badge number is 1 or more")
-        # Names the id, because the error may end in a journal, which must not hold names.
-        for subject in self.subjects():
-            if subject.badge == badge and subject.id != but:
-                raise GalleryError(f"badge {badge} is that of {subject.id}: clear it there first")
 
 
 def open_gallery(home: Home, read_only: bool = False, with_key: bool = True, check: bool = True) -> Gallery:

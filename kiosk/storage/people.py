@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import struct
 import unicodedata
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from kiosk.domain.errors import GalleryError, TamperedError
 from kiosk.domain.naming import cleaned
+from kiosk.domain.number import checked
 from kiosk.domain.people import Consent, Reference, Subject
 from kiosk.domain.rights import Role
 from kiosk.storage.database import to_text, to_time
@@ -25,13 +26,30 @@ _QUALITY = struct.Struct(">d")
 
 
 @dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a person knows or holds, as it is sealed beside the subject. It never leaves the storage."""
+
+    pin: str | None = field(default=None, repr=False)
+    """As storage.pins makes it."""
+    duress: str | None = field(default=None, repr=False)
+    """The same for the PIN that this person types when somebody makes them."""
+    qr: str | None = field(default=None, repr=False)
+    """Of the QR code's text, as storage.claims makes it (SHA-256, hexadecimal)."""
+    card: str | None = field(default=None, repr=False)
+    """The same of the text that a reader types for this person's card."""
+
+
+NO_SECRETS = Secrets()
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """What is sealed of a subject: the subject, and the ids of its references, so that an old one cannot return."""
+    """What is sealed of a subject: the subject, the ids of its references, so that an old one cannot return, and its
+    secrets."""
 
     subject: Subject
     references: tuple[str, ...]
-    pin: str | None = field(default=None, repr=False)
-    """The subject's PIN as storage.pins makes it."""
+    secrets: Secrets = NO_SECRETS
 
     def seal(self, own: Vault, version: int) -> bytes:
         """The record as it is stored. `own`: the vault of the subject's key."""
@@ -45,7 +63,10 @@ class Record:
             "badge": s.badge,
             "consent": _consent_value(s.consent),
             "role": s.role,
-            "pin": self.pin,
+            "number": s.number,
+            "verify": s.verify,
+            "extended": s.extended,
+            **asdict(self.secrets),
             "references": list(self.references),
         }
         return own.wrap(json.dumps(value, separators=(",", ":")).encode(), "subject", s.id, "version", str(version))
@@ -65,9 +86,12 @@ def record_of(row: dict[str, Any], version: int, own: Vault) -> Record:
             badge=value["badge"],
             consent=_consent(value.get("consent")),  # none in a record of before there was consent
             role=Role(value["role"]) if value.get("role") else None,  # nor roles and PINs
+            number=value.get("number"),  # nor other ways in
+            verify=bool(value.get("verify")),
+            extended=bool(value.get("extended")),
         ),
         tuple(value["references"]),
-        value.get("pin"),
+        Secrets(value.get("pin"), value.get("duress"), value.get("qr"), value.get("card")),
     )
 
 
@@ -135,9 +159,38 @@ def checked_name(name: str) -> str:
         raise GalleryError(str(error)) from error
 
 
+def checked_badge(badge: int | None) -> int | None:
+    if badge is not None and badge < 1:
+        raise GalleryError(f"{badge}: a badge number is 1 or more")
+    return badge
+
+
+def checked_number(number: str | None) -> str | None:
+    try:
+        return None if number is None else checked(number)
+    except ValueError as error:
+        raise GalleryError(str(error)) from error
+
+
 def check_validity(valid_from: datetime | None, valid_until: datetime | None) -> None:
     if valid_from is not None and valid_until is not None and valid_from >= valid_until:
         raise GalleryError("the validity ends before it begins")
+
+
+def check_own(new: Record, everybody: Iterable[Record]) -> None:
+    """Raises GalleryError for a badge, number, QR code or card that somebody else has. The error names the id, because
+    it may end in a journal, which must not hold names."""
+    for other in everybody:
+        if other.subject.id == new.subject.id:
+            continue
+        for what, mine, theirs in (
+            (f"badge {new.subject.badge}", new.subject.badge, other.subject.badge),
+            (f"number {new.subject.number}", new.subject.number, other.subject.number),
+            ("this QR code", new.secrets.qr, other.secrets.qr),
+            ("this card", new.secrets.card, other.secrets.card),
+        ):
+            if mine is not None and mine == theirs:
+                raise GalleryError(f"{what} is that of {other.subject.id}: clear it there first")
 
 
 def optional_text(moment: datetime | None) -> str | None:

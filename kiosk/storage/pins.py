@@ -22,15 +22,18 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from kiosk.domain.audit import AuditKind, AuditOutcome
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.pin import HOURLY, LONGEST_WAIT, checked, crowd_wait, wait_after
+from kiosk.domain.pin import FIRST_WAIT, FREE, HOURLY, LONGEST_WAIT, checked, checked_duress, crowd_wait, wait_after
 from kiosk.domain.rights import Role
 from kiosk.storage.database import to_text, to_time
 from kiosk.storage.gallery import Gallery
+from kiosk.storage.people import NO_SECRETS, Secrets
 from kiosk.system.clock import boot_name, boottime
 
 MEMORY_KIB, PASSES = 19 * 1024, 2
 KEPT = 10_000
 """Newest tries that are kept."""
+ENOUGH = FREE + math.ceil(math.log2(LONGEST_WAIT / FIRST_WAIT))
+"""Wrong tries in a row after which nobody waits longer: more are not counted."""
 
 
 class Verdict(StrEnum):
@@ -44,10 +47,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The verdict, and how long until the next PIN of this person is looked at, in seconds."""
+    """The verdict, how long until the next PIN of this person is looked at, in seconds, and whether it was the duress
+    PIN, which is as right as the other one: whoever stands beside must see no difference."""
 
     verdict: Verdict
     wait: float
+    duress: bool = False
 
 
 class Pins:
@@ -71,19 +76,26 @@ class Pins:
         """Looks at a PIN. `claim`: what was typed or shown to say who it is; `subject_id`: whose that is, None for
         nobody's. Who is locked out after tries with one claim is so with every other one too."""
         who = subject_id or f"?{hashlib.sha256(claim.encode('utf-8', 'replace')).hexdigest()[:15]}"
-        stored = None if subject_id is None else self._gallery.pin_of(subject_id)
+        secrets = self._secrets_of(subject_id)
         with self._store.transaction():
             wait = self._wait(who)
             if wait == 0.0:
                 self._note(who, right=False)
-        good = _fits(stored or _nobodys(), pin) and stored is not None
+        # Both are looked at in any case: nobody's costs as much as somebody's, and a duress PIN as much as none.
+        plain, duress = [_fits(made or _nobodys(), pin) and made is not None for made in (secrets.pin, secrets.duress)]
         if wait > 0.0:
             return Checked(Verdict.WAIT, wait)
-        if not good:
+        if not (plain or duress):
             return Checked(Verdict.WRONG, self._wait(who))
         with self._store.transaction():
             self._note(who, right=True)
-        return Checked(Verdict.RIGHT, 0.0)
+        return Checked(Verdict.RIGHT, 0.0, duress and not plain)
+
+    def _secrets_of(self, subject_id: str | None) -> Secrets:
+        """For nobody somebody's record is read and put aside, so that it takes as long."""
+        somebody = self._store.rows("SELECT id FROM subject LIMIT 1")
+        record = self._gallery.record(subject_id or (somebody[0]["id"] if somebody else ""))
+        return NO_SECRETS if record is None or subject_id is None else record.secrets
 
     def _note(self, who: str, *, right: bool) -> None:
         row = [who, self._boot(), int(self._clock() * 1e6), to_text(self._wall()), right]
@@ -94,8 +106,8 @@ class Pins:
         """Seconds until the next PIN of `who` is looked at."""
         wrong = self._store.rows(
             "SELECT boot, boot_us, wall_at FROM pin_try WHERE who = ? AND NOT right AND id > "
-            "coalesce((SELECT max(id) FROM pin_try WHERE who = ? AND right), 0) ORDER BY id",
-            [who, who],
+            "coalesce((SELECT max(id) FROM pin_try WHERE who = ? AND right), 0) ORDER BY id DESC LIMIT ?",
+            [who, who, ENOUGH],
         )
         # A right PIN takes its own try back, no other's.
         crowd = self._store.rows(
@@ -105,7 +117,7 @@ class Pins:
             [HOURLY],
         )
         now = self._clock()
-        own = max(0.0, self._at(wrong[-1]) + wait_after(len(wrong)) - now) if wrong else 0.0
+        own = max(0.0, self._at(wrong[0]) + wait_after(len(wrong)) - now) if wrong else 0.0
         return max(own, crowd_wait([self._at(row) for row in reversed(crowd)], now))
 
     def _at(self, row: dict[str, Any]) -> float:
@@ -117,29 +129,40 @@ class Pins:
         return 0.0 if age < LONGEST_WAIT else -math.inf
 
 
-def set_pin(gallery: Gallery, subject_id: str, pin: str | None) -> None:
-    """Gives a subject a PIN, or takes it away. Wrong tries of before no longer count. Raises GalleryError; for who has
-    a role, a PIN cannot be taken away."""
-    try:
-        stored = None if pin is None else made(checked(pin))
-    except ValueError as error:
-        raise GalleryError(str(error)) from error
+def set_pin(gallery: Gallery, subject_id: str, pin: str | None, duress: str | None = None) -> None:
+    """Gives a subject a PIN, and a duress PIN if there is one, or takes both away. Those of before, and wrong tries,
+    no longer count. The log does not say whether there is a duress PIN: whoever makes somebody may read it. Raises
+    GalleryError; for who has a role, a PIN cannot be taken away."""
+    stored = made_both(pin, duress)
     with gallery.changing(subject_id) as rows:
         record = rows.record(subject_id)
-        if stored is None and record is not None and record.subject.role is not None:
+        if pin is None and record is not None and record.subject.role is not None:
             raise GalleryError(f"{subject_id}: who is {record.subject.role} has a PIN: take the role away first")
-        rows.set_pin(subject_id, stored)
+        if record is not None and record.subject.number is not None and record.subject.number in (pin, duress):
+            raise GalleryError("a PIN is not the personal number: choose another one")
+        rows.change_secrets(subject_id, lambda before: replace(before, pin=stored.pin, duress=stored.duress))
         gallery.store.execute("DELETE FROM pin_try WHERE who = ?", [subject_id])
-        gallery.note(
-            AuditKind.SUBJECT, subject_id, AuditOutcome.PIN_CLEARED if stored is None else AuditOutcome.PIN_SET
-        )
+        gallery.note(AuditKind.SUBJECT, subject_id, AuditOutcome.PIN_CLEARED if pin is None else AuditOutcome.PIN_SET)
+
+
+def made_both(pin: str | None, duress: str | None = None) -> Secrets:
+    """A PIN and a duress PIN as they are stored. Raises GalleryError for PINs that may not be chosen."""
+    try:
+        if pin is None:
+            if duress is not None:
+                raise ValueError("a duress PIN is there beside a PIN only: give both")
+            return NO_SECRETS
+        stored = Secrets(made(checked(pin)))
+        return stored if duress is None else replace(stored, duress=made(checked_duress(duress, pin)))
+    except ValueError as error:
+        raise GalleryError(str(error)) from error
 
 
 def set_role(gallery: Gallery, subject_id: str, role: Role | None) -> None:
     """Gives a subject with a PIN a role, or takes it away. Raises GalleryError."""
     with gallery.changing(subject_id) as rows:
         record = rows.record(subject_id)
-        if role is not None and (record is None or record.pin is None):
+        if role is not None and (record is None or record.secrets.pin is None):
             raise GalleryError(f"{subject_id}: a role needs a PIN: kiosk subjects pin {subject_id}")
         rows.change(subject_id, lambda subject: replace(subject, role=role))
         outcome = AuditOutcome.ROLE_CLEARED if role is None else AuditOutcome.ROLE_SET

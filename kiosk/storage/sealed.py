@@ -14,7 +14,16 @@ from kiosk.domain.errors import TamperedError
 from kiosk.domain.people import NewReference, Reference, Subject
 from kiosk.domain.renewal import UNTURNED, Enrolled, Turning
 from kiosk.storage.database import Store, to_text
-from kiosk.storage.people import Record, expect, record_of, reference_of, seal_reference
+from kiosk.storage.people import (
+    NO_SECRETS,
+    Record,
+    Secrets,
+    check_own,
+    expect,
+    record_of,
+    reference_of,
+    seal_reference,
+)
 from kiosk.storage.roster import Roster, unsealed
 from kiosk.storage.turning import new_turning, read_turning, write_turning
 from kiosk.storage.vault import Vault
@@ -96,21 +105,32 @@ class SealedRows:
 
         return self._store.snapshot(one_moment)
 
-    def add(self, subject: Subject, new: Sequence[NewReference]) -> None:
-        """Stores a new subject with its references. Raises ValueError for what is no template."""
+    def add(self, subject: Subject, new: Sequence[NewReference], secrets: Secrets = NO_SECRETS) -> None:
+        """Stores a new subject with its references. Raises ValueError for what is no template, GalleryError for a
+        badge, number, QR code or card that somebody else has."""
         own, wrapped = self._vault.new_key(subject.id)
+        if subject.badge or subject.number or secrets.qr or secrets.card:
+            check_own(Record(subject, (), secrets), self.records())
         self._store.execute("INSERT INTO subject (id, key, sealed) VALUES (?, ?, x'')", [subject.id, wrapped])
-        self._put(Record(subject, self._insert(subject.id, new, subject.created_at, own)), own)
+        self._put(Record(subject, self._insert(subject.id, new, subject.created_at, own), secrets), own)
 
     def change(self, subject_id: str, change: Callable[[Subject], Subject]) -> None:
-        """Stores a changed subject. Raises KeyError for an unknown one."""
+        """Stores a changed subject. Raises KeyError for an unknown one, GalleryError for a badge or number that
+        somebody else has."""
         record, own = self._open(subject_id)
-        self._put(replace(record, subject=change(record.subject)), own)
+        changed = replace(record, subject=change(record.subject))
+        if (changed.subject.badge, changed.subject.number) != (record.subject.badge, record.subject.number):
+            check_own(changed, self.records())
+        self._put(changed, own)
 
-    def set_pin(self, subject_id: str, pin: str | None) -> None:
-        """Stores the PIN of a subject, as storage.pins makes it. Raises KeyError for an unknown one."""
+    def change_secrets(self, subject_id: str, change: Callable[[Secrets], Secrets]) -> None:
+        """Stores changed secrets of a subject. Raises KeyError for an unknown one, GalleryError for a QR code or card
+        that somebody else has."""
         record, own = self._open(subject_id)
-        self._put(replace(record, pin=pin), own)
+        changed = replace(record, secrets=change(record.secrets))
+        if changed.secrets.qr or changed.secrets.card:
+            check_own(changed, self.records())
+        self._put(changed, own)
 
     def renew(self, subject_id: str, new: Sequence[NewReference], now: datetime) -> None:
         """Replaces all references of a subject. Raises KeyError for an unknown one, ValueError for what is no

@@ -15,6 +15,7 @@ from kiosk.domain.pin import (
     LONGEST_WAIT,
     SHORTEST,
     checked,
+    checked_duress,
     crowd_wait,
     wait_after,
 )
@@ -53,3 +54,34 @@ def test_in_no_hour_more_wrong_pins_of_all_people_are_looked_at(times: list[floa
     recent = sum(now + wait - at < HOUR - 1e-6 for at in past)
     assert recent < HOURLY
     assert wait == 0.0 or sum(now - at < HOUR for at in past) >= HOURLY
+
+
+def slips(pin: str) -> set[str]:
+    """What one slip of a finger makes of a PIN: a wrong, missing or further digit, or two neighbours exchanged."""
+    digits = "0123456789"
+    made = {pin[:at] + other + pin[at + 1 :] for at in range(len(pin)) for other in digits}
+    made |= {pin[:at] + pin[at + 1 :] for at in range(len(pin))}
+    made |= {pin[:at] + other + pin[at:] for at in range(len(pin) + 1) for other in digits}
+    made |= {pin[:at] + pin[at + 1] + pin[at] + pin[at + 2 :] for at in range(len(pin) - 1)}
+    return made
+
+
+@given(st.from_regex(r"[0-9]{6,12}", fullmatch=True), st.data())
+def test_no_slip_of_a_finger_is_a_duress_pin(pin: str, data: st.DataObject) -> None:
+    near = slips(pin)
+    typed = data.draw(st.one_of(st.sampled_from(sorted(near)), st.from_regex(r"[0-9]{6,12}", fullmatch=True)))
+    if typed in near:
+        with pytest.raises(ValueError, match="PIN"):
+            checked_duress(typed, pin)
+        return
+    try:
+        checked(typed)
+    except ValueError:
+        return
+    assert checked_duress(typed, pin) == typed
+
+
+@pytest.mark.parametrize("duress", ["123456", "777777", "12345", "27182a"])
+def test_a_duress_pin_is_a_pin(duress: str) -> None:
+    with pytest.raises(ValueError, match="PIN"):
+        checked_duress(duress, "271828")

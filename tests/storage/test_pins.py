@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -9,15 +10,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from kiosk.domain.errors import GalleryError
 from kiosk.domain.people import Subject
 from kiosk.domain.pin import FIRST_WAIT, FREE, HOUR, HOURLY, LONGEST_WAIT
 from kiosk.storage import pins
+from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
-from kiosk.storage.pins import Pins, Verdict, set_pin
+from kiosk.storage.pins import Checked, Pins, Verdict, set_pin
 from tests.storage.conftest import a_reference
 
-PIN, WRONG = "271828", "314159"
+PIN, WRONG, DURESS = "271828", "314159", "161803"
 
 
 class Clocks:
@@ -117,8 +120,74 @@ def test_nobodys_number_costs_the_same_work(
     for claim, subject_id in (("7", ada.id), ("9", None)):
         for _ in range(FREE + 2):
             found.check(claim, subject_id, WRONG)
-    assert len(looked) == 2 * (FREE + 2), "one for each, also for who has to wait"
+    assert len(looked) == 2 * 2 * (FREE + 2), "two for each, also for who has to wait"
     assert all(cost == looked[0] for cost in looked), "with the same memory and passes"
+
+
+def test_the_duress_pin_opens_like_the_other_and_only_the_kiosk_knows(
+    gallery: Gallery, ada: Subject, clocks: Clocks
+) -> None:
+    found = pins_of(gallery, clocks)
+    set_pin(gallery, ada.id, PIN, DURESS)
+    assert found.check("7", ada.id, PIN) == Checked(Verdict.RIGHT, 0.0, duress=False)
+    assert found.check("7", ada.id, DURESS) == Checked(Verdict.RIGHT, 0.0, duress=True)
+    for _ in range(FREE - 1):
+        assert found.check("7", ada.id, WRONG) == Checked(Verdict.WRONG, 0.0, duress=False)
+    assert found.check("7", ada.id, DURESS).duress, "it takes wrong ones back as the right one does"
+    for _ in range(FREE):
+        found.check("7", ada.id, WRONG)
+    assert found.check("7", ada.id, DURESS) == Checked(Verdict.WAIT, FIRST_WAIT, duress=False)
+
+
+def test_no_call_and_no_query_tells_a_duress_pin_from_a_pin_or_nobodys_number_from_somebodys(
+    gallery: Gallery, ada: Subject, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben = gallery.add_subject("Ben", [a_reference(2)])
+    set_pin(gallery, ada.id, PIN, DURESS)
+    set_pin(gallery, ben.id, PIN)
+    seen: list[str] = []
+    fits, record = pins._fits, Gallery.record
+    monkeypatch.setattr(pins, "_fits", lambda stored, pin: seen.append("argon2") or fits(stored, pin))
+    monkeypatch.setattr(Gallery, "record", lambda self, who: seen.append("record") or record(self, who))
+    found = pins_of(gallery, clocks)
+    gallery.store.conn.set_trace_callback(seen.append)
+
+    def did(subject_id: str | None, pin: str) -> list[str]:
+        seen.clear()
+        found.check("7", subject_id, pin)
+        return [re.sub(r"'[^']*'|\b[0-9]+\b", "_", call) for call in seen]
+
+    did(ada.id, PIN)  # reads the roster, which is then kept
+    right = did(ada.id, PIN)
+    assert right.count("argon2") == 2
+    assert right == did(ada.id, DURESS) == did(ben.id, PIN)
+    wrong = did(ada.id, WRONG)
+    assert wrong == did(ben.id, WRONG) == did(None, WRONG) == did(None, PIN)
+    assert wrong.count("argon2") == 2
+
+
+def test_a_new_pin_ends_the_duress_pin_of_before(gallery: Gallery, ada: Subject, clocks: Clocks) -> None:
+    found = pins_of(gallery, clocks)
+    set_pin(gallery, ada.id, PIN, DURESS)
+    set_pin(gallery, ada.id, PIN)
+    assert found.check("7", ada.id, DURESS).verdict is Verdict.WRONG
+    set_pin(gallery, ada.id, PIN, DURESS)
+    set_pin(gallery, ada.id, None)
+    assert found.check("7", ada.id, DURESS).verdict is Verdict.WRONG
+
+
+def test_a_duress_pin_that_cannot_be_is_refused_and_changes_nothing(gallery: Gallery, ada: Subject) -> None:
+    before = gallery.record(ada.id)
+    for pin, duress in ((PIN, PIN), (PIN, "271829"), (PIN, "278128"), (PIN, "123456"), (None, DURESS)):
+        with pytest.raises(GalleryError, match="PIN"):
+            set_pin(gallery, ada.id, pin, duress)
+    assert gallery.record(ada.id) == before
+
+
+def test_the_log_does_not_say_who_has_a_duress_pin(gallery: Gallery, ada: Subject) -> None:
+    set_pin(gallery, ada.id, PIN, DURESS)
+    with_one, without = Audit(gallery.store).records()[-1], Audit(gallery.store).records()[-2]
+    assert (with_one.outcome, with_one.detail) == (without.outcome, without.detail) == ("pin_set", {})
 
 
 def test_a_kill_in_the_middle_gives_no_guess(
