@@ -71,6 +71,7 @@ ELSEWHERE = {
     "ipc/control_messages": "station/test_control",
     "station/control_client": "station/test_register",
     "station/desk": "station/test_control",
+    "station/aftermath": "station/test_pipeline",
     "station/deciding": "station/test_pipeline",
     "storage/database": "storage/test_durability",
     "storage/people": "storage/test_gallery",

@@ -26,6 +26,8 @@ def decision_row(decision: Decision) -> dict[str, str | float | int | None]:
         "frames": e.frames,
         "model_id": c.model_id if c else None,
         "grant_id": decision.id,
+        "comparison": decision.proof.value,
+        "means": decision.means.value if decision.means else None,
         "seconds": round(e.captured_at - decision.started_at, 3) if decision.started_at is not None else None,
     }
 
@@ -43,6 +45,7 @@ def decision_line(decision: Decision, name: str | None) -> str:
         f"score {c.score:.3f} of {c.threshold:.3f}" if c else "",
         f"pad {e.pad:.2f}" if e.pad is not None else "",
         *(said.value.replace("_", " ") for said in (e.quality and e.quality.flaw, e.hint) if said),
+        f"{decision.proof.value} by {decision.means.value}" if decision.means else "",
         decision.detail,
     ]
     words = decision.reason.value.replace("_", " ")

@@ -13,7 +13,7 @@ from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, 
 from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Flaw
 from kiosk.station import assembly
-from kiosk.station.pipeline import Stages
+from kiosk.station.stages import Stages
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
 

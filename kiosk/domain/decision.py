@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from kiosk.domain.entry import Means
 from kiosk.domain.face import Hint, Quality
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The best candidate of a search. `score` is a score of domain.matching, -1..1.
+    """The best candidate of a search, or the claimed person of a verification. `score` is a score of domain.matching,
+    -1..1.
 
-    `subject_id` is None when the gallery is empty, and for a face that matches but is not upright: then the score alone
-    says nothing. A candidate below `threshold` is no match.
+    `subject_id` is None when the gallery is empty, for a claim that is nobody's, and for a face that matches but is not
+    upright: then the score alone says nothing. A candidate below `threshold` is no match.
     """
 
     subject_id: str | None
@@ -35,6 +37,20 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
+class Proof(StrEnum):
+    """What a decision rests on, as its record says."""
+
+    SEARCH = "1:N"
+    """A face alone: identification."""
+    VERIFICATION = "1:1"
+    """A claim and the face of the claimed person."""
+    PIN = "pin"
+    CODE = "code"
+    """A QR code or a badge alone, where the configuration allows it."""
+    VISITOR = "visitor"
+    """A visitor pass."""
+
+
 class Reason(StrEnum):
     """Why a decision was made. Everything but MATCHED is a refusal."""
 
@@ -48,6 +64,18 @@ class Reason(StrEnum):
     INCOMPLETE = "incomplete"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     """This face was refused so often within the last hour that it is not compared."""
+    VERIFICATION_REQUIRED = "verification_required"
+    """A face alone is not enough for this subject, or in this gallery: who it is must be said too."""
+    NOT_VERIFIED = "not_verified"
+    """The face is not that of the person whom the claim names. It may name nobody."""
+    WRONG_PIN = "wrong_pin"
+    """Or the claim is nobody's, or the subject has no PIN."""
+    PIN_WAITS = "pin_waits"
+    """The PIN was not looked at, after too many wrong ones."""
+    VISITOR_REFUSED = "visitor_refused"
+    """A visitor pass that is not valid, not here or not now."""
+    CLAIM_OVER = "claim_over"
+    """The claim has ended meanwhile, or has let somebody in already."""
     FACE_OFF = "face_off"
     """So many people were refused within an hour that no face is compared ([policy] refusals_an_hour)."""
     SUBJECT_DISABLED = "subject_disabled"
@@ -79,7 +107,8 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The last usable frame of an attempt, for the record."""
+    """The last usable frame of an attempt, for the record. Without the camera: the moment when the last digit was
+    typed, or the code was read; `frame_number` is then -1."""
 
     frame_number: int
     captured_at: float
@@ -107,6 +136,14 @@ class Decision:
     detail: str = ""
     badge: int | None = field(default=None, repr=False)
     """The number that this grant presents to a panel. It is in no record and no log."""
+
+    proof: Proof = Proof.SEARCH
+    means: Means | None = None
+    """What said who it was; None for a face alone."""
+    claim_id: str | None = None
+    """The claim that this decision is of. A claim lets in once."""
+    extended: bool = False
+    """Whether the lock is released for longer, for who needs more time."""
 
     @property
     def granted(self) -> bool:

@@ -240,12 +240,7 @@ class ReferenceMatrix:
         The kernel's products only choose who may be the nearest: the score itself is computed from plain integers, so
         that no fault of a kernel raises it. Raises ValueError for a probe of another length.
         """
-        if probe.shape != (self.dimension,) or probe.dtype != np.int8:
-            raise ValueError(f"a probe has {self.dimension} signed bytes")
-        length = float(_lengths(probe[np.newaxis])[0])
-        if length == 0:
-            raise ValueError("the probe is empty")
-        excess = self._cohort.excess(probe[np.newaxis])
+        length, excess = self._measured(probe)
         best, subject_id = -np.inf, None
         for block in self._blocks:
             near = block.near(probe, length, excess, best)
@@ -256,6 +251,25 @@ class ReferenceMatrix:
             if exact[first] > best:
                 best, subject_id = float(exact[first]), block.subjects[near[first]].decode()
         return Comparison(subject_id, max(best, -1.0), threshold, self.model_id)
+
+    def best(self, probe: Template, subject_id: str) -> tuple[float, int]:
+        """1:1: the highest score with this subject's references, and how many they are. Raises ValueError as search."""
+        length, excess = self._measured(probe)
+        best, count = -1.0, 0
+        for block in self._blocks:
+            own = np.flatnonzero(block.subjects == subject_id.encode())
+            if own.size:
+                best, count = max(best, float(block.exactly(own, probe, length, excess).max())), count + own.size
+        return best, count
+
+    def _measured(self, probe: Template) -> tuple[float, NDArray[np.float64]]:
+        """Length and excess of a probe."""
+        if probe.shape != (self.dimension,) or probe.dtype != np.int8:
+            raise ValueError(f"a probe has {self.dimension} signed bytes")
+        length = float(_lengths(probe[np.newaxis])[0])
+        if length == 0:
+            raise ValueError("the probe is empty")
+        return length, self._cohort.excess(probe[np.newaxis])
 
     def _read(self, unread: Iterator[Reference]) -> tuple[NDArray[np.int8], NDArray[np.bytes_]] | None:
         """Templates and subjects of the next references, at most BLOCK; None if there are no more."""
@@ -281,7 +295,6 @@ class ReferenceMatrix:
 
 def _lengths(rows: Centres) -> NDArray[np.float64]:
     """The Euclidean lengths of N x D templates or centres."""
-    lengths: NDArray[np.float64] = np.sqrt(
-        np.square(rows.astype(np.int32)).sum(axis=1, dtype=np.int32).astype(np.float64)
-    )
+    squares = np.square(rows.astype(np.int32)).sum(axis=1, dtype=np.int32)
+    lengths: NDArray[np.float64] = np.sqrt(squares.astype(np.float64))
     return lengths

@@ -4,6 +4,9 @@ A refusal that counts against no face (a poor picture, a second face, a recognis
 place. A face that was compared and not recognised is remembered by its feature vector. So the next person need not wait
 for it, and it cannot get new attempts by stepping aside or letting another person step in. Feature vectors are kept
 only in memory, and for at most an hour.
+
+A face that is let in has its refusals forgotten, except those with a claim: whoever is let in by the own number could
+otherwise try everybody else's in between.
 """
 
 from __future__ import annotations
@@ -47,10 +50,12 @@ class _Row:
 
 @dataclass(slots=True)
 class _Refused:
-    """A refused face: its last vector, the times of its refusals within the last hour, and its refusals in a row."""
+    """A refused face: its last vector, the times of its refusals within the last hour, those of them that had a claim,
+    and its refusals in a row."""
 
     vector: Vector
     times: deque[float] = field(default_factory=deque)
+    claimed: deque[float] = field(default_factory=deque)
     row: _Row = field(default_factory=_Row)
     told_at: float = -math.inf
 
@@ -101,17 +106,17 @@ class Patience:
         face.told_at = at
         return True
 
-    def refused(self, vectors: Sequence[Vector], track: int, box: Box, at: float) -> None:
+    def refused(self, vectors: Sequence[Vector], track: int, box: Box, at: float, *, claimed: bool = False) -> None:
         """Takes a refused attempt. `vectors`: those that it counts against. Without any, its track waits
-        longer each time."""
+        longer each time. `claimed`: whether it was compared with a claimed person."""
         self._pause(track, box, at + self._rules.pause)
         if vectors:
-            self.charge(vectors, at)
+            self.charge(vectors, at, claimed=claimed)
             return
         self._tracks = {t: row for t, row in self._tracks.items() if at - row.until <= QUIET_SECONDS}
         self._pause(track, None, self._tracks.setdefault(track, _Row()).refused(self._rules, at))
 
-    def charge(self, vectors: Sequence[Vector], at: float) -> None:
+    def charge(self, vectors: Sequence[Vector], at: float, *, claimed: bool = False) -> None:
         """Counts one attempt against each face that these vectors show."""
         charged: list[_Refused] = []
         for vector in vectors:
@@ -123,6 +128,8 @@ class Patience:
             if not any(face is other for other in charged):
                 charged.append(face)
                 face.times.append(at)
+                if claimed:
+                    face.claimed.append(at)
                 face.row.refused(self._rules, at)
 
     def after_fault(self, at: float) -> float:
@@ -130,9 +137,12 @@ class Patience:
         return self._faults.refused(self._rules, at)
 
     def granted(self, vector: Vector, at: float) -> None:
-        """Notes that the face of this vector was let in. Its earlier refusals are forgotten."""
+        """Notes that the face of this vector was let in. Its earlier refusals are forgotten, but for those with a
+        claim."""
         known = self._known(vector, at)
-        self._faces = [f for f in self._faces if f is not known]
+        if known is not None:
+            known.times, known.row = known.claimed.copy(), _Row()
+            self._faces = [f for f in self._faces if f.times]
         self._faults = _Row()
 
     def _pause(self, track: int, place: Box | None, until: float) -> None:
@@ -141,7 +151,8 @@ class Patience:
     def _known(self, vector: Vector, at: float) -> _Refused | None:
         """What is remembered of this face. Forgets refusals that are older than an hour."""
         for face in self._faces:
-            while face.times and at - face.times[0] >= HOUR:
-                face.times.popleft()
+            for times in (face.times, face.claimed):
+                while times and at - times[0] >= HOUR:
+                    times.popleft()
         self._faces = [f for f in self._faces if f.times]
         return next((f for f in self._faces if self._alike(f.vector, vector)), None)

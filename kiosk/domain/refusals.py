@@ -21,6 +21,10 @@ ABOUT_PEOPLE = frozenset(
         Reason.INCOMPLETE,
         Reason.SEVERAL_FACES,
         Reason.TOO_MANY_ATTEMPTS,
+        Reason.NOT_VERIFIED,
+        Reason.WRONG_PIN,
+        Reason.PIN_WAITS,
+        Reason.VISITOR_REFUSED,
     }
 )
 """Refusals that are about the person, and not about the kiosk or the light."""

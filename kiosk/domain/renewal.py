@@ -164,3 +164,7 @@ class TurnedMatrix:
     def search(self, probe: Vector, threshold: float) -> Comparison:
         """1:N: the subject with the highest score. Raises ValueError for a probe of another length."""
         return self._matrix.search(self._turning.template(probe), threshold)
+
+    def best(self, probe: Vector, subject_id: str) -> tuple[float, int]:
+        """1:1: see ReferenceMatrix.best."""
+        return self._matrix.best(self._turning.template(probe), subject_id)

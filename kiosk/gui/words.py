@@ -101,6 +101,13 @@ REFUSALS: dict[Reason, Words] = {
     Reason.NOT_ENROLLED: UNKNOWN,
     # The same words as for a stranger, so that nobody learns how many attempts are allowed.
     Reason.TOO_MANY_ATTEMPTS: UNKNOWN,
+    # The next ones, too: who uses another way in learns nothing of numbers, PINs and rights.
+    Reason.VERIFICATION_REQUIRED: UNKNOWN,
+    Reason.NOT_VERIFIED: UNKNOWN,
+    Reason.WRONG_PIN: UNKNOWN,
+    Reason.PIN_WAITS: UNKNOWN,
+    Reason.VISITOR_REFUSED: UNKNOWN,
+    Reason.CLAIM_OVER: UNKNOWN,
     Reason.AMBIGUOUS: TRY_AGAIN,
     # Neutral on purpose: it accuses nobody, and teaches an attacker nothing.
     Reason.PRESENTATION_ATTACK: NOT_ACCEPTED,

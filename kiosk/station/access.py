@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from threading import Lock
 
 from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord, FreeText
 from kiosk.domain.decision import Decision, Outcome, Reason
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.ports.door import Door
 from kiosk.domain.ports.gallery import AuditTrail
@@ -18,6 +19,8 @@ from kiosk.domain.updates import Decided, DoorAnswered, Faulted, Recovered, Upda
 BACKLOG = 1000
 """Most refusals and outcomes kept in memory while the audit log cannot be written. No grant is made meanwhile. They are
 appended again until they are known to be on disk; the log stores each once (AuditRecord.record_id)."""
+CLAIMS = 100
+"""Newest claims that are remembered as ended. One is open at a time."""
 
 
 Detail = Mapping[str, str | int | float | bool | None]
@@ -39,6 +42,8 @@ def decision_record(
         outcome=decision.outcome,
         reason=decision.reason,
         detail={
+            "comparison": decision.proof.value,
+            "means": decision.means.value if decision.means else None,
             "frame": e.frame_number,
             "frames": e.frames,
             "captured_at": round(e.captured_at, 4),
@@ -72,7 +77,8 @@ def outcome_record(decision: Decision, reply: DoorReply, frame_age: float) -> Au
 
 
 class Access:
-    """Records decisions and acts on them, one after another, in the pipeline's thread."""
+    """Records decisions and acts on them, one after another: the pipeline and the reception wait for each other here.
+    Whoever waits for so long that the grant's deadline has passed is refused."""
 
     def __init__(
         self,
@@ -96,15 +102,32 @@ class Access:
         self._backlog: deque[AuditRecord] = deque(maxlen=BACKLOG)
         self._dropped = 0
         self._broken = False
+        self._lock = Lock()
+        self._ended: deque[str] = deque(maxlen=CLAIMS)
         self.under_way: str | None = None
         """Id of the grant that was sent to the door and whose outcome is not recorded yet."""
 
     def settle(self, decision: Decision) -> list[Update]:
         """Records a proposed decision and sends its grant to the door. Returns the final decision and the door's
-        answer. A grant is always on disk before it is sent."""
+        answer. A grant is always on disk before it is sent. For any thread. Of one claim the first grant ends it, and
+        later ones are refused: its face and its PIN may come at the same moment."""
+        with self._lock:
+            return self._settle(decision)
+
+    def end_claim(self, claim_id: str) -> None:
+        """From now on nothing is granted on this claim. For any thread."""
+        with self._lock:
+            self._ended.append(claim_id)
+
+    def _settle(self, decision: Decision) -> list[Update]:
         deadline = decision.evidence.captured_at + self._grant_seconds
         if decision.granted and self._clock() >= deadline:
             decision = refused(decision, Reason.STALE_FRAME)
+        claim_id = decision.claim_id
+        if decision.granted and claim_id is not None:
+            if claim_id in self._ended:
+                decision = refused(decision, Reason.CLAIM_OVER)
+            self._ended.append(claim_id)
         trouble = self._record(self._decision_record(decision))
         if trouble is not None and decision.granted:
             # It is in doubt whether the grant was recorded. So it becomes a refusal with the same record_id. If the
@@ -118,7 +141,11 @@ class Access:
             return [*health, Decided(decision)]
         self.under_way = decision.id
         try:
-            reply = self._release(Grant(decision.id, decision.evidence.captured_at, deadline, badge=decision.badge))
+            # A panel takes a badge number only, and releases for as long as it is set to.
+            span = Span.EXTENDED if decision.extended and decision.badge is None else Span.NORMAL
+            reply = self._release(
+                Grant(decision.id, decision.evidence.captured_at, deadline, span, badge=decision.badge)
+            )
             age = self._clock() - decision.evidence.captured_at
             after = self._health(self._record(self._without_whom(outcome_record(decision, reply, age))))
         finally:
@@ -127,8 +154,9 @@ class Access:
 
     def note(self, record: AuditRecord) -> None:
         """Records something that is not a decision (start, stop, fault). Keeps it in memory while the log cannot be
-        written."""
-        self._record(record)
+        written. For any thread."""
+        with self._lock:
+            self._record(record)
 
     def _decision_record(self, decision: Decision) -> AuditRecord:
         age = self._clock() - decision.evidence.captured_at

@@ -23,7 +23,7 @@ from kiosk.domain.decision import Reason
 from kiosk.domain.errors import DoorError, GalleryError
 from kiosk.domain.ids import is_subject_id, new_id
 from kiosk.domain.notices import KioskEventKind, plain_name
-from kiosk.domain.ports.gallery import Matcher
+from kiosk.domain.ports.gallery import Directory
 from kiosk.domain.refusals import Unusual
 from kiosk.domain.updates import Checkpointed, Decided, Faulted, Recovered, Unexplained, Update
 from kiosk.ipc.door_messages import MAX_PACKET, encode
@@ -237,7 +237,7 @@ def users_of(names: Sequence[str]) -> frozenset[int]:
 
 @contextmanager
 def announcing(
-    config: Config, directory: Matcher, publish: Callable[[Update], None]
+    config: Config, directory: Directory, publish: Callable[[Update], None]
 ) -> Iterator[Callable[[Update], None]]:
     """Yields `publish`, extended so that kiosk-notify also gets the updates if notifiers are configured."""
     if not config.notifiers:

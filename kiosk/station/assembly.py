@@ -38,12 +38,12 @@ from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.station.enrolment import Enroller, Enrolment
 from kiosk.station.loop import Station, unfailing
 from kiosk.station.matcher import GalleryMatcher
-from kiosk.station.pipeline import Pipeline, Stages
+from kiosk.station.pipeline import Pipeline
 from kiosk.station.refusal_limit import keep_limit, refusal_limit
 from kiosk.station.safeguards import decision_basis, effective, refuse_make_believe, refuse_unsafe
+from kiosk.station.stages import Stages
 from kiosk.station.timekeeping import Timekeeper, keep_time
 from kiosk.station.turns import turning
-from kiosk.station.witness import GalleryWitness, witnessed
 from kiosk.station.writer import Writer
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -161,7 +161,6 @@ class Kiosk:
     gallery: Gallery
     health: Health
     writer: Writer
-    witness: GalleryWitness
 
     @property
     def finished(self) -> Flag:
@@ -170,9 +169,9 @@ class Kiosk:
 
     @property
     def lost(self) -> str | None:
-        """Why the kiosk must be restarted (the gallery was moved, replaced or put back to an older state, the audit
-        log's thread has ended); None if it need not."""
-        return self.writer.lost or self.gallery.lost or self.witness.lost
+        """Why the kiosk must be restarted (the gallery was moved or replaced, the audit log's thread has ended); None
+        if it need not."""
+        return self.writer.lost or self.gallery.lost
 
     @property
     def died(self) -> bool:
@@ -196,7 +195,8 @@ def running(
     with ExitStack() as stack:
         stack.enter_context(home.lock())
         models = load(config.models, config.policy)
-        gallery = stack.enter_context(closing(open_gallery(home)))
+        gallery = open_gallery(home)
+        stack.callback(gallery.close)
         sizes = gallery.sizes(models.embedder.model_id)
         if config.drives_a_real_lock:
             refuse_unsafe(config, models, sizes)
@@ -205,7 +205,8 @@ def running(
         if not status.simulated:
             refuse_unsafe(config, models, sizes)
         # Settings that are allowed only with a simulated lock must not be used with a real lock that replaces it.
-        client = stack.enter_context(DoorClient(config.door.socket, only_simulated=status.simulated))
+        client = DoorClient(config.door.socket, only_simulated=status.simulated)
+        stack.callback(client.close)
         audit = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
         keeper = Timekeeper(config.clock.trust, audit.floor)
         audit.settle_pending(datetime.now(UTC))
@@ -251,14 +252,13 @@ def running(
         )
         stack.enter_context(turning("door-events", lambda: auditor.turn(0.5), auditor.close, health))
         stack.enter_context(turning("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
-        witness = stack.enter_context(witnessed(config.door.socket, home, gallery.vault, health))
         enrolment = partial(Enrolment, enroller(config, models), models=models, called=lambda who: who.id)
         stack.enter_context(answering(config, home, gallery.vault, models.embedder.model_id, enrolment))
         station.start()
         stack.callback(station.stop)
         if limit is not None:  # after station.start(), so that it is reported after the start
             stack.enter_context(turning("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
-        yield Kiosk(station, gallery, health, writer, witness)
+        yield Kiosk(station, gallery, health, writer)
 
 
 def _tell_of_other_models(

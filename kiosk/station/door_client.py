@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,6 @@ from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand
 from kiosk.domain.errors import DoorError, NotAllowedError
 from kiosk.ipc.client import Connection
 from kiosk.ipc.door_messages import (
-    ForgetGalleryRequest,
     GrantBody,
     LockdownRequest,
     Message,
@@ -44,7 +44,7 @@ RETRY_SECONDS = 0.5
 
 
 class DoorClient:
-    """Implements the port `Door`, and sends commands. For one thread.
+    """Implements the port `Door`, and sends commands. For any thread; they wait for each other.
 
     Keeps one connection and reconnects when it is broken. A release belongs to that connection: close(), or the end of
     this process, secures the lock at once.
@@ -59,6 +59,7 @@ class DoorClient:
         self._connection: Connection | None = None
         self._simulated = False
         self._owed = 0
+        self._lock = RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -85,13 +86,14 @@ class DoorClient:
         If no answer comes it closes the connection, so that the lock does not stay released on a grant that the kiosk
         reports as UNAVAILABLE.
         """
-        try:
-            return self._release(grant)
-        except ValidationError:
-            why = "the grant cannot be sent: its id or its times are not usable"
-        except DoorError as error:
-            why = str(error)
-        self.close()
+        with self._lock:
+            try:
+                return self._release(grant)
+            except ValidationError:
+                why = "the grant cannot be sent: its id or its times are not usable"
+            except DoorError as error:
+                why = str(error)
+            self.close()
         return DoorReply(grant.id, DoorResult.UNAVAILABLE, why)
 
     def status(self, timeout: float = STATUS_SECONDS) -> DoorStatus:
@@ -107,19 +109,16 @@ class DoorClient:
         """Begins or ends a lockdown. The returned status tells whether it worked. Raises DoorError as status() does."""
         return self._ask(LockdownRequest(on=on), timeout)
 
-    def forget_gallery(self, timeout: float = STATUS_SECONDS) -> DoorStatus:
-        """Lets the door forget which generations of the gallery it was told. Raises DoorError as status() does."""
-        return self._ask(ForgetGalleryRequest(), timeout)
-
     def simulate(self, hand: Hand, timeout: float = STATUS_SECONDS) -> DoorStatus:
         """Moves an input of a simulated door. Raises DoorError as status() does, and when the lock is not simulated."""
         return self._ask(SimulateRequest(hand=hand), timeout)
 
     def close(self) -> None:
         """Closes the connection, which ends a release of this client. The next call connects again."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection, self._owed, self._simulated = None, 0, False
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection, self._owed, self._simulated = None, 0, False
 
     def _connected(self) -> Connection:
         if self._connection is not None and not self._connection.alive():
@@ -155,6 +154,10 @@ class DoorClient:
     def _ask(self, request: Message, timeout: float) -> DoorStatus:
         """Sends a request and waits for its status. Answers come in order, so it skips the answers to earlier requests
         that were given up; they are counted."""
+        with self._lock:
+            return self._asked(request, timeout)
+
+    def _asked(self, request: Message, timeout: float) -> DoorStatus:
         until = boottime() + timeout
         try:
             connection = self._connected()

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event as Flag
-from typing import NoReturn
 
 from kiosk.config import Config
-from kiosk.domain.decision import Comparison, Reason
+from kiosk.domain.decision import Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.people import Subject
 from kiosk.domain.updates import Faulted, Recovered, Update
@@ -53,15 +52,8 @@ class LockedDesk:
 class _Nobody:
     """A directory of a gallery that is locked."""
 
-    def search(self, probe: object) -> Comparison:
-        """Raises GalleryError."""
-        self._refuse()
-
     def subject(self, subject_id: str) -> Subject | None:
         """Raises GalleryError."""
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
         raise GalleryError(LOCKED_TEXT)
 
 

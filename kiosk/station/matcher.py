@@ -45,9 +45,11 @@ class GalleryMatcher:
         cohort: Cohort,
         tell: Callable[[Threshold], None] = lambda _: None,
         real_lock: bool = False,
+        claims_beyond: bool = False,
     ) -> None:
-        """`tell` takes each new threshold. With a `real_lock` it does not search with an unsafe threshold. Raises
-        GalleryError when the gallery cannot be read."""
+        """`tell` takes each new threshold. With a `real_lock` it does not search with an unsafe threshold, except with
+        `claims_beyond`: then nobody is let in without a claim while it is unsafe, and the search only tells whom to ask
+        for one. Raises GalleryError when the gallery cannot be read."""
         self._store = store
         self._model_id = model_id
         self._dimension = dimension
@@ -55,6 +57,9 @@ class GalleryMatcher:
         self._cohort = cohort
         self._tell = tell
         self._real_lock = real_lock
+        self._claims_beyond = claims_beyond
+        self._one: dict[int, Threshold] = {}
+        """The threshold for one subject, by the number of references."""
         self._version = store.data_version()
         self._matrix, self.threshold = self._read()
         tell(self.threshold)
@@ -66,6 +71,26 @@ class GalleryMatcher:
         """Searches the gallery. Raises GalleryError or ValueError, which the pipeline turns into a refusal:
         OutdatedError when there are references but none of this model, so that nobody can be recognised; UnsafeError
         with a real lock when the gallery has become too large for a safe threshold."""
+        self._refresh()
+        if self.threshold.unsafe and self._real_lock and not self._claims_beyond:
+            raise UnsafeError(self.threshold.caution)
+        return self._matrix.search(probe, self.threshold.score)
+
+    def verify(self, probe: Vector, subject_id: str | None) -> Comparison:
+        """Compares with one subject, by the threshold for one subject with so many references. Raises as search
+        does."""
+        self._refresh()
+        score, count = self._matrix.best(probe, subject_id or "")
+        references = max(count, 1)
+        if references not in self._one:
+            self._one[references] = self._thresholds.for_gallery({references: 1})
+        threshold = self._one[references]
+        if threshold.unsafe and self._real_lock:
+            raise UnsafeError(threshold.caution)
+        return Comparison(subject_id if count else None, score, threshold.score, self._model_id)
+
+    def _refresh(self) -> None:
+        """Reads the gallery again if it has changed. Raises GalleryError, OutdatedError."""
         version = self._store.data_version()
         if version != self._version:
             before = self.threshold
@@ -75,9 +100,6 @@ class GalleryMatcher:
                 self._tell(self.threshold)
         if self._unusable and not len(self._matrix):
             raise OutdatedError(enrol_again(self._unusable))
-        if self.threshold.unsafe and self._real_lock:
-            raise UnsafeError(self.threshold.caution)
-        return self._matrix.search(probe, self.threshold.score)
 
     def subject(self, subject_id: str) -> Subject | None:
         """Reads the subject from the database, not from memory, so that an admin's change counts at once."""

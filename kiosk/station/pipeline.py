@@ -5,43 +5,30 @@ Tests, `kiosk replay`, `kiosk bench` and the running kiosk all use `Pipeline.ste
 
 from __future__ import annotations
 
-import contextlib
 import math
+import queue
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
-from kiosk.domain.decision import Decision, Evidence, Reason
+from kiosk.domain.decision import Comparison, Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality, Vector
-from kiosk.domain.patience import Patience
 from kiosk.domain.people import Embedding
-from kiosk.domain.ports.gallery import Matcher
-from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
-from kiosk.domain.presence import Presence
 from kiosk.domain.refusals import FaceAlone, FaceLimit
 from kiosk.domain.tracking import Seen, Tracker
 from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
+from kiosk.domain.verification import Claims, Expected, LetIn, Told
+from kiosk.station.aftermath import Aftermath
 from kiosk.station.deciding import Decider
-from kiosk.station.stages import Stopwatch
+from kiosk.station.stages import Stages, Stopwatch
 from kiosk.station.standing_faults import StandingFaults
 from kiosk.vision.frozen import Memory
 
 WHOLE_FRAME = frozenset({Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME, Reason.INTERNAL_FAULT})
 """Faults that end when a fresh frame is processed without a fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """The stages of a frame, in this order."""
-
-    detector: Detector
-    quality: QualityGate
-    pad: PresentationAttackDetector
-    embedder: Embedder
-    matcher: Matcher
 
 
 class Pipeline:
@@ -59,23 +46,24 @@ class Pipeline:
         clock: Callable[[Evidence], Reason | None] = lambda _: None,
         alike: Callable[[Vector, Vector], bool] = lambda *_: False,
         limit: FaceLimit | None = None,
+        face_alone: Callable[[], bool] = lambda: True,
     ) -> None:
         """`clock`: why the time of an evidence is not known (Timekeeper.trouble). `alike`: whether two vectors are
-        certainly of one face, to recognise a refused person. `limit`: whether a face alone may open the door now."""
+        certainly of one face, to recognise a refused person. `limit`: whether a face may open the door now.
+        `face_alone`: whether it is enough in this gallery, without a claim that says who it is."""
         self._stages = stages
         self._rules = rules
         self._min_face = min_face
         self._limit = limit or FaceAlone(None)
-        self._decider = Decider(stages.matcher, door_ready, largest_badge, new_id, clock, self._limit)
+        self._decider = Decider(stages.matcher, door_ready, largest_badge, new_id, clock, self._limit, face_alone)
         self._tracker = Tracker()
         self._memory = Memory()
-        self._presence = Presence()
-        self._let_in: tuple[int, Vector] | None = None
+        self._aftermath = Aftermath(rules, alike)
         self._attempt: Attempt | None = None
-        self._resume_at = 0.0
-        self._fault_until = 0.0
-        self._alike = alike
-        self._patience = Patience(rules, alike)
+        self._expected: Expected | None = None
+        """The claim of the open attempt; None for a face alone."""
+        self._claims = Claims()
+        self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
         self._faults = StandingFaults()
         self.stopwatch = Stopwatch()
 
@@ -91,6 +79,10 @@ class Pipeline:
             return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
         return [*self._recovered(frame.captured_at), *findings]
 
+    def tell(self, told: Told) -> None:
+        """Takes news of a claim, from any thread. It counts from the next frame on."""
+        self._told.put(told)
+
     def expect(self, reason: Reason) -> None:
         """Takes a fault that was reported before the first frame. It is not reported again, but its end is."""
         self._faults.see(reason, -math.inf)
@@ -99,16 +91,15 @@ class Pipeline:
         """Takes a fault inside or outside the pipeline. An open attempt is refused. Without an attempt, the fault
         itself is recorded as a refusal, once until it has ended and come again."""
         known = not self._faults.see(reason, at)
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            # The fault may be in the comparison of vectors. The attempt is then still refused and recorded.
-            with contextlib.suppress(Exception):
-                self._patience.charge(attempt.charged(reason), at)
+        attempt = self._closed(at)
+        expected = None if attempt is None else self._expected
+        self._aftermath.fault(attempt, reason, at, claimed=expected is not None)
         self._tracker.drop()
+        self._listen()
         if known and attempt is None:
             return []
-        decision = self._decider.fault(reason, message, Evidence(number, at, wall_at), attempt)
-        self._fault_until = self._patience.after_fault(at)
+        decision = self._decider.fault(reason, message, Evidence(number, at, wall_at), attempt, expected)
+        self._aftermath.after_fault(at)
         return [Proposed(decision)] if known else [Faulted(reason, message), Proposed(decision)]
 
     def _recovered(self, at: float) -> list[Finding]:
@@ -116,6 +107,35 @@ class Pipeline:
         return [Recovered(r) for r in self._faults.passed(self.stopwatch.passed | WHOLE_FRAME, at)]
 
     def _step(self, frame: Frame) -> list[Finding]:
+        """A claim that has come, or whose time is over, ends the attempt that was open before. That is told with the
+        frame, and the frame counts for the attempt after it."""
+        self._listen()
+        ended = self._ended(frame)
+        return [*ended, *self._seen(frame)]
+
+    def _listen(self) -> None:
+        """Takes what the reception has told."""
+        while not self._told.empty():
+            told = self._told.get_nowait()
+            if isinstance(told, LetIn):
+                self._aftermath.opened(told.subject_id, told.at)
+            else:
+                self._claims.take(told)
+
+    def _ended(self, frame: Frame) -> list[Finding]:
+        """Ends an open attempt that is of another claim than the one that is open now, or too late for it. What it has
+        compared counts: claiming again refills no budget."""
+        at = frame.captured_at
+        same = self._claims.now(at) is self._expected and self._claims.looks(at)
+        if self._attempt is None or same:
+            return []
+        verdict = self._attempt.abandon(frame)
+        if verdict is None or self._stays(verdict, at):
+            self._attempt = None
+            return []
+        return [Proposed(self._decision(verdict, frame))]
+
+    def _seen(self, frame: Frame) -> list[Finding]:
         stages, watch = self._stages, self.stopwatch
         with watch.stage("repeats", Reason.INTERNAL_FAULT):
             seen = self._memory.take(frame)
@@ -124,7 +144,7 @@ class Pipeline:
         with watch.stage("detect", Reason.DETECTOR_FAULT):
             faces = tuple(stages.detector.detect(frame.image))
         near = [f for f in faces if f.box.width >= self._min_face]
-        self._presence.look(frame.captured_at, bool(near))
+        self._aftermath.look(frame.captured_at, bool(near))
         if not faces:
             return self._nobody(frame)
         if len(near) > 1:
@@ -143,11 +163,12 @@ class Pipeline:
     ) -> list[Finding]:
         """Handles the one face of a frame, after quality and track are known."""
         if self._attempt is None:
-            waits = self._limit.off(frame.captured_at) or self._patience.waits(track, faces[0].box, frame.captured_at)
-            if waits or quality.flaw in PASSING_BY or frame.captured_at < max(self._resume_at, self._fault_until):
-                let_in = self._presence.here and not self._rules.again
-                return [Observed(frame.number, faces, quality, 0.0, let_in, waits)]
-            self._attempt = Attempt(self._rules, track, frame)
+            at, claim = frame.captured_at, self._claims.now(frame.captured_at)
+            waits = self._limit.off(at) or self._aftermath.waits(track, faces[0].box, at)
+            rests = self._aftermath.rests(at, claimed=claim is not None) or not self._claims.looks(at)
+            if waits or rests or quality.flaw in PASSING_BY:
+                return [Observed(frame.number, faces, quality, 0.0, self._aftermath.let_in, waits)]
+            self._attempt, self._expected = Attempt(self._rules, track, frame), claim
         attempt = self._attempt
         if attempt.track != track:
             attempt.restart(track, Reason.INCOMPLETE)
@@ -163,16 +184,22 @@ class Pipeline:
             return self._conclude(frame, faces, Quality(0.0, Flaw.UNNATURAL), attempt.expire(frame))
         probe = made.vector
         attempt.hinted(made.hints)
-        if self._patience.had_enough(probe, track, frame.captured_at):
+        if self._aftermath.had_enough(probe, track, frame.captured_at):
             return self._turn_away(frame, faces, quality, attempt, probe)
         with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
-            comparison = self._stages.matcher.search(probe)
+            comparison = self._compared(probe)
         if attempt.is_first_match(comparison) and not self._stands(frame, faces[0]):
             comparison, quality = replace(comparison, subject_id=None), Quality(0.0, Flaw.TURNED_OVER)
         bona_fide = pad >= self._stages.pad.threshold
         sample = Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison, probe)
         verdict = attempt.add(sample, frame) or attempt.expire(frame)
         return self._conclude(frame, faces, quality, verdict)
+
+    def _compared(self, probe: Vector) -> Comparison:
+        """The comparison with the claimed person only, or with the whole gallery."""
+        if self._expected is None:
+            return self._stages.matcher.search(probe)
+        return self._stages.matcher.verify(probe, self._expected.subject_id)
 
     def _stands(self, frame: Frame, face: Face) -> bool:
         """Whether the first frame of an attempt that matches a subject is upright. If not, it counts for nobody."""
@@ -185,7 +212,7 @@ class Pipeline:
         """Ends the attempt of a face that must not be compared, because it has used up its attempts or must wait. If
         the attempt has compared something before, that is a refusal."""
         verdict = attempt.abandon(frame)
-        if verdict is None and self._patience.to_tell(probe, frame.captured_at):
+        if verdict is None and self._aftermath.to_tell(probe, frame.captured_at):
             verdict = attempt.turned_away(frame)
         if verdict is not None:
             return self._conclude(frame, faces, quality, verdict)
@@ -217,40 +244,16 @@ class Pipeline:
         return [observed, Proposed(self._decision(verdict, frame))]
 
     def _stays(self, verdict: Verdict, at: float) -> bool:
-        """Whether the face is of a person who was let in and has not left. Then nothing is decided about them."""
-        last = verdict.evidence.comparison
-        left = verdict.reason is Reason.INCOMPLETE and last is not None and last.mated
-        subject_id = last.subject_id if left and last is not None else verdict.subject_id
-        if subject_id is None or not (left or verdict.reason is Reason.MATCHED):
-            return False
-        if not left or subject_id in self._presence:
-            self._presence.recognised(subject_id)
-        if self._rules.again or subject_id not in self._presence:
-            return False
-        if self._attempt is not None:
-            self._remember(self._attempt)
-            self._patience.charge(self._attempt.charged(verdict.reason), at)
-        self._attempt = None
-        self._resume_at = at + self._rules.rest
-        return True
-
-    def _remember(self, attempt: Attempt) -> None:
-        """Remembers this attempt's face as the one that was let in last."""
-        if attempt.probe is not None:
-            self._let_in = attempt.track, attempt.probe
-
-    def _is_another(self, attempt: Attempt) -> bool:
-        """Whether the person that this attempt refused is certainly not the one who was let in last: the track is
-        another, and no vector is similar."""
-        if self._let_in is None:
-            return False
-        track, vector = self._let_in
-        return attempt.track != track and attempt.unlike(vector, self._alike)
+        """Whether the attempt's face is of a person who was let in and has not left. Then it is over."""
+        stays = self._aftermath.stays(verdict, self._attempt, at)
+        if stays:
+            self._attempt = None
+        return stays
 
     def stayed_closed(self, decision: Decision) -> None:
         """Notes that the door did not act on this grant. The person may try again without leaving first."""
         if decision.subject_id is not None:
-            self._presence.forget(decision.subject_id)
+            self._aftermath.stayed_closed(decision.subject_id)
 
     def _hindered(self, frame: Frame, faces: tuple[Face, ...], because: Reason) -> list[Finding]:
         """Handles a frame that cannot be evidence. The samples before it no longer count."""
@@ -262,7 +265,7 @@ class Pipeline:
     def _nobody(self, frame: Frame) -> list[Finding]:
         lost = self._tracker.lost(frame.captured_at)
         if lost:
-            self._resume_at = frame.captured_at
+            self._aftermath.left(frame.captured_at)
         if self._attempt is None:
             return [Waiting(frame.number)]
         if not lost:
@@ -275,26 +278,16 @@ class Pipeline:
 
     def _decision(self, verdict: Verdict, frame: Frame) -> Decision:
         """Turns a verdict into a decision by the policy. A fault of gallery or door here refuses the open attempt."""
-        decision = self._decider.decide(verdict, self._attempt, frame.captured_at, self.stopwatch)
-        attempt, self._attempt = self._attempt, None
-        self._limit.refused(decision.reason, frame.captured_at, verdict.evidence.comparison is not None)
-        self._settle(decision, verdict, attempt, frame.captured_at)
+        at = frame.captured_at
+        decision = self._decider.decide(verdict, self._attempt, at, self.stopwatch, self._expected)
+        attempt = self._closed(at)
+        self._limit.refused(decision.reason, at, verdict.evidence.comparison is not None)
+        self._aftermath.settle(decision, verdict, attempt, self._tracker.box, at)
         return decision
 
-    def _settle(self, decision: Decision, verdict: Verdict, attempt: Attempt | None, at: float) -> None:
-        """Starts the pause after a decision: after a refusal the person must wait; after a grant no attempt opens until
-        the face has left, or for `rest` seconds."""
-        probe = attempt.probe if attempt else None
-        if decision.granted and decision.subject_id is not None:
-            self._presence.somebody_else()
-            self._presence.let_in(decision.subject_id)
-            self._resume_at = at + self._rules.rest
-            if attempt is not None:
-                self._remember(attempt)
-                self._patience.charge(attempt.charged(verdict.reason), at)
-            if probe is not None:
-                self._patience.granted(probe, at)
-        elif attempt is not None:
-            if verdict.reason is Reason.NOT_ENROLLED and self._is_another(attempt):
-                self._presence.somebody_else()
-            self._patience.refused(attempt.charged(verdict.reason), attempt.track, self._tracker.box, at)
+    def _closed(self, at: float) -> Attempt | None:
+        """Ends the open attempt, and returns it. A claim has one only."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None and self._expected is not None and self._expected is self._claims.now(at):
+            self._claims.looked()
+        return attempt

@@ -1,13 +1,27 @@
-"""The boundary around each stage of a frame: it turns a fault into a denial, and measures the time."""
+"""The stages of a frame, and the boundary around each: it turns a fault into a denial, and measures the time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import perf_counter
 
 from kiosk.domain.decision import Reason
 from kiosk.domain.errors import OutdatedError, StageError, UnsafeError
+from kiosk.domain.ports.gallery import Matcher
+from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages of a frame, in this order."""
+
+    detector: Detector
+    quality: QualityGate
+    pad: PresentationAttackDetector
+    embedder: Embedder
+    matcher: Matcher
 
 
 class Stopwatch:

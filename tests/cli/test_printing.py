@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from kiosk.cli.decisions import decision_line, decision_row
 from kiosk.cli.front import Console
 from kiosk.cli.outlet import Outlet
 from kiosk.cli.subjects import line
-from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
-from kiosk.domain.entry import Step
+from kiosk.domain.decision import Decision, Evidence, Outcome, Proof, Reason
+from kiosk.domain.entry import Means, Step
 from kiosk.domain.face import Flaw, Hint, Quality
 from kiosk.domain.people import NewReference
 from kiosk.domain.updates import Decided, EntryChanged, Recovered
@@ -40,6 +41,9 @@ def test_a_refusal_says_what_was_in_the_way() -> None:
     row = decision_row(decision)
     assert (row["flaw"], row["hint"]) == ("turned_over", "eyes_hidden")
     assert decision_line(decision, None).endswith("turned over, eyes hidden")
+    claimed = replace(decision, proof=Proof.VERIFICATION, means=Means.NUMBER)
+    assert (decision_row(claimed)["comparison"], decision_row(claimed)["means"]) == ("1:1", "number")
+    assert decision_line(claimed, None).endswith("1:1 by number")
     plain = Decision("d", Outcome.REFUSED, Reason.INCOMPLETE, None, Evidence(1, 1.0, datetime.now(UTC)))
     assert (decision_row(plain)["flaw"], decision_row(plain)["hint"]) == (None, None)
 

@@ -22,8 +22,8 @@ GOLDEN: dict[type[StrEnum], str] = {
     "number_set number_cleared qr_set qr_cleared card_set card_cleared verify_on verify_off extended_on extended_off",
     AuditReason: "kiosk_restarted reset face_off face_on asked withdrawn expired records_dropped "
     "release_without_decision",
-    Command: "status monitor release extend hold_open secure lockdown lockdown_end pair forget_gallery simulate_open "
-    "simulate_close simulate_rex simulate_tamper simulate_restore",
+    Command: "status monitor release extend hold_open secure lockdown lockdown_end pair simulate_open simulate_close "
+    "simulate_rex simulate_tamper simulate_restore",
     Outcome: "granted refused",
     DoorResult: "released presented refused unavailable",
 }

@@ -133,3 +133,16 @@ def test_whoever_takes_turns_no_face_is_compared_in_more_than_ten_attempts_an_ho
         attempts[name].append(at)
         assert sum(at - t < HOUR for t in attempts[name]) <= ATTEMPTS_AN_HOUR
         p.refused([face(name)], track, HERE, at)
+
+
+def test_a_grant_forgets_no_refusal_that_had_a_claim() -> None:
+    p = patience()
+    for number in range(ATTEMPTS_AN_HOUR):
+        at = 100.0 + 40 * number
+        p.refused([face(1)], number, HERE, at, claimed=True)
+        p.refused([face(2)], number, HERE, at)
+        p.granted(face(1), at + 1)
+        p.granted(face(2), at + 1)
+        assert not p.had_enough(face(2), 99, at + 2)
+        assert p.had_enough(face(1), 99, at + 35) == (number == ATTEMPTS_AN_HOUR - 1)
+    assert not p.had_enough(face(1), 99, 100.0 + HOUR), "the first of them is an hour ago"

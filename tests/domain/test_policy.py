@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kiosk.domain.attempt import Verdict
 from kiosk.domain.decision import Evidence, Outcome, Reason
 from kiosk.domain.people import Subject
-from kiosk.domain.policy import decide, entitlement
+from kiosk.domain.policy import decide, entitlement, passable
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -98,3 +98,28 @@ def test_granted_only_when_everything_is_right(reason: Reason, who: Subject | No
     right = reason is Reason.MATCHED and who is not None and not who.disabled and ready
     assert (outcome is Outcome.GRANTED) == right
     assert (said is Reason.MATCHED) == right
+
+
+@pytest.mark.parametrize(
+    ("who", "ready", "reason"),
+    [
+        (subject(), True, Reason.VERIFICATION_REQUIRED),
+        (subject(), False, Reason.VERIFICATION_REQUIRED),
+        (subject(disabled=True), True, Reason.SUBJECT_DISABLED),
+        (None, True, Reason.NOT_ENROLLED),
+    ],
+)
+def test_where_a_face_alone_is_not_enough_it_is_refused_after_whatever_else_is_wrong(
+    who: Subject | None, ready: bool, reason: Reason
+) -> None:
+    assert decide(verdict(), who, ready, face_alone=False) == (Outcome.REFUSED, reason)
+    assert decide(verdict(), who, ready, 99, face_alone=False) == (Outcome.REFUSED, reason)
+    assert decide(verdict(Reason.NOT_ENROLLED, None), who, ready, face_alone=False)[1] is Reason.NOT_ENROLLED
+
+
+@given(st.booleans(), st.booleans(), st.none() | st.integers(0, 9), st.none() | st.integers(0, 9), st.booleans())
+def test_without_the_camera_the_door_asks_for_the_same(
+    disabled: bool, ready: bool, badge: int | None, largest: int | None, known: bool
+) -> None:
+    who = subject(disabled=disabled, badge=badge) if known else None
+    assert passable(who, NOW, ready, largest, None) is decide(verdict(), who, ready, largest)[1]

@@ -29,7 +29,6 @@ from kiosk.door.feed import Feed
 from kiosk.door.lockdown import LockdownFile
 from kiosk.door.server import DoorServer
 from kiosk.door.spool import Spool
-from kiosk.door.witness import WitnessFile
 from kiosk.ipc import limits
 from kiosk.ipc.door_event_messages import DoorEventStream, decode_event, decode_subscriber
 from kiosk.ipc.door_messages import decode_answer, decode_request, encode
@@ -59,9 +58,6 @@ REQUESTS: list[Any] = [
     {"type": "lockdown", "on": False},
     {"type": "simulate", "hand": "open"},
     {"type": "watch"},
-    {"type": "witness", "epoch": "0123456789abcdef", "generation": 7},
-    {"type": "witness", "epoch": "x" * 64, "generation": 2**62},
-    {"type": "forget_gallery"},
 ]
 STATUS = {
     "type": "status", "state": "secured", "simulated": True, "started_at": 1.0, "released_until": None,
@@ -73,7 +69,6 @@ ANSWERS: list[Any] = [
     STATUS,
     {"type": "event", "state": "released"},
     {"type": "refused", "verb": "lockdown"},
-    {"type": "witnessed", "believed": True},
 ]
 SUBSCRIBER: list[Any] = [
     {"type": "subscribe", "subscriber": "notify"},
@@ -143,9 +138,7 @@ class Rig:
         stack.callback(spool.close)
         commands = stack.enter_context(listening(door.socket, "test"))
         events = stack.enter_context(listening(door.events, "test"))
-        witness = WitnessFile(folder)
-        stack.callback(witness.close)
-        self.server = DoorServer(self.machine, lock, LockdownFile(folder), commands, users, spool.append, witness)
+        self.server = DoorServer(self.machine, lock, LockdownFile(folder), commands, users, spool.append)
         self.feed = Feed(spool, events, self.server.selector, users, self.server.limits)
         stack.callback(self.feed.close)
         stack.callback(self.server.close)

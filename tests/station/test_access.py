@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Event, Thread
 
 import pytest
 
-from kiosk.domain.audit import AuditRecord
-from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Reason
-from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
+from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Proof, Reason
+from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
+from kiosk.domain.entry import Means
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.face import Flaw, Hint, Quality
 from kiosk.domain.updates import Decided, DoorAnswered, Faulted, Recovered, Update
@@ -106,6 +109,91 @@ def test_a_badge_goes_to_the_door_and_into_no_record() -> None:
     assert [grant.badge for grant in world.grants] == [160316]
     assert world.log == ["decision:granted", "door", "outcome:presented"]
     assert "160316" not in repr(world.records)
+
+
+@pytest.mark.parametrize(
+    ("extended", "badge", "span"),
+    [(False, None, Span.NORMAL), (True, None, Span.EXTENDED), (True, 160316, Span.NORMAL)],
+)
+def test_who_needs_more_time_has_a_longer_release_except_from_a_panel(
+    extended: bool, badge: int | None, span: Span
+) -> None:
+    world = World()
+    evidence = Evidence(1, world.now, NOON, frames=3)
+    world.access.settle(
+        Decision("d1", Outcome.GRANTED, Reason.MATCHED, "ada", evidence, badge=badge, extended=extended)
+    )
+    assert [grant.span for grant in world.grants] == [span]
+
+
+def claimed(world: World, number: int, proof: Proof, claim_id: str = "c1") -> Decision:
+    evidence = Evidence(-1, world.now, NOON)
+    made = Decision(f"d{number}", Outcome.GRANTED, Reason.MATCHED, "ada", evidence)
+    return replace(made, proof=proof, means=Means.NUMBER, claim_id=claim_id)
+
+
+def test_a_claim_lets_in_once_and_the_record_says_by_what() -> None:
+    world = World()
+    first = decided(world.access.settle(claimed(world, 1, Proof.VERIFICATION)))
+    second = decided(world.access.settle(claimed(world, 2, Proof.PIN)))
+    assert (first.granted, second.granted, second.reason) == (True, False, Reason.CLAIM_OVER)
+    assert [grant.id for grant in world.grants] == ["d1"]
+    decisions = [r for r in world.records if r.kind is AuditKind.DECISION]
+    assert [(r.detail["comparison"], r.detail["means"]) for r in decisions] == [("1:1", "number"), ("pin", "number")]
+    assert decided(world.access.settle(claimed(world, 3, Proof.PIN, "c2"))).granted
+
+
+def test_a_claim_that_was_given_up_lets_nobody_in() -> None:
+    world = World()
+    world.access.end_claim("c1")
+    assert decided(world.access.settle(claimed(world, 1, Proof.PIN))).reason is Reason.CLAIM_OVER
+    assert world.grants == []
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_two_decisions_at_once_stay_whole(broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for the other in full: its record, its release and its outcome are never mixed with the other's."""
+    world = World()
+    begun, come, seen = Event(), Event(), list[tuple[str | None, str]]()
+    release, append = world.release, world.append
+
+    def slow(grant: Grant) -> DoorReply:
+        begun.set()
+        if grant.id == "d1":
+            assert come.wait(5)
+            other.join(0.2)  # time for the other one to come in between, if it can
+        seen.append((world.access.under_way, grant.id))
+        return release(grant)
+
+    def failing(records: Sequence[AuditRecord]) -> None:
+        if broken and any(r.kind is AuditKind.OUTCOME for r in records):
+            raise GalleryError("full")
+        append(records)
+
+    monkeypatch.setattr(world, "release", slow)
+    monkeypatch.setattr(world, "append", failing)
+    told: list[list[Update]] = [[], []]
+
+    def settle(number: int) -> None:
+        told[number - 1] = world.access.settle(claimed(world, number, Proof.PIN, f"c{number}"))
+
+    first, other = Thread(target=settle, args=(1,)), Thread(target=settle, args=(2,))
+    first.start()
+    assert begun.wait(5)
+    other.start()
+    come.set()
+    world.access.note(AuditRecord(AuditKind.START, NOON))
+    for thread in (first, other):
+        thread.join(5)
+    assert [under_way == grant_id for under_way, grant_id in seen] == [True] * len(seen)
+    assert world.access.under_way is None
+    assert decided(told[0]).granted
+    if broken:  # the outcome of the first one could not be recorded: nobody is let in on the second
+        assert decided(told[1]).reason is Reason.AUDIT_UNAVAILABLE
+        assert world.log[:2] == ["decision:granted", "door"]
+    else:
+        rest = [line for line in world.log if not line.startswith("start")]
+        assert rest == ["decision:granted", "door", "outcome:released"] * 2
 
 
 def test_a_refusal_never_reaches_the_door() -> None:

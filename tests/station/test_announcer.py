@@ -56,9 +56,6 @@ def announce(tmp_path: Path) -> Iterator[Callable[..., Announcer]]:
 class Directory:
     """A gallery with one subject, and one that cannot be read."""
 
-    def search(self, probe: object) -> Comparison:
-        raise AssertionError("who only tells of events compares nobody")
-
     def subject(self, subject_id: str) -> Subject | None:
         if subject_id != SOMEBODY:
             raise GalleryError("damaged")

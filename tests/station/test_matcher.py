@@ -144,3 +144,68 @@ def test_a_probe_is_turned_by_the_matrix_of_the_references_that_are_searched() -
     after = matcher.search(VECTORS[1])
     assert (after.subject_id, after.mated) == (before.subject_id, True) == ("s1", True)
     assert after.score == pytest.approx(before.score, abs=0.01)
+
+
+def test_a_claimed_person_is_compared_alone_by_the_threshold_for_one() -> None:
+    store = Store(100)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
+    own = matcher.verify(VECTORS[3], "s3")
+    assert (own.subject_id, own.mated) == ("s3", True)
+    assert own.score == matcher.search(VECTORS[3]).score
+    assert own.threshold == THRESHOLDS.for_gallery({1: 1}).score < matcher.search(VECTORS[3]).threshold
+    other = matcher.verify(VECTORS[3], "s4")
+    assert (other.subject_id, other.mated) == ("s4", False)
+
+
+@pytest.mark.parametrize("claimed", [None, "", "s", "s1000"])
+def test_a_claim_that_is_nobodys_is_never_mated(claimed: str | None) -> None:
+    found = GalleryMatcher(Store(100), "m", 128, THRESHOLDS, Cohort()).verify(VECTORS[3], claimed)
+    assert (found.subject_id, found.mated, found.score) == (None, False, -1.0)
+
+
+def test_the_threshold_for_one_follows_the_number_of_references() -> None:
+    store = Store(8, subjects=2)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
+    assert matcher.verify(VECTORS[0], "s0").threshold == THRESHOLDS.for_gallery({4: 1}).score
+    store.change(2)
+    assert matcher.verify(VECTORS[0], "s0").threshold == THRESHOLDS.for_gallery({1: 1}).score
+    store.change(1)
+    assert matcher.verify(VECTORS[1], "s1").subject_id is None, "who was removed meanwhile is nobody"
+
+
+def test_beyond_the_evidence_a_claim_is_compared_and_a_search_only_where_it_lets_nobody_in() -> None:
+    thresholds = Thresholds([OperatingPoint(1e-3, 0.3), OperatingPoint(1e-4, 0.4)], 1e-3)
+    store = Store(100)
+    strict = GalleryMatcher(store, "m", 128, thresholds, Cohort(), real_lock=True)
+    assert strict.threshold.unsafe
+    with pytest.raises(UnsafeError):
+        strict.search(VECTORS[3])
+    assert strict.verify(VECTORS[3], "s3").mated
+    assert (
+        GalleryMatcher(store, "m", 128, thresholds, Cohort(), real_lock=True, claims_beyond=True)
+        .search(VECTORS[3])
+        .mated
+    )
+
+
+def test_a_fixed_threshold_that_is_unsafe_for_one_person_stops_claims_before_a_real_lock() -> None:
+    thresholds = Thresholds([OperatingPoint(1e-3, 0.3), OperatingPoint(1e-4, 0.4)], 1e-3, fixed=0.1)
+    matcher = GalleryMatcher(Store(1), "m", 128, thresholds, Cohort(), real_lock=True, claims_beyond=True)
+    with pytest.raises(UnsafeError):
+        matcher.verify(VECTORS[0], "s0")
+
+
+def test_a_gallery_that_cannot_be_read_again_stops_claims() -> None:
+    store = Store(2)
+    matcher = GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort())
+    store.broken = True
+    store.change(2)
+    with pytest.raises(GalleryError):
+        matcher.verify(VECTORS[0], "s0")
+
+
+def test_references_of_another_network_stop_claims() -> None:
+    store = Store(0)
+    store.others = 3
+    with pytest.raises(OutdatedError):
+        GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort()).verify(VECTORS[0], "s0")

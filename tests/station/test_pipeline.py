@@ -21,7 +21,8 @@ from kiosk.domain.face import Box, Face, Flaw, Frame, Hint, Quality
 from kiosk.domain.people import Embedding, Subject
 from kiosk.domain.refusals import HOUR, FaceAlone
 from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
-from kiosk.station.pipeline import Pipeline, Stages
+from kiosk.station.pipeline import Pipeline
+from kiosk.station.stages import Stages
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 FPS = 15.0

@@ -11,15 +11,23 @@ from kiosk.domain.face import Vector
 from kiosk.domain.people import Subject
 
 
-class Matcher(Protocol):
+class Directory(Protocol):
+    """Whoever knows the people of a gallery."""
+
+    def subject(self, subject_id: str) -> Subject | None:
+        """The subject as enrolled now; the policy reads its validity."""
+
+
+class Matcher(Directory, Protocol):
     """The gallery from the pipeline's side."""
 
     def search(self, probe: Vector) -> Comparison:
         """1:N: the best candidate over all references of the embedder's model_id. The gallery makes the probe's
         template itself."""
 
-    def subject(self, subject_id: str) -> Subject | None:
-        """The subject as enrolled now; the policy reads its validity."""
+    def verify(self, probe: Vector, subject_id: str | None) -> Comparison:
+        """1:1: the best candidate over this subject's references only. None is nobody, and never mated; it takes the
+        same time."""
 
 
 class AuditTrail(Protocol):

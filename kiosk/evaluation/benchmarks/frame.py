@@ -25,7 +25,8 @@ from kiosk.domain.ports.recognition import QualityGate
 from kiosk.domain.renewal import TurnedMatrix, Turning, randomness
 from kiosk.domain.thresholds import Thresholds
 from kiosk.domain.updates import Proposed
-from kiosk.station.pipeline import Pipeline, Stages
+from kiosk.station.pipeline import Pipeline
+from kiosk.station.stages import Stages
 from kiosk.vision.manifest import EmbedderEntry, Input, Manifest
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import Models
@@ -69,6 +70,10 @@ class RandomGallery:
     def search(self, probe: Vector) -> Comparison:
         """The nearest of the random references."""
         return self._matrix.search(probe, self._threshold)
+
+    def verify(self, probe: Vector, subject_id: str | None) -> Comparison:
+        """No frame of a benchmark is claimed."""
+        raise NotImplementedError
 
     def subject(self, subject_id: str) -> Subject | None:
         """None: this gallery has no subjects, so nobody may pass."""

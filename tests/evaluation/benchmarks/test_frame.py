@@ -16,7 +16,8 @@ from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.evaluation.benchmarks import frame
 from kiosk.evaluation.benchmarks.frame import RandomGallery, Times, contest, frames, measure
 from kiosk.sections import ModelsConfig
-from kiosk.station.pipeline import Pipeline, Stages
+from kiosk.station.pipeline import Pipeline
+from kiosk.station.stages import Stages
 from kiosk.vision.manifest import EmbedderEntry, Manifest, PadEntry
 from kiosk.vision.model_files import default_folder
 

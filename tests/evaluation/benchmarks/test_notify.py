@@ -13,7 +13,8 @@ from kiosk.domain.people import Embedding
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.evaluation.benchmarks.frame import RandomGallery, frames
 from kiosk.evaluation.benchmarks.notify import BLOCK, CAPACITY, NOTIFIERS, Kept, NotifyTiming, measure
-from kiosk.station.pipeline import Pipeline, Stages
+from kiosk.station.pipeline import Pipeline
+from kiosk.station.stages import Stages
 
 
 class Everything:
