@@ -42,6 +42,8 @@ class AuditKind(StrEnum):
     """The log itself: its chain was begun, its signing key made, its oldest records cut."""
     CHECKPOINT = "checkpoint"
     """A domain.checkpoint.Checkpoint in `detail`."""
+    VISIT = "visit"
+    """A visitor pass, by its id in `detail`; `subject_id` is its sponsor."""
 
 
 class AuditOutcome(StrEnum):
@@ -90,6 +92,9 @@ class AuditOutcome(StrEnum):
     VERIFY_OFF = "verify_off"
     EXTENDED_ON = "extended_on"
     EXTENDED_OFF = "extended_off"
+    ISSUED = "issued"
+    REVOKED = "revoked"
+    USED = "used"
 
 
 class AuditReason(StrEnum):

@@ -19,6 +19,7 @@ KioskError
 │   └── LockError      the lock's hardware
 │       └── LockLostError  it is gone, or not as it was set
 ├── ConsentError       a text of consent: missing, unknown; or nobody has agreed
+├── PassError          a visitor pass: malformed, or it cannot be made
 ├── BackupError        a backup: foreign, damaged, cut off, cannot be written or opened
 ├── NotifierError      a notifier: not delivered now, or wrongly configured
 │   └── NoticeRefusedError  the other side will never take this notice
@@ -95,6 +96,10 @@ class BackupError(KioskError):
 
 class ConsentError(KioskError):
     """A text of consent that is not there, or a consent that was not given."""
+
+
+class PassError(KioskError):
+    """A text that is no visitor pass, or a pass that cannot be made."""
 
 
 class DoorError(KioskError):

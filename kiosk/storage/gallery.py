@@ -106,12 +106,12 @@ class Gallery:
 
     def records(self) -> list[Record]:
         """The records of all subjects, in the order of enrolment: what they know and hold, too."""
-        with self._believing() as rows:
+        with self.believing() as rows:
             return rows.records()
 
     def record(self, subject_id: str) -> Record | None:
         """The record of a subject; None if it is not enrolled."""
-        with self._believing() as rows:
+        with self.believing() as rows:
             return rows.record(subject_id)
 
     def pin_of(self, subject_id: str) -> str | None:
@@ -167,7 +167,7 @@ class Gallery:
 
     def erased(self) -> dict[str, datetime]:
         """Who was erased from this gallery, and when."""
-        with self._believing() as rows:
+        with self.believing() as rows:
             return {who: to_time(at) for who, at in rows.roster().erased.items()}
 
     def references(self, model_id: str) -> list[Reference]:
@@ -176,7 +176,7 @@ class Gallery:
 
     def enrolled(self, model_id: str) -> Enrolled:
         """All references of one model, and what turned them. Raises GalleryError, which names the first bad one."""
-        with self._believing() as rows:
+        with self.believing() as rows:
             return rows.enrolled(model_id)
 
     def counts(self) -> dict[str, int]:
@@ -207,7 +207,7 @@ class Gallery:
     @property
     def demonstration(self) -> bool:
         """Whether this is the demonstration's gallery, which must never be used with a real lock."""
-        with self._believing() as rows:
+        with self.believing() as rows:
             return rows.roster().demonstration
 
     def mark_demonstration(self) -> None:
@@ -223,15 +223,15 @@ class Gallery:
     def changing(self, subject_id: str | None = None) -> Iterator[SealedRows]:
         """A transaction for one change, for this class and others of the package. Raises GalleryError if this subject
         is not enrolled."""
-        with self._store.transaction(), self._believing() as rows:
+        with self._store.transaction(), self.believing() as rows:
             if subject_id is not None and rows.record(subject_id) is None:
                 raise GalleryError(f"{subject_id}: nobody of this id is enrolled: see `kiosk subjects list`")
             yield rows
 
     @contextmanager
-    def _believing(self) -> Iterator[SealedRows]:
-        """For reading rows. Raises TamperedError for rows that cannot be believed, GalleryLostError if that is because
-        the gallery has got another key since it was opened."""
+    def believing(self) -> Iterator[SealedRows]:
+        """For reading rows, for this class and others of the package. Raises TamperedError for rows that cannot be
+        believed, GalleryLostError if that is because the gallery has got another key since it was opened."""
         vault = self.vault
         rows = SealedRows(self._store, vault) if self._rows is None else self._rows
         try:

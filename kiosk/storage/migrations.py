@@ -191,7 +191,18 @@ def m0009_pin_try(db: Database) -> None:
     db.execute("CREATE INDEX pin_try_who ON pin_try (who, id)")
 
 
-UNSEEN = frozenset({"m0003_record_id", "m0006_audit_chain", "m0007_turned", "m0009_pin_try"})
+@MIGRATIONS()
+def m0010_pass(db: Database) -> None:
+    """Visitor passes (storage.passes). They end with their sponsor. This step also keeps kiosks of before from writing
+    records without what they do not know: a duress PIN, or that a face alone is not enough."""
+    db.execute(
+        "CREATE TABLE pass (id TEXT PRIMARY KEY NOT NULL, "
+        "sponsor TEXT NOT NULL REFERENCES subject (id) ON DELETE CASCADE, sealed BLOB NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX pass_sponsor ON pass (sponsor)")
+
+
+UNSEEN = frozenset({"m0003_record_id", "m0006_audit_chain", "m0007_turned", "m0009_pin_try", "m0010_pass"})
 """Steps that a reader does not need: the gallery can be read before they are applied."""
 
 

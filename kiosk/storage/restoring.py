@@ -25,6 +25,7 @@ from kiosk.storage.backups import in_folder
 from kiosk.storage.database import Store, open_database, to_text
 from kiosk.storage.home import Home
 from kiosk.storage.keys import Credential, KeySource
+from kiosk.storage.passes import forget_passes
 from kiosk.storage.roster import Roster
 from kiosk.storage.sealed import SealedRows, write_roster
 from kiosk.storage.unlock import belongs, unlock
@@ -155,6 +156,7 @@ def _renewed(
             rows.remove(who, datetime.now(UTC))
         roster = rows.roster().with_erased(erased)
         newest = max(roster.generation, before.generation if before else 0) + 1
+        forget_passes(store)  # how often they were used since the backup is not known
         write_roster(store, vault, replace(roster, epoch=secrets.token_hex(8), generation=newest))
         numbers = {"generation": newest, "generation_was": header.generation, "erased": len(gone)}
         record = AuditRecord(AuditKind.BACKUP, datetime.now(UTC), outcome=AuditOutcome.RESTORED)

@@ -16,6 +16,7 @@ from kiosk.storage.audit import encode, insert
 from kiosk.storage.checkpoints import forget_signer, reseal_signer
 from kiosk.storage.database import Store
 from kiosk.storage.keys import KeySource
+from kiosk.storage.passes import forget_passes, reseal_passes
 from kiosk.storage.sealed import SealedRows
 from kiosk.storage.unlock import belongs
 from kiosk.storage.vault import KEY_BYTES, Vault
@@ -41,7 +42,7 @@ def renew_templates(store: Store, vault: Vault) -> int:
 def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
     """Seals the gallery with a new master key. `everything`: gives each subject a new key too, and the audit log's
     checkpoints another signing key, so that an old copy of the gallery with its key opens nothing of what is stored
-    from now on, and signs nothing that is believed.
+    from now on, and signs nothing that is believed. Visitor passes are void then.
 
     A recovery passphrase of before no longer opens the gallery. Raises VaultError, GalleryError; then the old key still
     holds.
@@ -58,8 +59,10 @@ def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
         SealedRows(store, old).rekey(new, everything)
         if everything:
             forget_signer(store)
+            forget_passes(store)
         else:
             reseal_signer(store, old, new)
+            reseal_passes(store, old, new)
         store.execute("UPDATE meta SET value = ? WHERE key = 'vault_check'", [new.make_check()])
         recovery.end(store)
         outcome = AuditOutcome.SEALED_ANEW if everything else AuditOutcome.KEY_CHANGED

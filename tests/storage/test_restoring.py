@@ -6,16 +6,19 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from kiosk.domain.errors import BackupError, GalleryError, HomeBusyError, KioskError, VaultError
+from kiosk.domain.passes import PassWord
 from kiosk.storage import backup_keys, backups, recovery, restoring
 from kiosk.storage.audit import Audit
 from kiosk.storage.backup_format import Header, opened, write
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.passes import Passes
 from kiosk.storage.people import Record
 from kiosk.storage.restoring import Restored, restore
 from kiosk.storage.rotation import rotate
@@ -282,3 +285,25 @@ def test_records_that_cannot_be_believed_are_not_restored(scene: Scene, tmp_path
     with new.lock(), pytest.raises(GalleryError, match="damaged or altered"):
         restore(new, tmp_path / "bad", lambda: scene.passphrase, [], [])
     assert not new.database.exists()
+
+
+def test_a_backup_gives_no_use_of_a_pass_back(home: Home, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    until = now + timedelta(hours=1)
+    with closing(open_gallery(home)) as gallery:
+        ada = gallery.add_subject("Ada", [a_reference(1)])
+        recovery.make(gallery.store, home.keys.read() or b"")
+        _, used = Passes(gallery).issue(ada.id, now, until, ["main"], 1)
+        _, unused = Passes(gallery).issue(ada.id, now, until, ["main"], 1)
+        backups.to_file(home, gallery, tmp_path / "backup")
+        assert Passes(gallery).use(used, "main", now).good
+    with home.lock():
+        restore(home, tmp_path / "backup", never, [], [])
+    with closing(open_gallery(home)) as gallery:
+        passes = Passes(gallery)
+        assert passes.issued() == []
+        for text in (used, unused):
+            assert passes.use(text, "main", now).word is PassWord.FORGED
+        _, new = passes.issue(ada.id, now, until, ["main"], 1)
+        assert passes.use(new, "main", now).good
+        assert not passes.use(unused, "main", now).good, "also beside new ones"
