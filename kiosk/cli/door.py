@@ -13,6 +13,7 @@ import click
 
 from kiosk import config
 from kiosk.cli.console import Row, complain, config_option, emit, json_option, name_home, say, told_or_not
+from kiosk.cli.door_gallery import forget_gallery
 from kiosk.cli.door_log import log_of, looked, record
 from kiosk.cli.door_pair import pair
 from kiosk.cli.numbers import Finite
@@ -35,16 +36,13 @@ LOOK_SECONDS = 0.2
 HANDS = ", ".join(Hand)
 
 
-@click.group()
+@click.group(commands=[pair, forget_gallery])
 def door() -> None:
     """Operates the door by hand: its state, releases, lockdown.
 
     The audit log of --home records each command. A release happens only after it is recorded. A user who only looks
     (status, monitor) is recorded once an hour.
     """
-
-
-door.add_command(pair)
 
 
 def _settings(config_file: Path | None) -> DoorConfig:

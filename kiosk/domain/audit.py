@@ -131,6 +131,7 @@ class Command(StrEnum):
     LOCKDOWN = "lockdown"
     LOCKDOWN_END = "lockdown_end"
     PAIR = "pair"
+    FORGET_GALLERY = "forget_gallery"
     SIMULATE_OPEN = "simulate_open"
     SIMULATE_CLOSE = "simulate_close"
     SIMULATE_REX = "simulate_rex"

@@ -27,6 +27,7 @@ from kiosk.door.feed import Feed
 from kiosk.door.lockdown import LockdownFile
 from kiosk.door.server import DoorServer
 from kiosk.door.spool import Spool
+from kiosk.door.witness import WitnessFile
 from kiosk.ipc.server import listening
 from kiosk.system.clock import boottime
 from kiosk.system.command_line import CommandLine
@@ -131,7 +132,9 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
         spool = Spool(door.state, door.name)
         stack.callback(spool.close)
         spool.forget_others(users.listening)
-        server = DoorServer(machine, lock, lockdown, commands, users, spool.append)
+        witness = WitnessFile(door.state)
+        stack.callback(witness.close)
+        server = DoorServer(machine, lock, lockdown, commands, users, spool.append, witness)
         feed = Feed(spool, stack.enter_context(listening(door.events, PROGRAM)), server.selector, users, server.limits)
         server.stop_on(signals)
         if until_stdin_ends:

@@ -23,7 +23,9 @@ from kiosk.domain.errors import DoorError, LockLostError
 from kiosk.domain.ports.lock import Lock
 from kiosk.domain.ports.panel import Panel
 from kiosk.door.lockdown import LockdownFile
+from kiosk.door.witness import WitnessFile
 from kiosk.ipc.door_messages import (
+    ForgetGalleryRequest,
     LockdownRequest,
     Message,
     RefusedMessage,
@@ -36,6 +38,8 @@ from kiosk.ipc.door_messages import (
     StatusMessage,
     StatusRequest,
     WatchRequest,
+    WitnessedMessage,
+    WitnessRequest,
     decode_request,
     verb_of,
 )
@@ -75,12 +79,14 @@ class DoorServer:
         listener: socket.socket,
         users: Users,
         tell: Callable[[DoorNews], object],
+        witness: WitnessFile,
     ) -> None:
         self._machine = machine
         self._lock = lock
         self._lockdown = lockdown
         self._users = users
         self._tell = tell
+        self._witness = witness
         self._watching: dict[int, Client] = {}
         self._owed: dict[str, Client] = {}
         self._told: DoorState | None = None
@@ -238,6 +244,11 @@ class DoorServer:
             case WatchRequest():
                 self._watching[client.number] = client
                 return StateMessage(state=self._machine.state)
+            case WitnessRequest():
+                return WitnessedMessage(believed=self._witness.take(client.uid, request.epoch, request.generation))
+            case ForgetGalleryRequest():
+                log("warning", "forget_gallery_command", uid=client.uid)
+                self._witness.forget()
             case StatusRequest():
                 pass
         return StatusMessage.of(self._status())

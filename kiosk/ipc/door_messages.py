@@ -6,7 +6,9 @@
                       lockdown (on or off)   -> status, after that
                       simulate (a hand)      -> status, after that; refused by a lock that is not simulated
                       watch                  -> event with the present state, then one for each change
-    door -> client    reply, status, event, refused (this user may not ask for that: domain.door.roles)
+                      witness (a generation) -> witnessed: whether this gallery may be believed
+                      forget_gallery         -> status, after that
+    door -> client    reply, status, event, witnessed, refused (this user may not ask for that: domain.door.roles)
 
 Answers come in the order of the requests. If a panel owns the lock, the reply to a grant comes when the panel has
 asked, or at the grant's deadline. Both sides refuse unknown keys and types, because both ends always have the same
@@ -121,6 +123,20 @@ class WatchRequest(Message):
     type: Literal["watch"] = "watch"
 
 
+class WitnessRequest(Message):
+    """Tells which state the kiosk's gallery is in (storage.roster), and asks whether a later one was seen."""
+
+    type: Literal["witness"] = "witness"
+    epoch: Annotated[str, Field(min_length=1, max_length=64)]
+    generation: Sequence
+
+
+class ForgetGalleryRequest(Message):
+    """Asks the door to forget which generations it was told, because an older gallery was put back on purpose."""
+
+    type: Literal["forget_gallery"] = "forget_gallery"
+
+
 class ReplyMessage(Message):
     """The result of a grant. `reason` is a domain.door.grants.Refusal unless the door acted on the grant."""
 
@@ -205,8 +221,24 @@ class StateMessage(Message):
     state: DoorState
 
 
-Request = ReleaseRequest | StatusRequest | SecureRequest | LockdownRequest | SimulateRequest | WatchRequest
-Answer = ReplyMessage | StatusMessage | StateMessage | RefusedMessage
+class WitnessedMessage(Message):
+    """Whether the gallery may be believed."""
+
+    type: Literal["witnessed"] = "witnessed"
+    believed: bool
+
+
+Request = (
+    ReleaseRequest
+    | StatusRequest
+    | SecureRequest
+    | LockdownRequest
+    | SimulateRequest
+    | WatchRequest
+    | WitnessRequest
+    | ForgetGalleryRequest
+)
+Answer = ReplyMessage | StatusMessage | StateMessage | RefusedMessage | WitnessedMessage
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _ANSWERS: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])

@@ -44,6 +44,7 @@ from kiosk.station.safeguards import decision_basis, effective, refuse_make_beli
 from kiosk.station.stages import Stages
 from kiosk.station.timekeeping import Timekeeper, keep_time
 from kiosk.station.turns import turning
+from kiosk.station.witness import GalleryWitness, witnessed
 from kiosk.station.writer import Writer
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -161,6 +162,7 @@ class Kiosk:
     gallery: Gallery
     health: Health
     writer: Writer
+    witness: GalleryWitness
 
     @property
     def finished(self) -> Flag:
@@ -169,9 +171,9 @@ class Kiosk:
 
     @property
     def lost(self) -> str | None:
-        """Why the kiosk must be restarted (the gallery was moved or replaced, the audit log's thread has ended); None
-        if it need not."""
-        return self.writer.lost or self.gallery.lost
+        """Why the kiosk must be restarted (the gallery was moved, replaced or put back to an older state, the audit
+        log's thread has ended); None if it need not."""
+        return self.writer.lost or self.gallery.lost or self.witness.lost
 
     @property
     def died(self) -> bool:
@@ -195,8 +197,7 @@ def running(
     with ExitStack() as stack:
         stack.enter_context(home.lock())
         models = load(config.models, config.policy)
-        gallery = open_gallery(home)
-        stack.callback(gallery.close)
+        gallery = stack.enter_context(closing(open_gallery(home)))
         sizes = gallery.sizes(models.embedder.model_id)
         if config.drives_a_real_lock:
             refuse_unsafe(config, models, sizes)
@@ -205,8 +206,7 @@ def running(
         if not status.simulated:
             refuse_unsafe(config, models, sizes)
         # Settings that are allowed only with a simulated lock must not be used with a real lock that replaces it.
-        client = DoorClient(config.door.socket, only_simulated=status.simulated)
-        stack.callback(client.close)
+        client = stack.enter_context(DoorClient(config.door.socket, only_simulated=status.simulated))
         audit = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
         keeper = Timekeeper(config.clock.trust, audit.floor)
         audit.settle_pending(datetime.now(UTC))
@@ -252,13 +252,14 @@ def running(
         )
         stack.enter_context(turning("door-events", lambda: auditor.turn(0.5), auditor.close, health))
         stack.enter_context(turning("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
+        witness = stack.enter_context(witnessed(config.door.socket, home, gallery.vault, health))
         enrolment = partial(Enrolment, enroller(config, models), models=models, called=lambda who: who.id)
         stack.enter_context(answering(config, home, gallery.vault, models.embedder.model_id, enrolment))
         station.start()
         stack.callback(station.stop)
         if limit is not None:  # after station.start(), so that it is reported after the start
             stack.enter_context(turning("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
-        yield Kiosk(station, gallery, health, writer)
+        yield Kiosk(station, gallery, health, writer, witness)
 
 
 def _tell_of_other_models(

@@ -16,6 +16,7 @@ from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus, Hand
 from kiosk.domain.errors import DoorError, NotAllowedError
 from kiosk.ipc.client import Connection
 from kiosk.ipc.door_messages import (
+    ForgetGalleryRequest,
     GrantBody,
     LockdownRequest,
     Message,
@@ -108,6 +109,10 @@ class DoorClient:
     def lockdown(self, on: bool, timeout: float = STATUS_SECONDS) -> DoorStatus:
         """Begins or ends a lockdown. The returned status tells whether it worked. Raises DoorError as status() does."""
         return self._ask(LockdownRequest(on=on), timeout)
+
+    def forget_gallery(self, timeout: float = STATUS_SECONDS) -> DoorStatus:
+        """Lets the door forget which generations of the gallery it was told. Raises DoorError as status() does."""
+        return self._ask(ForgetGalleryRequest(), timeout)
 
     def simulate(self, hand: Hand, timeout: float = STATUS_SECONDS) -> DoorStatus:
         """Moves an input of a simulated door. Raises DoorError as status() does, and when the lock is not simulated."""

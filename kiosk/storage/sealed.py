@@ -46,14 +46,15 @@ def write_roster(store: Store, vault: Vault, roster: Roster) -> None:
         store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", [key, value])
 
 
-def begin(store: Store, vault: Vault, demonstration: bool = False) -> None:
-    """Gives an empty gallery its roster and its matrix. Call it inside a transaction."""
+def begin(store: Store, vault: Vault, demonstration: bool = False, epoch: str | None = None) -> None:
+    """Gives an empty gallery its roster and its matrix. Call it inside a transaction. `epoch`: a random one by
+    default."""
     try:
         generation = generation_of(store) + 1
     except TamperedError:
         generation = 1
     write_turning(store, vault, new_turning(), generation)
-    write_roster(store, vault, Roster(secrets.token_hex(8), generation, {}, demonstration, turning=generation))
+    write_roster(store, vault, Roster(epoch or secrets.token_hex(8), generation, {}, demonstration, turning=generation))
 
 
 class SealedRows:

@@ -23,8 +23,8 @@ GOLDEN: dict[type[StrEnum], str] = {
     "issued revoked used",
     AuditReason: "kiosk_restarted reset face_off face_on asked withdrawn expired records_dropped "
     "release_without_decision",
-    Command: "status monitor release extend hold_open secure lockdown lockdown_end pair simulate_open simulate_close "
-    "simulate_rex simulate_tamper simulate_restore",
+    Command: "status monitor release extend hold_open secure lockdown lockdown_end pair forget_gallery simulate_open "
+    "simulate_close simulate_rex simulate_tamper simulate_restore",
     Outcome: "granted refused",
     DoorResult: "released presented refused unavailable",
 }

@@ -22,6 +22,7 @@ from kiosk.door.server import MAX_CLIENTS
 from kiosk.ipc.door_event_messages import DoorEventStream, SubscribeRequest
 from kiosk.ipc.door_messages import MAX_PACKET, StatusRequest, encode
 from kiosk.station.door_client import DoorClient
+from kiosk.station.witness import believed
 from kiosk.system.clock import boottime
 from tests.doors import as_user
 from tests.ids import id_of
@@ -96,7 +97,13 @@ def good(name: str, span: Span = Span.NORMAL, renews: str | None = None) -> Gran
     return Grant(id_of(name), now, now + 1.5, span, renews and id_of(renews))
 
 
-def tried(client: DoorClient, verb: Verb) -> bool:
+def shown(client: DoorClient, uid: int) -> None:
+    """Shows the door a gallery as this user."""
+    with as_user(uid):
+        assert believed(client._path, f"epoch of {uid}", 1)
+
+
+def tried(client: DoorClient, verb: Verb, uid: int) -> bool:
     """Whether the door did what was asked for."""
     spans = {Verb.RELEASE: Span.NORMAL, Verb.EXTEND: Span.EXTENDED, Verb.HOLD_OPEN: Span.HOLD_OPEN}
     asks: dict[Verb, Callable[[], object]] = {
@@ -105,6 +112,8 @@ def tried(client: DoorClient, verb: Verb) -> bool:
         Verb.LOCKDOWN_END: lambda: client.lockdown(False, PATIENCE),
         Verb.SIMULATE: lambda: client.simulate(Hand.CLOSE, PATIENCE),
         Verb.STATUS: lambda: client.status(PATIENCE),
+        Verb.FORGET_GALLERY: lambda: client.forget_gallery(PATIENCE),
+        Verb.WITNESS: lambda: shown(client, uid),
     }
     if verb in spans:
         reply = client.release(good(f"{verb} {time.monotonic()}", spans[verb]))
@@ -127,7 +136,7 @@ def test_each_verb_for_who_may_and_the_connection_is_as_good_as_before(
     for verb in set(Verb) - {Verb.WATCH, Verb.SUBSCRIBE}:
         root.lockdown(False, PATIENCE)
         root.secure(PATIENCE)
-        assert tried(client, verb) is users.may(uid, verb), verb
+        assert tried(client, verb, uid) is users.may(uid, verb), verb
     assert client.status(PATIENCE).simulated
     refused = [event for event in door.events() if event["event"] == "verb_refused"]
     assert {event["verb"] for event in refused} == {v for v in Verb if not users.may(uid, v)}

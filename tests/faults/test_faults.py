@@ -30,7 +30,7 @@ from kiosk.domain.audit import AuditKind, AuditReason, AuditRecord
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.door.state import DoorStatus
-from kiosk.domain.errors import CameraError, ConfigError
+from kiosk.domain.errors import CameraError, ConfigError, TamperedError
 from kiosk.domain.face import Frame
 from kiosk.domain.ids import new_id
 from kiosk.domain.people import NewReference
@@ -476,6 +476,18 @@ def test_a_network_that_gives_no_numbers_grants_nothing(
         decision = bench.decision()
     assert not decision.granted
     assert decision.reason.value == f"{network}_fault"
+
+
+def test_a_gallery_that_was_put_back_starts_no_kiosk(bench: Bench) -> None:
+    with run(bench) as kiosk:
+        assert kiosk.lost is None
+    copy = bench.home.database.read_bytes()
+    bench.valid_until(datetime(2026, 1, 1, tzinfo=UTC))
+    with run(bench):
+        pass
+    bench.home.database.write_bytes(copy)
+    with pytest.raises(TamperedError, match="forget-gallery"), run(bench):
+        pytest.fail("it began")
 
 
 def test_a_door_that_comes_back_is_used_again(bench: Bench) -> None:

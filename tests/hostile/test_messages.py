@@ -29,6 +29,7 @@ from kiosk.door.feed import Feed
 from kiosk.door.lockdown import LockdownFile
 from kiosk.door.server import DoorServer
 from kiosk.door.spool import Spool
+from kiosk.door.witness import WitnessFile
 from kiosk.ipc import limits
 from kiosk.ipc.door_event_messages import DoorEventStream, decode_event, decode_subscriber
 from kiosk.ipc.door_messages import decode_answer, decode_request, encode
@@ -58,6 +59,9 @@ REQUESTS: list[Any] = [
     {"type": "lockdown", "on": False},
     {"type": "simulate", "hand": "open"},
     {"type": "watch"},
+    {"type": "witness", "epoch": "0123456789abcdef", "generation": 7},
+    {"type": "witness", "epoch": "x" * 64, "generation": 2**62},
+    {"type": "forget_gallery"},
 ]
 STATUS = {
     "type": "status", "state": "secured", "simulated": True, "started_at": 1.0, "released_until": None,
@@ -69,6 +73,7 @@ ANSWERS: list[Any] = [
     STATUS,
     {"type": "event", "state": "released"},
     {"type": "refused", "verb": "lockdown"},
+    {"type": "witnessed", "believed": True},
 ]
 SUBSCRIBER: list[Any] = [
     {"type": "subscribe", "subscriber": "notify"},
@@ -138,7 +143,9 @@ class Rig:
         stack.callback(spool.close)
         commands = stack.enter_context(listening(door.socket, "test"))
         events = stack.enter_context(listening(door.events, "test"))
-        self.server = DoorServer(self.machine, lock, LockdownFile(folder), commands, users, spool.append)
+        witness = WitnessFile(folder)
+        stack.callback(witness.close)
+        self.server = DoorServer(self.machine, lock, LockdownFile(folder), commands, users, spool.append, witness)
         self.feed = Feed(spool, events, self.server.selector, users, self.server.limits)
         stack.callback(self.feed.close)
         stack.callback(self.server.close)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import math
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,7 +20,8 @@ from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.system.clock import boottime
 from tests.ids import id_of
 
-Script = Callable[[list[list[bytes]]], Path]
+if TYPE_CHECKING:
+    from tests.station.conftest import Script
 
 
 def answered(name: str, result: DoorResult = DoorResult.RELEASED) -> bytes:
@@ -30,36 +30,6 @@ def answered(name: str, result: DoorResult = DoorResult.RELEASED) -> bytes:
 
 def status(state: DoorState, simulated: bool = True) -> bytes:
     return encode(StatusMessage.of(DoorStatus(state, simulated, started_at=1.0)))
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Iterator[Script]:
-    """A door for one client: the n-th packet that comes is answered with the n-th list of packets; then it hangs up."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    threads: list[threading.Thread] = []
-
-    def run(answers: list[list[bytes]]) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            for packets in answers:
-                if not connection.recv(MAX_PACKET):
-                    return
-                for packet in packets:
-                    connection.send(packet)
-            if answers and not answers[-1]:
-                connection.recv(MAX_PACKET)  # stays silent until the client gives up
-
-    def start(answers: list[list[bytes]]) -> Path:
-        listener.bind(str(tmp_path / "s"))
-        listener.listen()
-        threads.append(threading.Thread(target=run, args=(answers,)))
-        threads[0].start()
-        return tmp_path / "s"
-
-    yield start
-    for thread in threads:
-        thread.join(30)
-    listener.close()
 
 
 def short(name: str = "g") -> Grant:

@@ -26,6 +26,9 @@ class Verb(StrEnum):
     STATUS = "status"
     WATCH = "watch"
     SUBSCRIBE = "subscribe"
+    WITNESS = "witness"
+    """Tells which generation the gallery has (domain.door.witness)."""
+    FORGET_GALLERY = "forget_gallery"
 
 
 class Role(StrEnum):
@@ -42,7 +45,7 @@ class Role(StrEnum):
 
 MAY: Mapping[Role, frozenset[Verb]] = {
     Role.OPERATOR: frozenset(Verb),
-    Role.CLIENT: frozenset({Verb.RELEASE, Verb.EXTEND, Verb.STATUS, Verb.WATCH, Verb.SUBSCRIBE}),
+    Role.CLIENT: frozenset({Verb.RELEASE, Verb.EXTEND, Verb.STATUS, Verb.WATCH, Verb.SUBSCRIBE, Verb.WITNESS}),
     Role.SUBSCRIBER: frozenset({Verb.SUBSCRIBE}),
     Role.STRANGER: frozenset(),
 }

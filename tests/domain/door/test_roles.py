@@ -22,6 +22,8 @@ simulate       yes  yes      -     -      -
 status         yes  yes      yes   -      -
 watch          yes  yes      yes   -      -
 subscribe      yes  yes      yes   yes    -
+witness        yes  yes      yes   -      -
+forget_gallery yes  yes      -     -      -
 """
 """Written out once more: a change of the product's table is a change here as well."""
 WHO = [ROOT, OPERATOR, KIOSK, NOTIFY, STRANGER]

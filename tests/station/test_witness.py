@@ -1,0 +1,156 @@
+"""The real kiosk-door beside a real gallery: whoever puts an old copy back is noticed."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from kiosk.domain.door.roles import Verb
+from kiosk.domain.door.state import DoorState
+from kiosk.domain.errors import DoorError, NotAllowedError, TamperedError
+from kiosk.domain.people import NewReference
+from kiosk.ipc.door_messages import RefusedMessage, StateMessage, encode
+from kiosk.station.door_client import DoorClient
+from kiosk.station.witness import GalleryWitness, believed, witnessed
+from kiosk.storage.gallery import Gallery, open_gallery
+from kiosk.storage.home import Home
+from kiosk.system.health import Health
+from tests.storage import old_galleries
+
+if TYPE_CHECKING:
+    from tests.doors import Doors, RunningDoor
+    from tests.station.conftest import Script
+
+VECTOR = np.arange(128, dtype=np.float32) - 60
+
+
+@pytest.fixture
+def door(doors: Doors) -> RunningDoor:
+    return doors.start()
+
+
+def enrol(gallery: Gallery, name: str) -> str:
+    return gallery.add_subject(name, [NewReference(VECTOR, "model", 1.0)]).id
+
+
+def show(home: Home, door: RunningDoor) -> None:
+    """What a kiosk does that starts now."""
+    with closing(open_gallery(home)) as opened, closing(GalleryWitness(door.socket, home, opened.vault)) as witness:
+        witness.show()
+
+
+def put_back(copy: Path, home: Home) -> None:
+    """As somebody would who has the card in another machine."""
+    for rest in home.folder.glob("gallery.db-*"):
+        rest.unlink()
+    shutil.copy(copy, home.database)
+
+
+def copied(home: Home, gallery: Gallery, to: Path) -> Path:
+    """A copy of the whole gallery."""
+    gallery.store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return Path(shutil.copy(home.database, to))
+
+
+def test_an_old_copy_does_not_bring_back_who_was_removed(
+    home: Home, gallery: Gallery, door: RunningDoor, doors: Doors, tmp_path: Path
+) -> None:
+    who = enrol(gallery, "Ben")
+    show(home, door)
+    copy = copied(home, gallery, tmp_path / "copy")
+    gallery.remove(who)
+    show(home, door)
+    gallery.close()
+    put_back(copy, home)
+    with pytest.raises(TamperedError, match="forget-gallery"):
+        show(home, door)
+    door.process.terminate()
+    door.process.wait(30)
+    again = doors.start()
+    with pytest.raises(TamperedError, match="older"):  # the door's memory outlasts its process
+        show(home, again)
+    with DoorClient(again.socket) as client:
+        client.forget_gallery(5.0)
+    show(home, again)
+
+
+def test_nor_does_a_copy_of_before_the_sealing(home: Home, door: RunningDoor, tmp_path: Path) -> None:
+    """Its rows are sealed anew, with a new list: only the door knows that this was done before."""
+    old_galleries.make(home, old_galleries.STEPS)
+    copy = Path(shutil.copy(home.database, tmp_path / "copy"))
+    show(home, door)
+    with closing(open_gallery(home)) as gallery:
+        gallery.remove(old_galleries.ADA)
+    show(home, door)
+    put_back(copy, home)
+    with pytest.raises(TamperedError, match="older"):
+        show(home, door)
+
+
+def test_each_change_is_shown_while_the_kiosk_runs_and_a_gallery_put_back_is_lost(
+    home: Home, gallery: Gallery, door: RunningDoor
+) -> None:
+    with closing(GalleryWitness(door.socket, home, gallery.vault, lambda _: None)) as witness:
+        witness.turn()
+        epoch, before = witness._rows.roster().epoch, gallery.data_version()
+        enrol(gallery, "Ben")
+        witness.turn()
+        assert not believed(door.socket, epoch, before)
+        assert witness.lost is None
+        assert believed(door.socket, epoch, gallery.data_version() + 1)  # the door knows more than this gallery
+        witness._shown = None
+        witness.turn()
+        assert witness.lost is not None
+        assert "forget-gallery" in witness.lost
+
+
+def test_a_door_that_is_away_is_told_later(home: Home, gallery: Gallery, doors: Doors) -> None:
+    socket = doors.folder / "door.sock"
+    with closing(GalleryWitness(socket, home, gallery.vault, lambda _: None)) as witness:
+        with pytest.raises(DoorError, match="cannot be reached"):
+            witness.show()
+        witness.turn()
+        assert witness.lost is None
+        doors.start()
+        witness.turn()
+        assert not believed(socket, witness._rows.roster().epoch, gallery.data_version() - 1)
+
+
+def test_a_kiosk_does_not_start_without_its_door(home: Home, gallery: Gallery, tmp_path: Path) -> None:
+    with (
+        pytest.raises(DoorError, match="cannot be reached"),
+        witnessed(tmp_path / "nowhere", home, gallery.vault, Health(lambda: 0.0)),
+    ):
+        pytest.fail("it began")
+
+
+def test_a_gallery_that_was_never_used_says_nothing(home: Home, gallery: Gallery, tmp_path: Path) -> None:
+    with closing(GalleryWitness(tmp_path / "nowhere", home, gallery.vault)) as witness:
+        gallery.store.execute("DELETE FROM meta WHERE key = 'roster'")
+        gallery.store.commit()
+        witness.show()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        ([encode(RefusedMessage(verb=Verb.WITNESS))], NotAllowedError, "clients"),
+        ([encode(StateMessage(state=DoorState.SECURED))], DoorError, "something else"),
+        ([], DoorError, "has not answered"),
+    ],
+)
+def test_no_answer_is_no_belief(
+    scripted: Script,
+    answer: list[bytes],
+    error: type[DoorError],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kiosk.station.witness.ANSWER_SECONDS", 0.05)
+    with pytest.raises(error, match=words):
+        believed(scripted([answer]), "epoch", 1)
