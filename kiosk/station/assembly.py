@@ -37,7 +37,7 @@ from kiosk.station.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
 from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.station.enrolment import Enroller, Enrolment
 from kiosk.station.loop import Station, unfailing
-from kiosk.station.matcher import GalleryMatcher
+from kiosk.station.matcher import GalleryMatcher, log_threshold
 from kiosk.station.pipeline import Pipeline
 from kiosk.station.refusal_limit import keep_limit, refusal_limit
 from kiosk.station.safeguards import decision_basis, effective, refuse_make_believe, refuse_unsafe
@@ -94,19 +94,6 @@ def matcher(
     GalleryError."""
     entry = models.embedder_entry
     return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, models.cohort, tell, real_lock)
-
-
-def log_threshold(threshold: Threshold) -> None:
-    """Logs the threshold: at the start, and whenever the references change."""
-    note = log.warning if threshold.caution else log.info
-    note(
-        "threshold",
-        score=round(threshold.score, 4),
-        subjects=threshold.subjects,
-        references=threshold.references,
-        fpir=threshold.fpir,
-        caution=threshold.caution,
-    )
 
 
 def searchable(home: Home) -> Gallery:

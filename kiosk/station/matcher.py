@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from kiosk.domain.decision import Comparison
 from kiosk.domain.errors import OutdatedError, UnsafeError
 from kiosk.domain.face import Vector
@@ -12,6 +14,8 @@ from kiosk.domain.matching import Cohort, enrol_again
 from kiosk.domain.people import Subject
 from kiosk.domain.renewal import Enrolled, TurnedMatrix
 from kiosk.domain.thresholds import Threshold, Thresholds
+
+log = structlog.get_logger("kiosk")
 
 
 class Store(Protocol):
@@ -110,3 +114,16 @@ class GalleryMatcher:
         matrix = TurnedMatrix(self._model_id, self._dimension, self._cohort, found.turning, found.references)
         self._unusable = self._store.unusable(self._model_id)
         return matrix, self._thresholds.for_gallery(matrix.sizes)
+
+
+def log_threshold(threshold: Threshold) -> None:
+    """Logs the threshold: at the start, and whenever the references change."""
+    note = log.warning if threshold.caution else log.info
+    note(
+        "threshold",
+        score=round(threshold.score, 4),
+        subjects=threshold.subjects,
+        references=threshold.references,
+        fpir=threshold.fpir,
+        caution=threshold.caution,
+    )
