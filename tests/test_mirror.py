@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTHING_RUNS = ("domain/ports/*", "domain/decision", "domain/door/events", "domain/door/grants",
                 "domain/door/rules", "domain/door/state", "domain/face", "domain/people",
-                "domain/updates", "demonstration/story", "gui/look", "gui/theme")  # fmt: skip
+                "domain/updates", "demonstration/story", "gui/look", "gui/state")  # fmt: skip
 """Protocols, and nouns without behaviour of their own: what uses them tests them."""
 ELSEWHERE = {
     # The same suite over all that are registered.
@@ -51,9 +51,12 @@ ELSEWHERE = {
     "evaluation/detector_figures": "evaluation/test_detector",
     "evaluation/pad_plot": "evaluation/test_plots",
     "evaluation/trial": "cli/models/test_install",
+    "gui/bar": "gui/test_window",
     "gui/bridge": "gui/test_window",
     "gui/icons": "gui/test_window",
+    "gui/pads": "gui/test_window",
     "gui/preview": "gui/test_window",
+    "gui/setting": "gui/test_window",
     "gui/toolkit/button": "gui/toolkit/test_widgets",
     "gui/toolkit/field": "gui/toolkit/test_widgets",
     "gui/toolkit/fitting": "gui/toolkit/test_widgets",
@@ -61,6 +64,7 @@ ELSEWHERE = {
     "gui/toolkit/keypad": "gui/toolkit/test_widgets",
     "gui/toolkit/listing": "gui/toolkit/test_widgets",
     "gui/toolkit/page": "gui/toolkit/test_widgets",
+    "gui/visitor": "gui/test_window",
     "gui/widgets": "gui/test_window",
     "locks/usb_board": "locks/test_usb_hid",
     "notifiers/conditions": "notifiers/test_mqtt",

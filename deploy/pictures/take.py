@@ -12,9 +12,9 @@ from kiosk.demonstration import stage
 from kiosk.demonstration.story import VISITORS
 from kiosk.domain.decision import Reason
 from kiosk.domain.updates import Decided, Update
-from kiosk.gui import words
 from kiosk.gui.app import create_application, screenshot
-from kiosk.gui.presenter import Mode
+from kiosk.gui.setting import Setting
+from kiosk.gui.state import Mode
 from kiosk.station import assembly
 from kiosk.station.names import Names
 from kiosk.storage.gallery import open_gallery
@@ -64,7 +64,7 @@ def main(folder: Path) -> None:
         names.open(open_gallery(home, read_only=True))
         camera = stage.camera(loop=True)
         with assembly.running(config, home, publish, bridge.show_frame, camera) as kiosk:
-            window = KioskWindow(bridge, names, banner=words.banner(True, True))
+            window = KioskWindow(bridge, names, Setting(visitors=True, lock=True))
             window.show()
             window._timer.timeout.connect(beat)
             application.exec()

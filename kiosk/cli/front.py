@@ -15,8 +15,10 @@ import structlog
 
 from kiosk.cli.console import Row, as_json_line, names_wanted, output_outlet
 from kiosk.cli.decisions import decision_line, decision_row, door_row
+from kiosk.domain.entry import EntryRequest
 from kiosk.domain.errors import KioskError
 from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Recovered, Unexplained, Update
+from kiosk.gui.setting import Setting
 from kiosk.station import assembly
 from kiosk.system import systemd
 
@@ -123,7 +125,14 @@ class Console:
 class Window:
     """The window, visible or offscreen. Qt is imported only when a window is made."""
 
-    def __init__(self, name_of: NameOf, banner: str, offscreen: bool, picture: Path | None) -> None:
+    def __init__(
+        self,
+        name_of: NameOf,
+        setting: Setting,
+        offscreen: bool,
+        picture: Path | None,
+        ask: Callable[[EntryRequest], None] = lambda _: None,
+    ) -> None:
         """Raises KioskError when Qt cannot be loaded or `picture` could not be written."""
         from kiosk.gui.app import create_application  # noqa: PLC0415 - loads Qt
 
@@ -138,13 +147,14 @@ class Window:
         self._pose: float | None = None
         self._posing = False
         self.bridge = Bridge()
-        self._window = KioskWindow(self.bridge, name_of, banner=banner, beat=self._beat)
+        self._window = KioskWindow(self.bridge, name_of, setting, ask=ask, beat=self._beat)
 
     def wait(self, due: Callable[[], bool], full_screen: bool) -> None:
         """Runs Qt's loop until `due`, or the closing of the window."""
 
         def turn() -> None:
             if due():
+                self._window.stop()
                 self._application.quit()
 
         self._turn = turn
@@ -167,6 +177,7 @@ class Window:
     def close(self) -> None:
         """Closes the bridge and the window."""
         self.bridge.close()
+        self._window.stop()
         self._window.close()
 
     def _beat(self) -> None:
@@ -177,7 +188,7 @@ class Window:
 
     def _welcomed(self) -> bool:
         """Whether the welcome has been shown for POSE_SECONDS. The screenshot is taken then, because it shows most."""
-        from kiosk.gui.presenter import Mode  # noqa: PLC0415
+        from kiosk.gui.state import Mode  # noqa: PLC0415
 
         if self._window.screen_state.mode is not Mode.GRANTED:
             self._pose = None

@@ -14,8 +14,8 @@ from kiosk.cli.front import Console, Stop, Window
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
 from kiosk.domain.updates import Update
-from kiosk.gui import words
 from kiosk.gui.app import display_available
+from kiosk.gui.setting import Setting
 from kiosk.station import assembly, locked
 from kiosk.station.loop import unfailing
 from kiosk.station.names import Names
@@ -72,7 +72,7 @@ def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json
     camera = stage.camera(loop=seen)
     score = stage.Score(camera.visit_at)
     # Starts the window before there is a folder with a key in it, because a window may fail to start.
-    front = Front(seen, screenshot, full_screen, as_json, words.banner(True, True), score.remark)
+    front = Front(seen, screenshot, full_screen, as_json, Setting(visitors=True, lock=True), score.remark)
     front.listeners.append(unfailing(score.take))
     with stage.stage() as (settings, home):
         front.run(settings, home, camera)
@@ -85,8 +85,8 @@ def _serve(
     """Runs a configured kiosk until a signal or the end of its recording. False when it died."""
     camera = assembly.camera(settings.camera)
     pretended = settings.lock is not None and settings.lock.kind == "simulated"
-    banner, who = words.banner(not camera.live, pretended), settings.audit.subject_ids
-    front = Front(seen, screenshot, full_screen, as_json, banner, lambda _: "", who)
+    setting = Setting(settings.screen, guide=settings.quality.guide, visitors=not camera.live, lock=pretended)
+    front = Front(seen, screenshot, full_screen, as_json, setting, lambda _: "", settings.audit.subject_ids)
     return front.run(settings, home, camera)
 
 
@@ -99,7 +99,7 @@ class Front:
         screenshot: Path | None,
         full_screen: bool,
         as_json: bool,
-        banner: str,
+        setting: Setting,
         remark: Callable[[Update], str],
         who: bool = True,
     ) -> None:
@@ -109,7 +109,7 @@ class Front:
         self._stop = Stop()
         self._console = Console(as_json, self._names, remark, who)
         self._window = (
-            Window(self._names, banner, offscreen=not seen, picture=screenshot) if seen or screenshot else None
+            Window(self._names, setting, offscreen=not seen, picture=screenshot) if seen or screenshot else None
         )
         # Each listener is wrapped: if one fails, the next still gets the event.
         self.listeners: list[Callable[[Update], None]] = [unfailing(self._console.publish)]

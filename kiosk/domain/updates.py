@@ -37,8 +37,9 @@ class Observed:
     progress: float
     let_in: bool = False
     """Whether the face may be of a person who was let in and has not left. Nothing is decided about them again."""
-    waits: bool = False
-    """Whether the face was refused before and must wait."""
+    waits: float = 0.0
+    """Seconds for which a face that was refused before must wait; 0 for any other one, 1 if it is not known for how
+    long."""
     hint: Hint | None = None
     """What hides the face or lights it badly. None as soon as a frame of the attempt matches somebody."""
 
@@ -71,6 +72,13 @@ class DoorChanged:
     """The lock's state as kiosk-door reports it; UNKNOWN while it cannot be reached."""
 
     state: DoorState
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLeftOpen:
+    """Whether the door's leaf is open for too long, or was opened by force."""
+
+    lasts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,7 @@ Update = (
     | Decided
     | DoorAnswered
     | DoorChanged
+    | DoorLeftOpen
     | Faulted
     | Recovered
     | Unexplained

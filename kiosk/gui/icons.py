@@ -49,6 +49,12 @@ def _closer(path: QPainterPath) -> None:
         _lines(path, tuple((12 + sx * dx, 12 + sy * dy) for dx, dy in ((4, 8.5), (8.5, 8.5), (8.5, 4))))
 
 
+def _backward(path: QPainterPath) -> None:
+    for sx, sy in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+        _lines(path, tuple((12 + sx * dx, 12 + sy * dy) for dx, dy in ((3.5, 3.5), (9, 9))))
+        _lines(path, tuple((12 + sx * dx, 12 + sy * dy) for dx, dy in ((3, 7.5), (3, 3), (7.5, 3))))
+
+
 def _centre(path: QPainterPath) -> None:
     path.addEllipse(QPointF(12, 12), 5.5, 7)
     _lines(path, ((0.5, 12), (4, 12)), ((20, 12), (23.5, 12)), ((12, 0.5), (12, 2.5)), ((12, 21.5), (12, 23.5)))
@@ -113,12 +119,6 @@ def _again(path: QPainterPath) -> None:
     _lines(path, ((17.4, 1.6), (17.2, 5.9), (12.9, 5.6)))
 
 
-def _calendar(path: QPainterPath) -> None:
-    path.addRoundedRect(QRectF(3.5, 5, 17, 16), 2.5, 2.5)
-    _lines(path, ((3.5, 10), (20.5, 10)), ((8, 2.5), (8, 7)), ((16, 2.5), (16, 7)))
-    _lines(path, ((9.5, 13.2), (14.5, 18)), ((14.5, 13.2), (9.5, 18)))
-
-
 def _warning(path: QPainterPath) -> None:
     _lines(path, ((12, 3), (22, 20.5), (2, 20.5), (12, 3)), ((12, 9.5), (12, 14)))
     _dot(path, 12, 17.3)
@@ -173,6 +173,7 @@ def _door(path: QPainterPath) -> None:
 _DRAWN: dict[Icon, Callable[[QPainterPath], None]] = {
     Icon.FACE: _face,
     Icon.CLOSER: _closer,
+    Icon.BACKWARD: _backward,
     Icon.CENTRE: _centre,
     Icon.STILL: _still,
     Icon.DARK: _dark,
@@ -184,7 +185,6 @@ _DRAWN: dict[Icon, Callable[[QPainterPath], None]] = {
     Icon.TICK: _tick,
     Icon.CROSS: _cross,
     Icon.AGAIN: _again,
-    Icon.CALENDAR: _calendar,
     Icon.WARNING: _warning,
     Icon.CAMERA_OFF: _camera_off,
     Icon.BACK: _back,

@@ -1,4 +1,4 @@
-"""The camera's picture in the window, with an oval that shows where the face should be. It decides nothing."""
+"""The camera's picture in the window: whole, mirrored, with the place in which a face counts. It decides nothing."""
 
 from __future__ import annotations
 
@@ -7,43 +7,33 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import (
-    QBrush,
-    QColor,
-    QImage,
-    QPainter,
-    QPainterPath,
-    QPaintEvent,
-    QPen,
-    QPixmap,
-)
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
-from kiosk.domain.face import Box
 from kiosk.gui import theme
-from kiosk.gui.presenter import Screen
+from kiosk.gui.layout import Mirror, Rect
+from kiosk.gui.state import Screen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kiosk.domain.face import Image
 
-_OVAL_HEIGHT = 0.78
-"""Height of the oval as a share of the preview's height; a narrow preview makes it smaller."""
-_OVAL_SHAPE = 0.76
-"""Width of the oval divided by its height, the shape of a head with hair."""
 _ANTIALIASING = QPainter.RenderHint.Antialiasing
+_BRACKET = 0.22
+"""Length of the guide's corners, as a share of its shorter side."""
 
 
 class Preview(QWidget):
-    """The camera's picture, mirrored, in a rounded panel, with an oval whose rim shows the progress."""
+    """Picture, guide, ring and boxes. `guide`: share of the frame in which a face's centre counts ([quality] guide)."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, guide: float, low: bool = False) -> None:
         super().__init__(parent)
+        self._guide, self._low = guide, low
         self._pixels: NDArray[np.uint8] | None = None
         self._picture: QImage | None = None
         self._veil: QPixmap | None = None
-        self._crop = Box(0, 0, 1, 1)
+        self._frame = QSize(4, 3)
         self._screen: Screen | None = None
         self._unit = 1.0
 
@@ -56,27 +46,26 @@ class Preview(QWidget):
         """Takes the progress, the tone and the boxes. Redraws at once only if the mode changed or there is no picture;
         otherwise they are drawn with the next picture, so that each frame is drawn once."""
         before, self._screen = self._screen, screen
-        if self._picture is None or before is None or before.mode is not screen.mode:
+        if self._picture is None or before is None or (before.mode, before.light) != (screen.mode, screen.light):
+            self._veil = self._veil if before is not None and before.light is screen.light else None
             self.update()
 
     def set_image(self, image: Image) -> None:
-        """Takes a picture (H x W x 3, BGR), crops it to the panel's shape, mirrors it and scales it to the panel's
-        pixels."""
+        """Takes a picture (H x W x 3, BGR), mirrors it and scales it to the pixels that it has on the screen."""
         if not self.isVisible() or image.size == 0:
             return
-        size = self._device_size()
-        height, width = image.shape[:2]
-        scale = max(size.width() / width, size.height() / height)
-        crop_w, crop_h = min(width, round(size.width() / scale)), min(height, round(size.height() / scale))
-        x, y = (width - crop_w) // 2, (height - crop_h) // 2
-        self._crop = Box(x, y, crop_w, crop_h)
-        scaled = cv2.resize(image[y : y + crop_h, x : x + crop_w], (size.width(), size.height()))
-        pixels = np.asarray(cv2.cvtColor(cv2.flip(scaled, 1), cv2.COLOR_BGR2BGRA), dtype=np.uint8)
+        frame = QSize(image.shape[1], image.shape[0])
+        if frame != self._frame:
+            self._frame, self._veil = frame, None
+        place, ratio = self.mirror().picture, self.devicePixelRatioF()
+        size = (max(1, round(place.width * ratio)), max(1, round(place.height * ratio)))
+        method = cv2.INTER_AREA if size[0] < frame.width() else cv2.INTER_LINEAR
+        pixels = np.asarray(
+            cv2.cvtColor(cv2.flip(cv2.resize(image, size, interpolation=method), 1), cv2.COLOR_BGR2BGRA), np.uint8
+        )
         # QImage uses the array's memory, so the array must live as long as the QImage.
         self._pixels = pixels
-        self._picture = QImage(
-            pixels.data, size.width(), size.height(), int(pixels.strides[0]), QImage.Format.Format_RGB32
-        )
+        self._picture = QImage(pixels.data, *size, int(pixels.strides[0]), QImage.Format.Format_RGB32)
         self.update()
 
     def clear(self) -> None:
@@ -84,80 +73,104 @@ class Preview(QWidget):
         self._picture = self._pixels = None
         self.update()
 
+    def mirror(self) -> Mirror:
+        """Where the frame is on this widget."""
+        return Mirror(self._frame.width(), self._frame.height(), Rect(0, 0, self.width(), self.height()), self._low)
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Draws picture, veil, rim and boxes."""
+        """Draws picture, guide, ring and boxes."""
         painter = QPainter(self)
         painter.setRenderHint(_ANTIALIASING)
-        self._paint_picture(painter)
+        place = self._place()
+        if self._picture is None:
+            painter.fillRect(place, theme.PANEL)
+        else:
+            painter.drawImage(place, self._picture)
         if self._veil is None or self._veil.size() != self._device_size():
             self._veil = self._paint_veil()
         painter.drawPixmap(0, 0, self._veil)
         if self._screen is not None:
-            self._paint_rim(painter, self._screen)
+            self._paint_ring(painter, self._screen)
             self._paint_boxes(painter, self._screen)
         painter.end()
 
     def _device_size(self) -> QSize:
         return (self.size() * self.devicePixelRatioF()).expandedTo(QSize(1, 1))
 
-    def _oval(self) -> QRectF:
-        height = min(self.height() * _OVAL_HEIGHT, self.width() * 0.86 / _OVAL_SHAPE)
-        width = height * _OVAL_SHAPE
-        return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+    def _place(self) -> QRectF:
+        at = self.mirror().picture
+        return QRectF(at.x, at.y, at.width, at.height)
 
-    def _paint_picture(self, painter: QPainter) -> None:
-        radius = 22 * self._unit
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.save()
-        if self._picture is None:
-            painter.setBrush(theme.PANEL)
-        else:
-            ratio = self.width() / self._picture.width()
-            painter.scale(ratio, ratio)
-            radius /= ratio
-            painter.setBrush(QBrush(self._picture))
-        area = painter.transform().inverted()[0].mapRect(QRectF(self.rect()))
-        painter.drawRoundedRect(area, radius, radius)
-        painter.restore()
+    def _outline(self) -> QPainterPath:
+        """The edge of the guide, clockwise from the middle of its upper side. Its corners are cut only as far as its
+        line is broad, so that what is inside counts, and what is outside does not."""
+        x, y, wide, high = self.mirror().guide(self._guide)
+        radius = min(10 * self._unit, wide / 2, high / 2)
+        path = QPainterPath()
+        path.moveTo(x + wide / 2, y)
+        path.lineTo(x + wide - radius, y)
+        path.arcTo(x + wide - 2 * radius, y, 2 * radius, 2 * radius, 90, -90)
+        path.lineTo(x + wide, y + high - radius)
+        path.arcTo(x + wide - 2 * radius, y + high - 2 * radius, 2 * radius, 2 * radius, 0, -90)
+        path.lineTo(x + radius, y + high)
+        path.arcTo(x, y + high - 2 * radius, 2 * radius, 2 * radius, 270, -90)
+        path.lineTo(x, y + radius)
+        path.arcTo(x, y, 2 * radius, 2 * radius, 180, -90)
+        path.closeSubpath()
+        return path
 
     def _paint_veil(self) -> QPixmap:
-        """The veil that dims everything outside the oval, to show where the face should be."""
+        """What is outside the guide is dimmed; in the light of the white screen, whitened. The guide has four corners,
+        as the icon has."""
         veil = QPixmap(self._device_size())
         veil.setDevicePixelRatio(self.devicePixelRatioF())
         veil.fill(Qt.GlobalColor.transparent)
         painter = QPainter(veil)
         painter.setRenderHint(_ANTIALIASING)
-        path = QPainterPath()
-        path.addRoundedRect(QRectF(self.rect()), 22 * self._unit, 22 * self._unit)
-        hole = QPainterPath()
-        hole.addEllipse(self._oval())
-        painter.fillPath(path.subtracted(hole), QColor(10, 12, 15, 132))
-        painter.setPen(QPen(QColor(255, 255, 255, 96), 3 * self._unit))
-        painter.drawEllipse(self._oval())
-        painter.setPen(QPen(QColor(255, 255, 255, 26), 1.5 * self._unit))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 22 * self._unit, 22 * self._unit)
+        light = self._screen is not None and self._screen.light
+        around = QPainterPath()
+        around.addRect(self._place())
+        guide = self._outline()
+        painter.fillPath(around.subtracted(guide), QColor(255, 255, 255, 215) if light else QColor(10, 12, 15, 140))
+        painter.setPen(QPen(QColor(0, 0, 0, 120), 7 * self._unit, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        self._paint_corners(painter, guide)
+        painter.setPen(QPen(theme.WHITE, 4 * self._unit, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        self._paint_corners(painter, guide)
         painter.end()
         return veil
 
-    def _paint_rim(self, painter: QPainter, screen: Screen) -> None:
+    def _paint_corners(self, painter: QPainter, guide: QPainterPath) -> None:
+        """Draws the parts of the outline that are near its corners."""
+        x, y, wide, high = self.mirror().guide(self._guide)
+        length = _BRACKET * min(wide, high)
+        clip = QPainterPath()
+        margin = 6 * self._unit
+        for left in (x - margin, x + wide - length):
+            for top in (y - margin, y + high - length):
+                clip.addRect(left, top, length + margin, length + margin)
+        painter.save()
+        painter.setClipPath(clip)
+        painter.drawPath(guide)
+        painter.restore()
+
+    def _paint_ring(self, painter: QPainter, screen: Screen) -> None:
+        """Draws along the guide how many frames agree: the ring is closed when the door is asked."""
         share = 1.0 if screen.mode in theme.GLOWING else screen.progress
         if share <= 0:
             return
-        oval = self._oval()
-        rim = QPainterPath()
-        rim.arcMoveTo(oval, 90)
-        rim.arcTo(oval, 90, -360 * share)
+        outline = self._outline()
         tone = theme.TONES[screen.mode]
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for width, colour in ((16 * self._unit, theme.faded(tone, 0.25)), (7 * self._unit, tone)):
-            painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            painter.drawPath(rim)
+        for width, colour in ((15 * self._unit, theme.faded(tone, 0.3)), (8 * self._unit, tone)):
+            pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
+            if share < 1:
+                # Lengths of a dash are counted in widths of the pen.
+                pen.setDashPattern([outline.length() * share / width, outline.length() / width])
+            painter.setPen(pen)
+            painter.drawPath(outline)
 
     def _paint_boxes(self, painter: QPainter, screen: Screen) -> None:
-        scale = self.width() / self._crop.width
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(theme.TONES[screen.mode], 4 * self._unit))
         for box in screen.boxes:
-            mirrored = self._crop.x + self._crop.width - box.x - box.width
-            place = QRectF(mirrored * scale, (box.y - self._crop.y) * scale, box.width * scale, box.height * scale)
-            painter.drawRoundedRect(place, 14 * self._unit, 14 * self._unit)
+            painter.drawRoundedRect(QRectF(*self.mirror().box(box)), 14 * self._unit, 14 * self._unit)

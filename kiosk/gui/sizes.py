@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 TOUCH_MM = 9.0
@@ -52,6 +52,11 @@ class Measures:
         """Whether the screen is higher than wide."""
         return self.height > self.width
 
+    @property
+    def plain(self) -> Measures:
+        """The same screen without large type: what must be kept in any case."""
+        return replace(self, large=False)
+
     def px(self, millimetres: float) -> int:
         """Whole pixels, at least one."""
         return max(1, round(millimetres * self.per_mm))
@@ -59,7 +64,7 @@ class Measures:
     @property
     def touch(self) -> int:
         """Width and height in pixels that whatever is touched has at least."""
-        return math.ceil(TOUCH_MM * self.per_mm)
+        return math.ceil(max(TOUCH_MM, self.diagonal_mm / 32) * self.per_mm)
 
     @property
     def gap(self) -> int:
@@ -74,7 +79,8 @@ class Measures:
     def cap_mm(self, letters: Letters) -> float:
         """Height of a capital letter in millimetres."""
         minutes = _MINUTES.get(letters)
-        near = _MILLIMETRES.get(letters, NEAR_MM)
+        # A larger screen is used from further away.
+        near = _MILLIMETRES.get(letters, NEAR_MM) * max(1.0, self.diagonal_mm / 300)
         # Whoever is nearer than 1 m still reads the instruction from no nearer than what is touched.
         size = near if minutes is None else max(near, arc_mm(minutes, self.distance_mm))
         return size * LARGER if self.large else size

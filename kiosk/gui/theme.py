@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from PySide6.QtGui import QColor, QFont, QFontMetrics
 
 from kiosk.domain.plain_text import JOINERS
-from kiosk.gui.presenter import Mode
+from kiosk.gui.state import Mode
 
 FAMILIES = ("Kiosk Sans", "Kiosk Sans Arabic")
 """The shipped fonts. What the first lacks is drawn with the next."""
@@ -20,7 +21,7 @@ SOFT = QColor("#dde2e7")
 BANNER_GROUND = QColor("#f5c400")
 BANNER_INK = QColor("#15130a")
 KEY = QColor("#2c333b")
-KEY_PRESSED = QColor("#46515d")
+KEY_PRESSED = QColor("#434e5a")
 KEY_EDGE = QColor("#7d8995")
 """Edge of a key. It differs from the ground by 3:1, so that a key is seen where its colour is not."""
 ACCENT = QColor("#63b8ff")
@@ -46,9 +47,34 @@ TONES: dict[Mode, QColor] = {
     Mode.GRANTED: _GOOD,
     Mode.REFUSED: _STOP,
     Mode.FAULT: _BROKEN,
+    Mode.NUMBER: _HELP,
+    Mode.PIN: _HELP,
 }
 GLOWING = frozenset({Mode.GRANTED, Mode.REFUSED, Mode.FAULT})
 """Modes that tint the background."""
+
+
+@dataclass(frozen=True)
+class Inks:
+    """What is written on the ground: the headline, the second line, the rest; a tone for each mode, or one for all."""
+
+    ink: QColor
+    soft: QColor
+    quiet: QColor
+    one_tone: QColor | None = None
+
+    def tone(self, mode: Mode) -> QColor:
+        """The colour of icon and ring."""
+        return TONES[mode] if self.one_tone is None else self.one_tone
+
+
+_DARK_GROUND = Inks(INK, SOFT, QUIET)
+_WHITE_GROUND = Inks(WHITE_INK, WHITE_INK, WHITE_INK, WHITE_INK)
+
+
+def inks(light: bool) -> Inks:
+    """The colours of text; `light`: the ground is white, to light a face."""
+    return _WHITE_GROUND if light else _DARK_GROUND
 
 
 def type_face(pixels: float, bold: bool = False, figures: bool = False) -> QFont:

@@ -1,33 +1,50 @@
-"""The parts of the window. They draw what they are given and decide nothing."""
+"""The parts of the visitor's screen. They draw what they are given and decide nothing."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import (
-    QColor,
-    QFontMetrics,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QPixmap,
-    QRadialGradient,
-)
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QRadialGradient
 from PySide6.QtWidgets import QWidget
 
 from kiosk.gui import icons, theme
-from kiosk.gui.presenter import Mode, Screen
+from kiosk.gui.look import Look
+from kiosk.gui.sizes import Letters
+from kiosk.gui.state import Mode, Screen
+from kiosk.gui.toolkit.fitting import extent, fitted
 
 _ANTIALIASING = QPainter.RenderHint.Antialiasing
+HEADLINE, DETAIL, BADGE = 53.0, 31.0, 100.0
+"""Sizes in layout units, on a screen that has more room than the reading distance asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Sizes at which a message fits: the badge, both fonts, and the heights of both texts, in pixels."""
+
+    badge: float
+    headline: float
+    detail: float
+    above: float
+    below: float
 
 
 class Message(QWidget):
     """Icon, headline and detail. The countdown is drawn around the icon."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, look: Look) -> None:
         super().__init__(parent)
+        self._look = look
         self._screen: Screen | None = None
         self._unit = 1.0
         self._centred = False
+
+    def set_look(self, look: Look) -> None:
+        """Takes language and sizes."""
+        self._look = look
+        self.update()
 
     def set_shape(self, unit: float, centred: bool) -> None:
         """Sets the size of a layout unit in pixels, and whether the text is centred."""
@@ -37,62 +54,88 @@ class Message(QWidget):
     def set_screen(self, screen: Screen) -> None:
         """Takes the screen whose icon and words are drawn."""
         self._screen = screen
+        self.setAccessibleName(f"{screen.headline} {screen.detail}")
         self.update()
+
+    def fit(self, headline: str, detail: str, code: bool = False) -> Fit:
+        """The largest sizes at which icon, headline and detail fit. First the letters shrink to what the reading
+        distance asks for, then the icon, and only then the letters again."""
+        room = self._room(code)
+        flags, fit = self._flags(), Fit(0, 0, 0, 0, 0)
+        for badge, above, below in self._tries():
+            upper = extent(headline, above, True, self.width(), flags)
+            lower = extent(detail, below, False, self.width(), flags)
+            fit = Fit(badge, above, below, upper.height(), lower.height())
+            wide = max(upper.width(), lower.width())
+            if wide <= self.width() and badge + fit.above + fit.below + self._gap(badge, detail) <= room:
+                break
+        return fit
+
+    def _room(self, code: bool) -> float:
+        """The height that is left above the code for staff."""
+        return self.height() - (1.6 * self._look.measures.plain.font_px(Letters.NEAR) if code else 0)
+
+    def _tries(self) -> Iterator[tuple[float, float, float]]:
+        """Sizes of badge, headline and detail, from the largest to what always fits."""
+        measures, unit = self._look.measures, self._unit
+        plain = measures.plain
+        least = plain.font_px(Letters.INSTRUCTION), plain.font_px(Letters.SECOND)
+        above = max(HEADLINE * unit, measures.font_px(Letters.INSTRUCTION))
+        below = max(DETAIL * unit, measures.font_px(Letters.SECOND))
+        badge = BADGE * unit
+        while above > least[0] or below > least[1]:
+            yield badge, above, below
+            above, below = max(above * 0.95, least[0]), max(below * 0.95, least[1])
+        for share in (1.0, 0.75, 0.5, 0.35):
+            yield share * badge, *least
+        for step in range(1, 30):
+            yield 0.35 * badge, least[0] * 0.95**step, least[1] * 0.95**step
+
+    def _gap(self, badge: float, detail: str) -> float:
+        """Height of what is between the parts."""
+        return (0.15 + (0.1 if detail else 0)) * max(badge, 40 * self._unit)
+
+    def _flags(self) -> int:
+        across = Qt.AlignmentFlag.AlignHCenter if self._centred else Qt.AlignmentFlag.AlignLeading
+        return int(Qt.TextFlag.TextWordWrap) | int(across)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Draws icon, headline, detail and code as one block, vertically centred."""
         screen = self._screen
         if screen is None:
             return
-        unit, width = self._unit, self.width()
-        flags = Qt.TextFlag.TextWordWrap | (
-            Qt.AlignmentFlag.AlignHCenter if self._centred else Qt.AlignmentFlag.AlignLeft
-        )
-        badge, gap = (90 if screen.preview else 136) * unit, 14 * unit
-        room = self.height() - badge - 2 * gap
-        headline_size, detail_size, headline_height, detail_height = self._fit(
-            screen.headline, screen.detail, int(flags), room
-        )
+        fit, flags, width = self.fit(screen.headline, screen.detail, bool(screen.code)), self._flags(), self.width()
+        inks = theme.inks(screen.light)
         painter = QPainter(self)
         painter.setRenderHint(_ANTIALIASING)
-        total = badge + gap + headline_height + (gap + detail_height if screen.detail else 0)
-        y = max(0.0, (self.height() - total) / 2)
-        middle = width / 2 if self._centred else badge / 2
-        self._paint_badge(painter, screen, QPointF(middle, y + badge / 2), badge)
-        y += badge + gap
-        painter.setFont(theme.type_face(headline_size, bold=True))
-        painter.setPen(theme.INK)
-        painter.drawText(QRectF(0, y, width, headline_height), int(flags), screen.headline)
-        y += headline_height + gap * 0.7
-        painter.setFont(theme.type_face(detail_size))
-        painter.setPen(theme.SOFT)
-        painter.drawText(QRectF(0, y, width, detail_height), int(flags), screen.detail)
+        painter.setLayoutDirection(self.layoutDirection())
+        gap = self._gap(fit.badge, "")
+        y = max(
+            0.0,
+            (self._room(bool(screen.code)) - fit.badge - fit.above - fit.below - self._gap(fit.badge, screen.detail))
+            / 2,
+        )
+        right = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        middle = width / 2 if self._centred else width - fit.badge / 2 if right else fit.badge / 2
+        self._paint_badge(painter, screen, QPointF(middle, y + fit.badge / 2), fit.badge)
+        y += fit.badge + gap
+        painter.setFont(theme.type_face(fit.headline, bold=True, figures=True))
+        painter.setPen(inks.ink)
+        painter.drawText(QRectF(0, y, width, fit.above + 1), flags, screen.headline)
+        y += fit.above + 0.66 * gap
+        painter.setFont(theme.type_face(fit.detail, figures=True))
+        painter.setPen(inks.soft)
+        painter.drawText(QRectF(0, y, width, fit.below + 1), flags, screen.detail)
         if screen.code:
-            painter.setFont(theme.type_face(16 * unit))
-            painter.setPen(theme.faded(theme.QUIET, 0.7))
-            across = Qt.AlignmentFlag.AlignHCenter if self._centred else Qt.AlignmentFlag.AlignLeft
-            painter.drawText(self.rect(), across | Qt.AlignmentFlag.AlignBottom, f"For staff: {screen.code}")
+            said = self._look.texts("staff.code", code=screen.code)
+            font, _ = fitted(said, self._look.measures.plain.font_px(Letters.NEAR), False, width, self.height(), flags)
+            painter.setFont(font)
+            painter.setPen(inks.quiet)
+            painter.drawText(QRectF(self.rect()), flags | int(Qt.AlignmentFlag.AlignBottom), said)
         painter.end()
 
-    def _fit(self, upper: str, lower: str, flags: int, room: float) -> tuple[float, float, float, float]:
-        """The largest font sizes at which headline and detail fit, and the heights of both texts."""
-        scale = 1.0
-        while True:
-            headline, detail = 53 * self._unit * scale, 31 * self._unit * max(scale, 0.75)
-            above = self._extent(upper, headline, True, flags)
-            below = self._extent(lower, detail, False, flags)
-            if (above.width() <= self.width() and above.height() + below.height() <= room) or scale < 0.35:
-                return headline, detail, float(above.height()), float(below.height())
-            scale *= 0.95
-
-    def _extent(self, text: str, pixels: float, bold: bool, flags: int) -> QRect:
-        if not text:
-            return QRect()
-        metrics = QFontMetrics(theme.type_face(pixels, bold))
-        return metrics.boundingRect(QRect(0, 0, self.width(), 10_000), flags, text)
-
     def _paint_badge(self, painter: QPainter, screen: Screen, centre: QPointF, size: float) -> None:
-        tone, ring = theme.TONES[screen.mode], 6 * self._unit
+        tone, ring = theme.inks(screen.light).tone(screen.mode), 0.06 * size
         disc = size / 2 - ring / 2
         solid = screen.mode is Mode.GRANTED
         painter.setPen(Qt.PenStyle.NoPen)
@@ -112,47 +155,54 @@ class Message(QWidget):
 
 
 class Line(QWidget):
-    """One line of text. It is drawn smaller if there is not enough room."""
+    """A text that is read from near, in as many lines as its place has. It is drawn smaller if it does not fit."""
 
-    def __init__(self, parent: QWidget, units: float, colour: QColor, ground: QColor | None = None) -> None:
+    def __init__(self, parent: QWidget, colour: QColor, ground: QColor | None = None) -> None:
         super().__init__(parent)
         self._text = ""
-        self._units = units
-        self._unit = 1.0
+        self._pixels = 20.0
         self._colour = colour
         self._ground = ground
-        self._alignment = Qt.AlignmentFlag.AlignLeft
+        self._across = Qt.AlignmentFlag.AlignLeading
 
-    def set_shape(self, unit: float, alignment: Qt.AlignmentFlag) -> None:
-        """Sets the size of a layout unit in pixels, and the alignment of the text."""
-        self._unit, self._alignment = unit, alignment
+    def set_shape(self, pixels: float, across: Qt.AlignmentFlag) -> None:
+        """Sets the size of the letters in pixels, and the alignment."""
+        self._pixels, self._across = pixels, across
         self.update()
+
+    def set_colour(self, colour: QColor) -> None:
+        """Sets the colour of the text."""
+        if colour != self._colour:
+            self._colour = colour
+            self.update()
 
     def set_text(self, text: str) -> None:
         """Sets the text."""
         if text != self._text:
             self._text = text
+            self.setAccessibleName(text)
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Draws background and text."""
+        """Draws ground and text."""
         painter = QPainter(self)
+        painter.setLayoutDirection(self.layoutDirection())
+        flags = int(self._across) | int(Qt.AlignmentFlag.AlignVCenter) | int(Qt.TextFlag.TextWordWrap)
+        bold = self._ground is not None
+        font, _ = fitted(self._text, self._pixels, bold, self.width(), self.height(), flags)
         if self._ground is not None:
             painter.fillRect(self.rect(), self._ground)
-        bold = self._ground is not None
-        font = theme.type_face(self._units * self._unit, bold, figures=True)
-        wide = QFontMetrics(font).horizontalAdvance(self._text)
-        if wide > self.width() * 0.96:
-            font = theme.type_face(self._units * self._unit * self.width() * 0.96 / wide, bold, figures=True)
-        elif self._ground is not None:
-            self._paint_hazard(painter, (self.width() - wide) / 2 - 24 * self._unit)
+            wide = extent(self._text, font.pixelSize(), bold, self.width(), flags).width()
+            self._paint_hazard(painter, (self.width() - wide) / 2 - self.height())
         painter.setFont(font)
         painter.setPen(self._colour)
-        painter.drawText(self.rect(), self._alignment | Qt.AlignmentFlag.AlignVCenter, self._text)
+        painter.drawText(QRectF(self.rect()), flags, self._text)
         painter.end()
 
     def _paint_hazard(self, painter: QPainter, room: float) -> None:
         """Draws slanted stripes, as on a barrier, in the `room` at both ends."""
+        if room <= 0:
+            return
         painter.setRenderHint(_ANTIALIASING)
         painter.setPen(QPen(self._colour, self.height() * 0.36))
         pitch, height = self.height() * 0.9, self.height()
@@ -164,12 +214,17 @@ class Line(QWidget):
         painter.setClipping(False)
 
 
-def ground(size: QSize, ratio: float, mode: Mode) -> QPixmap:
-    """The window's background: nearly black, with a glow in the mode's tone for the modes in GLOWING."""
+def ground(size: QSize, ratio: float, mode: Mode, light: bool) -> QPixmap:
+    """The window's background: nearly black, with a glow in the mode's tone for the modes in GLOWING. White to light a
+    face."""
     pixmap = QPixmap((size * ratio).expandedTo(QSize(1, 1)))
     pixmap.setDevicePixelRatio(ratio)
     painter = QPainter(pixmap)
     area = QRectF(0, 0, size.width(), size.height())
+    if light:
+        painter.fillRect(area, theme.WHITE)
+        painter.end()
+        return pixmap
     glow = QRadialGradient(area.width() * 0.7, area.height() * 0.35, max(area.width(), area.height()))
     glow.setColorAt(0, theme.GROUND_TOP)
     glow.setColorAt(1, theme.GROUND_BOTTOM)

@@ -5,26 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from PySide6.QtCore import QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtCore import QCoreApplication, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
+from kiosk.domain.entry import EntryRequest, Means
 from kiosk.domain.face import Frame
 from kiosk.domain.updates import Update
-from kiosk.gui import theme, words
+from kiosk.gui import theme
 from kiosk.gui.bridge import Bridge
-from kiosk.gui.layout import Rect, arrange
-from kiosk.gui.presenter import Mode, Presenter, Screen
-from kiosk.gui.preview import Preview
-from kiosk.gui.widgets import Line, Message, ground
+from kiosk.gui.guard import Guard
+from kiosk.gui.look import Look
+from kiosk.gui.pads import Pad
+from kiosk.gui.presenter import Presenter
+from kiosk.gui.setting import Setting
+from kiosk.gui.sizes import Measures
+from kiosk.gui.sounds import Sounds
+from kiosk.gui.state import PAGES, Screen
+from kiosk.gui.visitor import Visitor
 from kiosk.system.clock import boottime
 
 TICK_MS = 100
+LARGEST = QSize(1024, 600)
+"""The window on a desktop. In full screen it has the screen's own size."""
+OWN_LANGUAGE_SECONDS = 20.0
+"""After so long without a touch the screen speaks its first language again."""
 
 
 def local_time() -> datetime:
     """The wall clock in the machine's time zone."""
     return datetime.now().astimezone()
+
+
+def nobody_asked(request: EntryRequest) -> None:
+    """For a window whose door has no other way in."""
 
 
 def _drawable(name: str | None) -> str | None:
@@ -33,60 +47,93 @@ def _drawable(name: str | None) -> str | None:
 
 
 class KioskWindow(QWidget):
-    """The window that a visitor sees.
+    """The window that people see.
 
-    `name_of` gives a subject's name and must return at once. `banner` is the text of the strip on top (words.banner);
-    it is empty on a real kiosk. `beat` is called on every tick, for the watchdog. `timer` triggers the ticks, by
-    default every 100 ms; a test gives a stopped timer and calls `tick`.
+    `name_of` gives a subject's name and must return at once. `ask` takes what visitors want of the station and returns
+    at once. `on_staff` is called when the corner was held: it may open a page (`open_page`). `beat` is called on every
+    tick, for the watchdog. `timer` triggers the ticks, by default every 100 ms; a test gives a stopped timer and calls
+    `tick`. Raises ConfigError for a language without texts.
     """
 
     def __init__(
         self,
         bridge: Bridge,
         name_of: Callable[[str], str | None],
+        setting: Setting | None = None,
         *,
-        banner: str = "",
+        ask: Callable[[EntryRequest], None] = nobody_asked,
+        on_staff: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = boottime,
         wall_clock: Callable[[], datetime] = local_time,
         beat: Callable[[], None] | None = None,
         timer: QTimer | None = None,
     ) -> None:
         super().__init__()
-        self._presenter = Presenter(lambda subject_id: _drawable(name_of(subject_id)))
-        self._clock = clock
-        self._wall_clock = wall_clock
-        self._beat = beat
+        self._setting = setting if setting is not None else Setting()
+        self._languages = self._setting.languages()
+        self._presenter = Presenter(
+            lambda subject_id: _drawable(name_of(subject_id)), self._languages[0], self._setting.ways
+        )
+        self._ask, self._clock, self._wall_clock, self._beat = ask, clock, wall_clock, beat
         self._screen: Screen | None = None
-        self._grounds: dict[Mode, QPixmap] = {}
-
-        self._preview = Preview(self)
-        self._message = Message(self)
-        self._banner = Line(self, 19, theme.BANNER_INK, theme.BANNER_GROUND)
-        self._time = Line(self, 24, theme.QUIET)
-        self._privacy = Line(self, 18, theme.QUIET)
-        self._banner.set_text(banner)
-        self._banner.setVisible(bool(banner))
-        self._has_banner = bool(banner)
-        self._privacy.set_text(words.PRIVACY)
-        self.setWindowTitle("Kiosk")
-        self.resize(QSize(1024, 600))
-
+        self._stopping = False
+        self.touched_at = clock()
+        """When somebody last touched the screen or a key."""
+        self._make: Callable[[Look], QWidget] | None = None
+        self._page: QWidget | None = None
+        self._look = Look(self._languages[0], self._measured(LARGEST))
+        self._visitor = Visitor(self, self._setting, self._languages, self._look)
+        self._visitor.chosen.connect(self._choose)
+        self._visitor.cancelled.connect(self._cancel)
+        self._visitor.spoken.connect(self._speak)
+        self._visitor.held.connect(on_staff)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._sounds = Sounds(self._setting.screen.sounds)
+        self.setWindowTitle(QCoreApplication.applicationName())
+        screen = QGuiApplication.primaryScreen()
+        self.resize(LARGEST.boundedTo(screen.availableSize()) if screen is not None else LARGEST)
         bridge.event_arrived.connect(self._take_event)
         bridge.frame_arrived.connect(self._take_frame)
+        self._guard = Guard(self.isFullScreen, self._touched, clock)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.installEventFilter(self._guard)
         self._timer = timer if timer is not None else self._ticking()
         self._timer.timeout.connect(self.tick)
+        self._speak(self._languages[0].language)
         self.tick()
 
     @property
     def screen_state(self) -> Screen:
-        """The screen that is shown now."""
+        """The screen that is shown now, or would be if no page lay over it."""
         return self._screen if self._screen is not None else self._presenter.screen(self._clock())
+
+    @property
+    def look(self) -> Look:
+        """Language and sizes of this moment."""
+        return self._look
+
+    def open_page(self, make: Callable[[Look], QWidget]) -> None:
+        """Lays a page over the visitor's screen. It is made anew when the window gets another size or language."""
+        self._asked(self._presenter.cancel())
+        self._make = make
+        self._show_page(make(self._look))
+
+    def close_page(self) -> None:
+        """Back to the visitor's screen."""
+        self._make = None
+        self._drop_page()
+        self._refresh()
 
     def tick(self) -> None:
         """Updates clock, countdown and screen."""
         if self._beat is not None:
             self._beat()
-        self._time.set_text(words.clock(self._wall_clock()))
+        now = self._clock()
+        self._asked(self._presenter.due(now))
+        if now - self.touched_at > OWN_LANGUAGE_SECONDS and self._look.texts is not self._languages[0]:
+            self._speak(self._languages[0].language)
+        self._visitor.set_time(self._wall_clock())
         self._refresh()
 
     def show_full_screen(self) -> None:
@@ -94,24 +141,38 @@ class KioskWindow(QWidget):
         self.setCursor(Qt.CursorShape.BlankCursor)
         self.showFullScreen()
 
+    def stop(self) -> None:
+        """From now on the window may be closed. Call it before the application ends."""
+        self._stopping = True
+        self._sounds.close()
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.removeEventFilter(self._guard)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """At a door nobody closes the window, however they ask: Alt+F4, a window manager."""
+        if self.isFullScreen() and not self._stopping:
+            event.ignore()
+            return
+        event.accept()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """No key has the focus before somebody moves it there."""
+        self.setFocus()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Escape closes the window, but not in full screen: at a door nobody may close it."""
-        if event.key() == Qt.Key.Key_Escape and not self.isFullScreen():
+        """Escape ends what was begun; with nothing begun it closes the window, but not in full screen."""
+        if event.key() != Qt.Key.Key_Escape:
+            return
+        if self.screen_state.cancel:
+            self._cancel()
+        elif not self.isFullScreen():
             self.close()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Lays out all parts again."""
-        self._grounds.clear()
-        self._arrange()
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Draws the background."""
-        mode = self.screen_state.mode
-        if mode not in self._grounds:
-            self._grounds[mode] = ground(self.size(), self.devicePixelRatioF(), mode)
-        painter = QPainter(self)
-        painter.drawPixmap(0, 0, self._grounds[mode])
-        painter.end()
+        """Measures and lays out everything again."""
+        self._visitor.setGeometry(self.rect())
+        self._speak(self._look.texts.language)
 
     def _ticking(self) -> QTimer:
         timer = QTimer(self)
@@ -119,48 +180,91 @@ class KioskWindow(QWidget):
         timer.start()
         return timer
 
+    def _measured(self, size: QSize) -> Measures:
+        config = self._setting.screen
+        return Measures(size.width(), size.height(), config.diagonal_mm, config.distance_mm, config.large)
+
+    def _speak(self, language: str) -> None:
+        """Takes a language and the present size: makes all parts that depend on them anew."""
+        texts = next(t for t in self._languages if t.language == language)
+        self._look = Look(texts, self._measured(self.size()))
+        self._presenter.texts = texts
+        right = texts.right_to_left
+        self.setLayoutDirection(Qt.LayoutDirection.RightToLeft if right else Qt.LayoutDirection.LeftToRight)
+        self._visitor.set_look(self._look)
+        self._visitor.set_time(self._wall_clock())
+        if self._make is not None:
+            self._show_page(self._make(self._look))
+        else:
+            self._drop_page()
+        self._refresh()
+
+    def _touched(self) -> None:
+        self.touched_at = self._clock()
+        self._presenter.touched(self.touched_at)
+
+    def _choose(self, means: Means) -> None:
+        self._presenter.choose(means, self._clock())
+        self._refresh()
+
+    def _typed(self, text: str) -> None:
+        self._asked(self._presenter.typed(text, self._clock()))
+        self._refresh()
+
+    def _cancel(self) -> None:
+        self._asked(self._presenter.cancel())
+        self._refresh()
+
+    def _asked(self, request: EntryRequest | None) -> None:
+        if request is not None:
+            self._ask(request)
+
     def _take_event(self, event: Update, at: float) -> None:
         self._presenter.handle(event, at)
         self._refresh()
 
     def _take_frame(self, frame: Frame, at: float) -> None:
-        self._presenter.frame_shown(at)
+        dim = frame.image[::16, ::16]
+        self._presenter.frame_shown(at, float(dim.mean()) if dim.size else None)
         self._refresh()
-        self._preview.set_image(frame.image)
+        if self._page is None:
+            self._visitor.set_image(frame.image)
 
     def _refresh(self) -> None:
         screen = self._presenter.screen(self._clock())
         before, self._screen = self._screen, screen
-        if screen == before:
-            return
-        self._message.set_screen(screen)
-        self._preview.set_screen(screen)
-        if before is None or before.preview != screen.preview:
-            if not screen.preview:
-                self._preview.clear()
-            self._arrange()
+        self._visitor.set_screen(screen)
+        if self._make is None:
+            self._show_pad(screen)
         if before is None or before.mode is not screen.mode:
-            self.update()
+            self._sounds.show(screen.mode)
 
-    def _arrange(self) -> None:
-        shown = self.screen_state.preview
-        layout = arrange(self.width(), self.height(), banner=self._has_banner, preview=shown)
-        self._preview.setVisible(shown)
-        for widget, place in (
-            (self._banner, layout.banner),
-            (self._preview, layout.preview),
-            (self._time, layout.clock),
-            (self._message, layout.message),
-            (self._privacy, layout.privacy),
-        ):
-            widget.setGeometry(_qt(place))
-        side = Qt.AlignmentFlag.AlignHCenter if layout.centred else Qt.AlignmentFlag.AlignLeft
-        self._preview.set_unit(layout.unit)
-        self._message.set_shape(layout.unit, layout.centred)
-        self._banner.set_shape(layout.unit, Qt.AlignmentFlag.AlignHCenter)
-        self._time.set_shape(layout.unit, side)
-        self._privacy.set_shape(layout.unit, side)
+    def _show_pad(self, screen: Screen) -> None:
+        """Opens, follows and closes the page of keys that the screen asks for."""
+        page = self._page
+        if screen.mode not in PAGES:
+            self._drop_page()
+            return
+        if not isinstance(page, Pad) or page.mode is not screen.mode:
+            page = Pad(self._look, screen.mode, self._clock)
+            page.entered.connect(self._typed)
+            page.went_back.connect(self._cancel)
+            self._show_page(page)
+        page.set_screen(screen)
 
+    def _show_page(self, page: QWidget) -> None:
+        self._drop_page()
+        self._page = page
+        page.setParent(self)
+        # Below the banner, which says what is simulated; on the smallest screens there is no room for both.
+        banner = self._visitor.banner
+        top = banner.height() if banner.isVisibleTo(self) and not self._look.measures.short else 0
+        page.setGeometry(self.rect().adjusted(0, top, 0, 0))
+        page.show()
+        page.setFocus()
 
-def _qt(rect: Rect) -> QRect:
-    return QRect(rect.x, rect.y, rect.width, rect.height)
+    def _drop_page(self) -> None:
+        if self._page is not None:
+            self._page.hide()
+            self._page.deleteLater()
+            self._page = None

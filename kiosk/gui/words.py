@@ -1,14 +1,18 @@
-"""Every text that a visitor reads. Uses only the standard library."""
+"""Which text and which icon belong to each state: keys of the catalogue (gui.catalogue), never the texts themselves.
+Uses only the standard library."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from kiosk.domain.decision import Reason
+from kiosk.domain.entry import Means
 from kiosk.domain.face import Flaw, Hint
 from kiosk.domain.plain_text import JOINERS
+from kiosk.gui.catalogue import Texts
 
 
 class Icon(StrEnum):
@@ -16,6 +20,7 @@ class Icon(StrEnum):
 
     FACE = "face"
     CLOSER = "closer"
+    BACKWARD = "backward"
     CENTRE = "centre"
     STILL = "still"
     DARK = "dark"
@@ -27,7 +32,6 @@ class Icon(StrEnum):
     TICK = "tick"
     CROSS = "cross"
     AGAIN = "again"
-    CALENDAR = "calendar"
     WARNING = "warning"
     CAMERA_OFF = "camera_off"
     BACK = "back"
@@ -40,146 +44,149 @@ class Icon(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A headline readable from 1.5 m, the detail below it, and the icon."""
+    """An icon, and the section of the catalogue with "headline" and, if there is one, "detail". `ways`: whether the
+    other ways in stand below: whoever reads this cannot go on by face alone."""
 
     icon: Icon
-    headline: str
-    detail: str = ""
+    key: str
+    ways: bool = False
+
+    def headline(self, texts: Texts) -> str:
+        """What is read from far."""
+        return texts(f"{self.key}.headline")
+
+    def detail(self, texts: Texts) -> str:
+        """The second line; empty if there is none."""
+        key = f"{self.key}.detail"
+        return texts(key) if key in texts else ""
 
 
-STARTING = Words(Icon.WAIT, "One moment", "The kiosk is starting.")
-IDLE = Words(Icon.FACE, "Look at the camera", "The door opens when you are recognised.")
-CHECKING = Words(Icon.STILL, "Hold still", "This takes a second.")
-ASKING_THE_DOOR = Words(Icon.WAIT, "One moment")
-PRESENTED = Words(Icon.WAIT, "Recognised", "Please wait for the door.")
+STARTING = Words(Icon.WAIT, "starting")
+IDLE = Words(Icon.FACE, "idle")
+DARK = Words(Icon.DARK, "dark")
+"""It is so dark that no face can be found: the screen lights up when it is touched."""
+CHECKING = Words(Icon.STILL, "checking")
+NO_EVIDENCE = Words(Icon.AGAIN, "no_evidence", ways=True)
+"""A face is there for seconds, without a flaw, and nothing comes of it."""
+ASKING_THE_DOOR = Words(Icon.WAIT, "asking")
+PRESENTED = Words(Icon.WAIT, "presented")
 """For a door that an access panel opens: the kiosk does not know the door's state."""
-LET_IN = Words(Icon.WAIT, "You have been let in", "To be let in again, step away for a moment.")
+LET_IN = Words(Icon.WAIT, "let_in")
 """For a person who stays after being let in: standing there does not open the door again."""
-WAIT = Words(Icon.WAIT, "Please wait a moment", "Or use the other way in.")
+WAIT = Words(Icon.WAIT, "wait", ways=True)
 """For a person who was refused and tries again too soon or too often."""
-SEVERAL = Words(Icon.PEOPLE, "One person at a time", "Please step up alone.")
-DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "The door stayed closed", "Please try again.")
-OUT_OF_ORDER = Words(Icon.WARNING, "Out of order", "Please use the other way in.")
-ENROL_AGAIN = Words(Icon.WARNING, "Out of order", "Everybody must be enrolled again.\nPlease use the other way in.")
-LOCKED = Words(Icon.WARNING, "Not ready yet", "An admin has to unlock the kiosk.\nPlease use the other way in.")
-FACE_OFF = Words(Icon.WAIT, "Not by face for now", "Please use the other way in,\nor see reception.")
-CAMERA_ABSENT = Words(Icon.CAMERA_OFF, "The camera is not working", "Please use the other way in.")
-TRY_AGAIN = Words(Icon.AGAIN, "Please try again", "Look at the camera and hold still.")
-UNKNOWN = Words(Icon.CROSS, "I do not know you", "Please see reception.")
-NOT_ACCEPTED = Words(Icon.CROSS, "Not accepted", "Please see reception.")
-
-PRIVACY = "No pictures are stored."
-
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
+SEVERAL = Words(Icon.PEOPLE, "several")
+HELD_OPEN = Words(Icon.DOOR, "held_open")
+LOOK_HERE = Words(Icon.FACE, "look_here")
+"""Somebody has said who they are: the camera compares with that person only."""
+SCAN = Words(Icon.CODE, "scan")
+WELCOME = Words(Icon.TICK, "welcome")
+"""For an open door only; the headline is that of `welcome`."""
+DOOR_STAYED_CLOSED = Words(Icon.AGAIN, "stayed_closed")
+OUT_OF_ORDER = Words(Icon.WARNING, "out_of_order", ways=True)
+ENROL_AGAIN = Words(Icon.WARNING, "enrol_again", ways=True)
+LOCKED = Words(Icon.WARNING, "locked", ways=True)
+FACE_OFF = Words(Icon.WAIT, "face_off", ways=True)
+CAMERA_ABSENT = Words(Icon.CAMERA_OFF, "camera_absent", ways=True)
+TRY_AGAIN = Words(Icon.AGAIN, "try_again")
+NOT_RECOGNISED = Words(Icon.CROSS, "not_recognised", ways=True)
+"""The one text for a stranger, a person who may not pass now, a print: it teaches nobody anything."""
 
 FLAWS: dict[Flaw, Words] = {
-    Flaw.TOO_SMALL: Words(Icon.CLOSER, "Come closer"),
-    Flaw.OUTSIDE_GUIDE: Words(Icon.CENTRE, "Move into the oval"),
-    Flaw.TOO_NEAR: Words(Icon.CENTRE, "A little further back"),
-    Flaw.CLIPPED: Words(Icon.CENTRE, "Show your whole face", "Step back a little."),
-    Flaw.TURNED_OVER: Words(Icon.FACE, "Hold your head upright"),
-    Flaw.TURNED: Words(Icon.FACE, "Look straight at the camera"),
-    Flaw.BLURRED: Words(Icon.STILL, "Hold still"),
-    Flaw.TOO_DARK: Words(Icon.DARK, "Too dark here", "Turn your face to the light."),
-    Flaw.TOO_BRIGHT: Words(Icon.BRIGHT, "Too bright here", "Turn away from the light."),
-    Flaw.UNNATURAL: Words(Icon.FACE, "Nothing before your face", "Show all of it, please."),
+    Flaw.TOO_SMALL: Words(Icon.CLOSER, "too_small"),
+    Flaw.OUTSIDE_GUIDE: Words(Icon.CENTRE, "outside_guide"),
+    Flaw.TOO_NEAR: Words(Icon.BACKWARD, "too_near"),
+    Flaw.CLIPPED: Words(Icon.CENTRE, "clipped"),
+    Flaw.TURNED_OVER: Words(Icon.FACE, "turned_over"),
+    Flaw.TURNED: Words(Icon.FACE, "turned"),
+    Flaw.BLURRED: Words(Icon.STILL, "blurred"),
+    Flaw.TOO_DARK: Words(Icon.DARK, "too_dark"),
+    Flaw.TOO_BRIGHT: Words(Icon.BRIGHT, "too_bright"),
+    Flaw.UNNATURAL: Words(Icon.FACE, "unnatural"),
 }
 """Guidance while an attempt is open."""
 
 HINTS: dict[Hint, Words] = {
-    Hint.MOUTH_COVERED: Words(Icon.MASK, "Take off the mask", "Show mouth and nose, please."),
-    Hint.EYES_HIDDEN: Words(Icon.GLASSES, "Take off dark glasses", "Show your eyes, please."),
-    Hint.UNEVEN_LIGHT: Words(Icon.BRIGHT, "Turn to the light", "One side of your face is dark."),
+    Hint.MOUTH_COVERED: Words(Icon.MASK, "mouth_covered"),
+    Hint.EYES_HIDDEN: Words(Icon.GLASSES, "eyes_hidden"),
+    Hint.UNEVEN_LIGHT: Words(Icon.BRIGHT, "uneven_light"),
 }
 """Guidance for a face that no frame of the attempt has matched."""
 
-REFUSALS: dict[Reason, Words] = {
-    Reason.NOT_ENROLLED: UNKNOWN,
-    # The same words as for a stranger, so that nobody learns how many attempts are allowed.
-    Reason.TOO_MANY_ATTEMPTS: UNKNOWN,
-    # The next ones, too: who uses another way in learns nothing of numbers, PINs and rights.
-    Reason.VERIFICATION_REQUIRED: UNKNOWN,
-    Reason.NOT_VERIFIED: UNKNOWN,
-    Reason.WRONG_PIN: UNKNOWN,
-    Reason.PIN_WAITS: UNKNOWN,
-    Reason.VISITOR_REFUSED: UNKNOWN,
-    Reason.CLAIM_OVER: UNKNOWN,
-    Reason.AMBIGUOUS: TRY_AGAIN,
-    # Neutral on purpose: it accuses nobody, and teaches an attacker nothing.
-    Reason.PRESENTATION_ATTACK: NOT_ACCEPTED,
-    Reason.POOR_QUALITY: TRY_AGAIN,
-    Reason.SEVERAL_FACES: SEVERAL,
-    Reason.INCOMPLETE: TRY_AGAIN,
-    Reason.SUBJECT_DISABLED: NOT_ACCEPTED,
-    Reason.VALIDITY_NOT_BEGUN: Words(Icon.CALENDAR, "Your access has not begun yet", "Please see reception."),
-    Reason.VALIDITY_ENDED: Words(Icon.CALENDAR, "Your access has ended", "Please see reception."),
-    # The cause does not concern the visitor. Staff see the code on the window.
-    Reason.CLOCK_BEHIND: NOT_ACCEPTED,
-    Reason.CLOCK_UNSYNCHRONISED: NOT_ACCEPTED,
-    Reason.NO_BADGE: NOT_ACCEPTED,
-    Reason.STALE_FRAME: TRY_AGAIN,
+AGAIN = frozenset({Reason.POOR_QUALITY, Reason.INCOMPLETE, Reason.STALE_FRAME})
+"""Refusals that say nothing of the person: no face was compared to the end."""
+
+BROKEN: dict[Reason, Words] = {
     Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
-    Reason.DETECTOR_FAULT: OUT_OF_ORDER,
-    Reason.QUALITY_FAULT: OUT_OF_ORDER,
-    Reason.PAD_FAULT: OUT_OF_ORDER,
-    Reason.EMBEDDER_FAULT: OUT_OF_ORDER,
-    Reason.GALLERY_FAULT: OUT_OF_ORDER,
-    Reason.LOCKED: LOCKED,
     Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
     Reason.FACE_OFF: FACE_OFF,
-    Reason.UNSAFE_POLICY: OUT_OF_ORDER,
-    Reason.AUDIT_UNAVAILABLE: OUT_OF_ORDER,
-    Reason.DOOR_UNAVAILABLE: OUT_OF_ORDER,
-    Reason.INTERNAL_FAULT: OUT_OF_ORDER,
+    Reason.LOCKED: LOCKED,
+    **dict.fromkeys(
+        (
+            Reason.DETECTOR_FAULT,
+            Reason.QUALITY_FAULT,
+            Reason.PAD_FAULT,
+            Reason.EMBEDDER_FAULT,
+            Reason.GALLERY_FAULT,
+            Reason.UNSAFE_POLICY,
+            Reason.AUDIT_UNAVAILABLE,
+            Reason.DOOR_UNAVAILABLE,
+            Reason.INTERNAL_FAULT,
+        ),
+        OUT_OF_ORDER,
+    ),
 }
-"""Words for every reason except MATCHED."""
+"""Refusals and faults that are the kiosk's own."""
 
-UNRECOGNISED = frozenset(
+WITHOUT_A_FACE = frozenset(
     {
-        Reason.NOT_ENROLLED,
-        Reason.TOO_MANY_ATTEMPTS,
-        Reason.AMBIGUOUS,
-        Reason.PRESENTATION_ATTACK,
-        Reason.POOR_QUALITY,
-        Reason.INCOMPLETE,
+        Reason.CAMERA_UNAVAILABLE,
+        Reason.DETECTOR_FAULT,
+        Reason.QUALITY_FAULT,
+        Reason.PAD_FAULT,
+        Reason.EMBEDDER_FAULT,
+        Reason.REFERENCES_OF_ANOTHER_MODEL,
+        Reason.FACE_OFF,
+        Reason.UNSAFE_POLICY,
     }
 )
-"""Refusals of a face that was not recognised. With a hint they all have the same words."""
+"""Faults with which a number and a PIN still open the door."""
 
-FAULTS: dict[Reason, Words] = {
-    Reason.CAMERA_UNAVAILABLE: CAMERA_ABSENT,
-    Reason.REFERENCES_OF_ANOTHER_MODEL: ENROL_AGAIN,
-    Reason.FACE_OFF: FACE_OFF,
-    Reason.LOCKED: LOCKED,
-}
-"""Words while a fault lasts; OUT_OF_ORDER for all other faults."""
+NAMES: dict[Means, str] = {Means.NUMBER: "way.number", Means.QR: "way.qr", Means.CARD: "way.card"}
+BUTTONS: dict[Means, tuple[str, Icon]] = {Means.NUMBER: ("way.number", Icon.NUMBER), Means.QR: ("way.qr", Icon.CODE)}
+"""A badge needs no button: it is held to its reader."""
 
 
-def refused(reason: Reason, hint: Hint | None) -> Words:
-    """Words for a refusal. The hint of a face that was not recognised is its next step."""
-    if hint is None or reason not in UNRECOGNISED:
-        return REFUSALS.get(reason, NOT_ACCEPTED)
-    return replace(HINTS[hint], detail="I do not know you like this.\nTry again, or see reception.")
+def refused(reason: Reason) -> Words:
+    """Words for a refusal."""
+    if reason is Reason.SEVERAL_FACES:
+        return SEVERAL
+    return TRY_AGAIN if reason in AGAIN else BROKEN.get(reason, NOT_RECOGNISED)
 
 
-def welcome(name: str | None) -> Words:
-    """Words for an open door only. The name comes from the gallery; it is shown as one line of at most 40
+def other_ways(texts: Texts, ways: Collection[Means]) -> str:
+    """The ways in beside the face, as one line; who to see, if there are none."""
+    names = [texts(NAMES[means]) for means in Means if means in ways]
+    return texts("way.another", ways="\u00a0· ".join(names)) if names else texts("way.none")
+
+
+def welcome(texts: Texts, name: str | None) -> str:
+    """The headline for an open door. The name comes from the gallery; it is shown as one line of at most 40
     characters."""
     plain = " ".join("".join(c for c in name if c.isprintable() or c in JOINERS).split()) if name else ""
     short = plain if len(plain) <= 40 else plain[:39].rstrip() + "…"
-    return Words(Icon.TICK, f"Welcome,\n{short}" if short else "Welcome", "The door is open.\nPlease come in.")
+    return texts("welcome.named", name=short) if short else texts("welcome.headline")
 
 
-def banner(simulated_visitors: bool, simulated_lock: bool) -> str:
+def banner(texts: Texts, simulated_visitors: bool, simulated_lock: bool) -> str:
     """The banner that names the simulated parts; empty if there are none."""
-    parts = ["simulated visitors"] * simulated_visitors + ["simulated lock"] * simulated_lock
-    return f"DEMONSTRATION · {', '.join(parts)}" if parts else ""
+    parts = [texts("banner.visitors")] * simulated_visitors + [texts("banner.lock")] * simulated_lock
+    return texts("banner.demonstration", parts=", ".join(parts)) if parts else ""
 
 
-def clock(now: datetime) -> str:
-    """Time and date in English, whatever the machine's language is."""
-    return f"{now:%H:%M}   {_DAYS[now.weekday()]} {now.day} {_MONTHS[now.month - 1]}"
+def clock(texts: Texts, now: datetime, date: bool = True) -> str:
+    """Time and date, in the screen's language whatever the machine's is."""
+    if not date:
+        return f"{now:%H:%M}"
+    day, month = texts.several("clock.days")[now.weekday()], texts.several("clock.months")[now.month - 1]
+    return texts("clock.time", time=f"{now:%H:%M}", day=day, number=now.day, month=month)

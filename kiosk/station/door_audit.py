@@ -15,7 +15,7 @@ from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.notices import UNEXPLAINED
 from kiosk.domain.ports.gallery import AuditTrail
-from kiosk.domain.updates import Unexplained
+from kiosk.domain.updates import DoorLeftOpen, Unexplained
 from kiosk.ipc.door_event_messages import DoorEventStream
 from kiosk.system.clock import boottime
 from kiosk.system.systemd import log
@@ -23,6 +23,17 @@ from kiosk.system.systemd import log
 SUBSCRIBER = "audit"
 RELEASES = frozenset({DoorEventKind.RELEASED, DoorEventKind.PRESENTED})
 OUTCOMES = frozenset({DoorEventKind.ACCESS_TAKEN, DoorEventKind.ACCESS_NOT_TAKEN})
+LEFT_OPEN = {
+    DoorEventKind.HELD_OPEN_SOON: True,
+    DoorEventKind.HELD_OPEN: True,
+    DoorEventKind.FORCED_OPEN: True,
+    DoorEventKind.RELEASED: False,
+    DoorEventKind.REX_PRESSED: False,
+    DoorEventKind.CLOSED: False,
+    DoorEventKind.ALARM_ENDED: False,
+    DoorEventKind.STARTED: False,
+}
+"""Whether the leaf should be closed and is not, after each of these events."""
 ORDER_SECONDS = 0.01
 RETRY_SECONDS = 1.0
 FORESEEN_SECONDS = 1.0
@@ -66,7 +77,8 @@ def alarm_of(event: DoorEvent) -> AuditRecord:
 class DoorAuditor:
     """Runs in its own thread. `known`: ids of events that are already in the log. `under_way`: returns the grant whose
     first outcome the kiosk is about to record; the door's events about it are recorded after that. `foreseen`: whether
-    the log explains a grant (raises GalleryError). `publish`: takes releases that it does not explain."""
+    the log explains a grant (raises GalleryError). `publish`: takes releases that it does not explain, and whether the
+    door was left open."""
 
     def __init__(
         self,
@@ -77,7 +89,7 @@ class DoorAuditor:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = boottime,
         foreseen: Callable[[str], bool] = lambda _: True,
-        publish: Callable[[Unexplained], None] = lambda _: None,
+        publish: Callable[[Unexplained | DoorLeftOpen], None] = lambda _: None,
     ) -> None:
         self._stream = stream
         self._audit = audit
@@ -87,6 +99,7 @@ class DoorAuditor:
         self._clock = clock
         self._foreseen = foreseen
         self._publish = publish
+        self._left_open = False
 
     def turn(self, timeout: float) -> None:
         """Records the next event, if one comes within `timeout` seconds. Never raises: an event that could not be
@@ -105,10 +118,18 @@ class DoorAuditor:
                 self._sleep(RETRY_SECONDS)
                 return
             self._known.append(event.id)
+            self._look_at_leaf(event.kind)
             if unexplained:
                 log("error", UNEXPLAINED, grant=event.grant_id, uid=event.uid)
                 self._publish(Unexplained(str(event.grant_id), event.uid))
         self._stream.acknowledge(event)
+
+    def _look_at_leaf(self, kind: DoorEventKind) -> None:
+        """Tells when the door is left open, and when that is over."""
+        left_open = LEFT_OPEN.get(kind, self._left_open)
+        if left_open is not self._left_open:
+            self._left_open = left_open
+            self._publish(DoorLeftOpen(left_open))
 
     def _unexplained(self, event: DoorEvent) -> bool:
         if event.kind not in RELEASES or event.grant_id is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kiosk.domain.errors import KioskError
 from kiosk.gui.app import create_application
+from tests.gui.kit import Kit
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -42,3 +43,17 @@ def application(_application: QApplication) -> Iterator[QApplication]:
     qInstallMessageHandler(before)
     # Qt's offscreen platform says so of every window, and nobody can do anything about it.
     assert [s for s in said if "propagateSizeHints" not in s] == []
+
+
+@pytest.fixture
+def make(application: QApplication) -> Iterator[Callable[..., Kit]]:
+    """Makes windows (see Kit), which are closed after the test."""
+    kits: list[Kit] = []
+
+    def build(**options: Any) -> Kit:
+        kits.append(Kit(application, **options))
+        return kits[-1]
+
+    yield build
+    for kit in kits:
+        kit.close()

@@ -4,164 +4,280 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 
-from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
-from kiosk.domain.door.grants import DoorReply, DoorResult
-from kiosk.domain.door.state import DoorState
-from kiosk.domain.entry import Step
-from kiosk.domain.errors import KioskError
-from kiosk.domain.face import Box, Face, Flaw, Frame, Hint, Quality
-from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, EntryChanged, Faulted, Observed, Update, Waiting
+from kiosk.domain.decision import Reason
+from kiosk.domain.entry import Claim, Claimed, GaveUp, Means, PinTyped, Step, Ways
+from kiosk.domain.errors import ConfigError, KioskError
+from kiosk.domain.face import Quality
+from kiosk.domain.updates import EntryChanged, Observed, Waiting
 from kiosk.gui import words
 from kiosk.gui.app import screenshot
-from kiosk.gui.presenter import Mode
-
-if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
-
-    from kiosk.gui.bridge import Bridge
-    from kiosk.gui.window import KioskWindow
+from kiosk.gui.catalogue import Texts, texts
+from kiosk.gui.sizes import NEAR_MM, Letters, Measures
+from kiosk.gui.state import Mode
+from kiosk.screen import ScreenConfig
+from tests.gui.kit import FACE, GRANTED, SIZES, STATES, Kit, frame
 
 pytestmark = pytest.mark.qt
 
-SIZES = [(800, 480), (1024, 600), (1280, 800), (480, 800), (600, 1024)]
-WALL = datetime(2026, 11, 22, 9, 41, tzinfo=UTC)
-EVIDENCE = Evidence(1, 0.0, WALL)
-FACE = Face(Box(235, 120, 190, 240), ((290, 235), (370, 235), (330, 270), (305, 310), (355, 310)), 0.9)
-GOLDEN = Path(__file__).parent / "golden"
 
-GRANTED: list[Update] = [
-    Decided(Decision("g1", Outcome.GRANTED, Reason.MATCHED, "s1", EVIDENCE)),
-    DoorAnswered("g1", DoorReply("g1", DoorResult.RELEASED, "", 105.0)),
-]
-STATES: dict[str, list[Update]] = {
-    "starting": [],
-    "idle": [Waiting(1)],
-    "guiding": [Observed(1, (FACE,), Quality(0.2, Flaw.TURNED), 0.0)],
-    "checking": [Observed(1, (FACE,), Quality(0.9), 2 / 3)],
-    "several": [Observed(1, (FACE, FACE), None, 0.0)],
-    "granted": GRANTED,
-    "hinted": [Observed(1, (FACE,), Quality(0.9), 0.0, hint=Hint.EYES_HIDDEN)],
-    "refused": [Decided(Decision("r1", Outcome.REFUSED, Reason.NOT_ENROLLED, None, EVIDENCE))],
-    "fault": [Faulted(Reason.CAMERA_UNAVAILABLE, "gone")],
-    "door": [Waiting(1), DoorChanged(DoorState.FAULT)],
-}
+def config(size: str, language: str = "en", large: bool = False) -> ScreenConfig:
+    _, _, diagonal, distance = SIZES[size]
+    other = "de" if language == "en" else "en"
+    return ScreenConfig(
+        diagonal_mm=diagonal, distance_mm=distance, languages=(language, other), large=large, sounds=False
+    )
 
 
-def frame(number: int = 1, image: np.ndarray | None = None) -> Frame:
-    return Frame(picture() if image is None else image, number, 100.0, WALL)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize("large", [False, True])
+def test_every_instruction_has_letters_that_are_read_from_the_reading_distance(
+    make: Callable[..., Kit], size: str, language: str, large: bool
+) -> None:
+    """Letters of at least 20 and 14 minutes of arc, nothing cut, for every text that a visitor can meet."""
+    from kiosk.gui.widgets import Message
+
+    kit = make(screen=config(size, language, large))
+    read, plain = texts(language), Measures(*SIZES[size])
+    for state in ("idle", "door"):
+        kit.show(*SIZES[size][:2], STATES[state])
+        message: Message = kit.window._visitor.message
+        assert message.isVisible()
+        for headline, detail in said(read) if state == "idle" else broken(read):
+            fit = message.fit(headline, detail, code=state == "door")
+            if language != "ar":  # has no capitals; its letters reach further up and down
+                assert fit.headline >= plain.font_px(Letters.INSTRUCTION) - 0.01, (headline, detail)
+                assert fit.detail >= plain.font_px(Letters.SECOND) - 0.01, (headline, detail)
+            assert fit.badge + fit.above + fit.below <= message.height(), (headline, detail)
 
 
-def picture() -> np.ndarray:
-    """A head and shoulders, drawn; a bright stripe at the left side of the picture."""
-    image = np.full((480, 640, 3), (96, 92, 84), np.uint8)
-    image[:, :160] = (150, 170, 180)
-    cv2.ellipse(image, (320, 560), (190, 170), 0, 0, 360, (90, 60, 40), -1, cv2.LINE_AA)
-    cv2.ellipse(image, (320, 250), (95, 128), 0, 0, 360, (140, 170, 215), -1, cv2.LINE_AA)
-    return image
+def said(read: Texts) -> list[tuple[str, str]]:
+    """Headline and detail of every screen with a picture, on a door that offers every way in."""
+    every = [*words.FLAWS.values(), *words.HINTS.values(), words.refused(Reason.NOT_ENROLLED), words.SEVERAL]
+    every += [words.IDLE, words.DARK, words.CHECKING, words.NO_EVIDENCE, words.LET_IN, words.HELD_OPEN, words.SCAN]
+    every += [words.LOOK_HERE, words.DOOR_STAYED_CLOSED, words.TRY_AGAIN, words.PRESENTED, words.STARTING]
+    ways = words.other_ways(read, frozenset(Means))
+    found = [(w.headline(read), ways if w.ways else w.detail(read)) for w in every]
+    # Each can stand there for three seconds without evidence; then the other ways in are its second line.
+    found += [(w.headline(read), ways) for w in every]
+    found += [(words.welcome(read, "Amira Okonkwo"), words.WELCOME.detail(read))]
+    return [*found, (words.WAIT.headline(read), f"{read('way.wait', seconds=30)}\n{ways}")]
 
 
-class Kit:
-    """A window with a clock of its own and a timer that never ticks by itself."""
-
-    def __init__(self, application: QApplication, banner: str = "", name: str = "Amira Okonkwo") -> None:
-        from PySide6.QtCore import QTimer
-
-        from kiosk.gui.bridge import Bridge
-        from kiosk.gui.window import KioskWindow
-
-        self.now = 100.0
-        self.beats = 0
-        self.application = application
-        self.timer = QTimer()
-        self.bridge: Bridge = Bridge(clock=lambda: self.now)
-        self.window: KioskWindow = KioskWindow(
-            self.bridge,
-            lambda _: name,
-            banner=banner,
-            clock=lambda: self.now,
-            wall_clock=lambda: WALL,
-            beat=self._beat,
-            timer=self.timer,
-        )
-
-    def _beat(self) -> None:
-        self.beats += 1
-
-    def show(self, width: int, height: int, events: list[Update], *, frames: int = 2) -> None:
-        self.window.resize(width, height)
-        self.window.show()
-        for event in events:
-            self.bridge.publish(event)
-        for number in range(frames):
-            self.bridge.show_frame(frame(number))
-            self.application.processEvents()
-
-    def grab(self) -> np.ndarray:
-        """H x W x 3, BGR."""
-        from PySide6.QtGui import QImage
-
-        image = self.window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
-        rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)
-        return rows[:, :, :3].copy()
+def broken(read: Texts) -> list[tuple[str, str]]:
+    """Of every screen without a picture: on a door that offers everything, and on one that offers nothing."""
+    return [
+        (w.headline(read), f"{w.detail(read)}\n{words.other_ways(read, ways)}")
+        for w in {*words.BROKEN.values()}
+        for ways in (frozenset(Means), frozenset[Means]())
+    ]
 
 
-@pytest.fixture
-def make(application: QApplication) -> Iterator[Callable[..., Kit]]:
-    kits: list[Kit] = []
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_is_read_from_near_has_three_millimetres(make: Callable[..., Kit], size: str, language: str) -> None:
+    from PySide6.QtCore import Qt
 
-    def build(**options: str) -> Kit:
-        kits.append(Kit(application, **options))
-        return kits[-1]
+    from kiosk.gui.sizes import CAP
+    from kiosk.gui.toolkit.fitting import fitted
 
-    yield build
-    for kit in kits:
-        kit.bridge.close()
-        kit.window.close()
-        kit.window.deleteLater()
+    kit = make(screen=config(size, language), simulated=True)
+    kit.show(*SIZES[size][:2], STATES["idle"])
+    visitor, per_mm = kit.window._visitor, Measures(*SIZES[size]).per_mm
+    flags = int(Qt.TextFlag.TextWordWrap)
+    for line in (visitor.privacy, visitor.time):
+        font, _ = fitted(line._text, line._pixels, False, line.width(), line.height(), flags)
+        assert font.pixelSize() * CAP / per_mm >= NEAR_MM * 0.97, line._text
+    for key in visitor.bar.keys.values():
+        if key.isVisible():
+            assert min(key.width(), key.height()) >= kit.window.look.measures.touch
+            assert visitor.bar.rect().contains(key.geometry()), key.text()
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("state", STATES)
-def test_every_state_is_drawn_at_every_size(make: Callable[..., Kit], state: str, size: tuple[int, int]) -> None:
-    kit = make(banner=words.banner(True, True), name="Maximilian-Alexander Wolfeschlegelsteinhausen")
-    kit.show(*size, STATES[state])
+def test_every_state_is_drawn_at_every_size(make: Callable[..., Kit], state: str, size: str) -> None:
+    kit = make(screen=config(size), simulated=True, name="Maximilian-Alexander Wolfeschlegelsteinhausen")
+    kit.show(*SIZES[size][:2], STATES[state])
     shown = kit.grab()
-    assert shown.shape == (size[1], size[0], 3)
-    assert shown.std() > 10
+    assert shown.shape == (SIZES[size][1], SIZES[size][0], 3)
+    assert shown.std() > 5
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_all_words_have_room(make: Callable[..., Kit], size: tuple[int, int]) -> None:
+def test_a_screen_smaller_than_the_window_would_be_is_not_exceeded(make: Callable[..., Kit]) -> None:
+    """The offscreen platform has a screen of 800 x 800."""
+    kit = make()
+    available = kit.application.primaryScreen().availableSize()
+    assert kit.window.width() <= available.width()
+    assert kit.window.height() <= available.height()
+
+
+def test_a_language_without_texts_is_refused(make: Callable[..., Kit]) -> None:
+    with pytest.raises(ConfigError, match="no texts in 'xx'"):
+        make(screen=ScreenConfig(languages=("xx",)))
+
+
+def click(kit: Kit, key: str) -> None:
     from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
 
-    kit = make(banner=words.banner(True, True))
-    kit.show(*size, STATES["idle"])
-    message = kit.window._message
-    longest = words.welcome("Maximilian-Alexander Wolfeschlegelsteinhausen")
-    flags = Qt.TextFlag.TextWordWrap.value
-    hinted = [*words.HINTS.values(), *(words.refused(Reason.NOT_ENROLLED, hint) for hint in Hint)]
-    for said in [*words.FLAWS.values(), *words.REFUSALS.values(), *hinted, words.IDLE, words.CHECKING, longest]:
-        room = message.height() - 120 * message._unit
-        headline, detail, upper, lower = message._fit(said.headline, said.detail, flags, room)
-        assert upper + lower <= room, said
-        assert headline >= 32 * message._unit, said
-        assert detail >= 22 * message._unit, said
+    QTest.mouseClick(kit.window._visitor.bar.keys[key], Qt.MouseButton.LeftButton)
+    kit.application.processEvents()
+
+
+def type_in(kit: Kit, digits: str) -> None:
+    """Touches the keys of the page that is open, then OK."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    from kiosk.gui.pads import Pad
+
+    pad = kit.window.findChild(Pad)
+    assert pad is not None
+    for digit in digits:
+        QTest.mouseClick(pad.keypad.keys[digit], Qt.MouseButton.LeftButton)
+    QTest.mouseClick(pad.keypad.enter, Qt.MouseButton.LeftButton)
+    kit.application.processEvents()
+
+
+def test_a_number_and_a_pin_are_typed_with_a_finger(make: Callable[..., Kit]) -> None:
+    kit = make()
+    kit.show(800, 480, STATES["idle"])
+    click(kit, "number")
+    assert kit.window.screen_state.mode is Mode.NUMBER
+    type_in(kit, "4711")
+    assert kit.asked == [Claimed(Claim(Means.NUMBER, "4711"))]
+    kit.bridge.publish(EntryChanged(Step.PIN))
+    kit.application.processEvents()
+    type_in(kit, "204060")
+    assert kit.asked[1:] == [PinTyped("204060")]
+    kit.bridge.publish(EntryChanged(Step.WAIT, 30.0))
+    kit.application.processEvents()
+    type_in(kit, "204060")
+    assert kit.asked[2:] == []
+    kit.wait(31)
+    type_in(kit, "204060")
+    assert kit.asked[2:] == [PinTyped("204060")]
+
+
+def test_the_whole_flow_works_with_the_keyboard_alone(make: Callable[..., Kit]) -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    kit = make()
+    kit.show(800, 480, STATES["idle"])
+
+    def press(key: Qt.Key) -> None:
+        kit.now += 0.3
+        QTest.keyClick(kit.application.focusWidget() or kit.window, key)
+        kit.application.processEvents()
+
+    press(Qt.Key.Key_Tab)
+    press(Qt.Key.Key_Return)
+    assert kit.window.screen_state.mode is Mode.NUMBER
+    for key in (Qt.Key.Key_4, Qt.Key.Key_7, Qt.Key.Key_1, Qt.Key.Key_1, Qt.Key.Key_Return):
+        press(key)
+    assert kit.asked == [Claimed(Claim(Means.NUMBER, "4711"))]
+    kit.bridge.publish(EntryChanged(Step.PIN))
+    kit.application.processEvents()
+    for digit in "204060":
+        press(Qt.Key(ord(digit)))
+    press(Qt.Key.Key_Escape)
+    assert kit.asked[1:] == [GaveUp()]
+    assert kit.window.screen_state.mode is Mode.IDLE
+
+
+def test_who_leaves_the_keys_is_forgotten(make: Callable[..., Kit]) -> None:
+    kit = make()
+    kit.show(800, 480, STATES["pin"])
+    kit.wait(19)
+    assert kit.window.screen_state.mode is Mode.PIN
+    kit.wait(2)
+    assert kit.window.screen_state.mode is Mode.STARTING
+    assert kit.asked == [GaveUp()]
+
+
+def test_a_touch_of_a_key_counts_as_a_touch(make: Callable[..., Kit]) -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    kit = make()
+    kit.show(800, 480, STATES["pin"])
+    kit.wait(19)
+    QTest.mouseClick(kit.window.windowHandle(), Qt.MouseButton.LeftButton, pos=kit.window.rect().center())
+    assert kit.window.touched_at == kit.now
+    kit.wait(19)
+    assert kit.window.screen_state.mode is Mode.PIN
+
+
+def test_the_corner_calls_staff_after_three_seconds_and_not_before(make: Callable[..., Kit]) -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    kit = make()
+    kit.show(800, 480, STATES["idle"])
+    corner = kit.window._visitor.corner
+    assert corner._timer.interval() == 3000
+    QTest.mousePress(corner, Qt.MouseButton.LeftButton)
+    assert corner._timer.isActive()
+    QTest.mouseRelease(corner, Qt.MouseButton.LeftButton)
+    assert not corner._timer.isActive()
+    QTest.mousePress(corner, Qt.MouseButton.LeftButton)
+    corner._timer.timeout.emit()
+    assert kit.staff == 1
+    QTest.mouseRelease(corner, Qt.MouseButton.LeftButton)
+    corner._timer.timeout.emit()
+    assert kit.staff == 1
+
+
+def test_a_page_lies_over_the_visitors_screen_until_it_is_closed(make: Callable[..., Kit]) -> None:
+    from kiosk.gui.toolkit.page import Page
+
+    kit = make()
+    kit.show(800, 480, STATES["idle"])
+    kit.window.open_page(lambda look: Page(look, "corner.name"))
+    assert [page.size() for page in kit.window.findChildren(Page) if page.isVisible()] == [kit.window.size()]
+    kit.bridge.publish(EntryChanged(Step.PIN))
+    kit.window.resize(1024, 600)
+    kit.application.processEvents()
+    pages = [page for page in kit.window.findChildren(Page) if page.isVisible()]
+    assert [(page.size(), page.title.text()) for page in pages] == [(kit.window.size(), "Staff")]
+    kit.window.close_page()
+    kit.application.processEvents()
+    assert [page.title.text() for page in kit.window.findChildren(Page) if page.isVisible()] == ["Your PIN"]
+
+
+def test_a_visitor_chooses_the_language_and_the_next_one_finds_the_first(make: Callable[..., Kit]) -> None:
+    kit = make(screen=ScreenConfig(languages=("en", "de", "ar"), sounds=False))
+    kit.show(800, 480, STATES["idle"])
+    click(kit, "de")
+    assert kit.window.screen_state.headline == texts("de")("idle.headline")
+    click(kit, "ar")
+    left = kit.window._visitor.preview.x()
+    assert left > 400, "mirrored"
+    kit.wait(21)
+    assert kit.window.screen_state.headline == texts("en")("idle.headline")
+    assert kit.window._visitor.preview.x() < 100
+
+
+def test_a_window_of_one_language_and_no_other_way_has_no_keys(make: Callable[..., Kit]) -> None:
+    kit = make(ways=Ways())
+    kit.show(800, 480, STATES["idle"])
+    assert [key for key in kit.window._visitor.bar.keys.values() if key.isVisible()] == []
 
 
 def test_the_preview_is_a_mirror(make: Callable[..., Kit]) -> None:
     kit = make()
     kit.show(800, 480, STATES["idle"])
     shown = kit.grab()
-    left, right = shown[240, 40].mean(), shown[240, 370].mean()
+    left, right = shown[215, 40].mean(), shown[215, 335].mean()
     assert right > left + 10
 
 
@@ -253,21 +369,7 @@ def test_frames_of_any_size_are_shown(make: Callable[..., Kit], shape: tuple[int
     kit.show(1024, 600, STATES["idle"])
     kit.bridge.show_frame(frame(3, np.full(shape, 255, np.uint8)))
     kit.application.processEvents()
-    assert kit.grab()[300, 270].min() > 240
-
-
-def test_escape_closes_a_window_but_not_a_door(make: Callable[..., Kit]) -> None:
-    from PySide6.QtCore import Qt
-    from PySide6.QtGui import QKeyEvent
-
-    kit = make()
-    escape = QKeyEvent(QKeyEvent.Type.KeyPress, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier)
-    kit.window.show_full_screen()
-    kit.window.keyPressEvent(escape)
-    assert kit.window.isVisible()
-    kit.window.showNormal()
-    kit.window.keyPressEvent(escape)
-    assert not kit.window.isVisible()
+    assert kit.grab()[270, 240].min() > 240
 
 
 def test_a_screenshot_is_a_png(make: Callable[..., Kit], tmp_path: Path) -> None:
@@ -289,32 +391,6 @@ def test_painting_loses_no_references(make: Callable[..., Kit]) -> None:
         kit.bridge.show_frame(frame(number))
         kit.application.processEvents()
     assert sys.getrefcount(None) > before - 30
-
-
-@pytest.mark.parametrize("state", ["idle", "granted", "refused"])
-def test_pictures_look_as_they_did(make: Callable[..., Kit], state: str, tmp_path: Path) -> None:
-    """Half-size against the pictures in golden/, which a person has looked at. To renew one, look at the picture that
-    the failure names and copy it there."""
-    from PySide6.QtGui import QFont
-
-    try:
-        QFont.Tag("tnum")
-    except TypeError:
-        pytest.skip("PySide6 6.8.0 cannot give figures one width: the lines lie a little differently")
-    kit = make(banner=words.banner(True, True))
-    kit.show(800, 480, STATES[state])
-    kit.now += 1.4
-    kit.window.tick()
-    kit.bridge.show_frame(frame())
-    kit.application.processEvents()
-    shown = cv2.resize(kit.grab(), (400, 240), interpolation=cv2.INTER_AREA)
-    found = tmp_path / f"{state}.png"
-    cv2.imwrite(str(found), shown)
-    wanted = cv2.imread(str(GOLDEN / f"{state}.png"))
-    assert wanted is not None, f"no golden picture: {found}"
-    difference = cv2.absdiff(shown, wanted)
-    assert difference.mean() < 0.5, found
-    assert (difference.max(axis=2) > 40).mean() < 0.001, found
 
 
 @pytest.mark.parametrize(

@@ -3,87 +3,84 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.decision import Reason
+from kiosk.domain.entry import Means
 from kiosk.domain.face import Flaw, Hint
 from kiosk.gui import words
+from kiosk.gui.catalogue import COMPLETE, Texts, languages, texts
+from kiosk.gui.words import Words
 
 REFUSING = [reason for reason in Reason if reason is not Reason.MATCHED]
+EVERY = [w for w in vars(words).values() if isinstance(w, Words)]
+EVERY += [*words.FLAWS.values(), *words.HINTS.values(), *words.BROKEN.values()]
 
 
-@pytest.mark.parametrize("flaw", list(Flaw))
-def test_every_flaw_has_guidance(flaw: Flaw) -> None:
-    assert words.FLAWS[flaw].headline
+@pytest.mark.parametrize("language", languages())
+def test_all_words_have_a_headline(language: str) -> None:
+    assert [said.key for said in EVERY if f"{said.key}.headline" not in texts(language)] == []
+    assert set(words.FLAWS) == set(Flaw)
+    assert set(words.HINTS) == set(Hint)
 
 
-def test_different_remedies_have_different_words() -> None:
-    every = [*words.FLAWS.values(), *words.HINTS.values()]
-    assert len({said.headline for said in every}) == len(Flaw) + len(Hint)
-
-
-@pytest.mark.parametrize("hint", list(Hint))
-def test_whoever_is_not_recognised_reads_the_same_next_step_whatever_the_reason(hint: Hint) -> None:
-    """A stranger, an attack and somebody who tried too often: with a hint they all look alike."""
-    (said,) = {words.refused(reason, hint) for reason in words.UNRECOGNISED}
-    assert said.headline == words.HINTS[hint].headline
-    assert "reception" in said.detail
-    assert {Reason.NOT_ENROLLED, Reason.PRESENTATION_ATTACK, Reason.TOO_MANY_ATTEMPTS} <= words.UNRECOGNISED
-
-
-@pytest.mark.parametrize("reason", REFUSING)
-def test_other_refusals_have_their_own_words_with_and_without_a_hint(reason: Reason) -> None:
-    assert words.refused(reason, None) == words.REFUSALS[reason]
-    if reason not in words.UNRECOGNISED:
-        assert words.refused(reason, Hint.MOUTH_COVERED) == words.REFUSALS[reason]
+@pytest.mark.parametrize("language", COMPLETE)
+def test_different_remedies_have_different_words_and_different_icons_or_words(language: str) -> None:
+    every = [*words.FLAWS.values(), *words.HINTS.values(), words.SEVERAL]
+    same = [
+        {one.key, other.key}
+        for one, other in combinations(every, 2)
+        if one.headline(texts(language)) == other.headline(texts(language))
+    ]
+    assert same == []
 
 
 @pytest.mark.parametrize("reason", REFUSING)
-def test_every_refusal_has_words_that_invite_nobody(reason: Reason) -> None:
-    said = words.REFUSALS[reason]
-    text = f"{said.headline} {said.detail}".lower()
-    assert said.headline
-    assert said.detail
-    assert not {"welcome", "open", "come in"} & {w for w in ("welcome", "open", "come in") if w in text}
+@pytest.mark.parametrize("language", COMPLETE)
+def test_every_refusal_has_words_that_invite_nobody_and_a_next_step(reason: Reason, language: str) -> None:
+    said, read = words.refused(reason), texts(language)
+    text = f"{said.headline(read)} {said.detail(read)}".lower()
+    assert said.headline(read)
+    assert said.ways or said.detail(read), "no next step"
+    assert not [w for w in ("welcome", "is open", "willkommen", "ist offen") if w in text]
     assert said.icon is not words.Icon.TICK
 
 
-def test_matched_is_no_refusal() -> None:
-    assert Reason.MATCHED not in words.REFUSALS
+def test_a_broken_kiosk_never_blames_the_person() -> None:
+    assert [r for r in words.BROKEN if words.refused(r) == words.NOT_RECOGNISED] == []
+    assert {r for r in Reason if r.value.endswith(("_fault", "_unavailable"))} <= set(words.BROKEN)
 
 
-def test_a_presentation_attack_is_told_what_a_disabled_subject_is_told() -> None:
-    assert words.REFUSALS[Reason.PRESENTATION_ATTACK] == words.REFUSALS[Reason.SUBJECT_DISABLED]
-
-
-def test_who_tried_too_often_is_told_what_a_stranger_is_told() -> None:
-    assert words.REFUSALS[Reason.TOO_MANY_ATTEMPTS] == words.REFUSALS[Reason.NOT_ENROLLED]
-
-
-@pytest.mark.parametrize("reason", [r for r in REFUSING if r.value.endswith(("_fault", "_unavailable"))])
-def test_a_broken_kiosk_names_the_other_way_in(reason: Reason) -> None:
-    assert words.REFUSALS[reason].detail == "Please use the other way in."
-
-
-def test_welcome_says_the_name_and_the_door() -> None:
-    said = words.welcome("Amira Okonkwo")
-    assert said.headline == "Welcome,\nAmira Okonkwo"
-    assert said.detail == "The door is open.\nPlease come in."
+@pytest.mark.parametrize("language", languages())
+def test_welcome_says_the_name(language: str) -> None:
+    assert words.welcome(texts(language), "Amira Okonkwo").endswith("\nAmira Okonkwo")
 
 
 @pytest.mark.parametrize("name", [None, "", "  ", "\n\x00"])
 def test_welcome_without_a_name(name: str | None) -> None:
-    assert words.welcome(name).headline == "Welcome"
+    assert words.welcome(texts(), name) == "Welcome"
 
 
 @given(st.text(max_size=200))
 def test_a_name_stays_one_short_printable_line(name: str) -> None:
-    _, _, shown = words.welcome(name).headline.partition("\n")
+    _, _, shown = words.welcome(texts(), name).partition("\n")
     assert len(shown) <= 40
     assert shown.isprintable()
+
+
+def test_a_name_with_braces_is_shown_as_it_is() -> None:
+    assert words.welcome(texts(), "{name} {0}").endswith("{name} {0}")
+
+
+def test_the_ways_in_are_named_like_their_keys() -> None:
+    every = words.other_ways(texts(), frozenset(Means))
+    for means, (key, _) in words.BUTTONS.items():
+        assert texts()(key) in every, means
+    assert words.other_ways(texts(), ()) == texts()("way.none")
 
 
 @pytest.mark.parametrize(
@@ -96,8 +93,13 @@ def test_a_name_stays_one_short_printable_line(name: str) -> None:
     ],
 )
 def test_the_banner_names_what_is_simulated(visitors: bool, lock: bool, text: str) -> None:
-    assert words.banner(visitors, lock) == text
+    assert words.banner(texts(), visitors, lock) == text
 
 
-def test_the_clock_reads_the_same_in_every_language() -> None:
-    assert words.clock(datetime(2026, 11, 22, 9, 5, tzinfo=UTC)) == "09:05   Sunday 22 November"
+@pytest.mark.parametrize(
+    ("read", "said"), [(texts("en"), "09:05   Sunday 22 November"), (texts("de"), "09:05   Sonntag, 22. November")]
+)
+def test_the_clock_speaks_the_screens_language_whatever_the_machine_does(read: Texts, said: str) -> None:
+    now = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
+    assert words.clock(read, now) == said
+    assert words.clock(read, now, date=False) == "09:05"

@@ -13,7 +13,7 @@ import pytest
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.door.events import DoorEvent, DoorEventKind
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.updates import Unexplained
+from kiosk.domain.updates import DoorLeftOpen, Unexplained
 from kiosk.station.door_audit import DoorAuditor
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -67,6 +67,23 @@ def auditor(
         lambda: waits[0] if waits else None,
         sleep=lambda _: waits.pop(0) if waits else None,  # type: ignore[arg-type, return-value]
     )
+
+
+def test_a_door_that_is_left_open_is_told_until_it_is_closed_and_once() -> None:
+    kinds = [DoorEventKind.OPENED, DoorEventKind.HELD_OPEN_SOON, DoorEventKind.HELD_OPEN, DoorEventKind.CLOSED]
+    stream, log = Stream(*(event(number, kind) for number, kind in enumerate(kinds, 1))), Log(failures=1)
+    told: list[Unexplained | DoorLeftOpen] = []
+    follower = DoorAuditor(
+        stream,  # type: ignore[arg-type]
+        log,
+        {"id2"},
+        lambda: None,
+        sleep=lambda _: None,
+        publish=told.append,
+    )
+    for _ in range(6):
+        follower.turn(0)
+    assert told == [DoorLeftOpen(True), DoorLeftOpen(False)]
 
 
 def test_an_event_is_recorded_and_then_acknowledged() -> None:
@@ -132,7 +149,7 @@ def unexplained(stream: Stream, log: Log, foreseen: list[bool], slept: list[floa
         sleep=slept.append,
         clock=lambda: 12.3456 + sum(slept),
         foreseen=lambda _: foreseen.pop(0) if len(foreseen) > 1 else foreseen[0],
-        publish=told.append,
+        publish=lambda update: told.append(update) if isinstance(update, Unexplained) else None,
     )
     while follower._stream.next(0) is not None:
         follower.turn(0)

@@ -11,7 +11,7 @@ from kiosk.gui.look import Look
 from kiosk.gui.sizes import Letters
 from kiosk.gui.words import Icon
 
-_SMALLEST = 0.6
+_SMALLEST = 0.4
 """A text that does not fit its button is drawn smaller, but not below this share."""
 
 
@@ -30,11 +30,13 @@ class Button(QAbstractButton):
         bare: bool = False,
         primary: bool = False,
         quiet: bool = False,
+        letters: Letters = Letters.NEAR,
         parent: QWidget | None = None,
         **values: object,
     ) -> None:
         super().__init__(parent)
         self._look, self._icon, self._primary, self._quiet = look, icon, primary, quiet
+        self._letters = letters
         said = glyph or (look.texts(key, **values) if key else "")
         self.setText("" if bare else said)
         self.setAccessibleName(said)
@@ -49,7 +51,7 @@ class Button(QAbstractButton):
         measures = self._look.measures
         wide = QFontMetricsF(self._font()).horizontalAdvance(self.text()) + 2 * self._padding()
         if self._icon is not None:
-            wide += measures.touch * 0.7
+            wide += measures.touch * 0.6
         return QSize(max(measures.touch, round(wide)), measures.touch)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
@@ -77,12 +79,13 @@ class Button(QAbstractButton):
         painter.drawRoundedRect(area, radius, radius)
         inside = area.adjusted(self._padding() / 2, 0, -self._padding() / 2, 0)
         if self._icon is not None:
-            side = min(inside.height() * 0.62, inside.width())
+            side = min(inside.height() * 0.5, inside.width())
             alone = not self.text()
             right = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
             x = inside.center().x() if alone else (inside.right() - side / 2 if right else inside.left() + side / 2)
             icons.draw(painter, self._icon, QPointF(x, inside.center().y()), side, ink)
-            inside = inside.adjusted(0, 0, -side, 0) if right else inside.adjusted(side, 0, 0, 0)
+            gone = 1.1 * side
+            inside = inside.adjusted(0, 0, -gone, 0) if right else inside.adjusted(gone, 0, 0, 0)
         font = self._font()
         wide = QFontMetricsF(font).horizontalAdvance(self.text())
         if wide > inside.width() > 0:
@@ -93,7 +96,7 @@ class Button(QAbstractButton):
         painter.end()
 
     def _font(self) -> QFont:
-        return theme.type_face(self._look.measures.font_px(Letters.NEAR), bold=True)
+        return theme.type_face(self._look.measures.font_px(self._letters), bold=True)
 
     def _padding(self) -> float:
         return 2 * self._look.measures.per_mm

@@ -15,11 +15,18 @@ def fitted(text: str, pixels: float, bold: bool, width: float, height: float, fl
     """The largest font of at most `pixels` with which `text` fits into width x height, and the height that it takes."""
     size = pixels
     while True:
-        font = theme.type_face(size, bold, figures=True)
-        area = QFontMetricsF(font).boundingRect(QRectF(0, 0, width, 10_000), flags, text)
+        area = extent(text, size, bold, width, flags)
         if (area.width() <= width and area.height() <= height) or size <= pixels * _LEAST:
-            return font, area.height()
+            return theme.type_face(size, bold, figures=True), area.height()
         size *= _STEP
+
+
+def extent(text: str, pixels: float, bold: bool, width: float, flags: int) -> QRectF:
+    """The room that a text takes, broken into lines of `width`. A long word may be wider."""
+    if not text:
+        return QRectF()
+    metrics = QFontMetricsF(theme.type_face(pixels, bold, figures=True))
+    return metrics.boundingRect(QRectF(0, 0, width, 10_000), flags, text)
 
 
 class Fitted(QWidget):

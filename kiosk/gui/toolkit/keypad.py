@@ -136,7 +136,7 @@ class Keypad(QWidget):
             self._digit(text)
 
     def _key(self, look: Look, digit: str, hidden: bool) -> Button:
-        key = Button(look, glyph=digit, quiet=hidden)
+        key = Button(look, glyph=digit, quiet=hidden, letters=Letters.TITLE)
         key.clicked.connect(lambda: self._digit(digit))
         self.keys[digit] = key
         return key
