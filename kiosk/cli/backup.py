@@ -23,10 +23,13 @@ from kiosk.cli.console import (
     told_or_not,
 )
 from kiosk.cli.moments import shown
+from kiosk.cli.registers import ask_the_kiosk, running_kiosk
 from kiosk.config import Config
 from kiosk.domain.errors import BackupError, ConfigError, KioskError
+from kiosk.station.upkeep import NO_FOLDER, Upkeep
 from kiosk.storage import backups, recovery, restoring
 from kiosk.storage.backup_format import Header, opened
+from kiosk.storage.erasure import keeping
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.vault import Vault
@@ -45,22 +48,26 @@ def backup() -> None:
 
 @backup.command()
 @config_option
+@ask_the_kiosk
 @pass_home
 def make(home: Home, config_file: Path | None) -> None:
     """Makes a backup in the folder of [backup], and removes those that are too many.
 
-    For the timer, kiosk-backup.timer. The kiosk may run. Needs a recovery passphrase (`kiosk keys recovery`), with
-    which the backup opens on a new board.
+    For the timer, kiosk-backup.timer. A running kiosk with a control socket makes it. Needs a recovery passphrase
+    (`kiosk keys recovery`), with which the backup opens on a new board.
     """
-    wanted = settings(config_file).backup
-    if wanted.folder is None:
-        raise ConfigError("[backup] folder says nowhere where backups are kept: see deploy/kiosk.toml, or export one")
-    with closing(_gallery(home)) as gallery:
-        path = backups.to_folder(home, gallery, wanted.folder, wanted.daily, wanted.weekly)
+    kept, running = keeping(settings(config_file)), running_kiosk()
+    if kept.folder is None:
+        raise ConfigError(NO_FOLDER)
+    if running is not None:
+        made = running.back_up()
+    else:
+        with closing(_gallery(home)) as gallery:
+            made = Upkeep(home, gallery, kept).back_up()
     with told_or_not():
-        say(f"made {path}")
-    if not backups.off_the_card(home, wanted.folder):
-        complain(f"{wanted.folder} {SAME_CARD}")
+        say(f"made {made.path}")
+    if not made.off_card:
+        complain(f"{made.path.parent} {SAME_CARD}")
 
 
 @backup.command()

@@ -45,6 +45,12 @@ def ask_the_kiosk(command: Callable[P, R]) -> Callable[P, R]:
     return asking
 
 
+def running_kiosk() -> RemoteRegister | None:
+    """The running kiosk that a command with `ask_the_kiosk` asks; None if there is none."""
+    running: RemoteRegister | None = click.get_current_context().meta.get(RUNNING)
+    return running
+
+
 @contextmanager
 def register_of(
     home: Home,
@@ -55,14 +61,13 @@ def register_of(
 ) -> Iterator[Register]:
     """The register for a command with `ask_the_kiosk`. `model_id`, `enrolment`, `erasure`: see GalleryRegister. Raises
     KioskError."""
-    context = click.get_current_context()
-    running: RemoteRegister | None = context.meta.get(RUNNING)
+    running = running_kiosk()
     if running is not None:
         running.model_id = model_id
         yield running
         return
     with closing(open_gallery(home, read_only=read_only)) as gallery:
-        gallery.by = f"uid {context.meta[_CALLER]}"
+        gallery.by = f"uid {click.get_current_context().meta[_CALLER]}"
         yield GalleryRegister(gallery, model_id, enrolment, erasure)
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import click
 
 from kiosk.cli.clock import judge
 from kiosk.cli.console import called, config_option, emit, json_option, pass_home, say, settings, told_or_not
+from kiosk.cli.registers import ask_the_kiosk, register_of, running_kiosk
 from kiosk.cli.subjects_erase import row
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError
+from kiosk.station.register import Register
 from kiosk.station.timekeeping import MESSAGES
-from kiosk.storage import retention as cutting
-from kiosk.storage.audit import Audit
-from kiosk.storage.checkpoints import open_signer
+from kiosk.station.upkeep import Upkeep
+from kiosk.storage.audit import Audit, Floor
+from kiosk.storage.database import open_database
 from kiosk.storage.erasure import EXPIRED, ended_before, erase, keeping
-from kiosk.storage.gallery import Gallery, open_gallery
+from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
-from kiosk.storage.verification import verify
 from kiosk.system.time_sync import synchronised
 
 LONGEST = timedelta(days=7)
@@ -32,6 +34,7 @@ LONGEST = timedelta(days=7)
 @click.option("--clock-is-right", is_flag=True, help="Although nothing was recorded for a week.")
 @config_option
 @json_option
+@ask_the_kiosk
 @pass_home
 def retention(home: Home, dry_run: bool, clock_is_right: bool, config_file: Path | None, as_json: bool) -> None:
     """Erases whose validity ended long ago, and cuts old records of the log, as [retention] says. For a timer."""
@@ -42,15 +45,15 @@ def retention(home: Home, dry_run: bool, clock_is_right: bool, config_file: Path
     if not home.database.exists():
         raise GalleryError(f"{home.database}: there is no gallery yet: enrol somebody first")
     now = datetime.now(UTC)
-    with closing(open_gallery(home, read_only=dry_run)) as gallery:
-        _trust_clock(config, gallery, now, clock_is_right)
-        _people(home, gallery, config, now, dry_run, as_json)
-        _records(gallery, config, now, dry_run, as_json)
+    with closing(open_database(home.database, read_only=True)) as store:
+        _trust_clock(config, Audit(store).floor(), now, clock_is_right)
+    with register_of(home, read_only=dry_run, erasure=partial(erase, home, keeping=keeping(config))) as register:
+        _people(register, config, now, dry_run, as_json)
+    _records(home, config, dry_run, as_json)
 
 
-def _trust_clock(config: Config, gallery: Gallery, now: datetime, told: bool) -> None:
+def _trust_clock(config: Config, floor: Floor, now: datetime, told: bool) -> None:
     """Raises GalleryError when the clock may be wrong."""
-    floor = Audit(gallery.store).floor()
     trouble = judge(now, floor, config.clock.trust, config.clock.trust == "ntp" and synchronised())
     if trouble is not None:
         raise GalleryError(f"{MESSAGES[trouble]}: nothing was removed")
@@ -61,39 +64,33 @@ def _trust_clock(config: Config, gallery: Gallery, now: datetime, told: bool) ->
         )
 
 
-def _people(home: Home, gallery: Gallery, config: Config, now: datetime, dry_run: bool, as_json: bool) -> None:
+def _people(register: Register, config: Config, now: datetime, dry_run: bool, as_json: bool) -> None:
     days = config.retention.ended_days
     if days is None:
         return
-    who = ended_before(gallery, now, days)
-    names = {subject.id: called(subject.name, subject.id) for subject in gallery.subjects()}
-    done = [] if dry_run else erase(home, gallery, who, EXPIRED, keeping(config))
-    with told_or_not():
-        if as_json:
-            for certificate in done:
-                emit(row(certificate))
-            if dry_run:
-                for one in who:
-                    emit({"subject": one, "would_be_erased": True})
-            return
-        for one in who:
-            say(f"{'would be erased' if dry_run else 'erased'}: {names[one]}, ended more than {days} days ago")
-        if not who:
+    who = ended_before((listed.subject for listed in register.everybody()), now, days)
+    for one in who:
+        done = None if dry_run else register.erase(one.id, EXPIRED)
+        with told_or_not():
+            if as_json:
+                emit(row(done) if done is not None else {"subject": one.id, "would_be_erased": True})
+            else:
+                what = "would be erased" if dry_run else "erased"
+                say(f"{what}: {called(one.name, one.id)}, ended more than {days} days ago")
+    if not who and not as_json:
+        with told_or_not():
             say(f"nobody's validity ended more than {days} days ago")
 
 
-def _records(gallery: Gallery, config: Config, now: datetime, dry_run: bool, as_json: bool) -> None:
-    days = config.retention.log_days
+def _records(home: Home, config: Config, dry_run: bool, as_json: bool) -> None:
+    days, running = config.retention.log_days, running_kiosk()
     if days is None:
         return
-    store, before = gallery.store, now - timedelta(days=days)
-    planned = cutting.plan(store, before)
-    if planned is not None and not dry_run:
-        verdict = verify(store)
-        if not verdict.good:
-            raise GalleryError(f"{verdict.faults[0].message}: nothing was cut; see `kiosk audit verify`")
-        cutting.cut(store, open_signer(store, gallery.vault), planned, before, now)
-    number = 0 if planned is None else planned.records
+    if running is not None:
+        number = running.cut(dry_run)
+    else:
+        with closing(open_gallery(home, read_only=dry_run)) as gallery:
+            number = Upkeep(home, gallery, keeping(config)).cut(dry_run)
     with told_or_not():
         if as_json:
             emit({"records": number, "cut": not dry_run})

@@ -33,6 +33,8 @@ class Right(StrEnum):
     ERASE = "erase"
     APPOINT = "appoint"
     """Gives somebody a role and a PIN."""
+    KEEP = "keep"
+    """Makes a backup, and cuts old records of the log: what timers do, and admins."""
     UNLOCK = "unlock"
     """Gives the passphrase to a kiosk that waits for it."""
 

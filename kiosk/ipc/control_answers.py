@@ -111,6 +111,21 @@ class ErasedMessage(Message):
     remains: tuple[RemainsBody, ...]
 
 
+class BackedUpMessage(Message):
+    """Where the backup is, and whether that is on another file system than the gallery."""
+
+    type: Literal["backed_up"] = "backed_up"
+    path: str
+    off_card: bool
+
+
+class CutMessage(Message):
+    """How many records were cut, or would be."""
+
+    type: Literal["cut"] = "cut"
+    records: Annotated[int, Field(ge=0)]
+
+
 class DoneMessage(Message):
     """It is done."""
 
@@ -126,7 +141,15 @@ class FailedMessage(Message):
 
 
 ControlAnswer = (
-    WelcomeMessage | PeopleMessage | PersonMessage | EnrolledMessage | ErasedMessage | DoneMessage | FailedMessage
+    WelcomeMessage
+    | PeopleMessage
+    | PersonMessage
+    | EnrolledMessage
+    | ErasedMessage
+    | BackedUpMessage
+    | CutMessage
+    | DoneMessage
+    | FailedMessage
 )
 
 _ANSWERS: TypeAdapter[ControlAnswer] = TypeAdapter(Annotated[ControlAnswer, Field(discriminator="type")])

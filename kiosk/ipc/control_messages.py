@@ -8,6 +8,8 @@
                       switch, badge              -> person, as it is then
                       pin, role                  -> person; only for admins
                       erase                      -> erased: the certificate
+                      backup                     -> backed_up; only for admins
+                      cut                        -> cut; only for admins
                       sample, up to MOST_SAMPLES -> done; then one of the next two, which takes them
                       enrol, renew               -> enrolled
     kiosk -> client   these, or failed: nothing was changed, and why
@@ -112,7 +114,21 @@ class EraseRequest(Message):
 
     type: Literal["erase"] = "erase"
     subject_id: SubjectId
-    reason: Literal["asked", "withdrawn"]
+    reason: Literal["asked", "withdrawn", "expired"]
+
+
+class BackupRequest(Message):
+    """Makes a backup in the folder of [backup], as the kiosk's own configuration says."""
+
+    type: Literal["backup"] = "backup"
+
+
+class CutRequest(Message):
+    """Cuts the records of the log that are older than [retention] of the kiosk's own configuration says. `dry_run`:
+    only counts them."""
+
+    type: Literal["cut"] = "cut"
+    dry_run: bool
 
 
 class SampleRequest(Message):
@@ -172,6 +188,8 @@ ControlRequest = (
     | PinRequest
     | RoleRequest
     | EraseRequest
+    | BackupRequest
+    | CutRequest
     | SampleRequest
     | EnrolRequest
     | RenewRequest
@@ -189,6 +207,8 @@ _RIGHTS: dict[type[Message], Right] = {
     PinRequest: Right.APPOINT,
     RoleRequest: Right.APPOINT,
     EraseRequest: Right.ERASE,
+    BackupRequest: Right.KEEP,
+    CutRequest: Right.KEEP,
     SampleRequest: Right.ENROL,
     EnrolRequest: Right.ENROL,
     RenewRequest: Right.RENEW,

@@ -16,6 +16,8 @@ from kiosk.domain.pin import checked
 from kiosk.domain.rights import Role
 from kiosk.ipc.client import Connection
 from kiosk.ipc.control_answers import (
+    BackedUpMessage,
+    CutMessage,
     DoneMessage,
     EnrolledMessage,
     ErasedMessage,
@@ -27,9 +29,11 @@ from kiosk.ipc.control_answers import (
 )
 from kiosk.ipc.control_messages import (
     LONGEST_TEXT,
+    BackupRequest,
     BadgeRequest,
     ConsentBody,
     ControlRequest,
+    CutRequest,
     EnrolRequest,
     EraseRequest,
     FindRequest,
@@ -46,6 +50,7 @@ from kiosk.ipc.control_messages import (
 from kiosk.ipc.door_messages import Message, encode
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Listed
+from kiosk.station.upkeep import Made
 from kiosk.storage.erasure import Certificate, Remains
 from kiosk.system.clock import boottime
 
@@ -54,8 +59,8 @@ T = TypeVar("T", bound=Message)
 ANSWER_SECONDS = 20.0
 """Longest wait for an answer: the kiosk may wait for another process's transaction."""
 
-ERASE_SECONDS = 600.0
-"""Longest wait for an erasure, which writes a backup."""
+LONG_SECONDS = 600.0
+"""Longest wait for what writes a backup, or cuts many records."""
 
 _ERRORS = {"gallery": GalleryError, "sample": SampleError, "unsafe": UnsafeError, "not_allowed": NotAllowedError}
 
@@ -137,9 +142,18 @@ class RemoteRegister:
     def erase(self, subject_id: str, reason: AuditReason) -> Certificate:
         """See Register. Waits long: backups are replaced."""
         request = EraseRequest.model_validate({"subject_id": subject_id, "reason": reason})
-        done = self._ask(request, ErasedMessage, ERASE_SECONDS)
+        done = self._ask(request, ErasedMessage, LONG_SECONDS)
         remains = tuple(Remains(each.what, each.ends) for each in done.remains)
         return Certificate(done.subject, done.at, done.reason, done.references, done.backups, remains)
+
+    def back_up(self) -> Made:
+        """See station.upkeep."""
+        made = self._ask(BackupRequest(), BackedUpMessage, LONG_SECONDS)
+        return Made(Path(made.path), made.off_card)
+
+    def cut(self, dry_run: bool) -> int:
+        """See station.upkeep."""
+        return self._ask(CutRequest(dry_run=dry_run), CutMessage, LONG_SECONDS).records
 
     def enrol(self, samples: Sequence[EnrolmentSample], who: Applicant, once: bool = False) -> Enrolled:
         """See Register."""

@@ -15,7 +15,9 @@ from kiosk.domain.audit import AuditReason
 from kiosk.domain.errors import GalleryError, SampleError
 from kiosk.domain.people import Consent, Subject
 from kiosk.ipc.control_answers import (
+    BackedUpMessage,
     ControlAnswer,
+    CutMessage,
     DoneMessage,
     EnrolledMessage,
     ErasedMessage,
@@ -27,9 +29,11 @@ from kiosk.ipc.control_answers import (
 )
 from kiosk.ipc.control_messages import (
     MOST_SAMPLES,
+    BackupRequest,
     BadgeRequest,
     ConsentBody,
     ControlRequest,
+    CutRequest,
     EnrolRequest,
     EraseRequest,
     FindRequest,
@@ -45,6 +49,7 @@ from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.station.control import serving
 from kiosk.station.enrolment import Enrolment, EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Erasure, GalleryRegister, Listed
+from kiosk.station.upkeep import Upkeep
 from kiosk.storage.database import open_database
 from kiosk.storage.erasure import Certificate, erase, keeping
 from kiosk.storage.gallery import Gallery
@@ -73,10 +78,12 @@ class RegisterDesk:
         model_id: str,
         enrolment: Callable[[Gallery], Enrolment],
         erasure: Erasure,
+        upkeep: Upkeep,
         consent: bool = False,
     ) -> None:
         """`consent`: whether nobody may be enrolled without one ([consent] required)."""
         self._consent = consent
+        self._upkeep = upkeep
         self._gallery = gallery
         self._model_id = model_id
         self._register = GalleryRegister(gallery, model_id, enrolment, erasure)
@@ -100,6 +107,11 @@ class RegisterDesk:
                 raise GalleryError(f"{request.subject_id}: nobody of this id was erased")
             case EraseRequest():
                 return _erased(self._register.erase(request.subject_id, AuditReason(request.reason)))
+            case BackupRequest():
+                made = self._upkeep.back_up()
+                return BackedUpMessage(path=str(made.path), off_card=made.off_card)
+            case CutRequest():
+                return CutMessage(records=self._upkeep.cut(request.dry_run))
             case SampleRequest():
                 return self._keep(client, request)
             case EnrolRequest():
@@ -211,10 +223,15 @@ def answering(
     if config.control.socket is None:
         yield
         return
-    erasure = partial(erase, home, keeping=keeping(config))
+    kept = keeping(config)
+    erasure = partial(erase, home, keeping=kept)
     store = open_database(home.database, check=False)
     with (
         closing(Gallery(store, vault)) as gallery,
-        serving(config.control, home, RegisterDesk(gallery, model_id, enrolment, erasure, config.consent.required)),
+        serving(
+            config.control,
+            home,
+            RegisterDesk(gallery, model_id, enrolment, erasure, Upkeep(home, gallery, kept), config.consent.required),
+        ),
     ):
         yield

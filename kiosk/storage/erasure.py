@@ -6,7 +6,7 @@ a backup of before then is known by its period.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from kiosk.config import Config
 from kiosk.domain.audit import AuditKind, AuditReason
 from kiosk.domain.errors import KioskError
+from kiosk.domain.people import Subject
 from kiosk.storage import backups, restoring
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery
@@ -130,7 +131,7 @@ def _elsewhere(home: Home, gallery: Gallery, since: datetime | None, keeping: Ke
     )
 
 
-def ended_before(gallery: Gallery, now: datetime, days: int) -> list[str]:
-    """Whose validity ended more than so many days ago, in the order of enrolment. Raises GalleryError."""
+def ended_before(people: Iterable[Subject], now: datetime, days: int) -> list[Subject]:
+    """Of these people those whose validity ended more than so many days ago."""
     limit = now - timedelta(days=days)
-    return [s.id for s in gallery.subjects() if s.valid_until is not None and s.valid_until < limit]
+    return [who for who in people if who.valid_until is not None and who.valid_until < limit]

@@ -154,6 +154,8 @@ def _renewed(
         gone = tuple(sorted(set(erased) & set(versions)))
         for who in gone:
             rows.remove(who, datetime.now(UTC))
+        if before is not None and before.turning > rows.roster().turning:
+            rows.turn()  # a matrix that was given up since (`kiosk keys renew-templates`) does not come back
         roster = rows.roster().with_erased(erased)
         newest = max(roster.generation, before.generation if before else 0) + 1
         forget_passes(store)  # how often they were used since the backup is not known

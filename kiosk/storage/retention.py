@@ -9,15 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.checkpoint import CUT, Checkpoint
 from kiosk.domain.errors import GalleryError
 from kiosk.storage.audit import encode, insert, newest_link
-from kiosk.storage.checkpoints import Signer, checkpoint_record, genuine, recorded
+from kiosk.storage.checkpoints import Signer, checkpoint_record, genuine, open_signer, recorded
 from kiosk.storage.database import Store, to_text
 from kiosk.storage.migrations import AUDIT_GUARDS
+from kiosk.storage.vault import Vault
+from kiosk.storage.verification import verify
 
 PART = 2_000
 """Records that are cut in one transaction."""
@@ -82,6 +84,21 @@ def cut(
     assert after is not None
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # so that the -wal file keeps no removed bytes
     return after
+
+
+def cut_older(store: Store, vault: Vault, days: int, now: datetime, dry_run: bool) -> int:
+    """Cuts what is older than so many days, if the whole log can be believed. Returns the number of records that were
+    cut; with `dry_run` of those that would be. Raises GalleryError."""
+    before = now - timedelta(days=days)
+    planned = plan(store, before)
+    if planned is None:
+        return 0
+    if not dry_run:
+        verdict = verify(store)
+        if not verdict.good:
+            raise GalleryError(f"{verdict.faults[0].message}: nothing was cut; see `kiosk audit verify`")
+        cut(store, open_signer(store, vault), planned, before, now)
+    return planned.records
 
 
 def _cut_to(

@@ -69,6 +69,7 @@ class Wrong(datetime):
 @pytest.fixture
 def wrong(monkeypatch: pytest.MonkeyPatch) -> type[Wrong]:
     monkeypatch.setattr("kiosk.cli.retention.datetime", Wrong)
+    monkeypatch.setattr("kiosk.station.upkeep.datetime", Wrong)
     return Wrong
 
 

@@ -37,6 +37,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
         passphrase = true
         [control]
         socket = "{tmp_path}/control.sock"
+        [backup]
+        folder = "{tmp_path}"
+        [retention]
+        ended_days = 0
+        log_days = 1
         [lock]
         kind = "simulated"
         record = "{record}"
@@ -92,6 +97,12 @@ def test_a_kiosk_with_a_passphrase_is_locked_until_an_admin_gives_it(site: Site)
     assert refused["subject"] == first["subject"]
     status, said = command(site, "audit", "show", "--json", config=False)
     assert f'"by": "uid {os.getuid()}"' in said
+
+    # What the timers do, without anybody to type the passphrase.
+    status, said = command(site, "backup", "make")
+    assert (status, "recovery passphrase" in said) == (2, True), said
+    status, said = command(site, "retention")
+    assert (status, "erased: " in said, "0 records" in said) == (0, True, True), said
 
 
 def test_another_passphrase_while_a_change_of_the_key_was_cut_off_loses_nothing(site: Site) -> None:

@@ -39,6 +39,8 @@ REQUESTS: list[Any] = [
     {"type": "switch", "subject_id": SUBJECT, "disabled": True},
     {"type": "badge", "subject_id": SUBJECT, "badge": 7},
     {"type": "erase", "subject_id": SUBJECT, "reason": "asked"},
+    {"type": "backup"},
+    {"type": "cut", "dry_run": False},
     {"type": "pin", "subject_id": SUBJECT, "pin": "271828"},
     {"type": "role", "subject_id": SUBJECT, "role": "staff"},
     {"type": "was_erased", "subject_id": SUBJECT},
@@ -66,6 +68,8 @@ ANSWERS: list[Any] = [
         "backups": 0,
         "remains": [{"what": "a", "ends": "b"}],
     },
+    {"type": "backed_up", "path": "/media/stick/a.backup", "off_card": True},
+    {"type": "cut", "records": 7},
     {"type": "failed", "error": "gallery", "text": "no"},
 ]
 ME = frozenset({os.getuid()})

@@ -16,6 +16,7 @@ from kiosk.station.control import ControlServer, Desk
 from kiosk.station.control_client import RemoteRegister
 from kiosk.station.desk import RegisterDesk
 from kiosk.station.register import Erasure
+from kiosk.station.upkeep import Upkeep
 from kiosk.storage.erasure import Keeping, erase
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
@@ -51,9 +52,14 @@ def erasing(folder: Path) -> Erasure:
     return partial(erase, Home(folder), keeping=Keeping())
 
 
+def upkeep(gallery: Gallery, folder: Path) -> Upkeep:
+    """Of a home without backups, which keeps records a year."""
+    return Upkeep(Home(folder), gallery, Keeping(log_days=365))
+
+
 def desk_of(gallery: Gallery, folder: Path) -> RegisterDesk:
     """The desk of a kiosk."""
-    return RegisterDesk(gallery, MODEL, enrolment, erasing(folder))
+    return RegisterDesk(gallery, MODEL, enrolment, erasing(folder), upkeep(gallery, folder))
 
 
 @contextmanager

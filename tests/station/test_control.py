@@ -29,7 +29,7 @@ from kiosk.station.register import Applicant
 from kiosk.storage.erasure import ASKED
 from kiosk.storage.gallery import Gallery, empty_gallery
 from kiosk.storage.home import Home
-from tests.station.registers import MODEL, erasing, remote, served
+from tests.station.registers import MODEL, erasing, remote, served, upkeep
 from tests.station.test_enrolment import ADA, BEN, enrolment, sample
 
 ME = os.getuid()
@@ -74,6 +74,8 @@ def test_an_auditor_sees_people_and_changes_nothing(gallery: Gallery, tmp_path: 
             lambda: register.renew([sample(ADA)], ada.id),
             lambda: register.set_pin(ada.id, "271828"),
             lambda: register.set_role(ada.id, Role.ADMIN),
+            register.back_up,
+            lambda: register.cut(False),
             lambda: register.unlock("whatever"),
         ):
             with pytest.raises(NotAllowedError, match="an auditor may not do this"):
@@ -88,6 +90,8 @@ def test_staff_make_nobody_staff_or_admin(gallery: Gallery, tmp_path: Path) -> N
         for forbidden in (
             lambda: register.set_pin(ada.id, "271828"),
             lambda: register.set_role(ada.id, Role.STAFF),
+            register.back_up,
+            lambda: register.cut(False),
             lambda: register.unlock("whatever"),
         ):
             with pytest.raises(NotAllowedError, match="staff may not do this"):
@@ -183,7 +187,7 @@ def test_samples_of_another_network_enrol_nobody(gallery: Gallery, tmp_path: Pat
 
 
 def test_where_consent_is_required_the_kiosk_asks_for_it_too(gallery: Gallery, tmp_path: Path) -> None:
-    desk = RegisterDesk(gallery, MODEL, enrolment, erasing(tmp_path), consent=True)
+    desk = RegisterDesk(gallery, MODEL, enrolment, erasing(tmp_path), upkeep(gallery, tmp_path), consent=True)
     agreed = Consent("2026-1", "en", datetime(2026, 3, 1, tzinfo=UTC), "somebody", "a badge")
     with served(desk, tmp_path) as path, closing(RemoteRegister(Connection(path), MODEL)) as register:
         with pytest.raises(GalleryError, match="which text the person has agreed to"):

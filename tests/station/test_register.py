@@ -24,7 +24,7 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.erasure import ASKED, WITHDRAWN
 from kiosk.storage.gallery import Gallery, empty_gallery
 from kiosk.system.users import named
-from tests.station.registers import MODEL, erasing, remote, served
+from tests.station.registers import MODEL, erasing, remote, served, upkeep
 from tests.station.test_enrolment import ADA, ADA_AGAIN, BEN, enrolment, sample, template, turned
 
 SOMEBODY = "0123456789abcdef"
@@ -112,8 +112,10 @@ def test_a_refusal_is_the_same_error_with_the_same_words(register: Register) -> 
 
 def test_more_than_the_error_rates_carry_is_unsafe(gallery: Gallery, tmp_path: Path) -> None:
     few = Thresholds([OperatingPoint(1e-3, 0.5)], 1e-3)
+    kept = upkeep(gallery, tmp_path)
+    desk = RegisterDesk(gallery, MODEL, lambda own: enrolment(own, few), erasing(tmp_path), kept)
     with (
-        served(RegisterDesk(gallery, MODEL, lambda own: enrolment(own, few), erasing(tmp_path)), tmp_path) as path,
+        served(desk, tmp_path) as path,
         closing(RemoteRegister(Connection(path), MODEL)) as asked,
     ):
         asked.enrol([sample(ADA)], Applicant("Ada"))

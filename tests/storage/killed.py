@@ -24,7 +24,7 @@ from kiosk.storage.backup_format import opened
 from kiosk.storage.erasure import ASKED, Keeping, erase
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
-from kiosk.storage.rotation import rotate
+from kiosk.storage.rotation import renew_templates, rotate
 from tests.ids import id_of
 from tests.storage.conftest import a_decision, a_reference
 
@@ -44,7 +44,7 @@ class Worker:
         self.count = 0
 
     def work(self) -> None:
-        often, seldom = [self.enrol, self.erase, self.backup], [self.enrol, self.decide, self.rotate]
+        often, seldom = [self.enrol, self.erase, self.backup], [self.decide, self.renew, self.rotate]
         changes: list[Callable[[Gallery], None]] = [*often, *often, *seldom]
         while True:
             self.count += 1
@@ -91,6 +91,11 @@ class Worker:
         say("begin rotate")
         rotate(gallery.store, self.home.keys, everything=self.chance.random() < 0.5)
         say("done rotate")
+
+    def renew(self, gallery: Gallery) -> None:
+        say("begin renew")
+        renew_templates(gallery.store, gallery.vault)
+        say("done renew")
 
     def restore(self) -> None:
         for path in sorted(self.folder.glob("kiosk-*.backup"), reverse=True)[:1]:

@@ -180,9 +180,8 @@ def test_those_whose_validity_ended_long_ago_are_found(home: Home, gallery: Gall
         end = NOON - timedelta(days=days)
         gallery.add_subject(name, [a_reference(days + 5)], NOON - timedelta(days=400), end)
     gallery.add_subject("Always", [a_reference(99)])
-    names = {s.id: s.name for s in gallery.subjects()}
-    assert [names[who] for who in ended_before(gallery, NOON, 30)] == ["Old"]
-    assert [names[who] for who in ended_before(gallery, NOON, 0)] == ["Old", "Young"]
+    assert [who.name for who in ended_before(gallery.subjects(), NOON, 30)] == ["Old"]
+    assert [who.name for who in ended_before(gallery.subjects(), NOON, 0)] == ["Old", "Young"]
     assert erasure.EXPIRED == "expired"
 
 

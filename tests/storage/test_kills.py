@@ -1,5 +1,5 @@
-"""kill -9 at random points of enrolment, erasure, rotation, backup and restore: every acknowledged change is there, no
-half change is, whoever was erased never comes back, the log verifies, and each backup is whole.
+"""kill -9 at random points of enrolment, erasure, rotation, renewal, backup and restore: every acknowledged change is
+there, no half change is, whoever was erased never comes back, the log verifies, and each backup is whole.
 """
 
 from __future__ import annotations
@@ -184,5 +184,5 @@ def test_what_was_acknowledged_survives_a_kill_at_any_point(home: Home, tmp_path
     finally:
         ring.close()
     sys.stderr.write(f"{kills} kills: {dict(ring.cut)}; {len(ring.known.erased)} erased\n")
-    wanted = {"enrol", "erase", "backup", "restore", "rotate"}
+    wanted = {"enrol", "erase", "backup", "restore", "rotate", "renew"}
     assert kills < 200 or wanted <= set(ring.cut)

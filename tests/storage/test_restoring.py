@@ -21,7 +21,7 @@ from kiosk.storage.home import Home
 from kiosk.storage.passes import Passes
 from kiosk.storage.people import Record
 from kiosk.storage.restoring import Restored, restore
-from kiosk.storage.rotation import rotate
+from kiosk.storage.rotation import renew_templates, rotate
 from kiosk.storage.sealed import SealedRows
 from kiosk.storage.vault import Vault
 from kiosk.storage.verification import verify
@@ -85,6 +85,31 @@ def test_the_gallery_is_as_it_was_and_the_present_one_is_set_aside(scene: Scene)
         assert (record.kind, record.outcome, record.detail["generation"]) == ("backup", "restored", after.generation)
         gallery.add_subject("Dora", [a_reference(5)])
     assert not list(scene.home.folder.glob(".*"))
+
+
+def test_templates_of_before_a_renewal_do_not_come_back(scene: Scene) -> None:
+    """Whoever stole the matrix of before must not find it in use again."""
+    with closing(open_gallery(scene.home)) as gallery:
+        stolen = [r.template.tobytes() for r in gallery.references(MODEL)]
+        renew_templates(gallery.store, gallery.vault)
+    scene.restore()
+    with closing(open_gallery(scene.home)) as gallery:
+        found = gallery.references(MODEL)
+        assert {r.subject_id for r in found} == {scene.ada, scene.ben}
+        assert not {r.template.tobytes() for r in found} & set(stolen)
+        again = gallery.references(MODEL)
+    scene.restore()
+    with closing(open_gallery(scene.home)) as gallery:
+        assert not {r.template.tobytes() for r in gallery.references(MODEL)} & {r.template.tobytes() for r in again}
+
+
+def test_without_a_renewal_no_template_is_rounded_again(scene: Scene) -> None:
+    with closing(open_gallery(scene.home)) as gallery:
+        before = {r.id: r.template.tobytes() for r in gallery.references(MODEL)}
+    scene.restore()
+    with closing(open_gallery(scene.home)) as gallery:
+        after = {r.id: r.template.tobytes() for r in gallery.references(MODEL)}
+    assert set(after.items()) < set(before.items())
 
 
 def test_it_opens_on_a_new_board_with_the_passphrase(scene: Scene, tmp_path: Path) -> None:
