@@ -34,6 +34,7 @@ ELSEWHERE = {
     "cli/asking": "cli/test_unlock",
     "cli/audit_export": "cli/test_audit_chain",
     "cli/audit_rows": "cli/test_audit",
+    "cli/bench_window": "evaluation/benchmarks/test_gui",
     "cli/decisions": "cli/test_printing",
     "cli/doctor_models": "cli/test_doctor",
     "cli/doctor_window": "cli/test_doctor",

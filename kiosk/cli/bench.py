@@ -46,6 +46,12 @@ from kiosk.vision.models import load, load_cohort
 @click.option(
     "--idle", is_flag=True, help="What the kiosk takes of a core before an empty room, headless and with its window."
 )
+@click.option(
+    "--gui",
+    is_flag=True,
+    help="What the window costs recognition, and the time from a face in the guide to a decision.",
+)
+@click.option("--visits", type=click.IntRange(2, 10_000), default=40, show_default=True, help="Of --gui.")
 @click.option("--seconds", type=Finite(1, 3600), default=20, show_default=True, help="Of --idle, each.")
 @click.option(
     "--gallery",
@@ -63,6 +69,8 @@ def bench(
     door: bool,
     notify: bool,
     idle: bool,
+    gui: bool,
+    visits: int,
     seconds: float,
     gallery: int | None,
     config_file: Path | None,
@@ -72,7 +80,8 @@ def bench(
 
     Counts only frames that pass every stage, and searches among 1,000 references. The time to the first decision is
     that of this process, with Python's own start. The last line is one JSON object. Exit status 1 when --notify lost
-    something that must not be lost, or when --idle used more than a tenth of a core (15% with the window).
+    something that must not be lost, when the window of --gui cost more than 10% of the rate or decisions came too late,
+    or when --idle used more than a tenth of a core (15% with the window).
     """
     if door:
         _door(wanted, as_json)
@@ -89,6 +98,12 @@ def bench(
     way = timing.pipeline(config, models, assembly.gate(config.quality, models))
     if notify:
         ctx.exit(0 if _notify(way, _images(source), wanted, as_json) else 1)
+    if gui:
+        from kiosk.cli.bench_window import measure  # noqa: PLC0415 - loads the window
+
+        blocks = -(-wanted // 30)
+        scene = timing.frames(cycle(list(islice(_images(source), 120))))
+        ctx.exit(0 if measure(way, scene, blocks, visits, config.screen, as_json) else 1)
     taken = timing.measure(way, timing.frames(_images(source)), wanted)
     contest = timing.contest(config, against, wanted) if against else None
     if not as_json:

@@ -131,7 +131,6 @@ class Window:
         setting: Setting,
         offscreen: bool,
         picture: Path | None,
-        ask: Callable[[EntryRequest], None] = lambda _: None,
     ) -> None:
         """Raises KioskError when Qt cannot be loaded or `picture` could not be written."""
         from kiosk.gui.app import create_application  # noqa: PLC0415 - loads Qt
@@ -147,7 +146,9 @@ class Window:
         self._pose: float | None = None
         self._posing = False
         self.bridge = Bridge()
-        self._window = KioskWindow(self.bridge, name_of, setting, ask=ask, beat=self._beat)
+        self.ask: Callable[[EntryRequest], None] = lambda _: None
+        """Takes what visitors ask for. Set it when the station runs."""
+        self._window = KioskWindow(self.bridge, name_of, setting, ask=self._asked, beat=self._beat)
 
     def wait(self, due: Callable[[], bool], full_screen: bool) -> None:
         """Runs Qt's loop until `due`, or the closing of the window."""
@@ -179,6 +180,9 @@ class Window:
         self.bridge.close()
         self._window.stop()
         self._window.close()
+
+    def _asked(self, request: EntryRequest) -> None:
+        self.ask(request)
 
     def _beat(self) -> None:
         """Called on each tick of the window, ten times a second."""
