@@ -42,6 +42,8 @@ ELSEWHERE = {
     "cli/door_pair": "cli/test_badges",
     "cli/evaluate/*": "cli/test_evaluate",
     "cli/front": "cli/test_printing",
+    "cli/pass_lines": "cli/test_passes",
+    "cli/subject_lines": "cli/test_subjects_ways",
     "door/__main__": "door/test_daemon",
     "door/feed": "door/test_server",
     "notify/__main__": "notify/test_process",

@@ -26,6 +26,7 @@ COMMANDS = {
     "keys": "kiosk.cli.keys:keys",
     "models": "kiosk.cli.models:models",
     "notify": "kiosk.cli.notify:notify",
+    "passes": "kiosk.cli.passes:passes",
     "replay": "kiosk.cli.replay:replay",
     "restore": "kiosk.cli.restore:restore",
     "retention": "kiosk.cli.retention:retention",

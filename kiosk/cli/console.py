@@ -83,6 +83,26 @@ def send(content: bytes) -> None:
         raise OutputError(error) from error
 
 
+def draws() -> None:
+    """Raises KioskError unless standard output is a terminal that can draw."""
+    try:
+        drawable = _terminal(sys.stdout) and "▀▄█".encode(encoding_of(sys.stdout))
+    except UnicodeEncodeError:
+        drawable = False
+    if not drawable:
+        raise KioskError("only a terminal with UTF-8 can draw this: write it into a file")
+
+
+def draw(picture: Sequence[Sequence[bool]]) -> None:
+    """Draws a picture, whose True is black, in black and white whatever the terminal's colours are. Two rows of the
+    picture are one line. Raises KioskError, OutputError."""
+    draws()
+    rows = [*picture, *[[False] * len(picture[0])] * (len(picture) % 2)]
+    for upper, lower in zip(rows[::2], rows[1::2], strict=True):
+        halves = "".join(" ▄▀█"[2 * above + below] for above, below in zip(upper, lower, strict=True))
+        _write(f"\x1b[30;107m{halves}\x1b[0m")
+
+
 def complain(message: str) -> None:
     """Prints one line on standard error. Never raises, because there is no other place to report an error."""
     try:

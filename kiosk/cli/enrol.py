@@ -11,7 +11,18 @@ import click
 
 from kiosk.cli import consent, moments
 from kiosk.cli.consent import consent_option
-from kiosk.cli.console import called, complain, config_option, emit, json_option, pass_home, say, settings, told_or_not
+from kiosk.cli.console import (
+    Row,
+    called,
+    complain,
+    config_option,
+    emit,
+    json_option,
+    pass_home,
+    say,
+    settings,
+    told_or_not,
+)
 from kiosk.cli.enrol_list import enrol_list
 from kiosk.cli.registers import ask_the_kiosk, register_of
 from kiosk.cli.subjects import check_badge
@@ -32,6 +43,7 @@ from kiosk.vision.models import load
 @click.option("--valid-from", type=moments.MOMENT, help="Not let in before (local time).")
 @click.option("--valid-until", type=moments.MOMENT, help="Not let in from then on (local time).")
 @click.option("--badge", type=int, help="The number that a panel knows the person by ([panel]).")
+@click.option("--number", is_flag=True, help="Choose a personal number for a new person, and print it.")
 @consent_option
 @click.option(
     "--csv", "table", metavar="FILE", type=click.Path(path_type=Path), help="Many at once, from a table (see below)."
@@ -48,6 +60,7 @@ def enrol(
     valid_from: datetime | None,
     valid_until: datetime | None,
     badge: int | None,
+    number: bool,
     given: str | None,
     table: Path | None,
     sources: Sequence[Path],
@@ -69,15 +82,15 @@ def enrol(
     reason, the others are enrolled (exit status 1 then), and the same table can be given again.
     """
     if table is not None:
-        if sources or (name, again, valid_from, valid_until, badge) != (None, None, None, None, None):
+        if sources or number or (name, again, valid_from, valid_until, badge) != (None, None, None, None, None):
             raise click.UsageError("--csv: the table says who they are: give nothing else")
         click.get_current_context().exit(0 if enrol_list(home, table, config_file, as_json, given) else 1)
     if not sources:
         raise click.UsageError("name the pictures: photographs, a folder of them, or a clip")
     if (name is None) is (again is None):
         raise click.UsageError("name somebody new with --name, or somebody enrolled with --again")
-    if again is not None and (valid_from, valid_until, badge) != (None, None, None):
-        raise click.UsageError("--again leaves validity and badge as they are: see `kiosk subjects --help`")
+    if again is not None and (number or (valid_from, valid_until, badge) != (None, None, None)):
+        raise click.UsageError("--again leaves validity, badge and number as they are: see `kiosk subjects --help`")
     begin, end = moments.begin(valid_from), moments.end(valid_until)
     check_name(name)
     config = settings(config_file)
@@ -91,7 +104,7 @@ def enrol(
     enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
     with register_of(home, model_id=model_id, enrolment=enrolment) as register:
         if again is None:
-            enrolled = register.enrol(samples, Applicant(name or "", begin, end, badge, agreed))
+            enrolled = register.enrol(samples, Applicant(name or "", begin, end, badge, agreed, number))
         else:
             enrolled = register.renew(samples, register.find(again).id, agreed)
     subject = enrolled.subject
@@ -102,10 +115,12 @@ def enrol(
         complain(f"no font here draws this name, the window leaves it out: sudo apt-get install {packages}")
     with told_or_not():
         if as_json:
-            emit({"subject": subject.id, "references": len(samples), "model_id": model_id})
+            row: Row = {"subject": subject.id, "references": len(samples), "model_id": model_id}
+            emit({**row, "number": subject.number} if number else row)
         else:
             who = called(subject.name, subject.id)
-            say(f"enrolled {who}{' again' if again else ''} with {len(samples)} reference(s)")
+            told = f", number {subject.number}" if number else ""
+            say(f"enrolled {who}{' again' if again else ''} with {len(samples)} reference(s){told}")
 
 
 def check_name(name: str | None) -> None:

@@ -6,60 +6,18 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli import subjects_erase, subjects_export
+from kiosk.cli import subjects_erase, subjects_export, subjects_ways
 from kiosk.cli.asking import ask_secretly
-from kiosk.cli.console import (
-    Row,
-    complain,
-    config_option,
-    emit,
-    json_option,
-    names_wanted,
-    pass_home,
-    say,
-    settings,
-    told_or_not,
-)
-from kiosk.cli.moments import local, shown
+from kiosk.cli.console import complain, config_option, emit, json_option, pass_home, say, settings
 from kiosk.cli.registers import ask_the_kiosk, register_of
+from kiosk.cli.subject_lines import line, row, tell_of
 from kiosk.config import Config
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.errors import ConfigError, GalleryError, ModelError
-from kiosk.domain.people import Subject
 from kiosk.domain.rights import Role
 from kiosk.storage.home import Home
 from kiosk.vision.manifest import EmbedderEntry, Manifest
 from kiosk.vision.model_files import default_folder
-
-
-def row(subject: Subject) -> Row:
-    """A subject as a JSON object."""
-    return {
-        "subject": subject.id,
-        "name": subject.name,
-        "created_at": local(subject.created_at).isoformat(),
-        "disabled": subject.disabled,
-        "valid_from": local(subject.valid_from).isoformat() if subject.valid_from else None,
-        "valid_until": local(subject.valid_until).isoformat() if subject.valid_until else None,
-        "badge": subject.badge,
-        "role": subject.role,
-    }
-
-
-def line(subject: Subject, outdated: bool = False, named: bool = True) -> str:
-    """A subject as a line of text. `outdated`: it has no reference of the configured network."""
-    notes = ["enrol again"] if outdated else []
-    if subject.disabled:
-        notes.append("disabled")
-    if subject.valid_from:
-        notes.append(f"from {shown(subject.valid_from)}")
-    if subject.valid_until:
-        notes.append(f"until {shown(subject.valid_until)}")
-    if subject.role is not None:
-        notes.append(subject.role)
-    if subject.badge is not None:
-        notes.append(f"badge {subject.badge}")
-    return subject.id + (f"  {subject.name}" if named else "") + (f"  ({', '.join(notes)})" if notes else "")
 
 
 def check_badge(badge: int, config: Config) -> None:
@@ -82,18 +40,9 @@ def running_model(config_file: Path | None) -> str | None:
         return None
 
 
-def tell_of(subject: Subject, as_json: bool) -> None:
-    """Prints a subject after a change. Only a terminal gets the name."""
-    with told_or_not():
-        if as_json:
-            emit({key: value for key, value in row(subject).items() if key != "name"})
-        else:
-            say(line(subject, named=names_wanted()))
-
-
 @click.group()
 def subjects() -> None:
-    """Who is enrolled: list, show, disable, enable, badge, export, erase."""
+    """Who is enrolled, and what each person is known by: list, show, change, export, erase."""
 
 
 @subjects.command("list")
@@ -175,15 +124,25 @@ def badge(home: Home, who: str, number: int | None, clear: bool, config_file: Pa
 @subjects.command()
 @click.argument("who")
 @click.option("--clear", is_flag=True, help="No PIN any more.")
+@click.option("--duress", is_flag=True, help="A second one too, which opens like the first and calls for help.")
 @config_option
 @json_option
 @ask_the_kiosk
 @pass_home
-def pin(home: Home, who: str, clear: bool, config_file: Path | None, as_json: bool) -> None:
-    """Gives a person a PIN, which the person types; for admins and root. A forgotten one is replaced in this way."""
+def pin(home: Home, who: str, clear: bool, duress: bool, config_file: Path | None, as_json: bool) -> None:
+    """Gives a person a PIN, which the person types; for admins and root. A forgotten one is replaced in this way.
+
+    With --duress the person types two, which differ by more than a slip of the finger. Whoever is made to open the
+    door types the second: the door opens, nothing there shows a difference, and only remote notifiers are told. A new
+    PIN ends the duress PIN of before.
+    """
+    if clear and duress:
+        raise click.UsageError("--clear takes both PINs away")
     with register_of(home) as register:
         found = register.find(who).id
-        subject = register.set_pin(found, None if clear else ask_secretly("PIN, typed by the person", again=True))
+        first = None if clear else ask_secretly("PIN, typed by the person", again=True)
+        second = ask_secretly("Duress PIN, typed by the person", again=True) if duress else None
+        subject = register.set_pin(found, first, second)
     tell_of(subject, as_json)
 
 
@@ -207,6 +166,8 @@ def _switch(home: Home, who: str, disabled: bool, as_json: bool) -> None:
     tell_of(subject, as_json)
 
 
+for each_way in subjects_ways.COMMANDS:
+    subjects.add_command(each_way)
 subjects.add_command(subjects_export.export)
 subjects.add_command(subjects_erase.erase)
 subjects.add_command(subjects_erase.erase, "remove")  # its name of before

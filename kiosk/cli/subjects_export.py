@@ -6,7 +6,7 @@ import base64
 import html
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import click
@@ -15,12 +15,17 @@ from kiosk.cli.audit_rows import line as record_line
 from kiosk.cli.audit_rows import row as record_row
 from kiosk.cli.console import Row, config_option, emit, pass_home, say, told_or_not
 from kiosk.cli.moments import local, shown
+from kiosk.cli.pass_lines import line as pass_line
+from kiosk.cli.pass_lines import row as pass_row
 from kiosk.domain.audit import AuditRecord
 from kiosk.domain.errors import KioskError, os_trouble
+from kiosk.domain.passes import Issued
 from kiosk.domain.people import Reference, Subject
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.passes import Passes
+from kiosk.storage.people import NO_SECRETS, Secrets
 from kiosk.system.files import replace
 
 STYLE = (
@@ -36,8 +41,12 @@ class Kept:
     subject: Subject
     references: Sequence[Reference]
     records: Sequence[AuditRecord]
-    pin: bool
-    """Whether there is a PIN. It is kept in a form from which it cannot be read."""
+    secrets: Secrets
+    """Kept in a form from which they cannot be read: the page says which there are."""
+    passes: Sequence[Issued]
+
+
+UNREADABLE = "one is kept, in a form from which it cannot be read"
 
 
 @click.command()
@@ -49,8 +58,8 @@ class Kept:
 def export(home: Home, who: str, page: Path | None, templates: bool, config_file: object) -> None:
     """Prints what is kept about a person as one JSON object, or writes it as a page (--html).
 
-    All that there is: name, badge, role, validity, consent, number, date and network of the references, and each record
-    of the log that names the person. Pictures are never kept.
+    All that there is: name, badge, number, role, validity, consent, which secrets there are, number, date and network
+    of the references, visitor passes, and each record of the log that names the person. Pictures are never kept.
     """
     with closing(open_gallery(home, read_only=True)) as gallery:
         kept = _kept(gallery, gallery.find(who))
@@ -67,8 +76,9 @@ def export(home: Home, who: str, page: Path | None, templates: bool, config_file
 
 def _kept(gallery: Gallery, subject: Subject) -> Kept:
     references = [r for model in gallery.counts() for r in gallery.references(model) if r.subject_id == subject.id]
-    records, pin = Audit(gallery.store).records(subject_id=subject.id), gallery.pin_of(subject.id) is not None
-    return Kept(subject, references, records, pin)
+    records, record = Audit(gallery.store).records(subject_id=subject.id), gallery.record(subject.id)
+    passes = [issued for issued in Passes(gallery).issued() if issued.told.sponsor == subject.id]
+    return Kept(subject, references, records, record.secrets if record else NO_SECRETS, passes)
 
 
 def _row(kept: Kept, templates: bool) -> Row:
@@ -82,11 +92,23 @@ def _row(kept: Kept, templates: bool) -> Row:
         "valid_until": local(s.valid_until).isoformat() if s.valid_until else None,
         "badge": s.badge,
         "role": s.role,
-        "pin": kept.pin,
+        "number": s.number,
+        "verify": s.verify,
+        "extended": s.extended,
+        "pin": kept.secrets.pin is not None,
+        "duress_pin": kept.secrets.duress is not None,
+        "qr": kept.secrets.qr is not None,
+        "card": kept.secrets.card is not None,
+        "passes": [pass_row(issued) for issued in kept.passes],
         "consent": _consent(s),
         "references": [_reference(r, templates) for r in kept.references],
         "records": [record_row(record) for record in kept.records],
     }
+
+
+def _secret(held: Secrets) -> list[tuple[str, bool]]:
+    names = ("PIN", "PIN under duress", "QR code", "Card")
+    return [(name, one is not None) for name, one in zip(names, astuple(held), strict=True)]
 
 
 def _consent(subject: Subject) -> Row | None:
@@ -128,7 +150,10 @@ def _page(kept: Kept, templates: bool) -> Iterator[str]:
         ("Valid until", shown(s.valid_until) if s.valid_until else "no limit"),
         ("Badge", "none" if s.badge is None else str(s.badge)),
         ("Role", s.role or "none"),
-        ("PIN", "one is kept, in a form from which it cannot be read" if kept.pin else "none"),
+        ("Personal number", s.number or "none"),
+        ("Let in by face alone", "no" if s.verify else "yes"),
+        ("Extended release", "yes" if s.extended else "no"),
+        *((what, UNREADABLE if is_kept else "none") for what, is_kept in _secret(kept.secrets)),
         ("Consent", "none recorded" if s.consent is None else s.consent.sentence(shown(s.consent.at))),
     ])  # fmt: skip
     yield f"<h2>Templates of the face: {len(kept.references)}</h2>"
@@ -136,6 +161,9 @@ def _page(kept: Kept, templates: bool) -> Iterator[str]:
     for reference in kept.references:
         known = _reference(reference, templates)
         yield f"<p>{html.escape('; '.join(f'{name}: {value}' for name, value in known.items()))}</p>"
+    yield f"<h2>Visitor passes: {len(kept.passes)}</h2>"
+    for issued in kept.passes:
+        yield f"<p>{html.escape(pass_line(issued))}</p>"
     yield f"<h2>Records of the log: {len(kept.records)}</h2>"
     for record in kept.records:
         yield f"<p>{html.escape(record_line(record))}</p>"

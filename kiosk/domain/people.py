@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kiosk.domain.face import Hint, Vector
@@ -49,6 +50,13 @@ class Consent:
             f"agreed to the text {self.text} ({self.language}) on {when}, before {self.staff}; "
             f"offered instead: {self.alternative}"
         )
+
+
+class Need(StrEnum):
+    """What a person needs at the door. The names of Subject's fields."""
+
+    VERIFY = "verify"
+    EXTENDED = "extended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,28 @@ class Right(StrEnum):
     """Gives somebody a role and a PIN."""
     KEEP = "keep"
     """Makes a backup, and cuts old records of the log: what timers do, and admins."""
+    WAYS = "ways"
+    """Gives somebody a number, a QR code or a card, and says what somebody needs: a claim with the face, more time."""
+    VISIT = "visit"
+    """Issues, lists and revokes visitor passes."""
     UNLOCK = "unlock"
     """Gives the passphrase to a kiosk that waits for it."""
 
 
 MAY: Mapping[Role, frozenset[Right]] = {
     Role.ADMIN: frozenset(Right),
-    Role.STAFF: frozenset({Right.LIST, Right.ENROL, Right.RENEW, Right.SWITCH, Right.BADGE, Right.ERASE}),
+    Role.STAFF: frozenset(
+        {
+            Right.LIST,
+            Right.ENROL,
+            Right.RENEW,
+            Right.SWITCH,
+            Right.BADGE,
+            Right.WAYS,
+            Right.VISIT,
+            Right.ERASE,
+        }
+    ),
     Role.AUDITOR: frozenset({Right.LIST}),
 }
 

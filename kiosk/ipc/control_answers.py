@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import UTC
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter
 
+from kiosk.domain.entry import LONGEST_CLAIM
+from kiosk.domain.passes import Issued, Pass
 from kiosk.domain.people import Subject
 from kiosk.domain.rights import Role
-from kiosk.ipc.control_messages import Badge, SubjectId
+from kiosk.ipc.control_messages import Badge, DoorName, SubjectId
 from kiosk.ipc.door_messages import Message, Moment, decode
 
 
@@ -23,6 +27,9 @@ class SubjectBody(Message):
     valid_until: Moment | None
     badge: Badge | None = Field(repr=False)
     role: Role | None
+    number: Annotated[str, Field(pattern=r"^[0-9]{4,8}$")] | None = Field(repr=False)
+    verify: bool
+    extended: bool
 
     @classmethod
     def of(cls, subject: Subject) -> Self:
@@ -36,6 +43,9 @@ class SubjectBody(Message):
             valid_until=subject.valid_until,
             badge=subject.badge,
             role=subject.role,
+            number=subject.number,
+            verify=subject.verify,
+            extended=subject.extended,
         )
 
     def subject(self) -> Subject:
@@ -49,6 +59,9 @@ class SubjectBody(Message):
             valid_until=self.valid_until,
             badge=self.badge,
             role=self.role,
+            number=self.number,
+            verify=self.verify,
+            extended=self.extended,
         )
 
 
@@ -126,6 +139,52 @@ class CutMessage(Message):
     records: Annotated[int, Field(ge=0)]
 
 
+class PassBody(Message):
+    """A domain.passes.Issued as a message."""
+
+    id: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    sponsor: SubjectId
+    begins: Moment
+    ends: Moment
+    doors: tuple[DoorName, ...]
+    uses: int
+    used: dict[DoorName, int]
+    revoked: Moment | None
+
+    @classmethod
+    def of(cls, issued: Issued) -> Self:
+        """The message for a pass."""
+        return cls(**asdict(issued.told), used=dict(issued.used), revoked=issued.revoked)
+
+    def issued(self) -> Issued:
+        """The pass of this message. Raises PassError."""
+        begins, ends = self.begins.astimezone(UTC), self.ends.astimezone(UTC)
+        return Issued(Pass(self.id, self.sponsor, begins, ends, self.doors, self.uses), self.used, self.revoked)
+
+
+class IssuedMessage(Message):
+    """A new visitor pass, and what its QR code holds."""
+
+    type: Literal["issued"] = "issued"
+    issued: PassBody
+    text: Annotated[str, Field(max_length=LONGEST_CLAIM, repr=False)]
+
+
+class PassesMessage(Message):
+    """Some visitor passes; `more`: others follow when they are asked for."""
+
+    type: Literal["passes"] = "passes"
+    passes: tuple[PassBody, ...]
+    more: bool
+
+
+class RevokedMessage(Message):
+    """The visitor pass that is void now."""
+
+    type: Literal["revoked"] = "revoked"
+    revoked: PassBody
+
+
 class DoneMessage(Message):
     """It is done."""
 
@@ -148,6 +207,9 @@ ControlAnswer = (
     | ErasedMessage
     | BackedUpMessage
     | CutMessage
+    | IssuedMessage
+    | PassesMessage
+    | RevokedMessage
     | DoneMessage
     | FailedMessage
 )

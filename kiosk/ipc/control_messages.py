@@ -6,7 +6,11 @@
                       find                       -> person
                       was_erased                 -> done, if it is so
                       switch, badge              -> person, as it is then
-                      pin, role                  -> person; only for admins
+                      number, code, need         -> the same
+                      pin, role                  -> the same; only for admins
+                      issue                      -> issued: a visitor pass, and its text
+                      passes                     -> passes, from a place in the list on
+                      revoke                     -> revoked
                       erase                      -> erased: the certificate
                       backup                     -> backed_up; only for admins
                       cut                        -> cut; only for admins
@@ -24,9 +28,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Base64Bytes, Field, TypeAdapter
 
 from kiosk.domain.badge import LARGEST_BADGE
+from kiosk.domain.door.events import DOOR_NAME_PATTERN
 from kiosk.domain.ids import SUBJECT_ID_PATTERN
 from kiosk.domain.naming import LONGEST_NAME
-from kiosk.domain.people import Consent
+from kiosk.domain.passes import MOST_DOORS, MOST_USES
+from kiosk.domain.people import Consent, Need
 from kiosk.domain.rights import Right, Role
 from kiosk.ipc.door_messages import Message, Moment, decode
 
@@ -40,6 +46,7 @@ LARGEST_SAMPLE = 1024
 SubjectId = Annotated[str, Field(pattern=SUBJECT_ID_PATTERN)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Badge = Annotated[int, Field(ge=1, le=LARGEST_BADGE)]
+DoorName = Annotated[str, Field(pattern=DOOR_NAME_PATTERN)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 
@@ -94,11 +101,64 @@ class BadgeRequest(Message):
 
 
 class PinRequest(Message):
-    """Gives a subject a PIN; None takes it away."""
+    """Gives a subject a PIN, and a duress PIN if there is one; None takes both away."""
 
     type: Literal["pin"] = "pin"
     subject_id: SubjectId
     pin: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None = Field(repr=False)
+    duress: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None = Field(default=None, repr=False)
+
+
+class NumberRequest(Message):
+    """Gives a subject a personal number; None takes it away. `new`: the kiosk chooses one."""
+
+    type: Literal["number"] = "number"
+    subject_id: SubjectId
+    number: Annotated[str, Field(pattern=r"^[0-9]{1,8}$")] | None = Field(default=None, repr=False)
+    new: bool = False
+
+
+class CodeRequest(Message):
+    """Gives a subject a QR code or a card, of whose text `kept` is SHA-256; None takes it away."""
+
+    type: Literal["code"] = "code"
+    subject_id: SubjectId
+    means: Literal["qr", "card"]
+    kept: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(repr=False)
+
+
+class NeedRequest(Message):
+    """Says whether a subject needs that at the door."""
+
+    type: Literal["need"] = "need"
+    subject_id: SubjectId
+    need: Need
+    on: bool
+
+
+class IssueRequest(Message):
+    """Makes a visitor pass."""
+
+    type: Literal["issue"] = "issue"
+    sponsor: SubjectId
+    begins: Moment
+    ends: Moment
+    doors: Annotated[tuple[DoorName, ...], Field(max_length=MOST_DOORS)]
+    uses: Annotated[int, Field(ge=1, le=MOST_USES)]
+
+
+class PassesRequest(Message):
+    """Asks for visitor passes, those after the first `after` ones."""
+
+    type: Literal["passes"] = "passes"
+    after: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+class RevokeRequest(Message):
+    """Makes a visitor pass void, given by its id or the beginning of it."""
+
+    type: Literal["revoke"] = "revoke"
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 
 
 class RoleRequest(Message):
@@ -165,6 +225,7 @@ class EnrolRequest(Message):
     valid_until: Moment | None = None
     badge: Badge | None = Field(default=None, repr=False)
     consent: ConsentBody | None = None
+    new_number: bool = False
     once: bool = False
 
 
@@ -187,6 +248,12 @@ ControlRequest = (
     | BadgeRequest
     | PinRequest
     | RoleRequest
+    | NumberRequest
+    | CodeRequest
+    | NeedRequest
+    | IssueRequest
+    | PassesRequest
+    | RevokeRequest
     | EraseRequest
     | BackupRequest
     | CutRequest
@@ -206,6 +273,12 @@ _RIGHTS: dict[type[Message], Right] = {
     BadgeRequest: Right.BADGE,
     PinRequest: Right.APPOINT,
     RoleRequest: Right.APPOINT,
+    NumberRequest: Right.WAYS,
+    CodeRequest: Right.WAYS,
+    NeedRequest: Right.WAYS,
+    IssueRequest: Right.VISIT,
+    PassesRequest: Right.VISIT,
+    RevokeRequest: Right.VISIT,
     EraseRequest: Right.ERASE,
     BackupRequest: Right.KEEP,
     CutRequest: Right.KEEP,

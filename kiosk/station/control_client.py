@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from kiosk.domain.audit import AuditReason
-from kiosk.domain.errors import DoorError, GalleryError, NotAllowedError, SampleError, UnsafeError
+from kiosk.domain.entry import Means
+from kiosk.domain.errors import DoorError, GalleryError, NotAllowedError, PassError, SampleError, UnsafeError
 from kiosk.domain.ids import is_subject_id
 from kiosk.domain.naming import LONGEST_NAME
-from kiosk.domain.people import Consent, Subject
-from kiosk.domain.pin import checked
+from kiosk.domain.passes import Issued, Pass
+from kiosk.domain.people import Consent, Need, Subject
 from kiosk.domain.rights import Role
 from kiosk.ipc.client import Connection
 from kiosk.ipc.control_answers import (
@@ -22,8 +26,11 @@ from kiosk.ipc.control_answers import (
     EnrolledMessage,
     ErasedMessage,
     FailedMessage,
+    IssuedMessage,
+    PassesMessage,
     PeopleMessage,
     PersonMessage,
+    RevokedMessage,
     WelcomeMessage,
     decode_control_answer,
 )
@@ -31,6 +38,7 @@ from kiosk.ipc.control_messages import (
     LONGEST_TEXT,
     BackupRequest,
     BadgeRequest,
+    CodeRequest,
     ConsentBody,
     ControlRequest,
     CutRequest,
@@ -38,9 +46,14 @@ from kiosk.ipc.control_messages import (
     EraseRequest,
     FindRequest,
     HelloRequest,
+    IssueRequest,
     ListRequest,
+    NeedRequest,
+    NumberRequest,
+    PassesRequest,
     PinRequest,
     RenewRequest,
+    RevokeRequest,
     RoleRequest,
     SampleRequest,
     SwitchRequest,
@@ -52,6 +65,8 @@ from kiosk.station.enrolment import EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Listed
 from kiosk.station.upkeep import Made
 from kiosk.storage.erasure import Certificate, Remains
+from kiosk.storage.people import checked_number
+from kiosk.storage.pins import check_both
 from kiosk.system.clock import boottime
 
 T = TypeVar("T", bound=Message)
@@ -104,28 +119,63 @@ class RemoteRegister:
         wanted = text.encode("utf-8", "replace").decode()
         if not 0 < len(wanted) <= LONGEST_NAME:
             raise GalleryError(f"{text}: nobody of this name or id is enrolled: see `kiosk subjects list`")
-        return self._ask(FindRequest(text=wanted), PersonMessage).subject.subject()
+        return self._person(FindRequest(text=wanted))
 
     def set_disabled(self, subject_id: str, disabled: bool) -> Subject:
         """See Register."""
-        return self._ask(SwitchRequest(subject_id=subject_id, disabled=disabled), PersonMessage).subject.subject()
+        return self._person(SwitchRequest(subject_id=subject_id, disabled=disabled))
 
     def set_badge(self, subject_id: str, badge: int | None) -> Subject:
         """See Register."""
-        return self._ask(BadgeRequest(subject_id=subject_id, badge=badge), PersonMessage).subject.subject()
+        return self._person(BadgeRequest(subject_id=subject_id, badge=badge))
 
-    def set_pin(self, subject_id: str, pin: str | None) -> Subject:
+    def set_pin(self, subject_id: str, pin: str | None, duress: str | None = None) -> Subject:
         """See Register."""
-        if pin is not None:
-            try:
-                checked(pin)
-            except ValueError as error:
-                raise GalleryError(str(error)) from error
-        return self._ask(PinRequest(subject_id=subject_id, pin=pin), PersonMessage).subject.subject()
+        check_both(pin, duress)
+        return self._person(PinRequest(subject_id=subject_id, pin=pin, duress=duress))
+
+    def set_number(self, subject_id: str, number: str | None, new: bool = False) -> Subject:
+        """See Register."""
+        return self._person(NumberRequest(subject_id=subject_id, number=checked_number(number), new=new))
+
+    def set_code(self, subject_id: str, means: Means, kept: str | None) -> Subject:
+        """See Register."""
+        request = CodeRequest.model_validate({"subject_id": subject_id, "means": means.value, "kept": kept})
+        return self._person(request)
+
+    def set_need(self, subject_id: str, need: Need, on: bool) -> Subject:
+        """See Register."""
+        return self._person(NeedRequest(subject_id=subject_id, need=need, on=on))
 
     def set_role(self, subject_id: str, role: Role | None) -> Subject:
         """See Register."""
-        return self._ask(RoleRequest(subject_id=subject_id, role=role), PersonMessage).subject.subject()
+        return self._person(RoleRequest(subject_id=subject_id, role=role))
+
+    def issue_pass(
+        self, sponsor: str, begins: datetime, ends: datetime, doors: Sequence[str], uses: int
+    ) -> tuple[Pass, str]:
+        """See Register."""
+        asked = {"sponsor": sponsor, "begins": begins, "ends": ends, "doors": tuple(doors), "uses": uses}
+        try:
+            request = IssueRequest.model_validate(asked)
+        except ValidationError as error:
+            raise PassError("a pass needs doors by name, a number of uses, a begin and an end") from error
+        answer = self._ask(request, IssuedMessage)
+        return answer.issued.issued().told, answer.text
+
+    def passes(self) -> list[Issued]:
+        """See Register."""
+        found: list[Issued] = []
+        while True:
+            page = self._ask(PassesRequest(after=len(found)), PassesMessage)
+            found += [body.issued() for body in page.passes]
+            if not (page.more and page.passes):
+                return found
+
+    def revoke_pass(self, text: str) -> Issued:
+        """See Register."""
+        wanted = text.encode("utf-8", "replace").decode()[:LONGEST_NAME] or "-"
+        return self._ask(RevokeRequest(text=wanted), RevokedMessage).revoked.issued()
 
     def was_erased(self, text: str) -> bool:
         """See Register."""
@@ -165,6 +215,7 @@ class RemoteRegister:
             valid_until=who.valid_until,
             badge=who.badge,
             consent=ConsentBody.of(who.consent),
+            new_number=who.new_number,
             once=once,
         )
         return _enrolled(self._ask(request, EnrolledMessage))
@@ -174,6 +225,9 @@ class RemoteRegister:
         self._hand_over(samples)
         request = RenewRequest(model_id=self.model_id or "", subject_id=subject_id, consent=ConsentBody.of(consent))
         return _enrolled(self._ask(request, EnrolledMessage))
+
+    def _person(self, request: ControlRequest) -> Subject:
+        return self._ask(request, PersonMessage).subject.subject()
 
     def _hand_over(self, samples: Sequence[EnrolmentSample]) -> None:
         for sample in samples:

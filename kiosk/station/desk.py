@@ -12,7 +12,9 @@ import numpy as np
 
 from kiosk.config import Config
 from kiosk.domain.audit import AuditReason
+from kiosk.domain.entry import Means
 from kiosk.domain.errors import GalleryError, SampleError
+from kiosk.domain.passes import Issued
 from kiosk.domain.people import Consent, Subject
 from kiosk.ipc.control_answers import (
     BackedUpMessage,
@@ -21,25 +23,35 @@ from kiosk.ipc.control_answers import (
     DoneMessage,
     EnrolledMessage,
     ErasedMessage,
+    IssuedMessage,
     ListedBody,
+    PassBody,
+    PassesMessage,
     PeopleMessage,
     PersonMessage,
     RemainsBody,
+    RevokedMessage,
     SubjectBody,
 )
 from kiosk.ipc.control_messages import (
     MOST_SAMPLES,
     BackupRequest,
     BadgeRequest,
+    CodeRequest,
     ConsentBody,
     ControlRequest,
     CutRequest,
     EnrolRequest,
     EraseRequest,
     FindRequest,
+    IssueRequest,
     ListRequest,
+    NeedRequest,
+    NumberRequest,
+    PassesRequest,
     PinRequest,
     RenewRequest,
+    RevokeRequest,
     RoleRequest,
     SampleRequest,
     SwitchRequest,
@@ -63,6 +75,8 @@ LARGEST_NUMBER = 1e6
 """Of a sample's vector: an embedder's are at most some hundreds."""
 ROOM = 200
 """Bytes of a packet of people that are kept free for what is around them."""
+PASSES = 5
+"""Visitor passes of one packet: with the longest names of doors they fit."""
 LONGEST_REMAINS = 200
 """Characters of a text of a certificate that are sent."""
 
@@ -116,13 +130,29 @@ class RegisterDesk:
                 return self._keep(client, request)
             case EnrolRequest():
                 agreed = self._agreed(request.consent, uid)
-                who = Applicant(request.name, request.valid_from, request.valid_until, request.badge, agreed)
+                who = Applicant(
+                    request.name, request.valid_from, request.valid_until, request.badge, agreed, request.new_number
+                )
                 return _enrolled(self._register.enrol(self._taken(client, request.model_id), who, request.once))
             case RenewRequest():
                 samples, agreed = self._taken(client, request.model_id), self._agreed(request.consent, uid)
                 return _enrolled(self._register.renew(samples, request.subject_id, agreed))
+            case IssueRequest() | PassesRequest() | RevokeRequest():
+                return self._pass(request)
             case _:
                 return PersonMessage(subject=SubjectBody.of(self._one(request)))
+
+    def _pass(self, request: IssueRequest | PassesRequest | RevokeRequest) -> ControlAnswer:
+        match request:
+            case IssueRequest(sponsor=sponsor, begins=begins, ends=ends, doors=doors, uses=uses):
+                told, text = self._register.issue_pass(sponsor, begins, ends, doors, uses)
+                return IssuedMessage(issued=PassBody.of(Issued(told, {})), text=text)
+            case RevokeRequest():
+                return RevokedMessage(revoked=PassBody.of(self._register.revoke_pass(request.text)))
+            case PassesRequest(after=after):
+                found = self._register.passes()[after:]
+                page = tuple(PassBody.of(issued) for issued in found[:PASSES])
+                return PassesMessage(passes=page, more=len(found) > len(page))
 
     def _one(self, request: ControlRequest) -> Subject:
         """The subject that a request finds or changes, as it is then."""
@@ -134,7 +164,13 @@ class RegisterDesk:
             case BadgeRequest():
                 return self._register.set_badge(request.subject_id, request.badge)
             case PinRequest():
-                return self._register.set_pin(request.subject_id, request.pin)
+                return self._register.set_pin(request.subject_id, request.pin, request.duress)
+            case NumberRequest():
+                return self._register.set_number(request.subject_id, request.number, request.new)
+            case CodeRequest():
+                return self._register.set_code(request.subject_id, Means(request.means), request.kept)
+            case NeedRequest():
+                return self._register.set_need(request.subject_id, request.need, request.on)
             case RoleRequest():
                 return self._register.set_role(request.subject_id, request.role)
             case _:

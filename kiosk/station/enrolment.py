@@ -172,12 +172,13 @@ class Enrolment:
         valid_until: datetime | None = None,
         badge: int | None = None,
         consent: Consent | None = None,
+        number: str | None = None,
     ) -> Subject:
         """Enrols a new person. Raises SampleError when the person looks like an enrolled subject, UnsafeError when the
         gallery would be too large for the measured error rates, GalleryError."""
         known = self._enrolled()
         self._refuse(samples, [], self._matrix(known, known.references))
-        return self._gallery.add_subject(name, self._new(samples), valid_from, valid_until, badge, consent)
+        return self._gallery.add_subject(name, self._new(samples), valid_from, valid_until, badge, consent, number)
 
     def renew(self, samples: Sequence[EnrolmentSample], subject: Subject, consent: Consent | None = None) -> None:
         """Gives a subject new references in place of the old ones, and another consent if there is one. Id, badge and

@@ -12,13 +12,16 @@ from datetime import datetime
 from typing import Protocol
 
 from kiosk.domain.audit import AuditReason
+from kiosk.domain.entry import Means
 from kiosk.domain.errors import GalleryError, SampleError
-from kiosk.domain.people import Consent, Subject
+from kiosk.domain.passes import Issued, Pass
+from kiosk.domain.people import Consent, Need, Subject
 from kiosk.domain.rights import Role
 from kiosk.station.enrolment import Enrolment, EnrolmentSample
-from kiosk.storage import pins
+from kiosk.storage import claims, pins
 from kiosk.storage.erasure import Certificate
 from kiosk.storage.gallery import Gallery
+from kiosk.storage.passes import Passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Applicant:
     valid_until: datetime | None = None
     badge: int | None = None
     consent: Consent | None = None
+    new_number: bool = False
+    """Whether the person gets a personal number that is chosen here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,34 @@ class Register(Protocol):
     def set_badge(self, subject_id: str, badge: int | None) -> Subject:
         """Sets or removes the number by which a panel knows a subject. Returns the subject as it is then."""
 
-    def set_pin(self, subject_id: str, pin: str | None) -> Subject:
-        """Gives a subject a PIN, or takes it away. Returns the subject as it is then."""
+    def set_pin(self, subject_id: str, pin: str | None, duress: str | None = None) -> Subject:
+        """Gives a subject a PIN, with a duress PIN if there is one, or takes both away. Returns the subject as it is
+        then."""
+
+    def set_number(self, subject_id: str, number: str | None, new: bool = False) -> Subject:
+        """Gives a subject a personal number, or takes it away; `new`: one that is chosen here. Returns the subject as
+        it is then."""
+
+    def set_code(self, subject_id: str, means: Means, kept: str | None) -> Subject:
+        """Gives a subject a QR code or a card, of whose text `kept` is the digest (storage.claims), or takes it away.
+        Returns the subject as it is then."""
+
+    def set_need(self, subject_id: str, need: Need, on: bool) -> Subject:
+        """Says whether a subject needs that at the door. Returns the subject as it is then."""
 
     def set_role(self, subject_id: str, role: Role | None) -> Subject:
         """Gives a subject with a PIN a role, or takes it away. Returns the subject as it is then."""
+
+    def issue_pass(
+        self, sponsor: str, begins: datetime, ends: datetime, doors: Sequence[str], uses: int
+    ) -> tuple[Pass, str]:
+        """Makes a visitor pass of an enrolled sponsor. Returns it and the text of its QR code. Raises PassError too."""
+
+    def passes(self) -> list[Issued]:
+        """The visitor passes, those that end first before others."""
+
+    def revoke_pass(self, text: str) -> Issued:
+        """Makes a visitor pass void, given by its id or the beginning of it."""
 
     def was_erased(self, text: str) -> bool:
         """Whether this is the id of somebody who was erased. Erasing them again ends what was cut off."""
@@ -128,15 +156,47 @@ class GalleryRegister:
         self._gallery.set_badge(subject_id, badge)
         return self._gallery.find(subject_id)
 
-    def set_pin(self, subject_id: str, pin: str | None) -> Subject:
+    def set_pin(self, subject_id: str, pin: str | None, duress: str | None = None) -> Subject:
         """See Register."""
-        pins.set_pin(self._gallery, subject_id, pin)
+        pins.set_pin(self._gallery, subject_id, pin, duress)
+        return self._gallery.find(subject_id)
+
+    def set_number(self, subject_id: str, number: str | None, new: bool = False) -> Subject:
+        """See Register."""
+        if new:
+            claims.choose_number(self._gallery, subject_id)
+        else:
+            claims.set_number(self._gallery, subject_id, number)
+        return self._gallery.find(subject_id)
+
+    def set_code(self, subject_id: str, means: Means, kept: str | None) -> Subject:
+        """See Register."""
+        claims.set_code(self._gallery, subject_id, means, kept)
+        return self._gallery.find(subject_id)
+
+    def set_need(self, subject_id: str, need: Need, on: bool) -> Subject:
+        """See Register."""
+        (claims.set_verify if need is Need.VERIFY else claims.set_extended)(self._gallery, subject_id, on)
         return self._gallery.find(subject_id)
 
     def set_role(self, subject_id: str, role: Role | None) -> Subject:
         """See Register."""
         pins.set_role(self._gallery, subject_id, role)
         return self._gallery.find(subject_id)
+
+    def issue_pass(
+        self, sponsor: str, begins: datetime, ends: datetime, doors: Sequence[str], uses: int
+    ) -> tuple[Pass, str]:
+        """See Register."""
+        return Passes(self._gallery).issue(sponsor, begins, ends, doors, uses)
+
+    def passes(self) -> list[Issued]:
+        """See Register."""
+        return Passes(self._gallery).issued()
+
+    def revoke_pass(self, text: str) -> Issued:
+        """See Register."""
+        return Passes(self._gallery).revoke(text)
 
     def was_erased(self, text: str) -> bool:
         """See Register."""
@@ -157,7 +217,8 @@ class GalleryRegister:
             if known is None:
                 raise SampleError("somebody else of this name is enrolled: give one of them a longer name")
             return Enrolled(known, True, self._unusable())
-        subject = enrolment.add(samples, who.name, who.valid_from, who.valid_until, who.badge, who.consent)
+        number = claims.free_number(self._gallery) if who.new_number else None
+        subject = enrolment.add(samples, who.name, who.valid_from, who.valid_until, who.badge, who.consent, number)
         return Enrolled(subject, unusable=self._unusable())
 
     def renew(self, samples: Sequence[EnrolmentSample], subject_id: str, consent: Consent | None = None) -> Enrolled:

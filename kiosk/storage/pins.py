@@ -147,13 +147,19 @@ def set_pin(gallery: Gallery, subject_id: str, pin: str | None, duress: str | No
 
 def made_both(pin: str | None, duress: str | None = None) -> Secrets:
     """A PIN and a duress PIN as they are stored. Raises GalleryError for PINs that may not be chosen."""
+    check_both(pin, duress)
+    return Secrets(*(None if one is None else made(one) for one in (pin, duress)))
+
+
+def check_both(pin: str | None, duress: str | None) -> None:
+    """Raises GalleryError for PINs that may not be chosen."""
+    if pin is None and duress is not None:
+        raise GalleryError("there is no duress PIN without a PIN: give both")
     try:
-        if pin is None:
+        if pin is not None:
+            checked(pin)
             if duress is not None:
-                raise ValueError("a duress PIN is there beside a PIN only: give both")
-            return NO_SECRETS
-        stored = Secrets(made(checked(pin)))
-        return stored if duress is None else replace(stored, duress=made(checked_duress(duress, pin)))
+                checked_duress(duress, pin)
     except ValueError as error:
         raise GalleryError(str(error)) from error
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.cli import moments
-from kiosk.cli.subjects import line, row
+from kiosk.cli.subject_lines import line, row
 from kiosk.domain.people import Subject
 
 Command = Callable[..., Any]

@@ -21,7 +21,7 @@ from kiosk.cli import console
 from kiosk.cli.decisions import decision_line, decision_row
 from kiosk.cli.front import Console
 from kiosk.cli.outlet import Outlet
-from kiosk.cli.subjects import line
+from kiosk.cli.subject_lines import line
 from kiosk.domain.decision import Decision, Evidence, Outcome, Proof, Reason
 from kiosk.domain.entry import Means, Step
 from kiosk.domain.face import Flaw, Hint, Quality

@@ -43,17 +43,40 @@ REQUESTS: list[Any] = [
     {"type": "cut", "dry_run": False},
     {"type": "pin", "subject_id": SUBJECT, "pin": "271828"},
     {"type": "role", "subject_id": SUBJECT, "role": "staff"},
+    {"type": "pin", "subject_id": SUBJECT, "pin": "271828", "duress": "161803"},
+    {"type": "number", "subject_id": SUBJECT, "number": "4711"},
+    {"type": "number", "subject_id": SUBJECT, "new": True},
+    {"type": "code", "subject_id": SUBJECT, "means": "qr", "kept": "ab" * 32},
+    {"type": "code", "subject_id": SUBJECT, "means": "card", "kept": None},
+    {"type": "need", "subject_id": SUBJECT, "need": "verify", "on": True},
+    {
+        "type": "issue",
+        "sponsor": SUBJECT,
+        "begins": MOMENT,
+        "ends": "2026-03-01T20:00:00Z",
+        "doors": ["main"],
+        "uses": 1,
+    },
+    {"type": "passes", "after": 0},
+    {"type": "revoke", "text": SUBJECT},
     {"type": "was_erased", "subject_id": SUBJECT},
     {"type": "sample", "picture": "a.jpg", "vector": VECTOR, "quality": 0.5},
     {"type": "enrol", "model_id": MODEL, "name": "Ben", "valid_from": MOMENT, "valid_until": None, "badge": 8},
-    {"type": "enrol", "model_id": MODEL, "name": "Ben", "once": True},
+    {"type": "enrol", "model_id": MODEL, "name": "Ben", "once": True, "new_number": True},
     {"type": "renew", "model_id": MODEL, "subject_id": SUBJECT},
 ]
 BODY = {
     "id": SUBJECT, "name": "Ada", "created_at": MOMENT, "disabled": False, "valid_from": None, "valid_until": MOMENT,
-    "badge": None, "role": None,
+    "badge": None, "role": None, "number": "4711", "verify": False, "extended": True,
+}  # fmt: skip
+PASS = {
+    "id": SUBJECT, "sponsor": SUBJECT, "begins": MOMENT, "ends": "2026-03-01T20:00:00Z", "doors": ["main"], "uses": 1,
+    "used": {"main": 1}, "revoked": None,
 }  # fmt: skip
 ANSWERS: list[Any] = [
+    {"type": "issued", "issued": PASS, "text": "KP1AAAA"},
+    {"type": "passes", "passes": [PASS, PASS], "more": True},
+    {"type": "revoked", "revoked": PASS},
     {"type": "welcome", "home": "/var/lib/kiosk", "role": "staff", "locked": False},
     {"type": "people", "people": [{"subject": BODY, "enrol_again": None}], "more": True},
     {"type": "person", "subject": BODY},

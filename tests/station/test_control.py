@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kiosk.domain.entry import Means
 from kiosk.domain.errors import ConfigError, DoorError, GalleryError, NotAllowedError
-from kiosk.domain.people import Consent
+from kiosk.domain.people import Consent, Need
 from kiosk.domain.rights import Role, Users
 from kiosk.ipc.client import Connection
 from kiosk.ipc.control_answers import ControlAnswer, decode_control_answer
@@ -26,6 +27,7 @@ from kiosk.station.control import LONGEST_FAILURE, MAX_CLIENTS, serving, users_o
 from kiosk.station.control_client import RemoteRegister
 from kiosk.station.desk import VECTOR_BYTES, RegisterDesk
 from kiosk.station.register import Applicant
+from kiosk.storage.claims import digest
 from kiosk.storage.erasure import ASKED
 from kiosk.storage.gallery import Gallery, empty_gallery
 from kiosk.storage.home import Home
@@ -33,6 +35,7 @@ from tests.station.registers import MODEL, erasing, remote, served, upkeep
 from tests.station.test_enrolment import ADA, BEN, enrolment, sample
 
 ME = os.getuid()
+NOON, LATER = datetime(2026, 3, 1, 12, 0, tzinfo=UTC), datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -76,6 +79,12 @@ def test_an_auditor_sees_people_and_changes_nothing(gallery: Gallery, tmp_path: 
             lambda: register.set_role(ada.id, Role.ADMIN),
             register.back_up,
             lambda: register.cut(False),
+            lambda: register.set_number(ada.id, "4711"),
+            lambda: register.set_code(ada.id, Means.QR, digest("a code")),
+            lambda: register.set_need(ada.id, Need.VERIFY, False),
+            lambda: register.issue_pass(ada.id, NOON, LATER, ["main"], 1),
+            register.passes,
+            lambda: register.revoke_pass("0123456789abcdef"),
             lambda: register.unlock("whatever"),
         ):
             with pytest.raises(NotAllowedError, match="an auditor may not do this"):
@@ -89,6 +98,7 @@ def test_staff_make_nobody_staff_or_admin(gallery: Gallery, tmp_path: Path) -> N
         ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
         for forbidden in (
             lambda: register.set_pin(ada.id, "271828"),
+            lambda: register.set_pin(ada.id, "271828", "161803"),
             lambda: register.set_role(ada.id, Role.STAFF),
             register.back_up,
             lambda: register.cut(False),

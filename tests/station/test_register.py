@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kiosk.domain.audit import AuditKind
-from kiosk.domain.errors import GalleryError, SampleError, UnsafeError
-from kiosk.domain.people import Consent, NewReference
+from kiosk.domain.entry import Claim, Means
+from kiosk.domain.errors import GalleryError, KioskError, SampleError, UnsafeError
+from kiosk.domain.people import Consent, Need, NewReference
 from kiosk.domain.rights import Role
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.ipc.client import Connection
@@ -21,8 +22,11 @@ from kiosk.station.control_client import RemoteRegister
 from kiosk.station.desk import RegisterDesk
 from kiosk.station.register import Applicant, GalleryRegister, Listed, Register
 from kiosk.storage.audit import Audit
+from kiosk.storage.claims import Claims, digest
 from kiosk.storage.erasure import ASKED, WITHDRAWN
 from kiosk.storage.gallery import Gallery, empty_gallery
+from kiosk.storage.passes import Passes
+from kiosk.storage.pins import Pins
 from kiosk.system.users import named
 from tests.station.registers import MODEL, erasing, remote, served, upkeep
 from tests.station.test_enrolment import ADA, ADA_AGAIN, BEN, enrolment, sample, template, turned
@@ -140,6 +144,71 @@ def test_a_role_needs_a_pin_and_a_pin_stays_while_there_is_a_role(register: Regi
     assert gallery.pin_of(ada.id) is None
     told = [(r.outcome, r.detail.get("role")) for r in Audit(gallery.store).records(kinds=(AuditKind.SUBJECT,))]
     assert told == [("pin_set", None), ("role_set", "staff"), ("role_cleared", None), ("pin_cleared", None)]
+
+
+def test_other_ways_in_are_given_and_taken(register: Register, gallery: Gallery) -> None:
+    ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+    ben = register.enrol([sample(BEN)], Applicant("Ben")).subject
+    found = Claims(gallery)
+    assert register.set_number(ada.id, "4711").number == "4711"
+    assert found.find(Claim(Means.NUMBER, "4711")) == ada.id
+    chosen = register.set_number(ada.id, None, new=True).number
+    assert chosen is not None
+    assert found.find(Claim(Means.NUMBER, chosen)) == ada.id
+    assert found.find(Claim(Means.NUMBER, "4711")) is None
+    for means in (Means.QR, Means.CARD):
+        register.set_code(ada.id, means, digest("a secret"))
+        assert found.find(Claim(means, "a secret")) == ada.id
+        with pytest.raises(GalleryError, match=f"is that of {ada.id}"):
+            register.set_code(ben.id, means, digest("a secret"))
+        register.set_code(ada.id, means, None)
+        assert found.find(Claim(means, "a secret")) is None
+    with pytest.raises(GalleryError, match=f"number {chosen} is that of {ada.id}"):
+        register.set_number(ben.id, chosen)
+    for bad in ("1", "12345678901", "12a4", ""):
+        with pytest.raises(GalleryError, match="4 to 8 digits"):
+            register.set_number(ada.id, bad)
+    assert register.set_number(ada.id, None).number is None
+    assert register.set_need(ada.id, Need.VERIFY, True).verify
+    assert register.set_need(ada.id, Need.EXTENDED, True) == gallery.subject(ada.id)
+    assert register.find("Ada").extended
+    register.set_pin(ada.id, "271828", "161803")
+    assert Pins(gallery).check("7", ada.id, "161803").duress
+    for pin, duress in (("271828", "271829"), (None, "161803"), ("271828", "x")):
+        with pytest.raises(GalleryError, match="PIN"):
+            register.set_pin(ada.id, pin, duress)
+    with pytest.raises(GalleryError, match="nobody of this id"):
+        register.set_need(SOMEBODY, Need.VERIFY, True)
+
+
+def test_a_number_is_chosen_with_the_enrolment_where_one_is_wanted(register: Register, gallery: Gallery) -> None:
+    ada = register.enrol([sample(ADA)], Applicant("Ada", new_number=True)).subject
+    ben = register.enrol([sample(BEN)], Applicant("Ben")).subject
+    assert ada.number is not None
+    assert ben.number is None
+    assert Claims(gallery).find(Claim(Means.NUMBER, ada.number)) == ada.id
+
+
+def test_passes_are_issued_listed_and_revoked(register: Register, gallery: Gallery) -> None:
+    now = datetime.now(UTC)
+    ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+    made = [
+        register.issue_pass(ada.id, now, now + timedelta(hours=hour), ["main", "a" * 28], 100) for hour in range(1, 13)
+    ]
+    assert [issued.told for issued in register.passes()] == [told for told, _ in made]
+    assert Passes(gallery).use(made[0][1], "main", now).good
+    assert dict(register.passes()[0].used) == {"main": 1}
+    assert register.revoke_pass(made[0][0].id).revoked is not None
+    assert not Passes(gallery).use(made[0][1], "main", now).good
+    for bad in ((ada.id, now, now, ["main"], 1), (ada.id, now, now + timedelta(hours=1), ["Main"], 1),
+                (ada.id, now, now + timedelta(hours=1), [], 1), (ada.id, now, now + timedelta(hours=1), ["a"], 0),
+                (SOMEBODY, now, now + timedelta(hours=1), ["main"], 1)):  # fmt: skip
+        with pytest.raises(KioskError):
+            register.issue_pass(*bad)
+    for text in ("", "zz", "x" * 500, "\udcff"):
+        with pytest.raises(GalleryError, match="kiosk passes list"):
+            register.revoke_pass(text)
+    assert len(register.passes()) == len(made)
 
 
 def test_the_same_person_is_enrolled_once(register: Register) -> None:
