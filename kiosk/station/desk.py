@@ -121,11 +121,8 @@ class RegisterDesk:
                 raise GalleryError(f"{request.subject_id}: nobody of this id was erased")
             case EraseRequest():
                 return _erased(self._register.erase(request.subject_id, AuditReason(request.reason)))
-            case BackupRequest():
-                made = self._upkeep.back_up()
-                return BackedUpMessage(path=str(made.path), off_card=made.off_card)
-            case CutRequest():
-                return CutMessage(records=self._upkeep.cut(request.dry_run))
+            case BackupRequest() | CutRequest():
+                return self._keep_up(request)
             case SampleRequest():
                 return self._keep(client, request)
             case EnrolRequest():
@@ -141,6 +138,12 @@ class RegisterDesk:
                 return self._pass(request)
             case _:
                 return PersonMessage(subject=SubjectBody.of(self._one(request)))
+
+    def _keep_up(self, request: BackupRequest | CutRequest) -> ControlAnswer:
+        if isinstance(request, CutRequest):
+            return CutMessage(records=self._upkeep.cut(request.dry_run))
+        made = self._upkeep.back_up()
+        return BackedUpMessage(path=str(made.path), off_card=made.off_card)
 
     def _pass(self, request: IssueRequest | PassesRequest | RevokeRequest) -> ControlAnswer:
         match request:
