@@ -14,6 +14,7 @@ import numpy as np
 from kiosk.cameras import clips
 from kiosk.cameras.clips import CLIPS
 from kiosk.cameras.files import opened, stat_of, too_many_pixels
+from kiosk.cameras.heif import decode_heif
 from kiosk.domain.errors import SampleError, os_trouble
 from kiosk.domain.face import Image
 
@@ -35,13 +36,13 @@ PICTURES = frozenset(
         ".gif",
         ".avif",
         ".jp2",
+        ".heic",
+        ".heif",
+        ".hif",
     }
 )
 UNREADABLE = frozenset(
     {
-        ".heic",
-        ".heif",
-        ".hif",
         ".jxl",
         ".dng",
         ".cr2",
@@ -54,7 +55,7 @@ UNREADABLE = frozenset(
         ".psd",
     }
 )
-"""Pictures that OpenCV cannot read. One in a folder is an error and not skipped, because somebody meant to use it."""
+"""Pictures that nothing here reads. One in a folder is an error and not skipped, because somebody meant to use it."""
 LARGEST = 64 * 1024 * 1024
 """Largest file of a picture, in bytes."""
 FOLDER_RATE = 10.0
@@ -85,7 +86,7 @@ def decode(content: bytes, name: str) -> Image:
         raise SampleError(f"{name}: not a readable picture ({error.err})") from error
     if image is None:
         if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
-            raise _unreadable(name, "HEIC")
+            return decode_heif(content, name)
         raise SampleError(f"{name}: not a readable picture")
     return np.asarray(image, np.uint8)
 
@@ -113,19 +114,25 @@ def is_clip(path: Path) -> bool:
 
 def stills(path: Path) -> Iterator[Still]:
     """Yields the pictures of a picture file, a folder or a clip, in order. Raises SampleError; for a damaged clip it
-    does so after the last readable frame."""
-    if stat.S_ISDIR(stat_of(path).st_mode):
-        yield from _folder(path)
-    elif is_clip(path):
+    does so after the last readable frame. A picture of a folder that nothing here reads raises it before the first."""
+    if is_clip(path):
         for number, (image, at) in enumerate(clips.frames(path)):
             yield Still(f"{path}#{number}", image, number, at)
-    else:
-        yield Still(str(path), read_picture(path), 0, 0.0)
+        return
+    pictures = pictures_of(path)
+    for picture in pictures:
+        if picture.suffix.lower() in UNREADABLE:
+            raise _unreadable(str(picture), picture.suffix[1:].upper())
+    for number, picture in enumerate(pictures):
+        yield Still(str(picture), read_picture(picture), number, number / FOLDER_RATE)
 
 
-def _folder(path: Path) -> Iterator[Still]:
-    """Skips hidden files (`._x.jpg` of macOS, `.trashed-x.jpg`) and files whose name is not a picture's. Any other
-    unreadable picture raises SampleError with its name before the first picture is given."""
+def pictures_of(path: Path) -> list[Path]:
+    """The pictures of a folder, in the order of their names; of a picture itself alone. Not looked into yet. Skips
+    hidden files (`._x.jpg` of macOS, `.trashed-x.jpg`) and files whose name is not a picture's. Raises SampleError for
+    a folder without pictures, or with something in it that is named like one and is no file."""
+    if not stat.S_ISDIR(stat_of(path).st_mode):
+        return [path]
     try:
         entries = sorted(p for p in path.iterdir() if not p.name.startswith("."))
     except OSError as error:
@@ -134,15 +141,12 @@ def _folder(path: Path) -> Iterator[Still]:
     for picture in pictures:
         if not stat.S_ISREG(stat_of(picture).st_mode):
             raise SampleError(f"{picture}: this is no file: move it out of the folder")
-        if picture.suffix.lower() in UNREADABLE:
-            raise _unreadable(str(picture), picture.suffix[1:].upper())
     if not pictures:
         clip = next((p for p in entries if is_clip(p)), None)
         known = f" ({', '.join(sorted(PICTURES))}); folders in it are not looked into"
         hint = f"; name a clip itself: {clip}" if clip else known
         raise SampleError(f"{path}: the folder holds no pictures{hint}")
-    for number, picture in enumerate(pictures):
-        yield Still(str(picture), read_picture(picture), number, number / FOLDER_RATE)
+    return pictures
 
 
 def _unreadable(name: str, form: str) -> SampleError:

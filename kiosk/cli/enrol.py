@@ -31,7 +31,7 @@ from kiosk.domain.matching import enrol_again
 from kiosk.domain.naming import cleaned
 from kiosk.gui import probe
 from kiosk.station import assembly
-from kiosk.station.enrolment import Enrolment
+from kiosk.station.enrolment import Enroller, Enrolment, EnrolmentSample
 from kiosk.station.register import Applicant
 from kiosk.storage.home import Home
 from kiosk.vision.models import load
@@ -69,8 +69,8 @@ def enrol(
 ) -> None:
     """Enrols NAME, or WHO again, from photographs, folders of them, or clips of one person.
 
-    All must show the same, single person. A poor photograph is refused; of a clip the best frames are taken. Where a
-    panel owns the lock, only a person with a badge number is let in. Enrol a person again after a change of the
+    All must show the same, single person. A poor photograph is left out, and said; of a clip the best frames are taken.
+    Where a panel owns the lock, only a person with a badge number is let in. Enrol a person again after a change of the
     embedder, or with better pictures: id, validity and badge number stay. The new pictures must match the old
     references if these were made with the same network. If not, only you can tell who is on the pictures.
 
@@ -99,7 +99,7 @@ def enrol(
     agreed = consent.given(config.consent, given, name or again or "")
     models = load(config.models, config.policy)
     enroller = assembly.enroller(config, models)
-    samples = enroller.best([s for source in sources for s in enroller.samples(source)])
+    samples = _samples(enroller, sources)
     model_id = models.embedder_entry.model_id
     enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
     with register_of(home, model_id=model_id, enrolment=enrolment) as register:
@@ -121,6 +121,15 @@ def enrol(
             who = called(subject.name, subject.id)
             told = f", number {subject.number}" if number else ""
             say(f"enrolled {who}{' again' if again else ''} with {len(samples)} reference(s){told}")
+
+
+def _samples(enroller: Enroller, sources: Sequence[Path]) -> list[EnrolmentSample]:
+    """The best samples; says which pictures were left out, and why. Raises SampleError."""
+    gathered = enroller.gather(sources)
+    samples = enroller.best(gathered.samples)
+    for trouble in gathered.left_out:
+        complain(f"left out: {trouble}")
+    return samples
 
 
 def check_name(name: str | None) -> None:

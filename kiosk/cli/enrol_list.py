@@ -60,6 +60,8 @@ class Result:
     references: int = 0
     already: bool = False
     trouble: str = ""
+    left_out: tuple[str, ...] = ()
+    """What is wrong with pictures that were not used."""
 
 
 def enrol_list(home: Home, file: Path, config_file: Path | None, as_json: bool, consented: str | None = None) -> bool:
@@ -177,18 +179,24 @@ def _refuse_taken_badges(file: Path, people: list[Person], enrolled: list[Subjec
 def _enrol(person: Person, enroller: Enroller, register: Register) -> Result:
     who = Applicant(person.name, person.valid_from, person.valid_until, person.badge, person.consent)
     try:
-        samples = enroller.best(enroller.samples(person.source))
+        gathered = enroller.gather([person.source])
+        samples = enroller.best(gathered.samples)
         enrolled = register.enrol(samples, who, once=True)
     except (SampleError, UnsafeError, CameraError) as error:
         return Result(person.line, trouble=str(error))
-    return Result(person.line, enrolled.subject, 0 if enrolled.already else len(samples), enrolled.already)
+    references = 0 if enrolled.already else len(samples)
+    return Result(person.line, enrolled.subject, references, enrolled.already, left_out=tuple(gathered.left_out))
 
 
 def _tell(results: list[Result], as_json: bool) -> None:
     if as_json:
         for result in results:
             who = result.subject.id if result.subject else None
-            known = {"already": result.already, "error": result.trouble or None}
+            known = {
+                "already": result.already,
+                "error": result.trouble or None,
+                "left_out": "; ".join(result.left_out) or None,
+            }
             emit({"line": result.line, "subject": who, "references": result.references, **known})
         return
     say(*_lines(results))
@@ -202,6 +210,7 @@ def _lines(results: list[Result]) -> Iterator[str]:
             who = called(result.subject.name, result.subject.id)
             how = "was enrolled already" if result.already else f"enrolled with {result.references} reference(s)"
             yield f"line {result.line}: {who} {how}"
+            yield from (f"line {result.line}: left out: {trouble}" for trouble in result.left_out)
     missing = sum(result.subject is None for result in results)
     yield f"{len(results) - missing} of {len(results)} are enrolled" + (
         ": give the same table again" if missing else ""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from kiosk.cameras.sources import read_picture
-from kiosk.cli.console import Row, config_option, emit, json_option, pass_home, say, settings
+from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home, say, settings
+from kiosk.domain.decision import Reason
 from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Flaw
+from kiosk.domain.people import Subject
+from kiosk.domain.policy import entitlement
 from kiosk.station import assembly
 from kiosk.station.stages import Stages
 from kiosk.storage.home import Home
@@ -35,16 +39,34 @@ def identify(home: Home, images: Sequence[Path], config_file: Path | None, as_js
             models.embedder,
             assembly.matcher(models, gallery),
         )
+        troubles = 0
         for image in images:
-            found = look(stages, image)
+            try:
+                found = look(stages, image)
+            except SampleError as error:  # the other pictures are still looked at
+                troubles += 1
+                complain(str(error))
+                continue
             subject = gallery.subject(str(found["subject"])) if found["subject"] else None
             if as_json:
-                emit(found)
+                emit({**found, "passes": None if subject is None else _passes(subject)})
             else:
-                who = f"{subject.name} ({subject.id})" if subject else "nobody enrolled"
-                score = "not compared" if found["score"] is None else f"score {found['score']:.3f}"
-                said = found["flaw"] or found["hint"] or "good"
-                say(f"{image}: {who}, {score}, quality {str(said).replace('_', ' ')}")
+                say(f"{image}: {_said(found, subject)}")
+    if troubles:
+        click.get_current_context().exit(2)
+
+
+def _said(found: Row, subject: Subject | None) -> str:
+    who = f"{subject.name} ({subject.id})" if subject else "nobody enrolled"
+    passes = "" if subject is None or (how := _passes(subject)) == Reason.MATCHED else f", {how.replace('_', ' ')}"
+    score = "not compared" if found["score"] is None else f"score {found['score']:.3f}"
+    said = found["flaw"] or found["hint"] or "good"
+    return f"{who}{passes}, {score}, quality {str(said).replace('_', ' ')}"
+
+
+def _passes(subject: Subject) -> str:
+    """Whether the subject may pass now ("matched"), or why not; the clock is taken to be right."""
+    return entitlement(subject, datetime.now(UTC)).value
 
 
 def look(stages: Stages, path: Path) -> Row:

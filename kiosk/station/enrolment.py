@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kiosk.cameras.sources import Still, is_clip, stills
+from kiosk.cameras.sources import Still, is_clip, pictures_of, read_picture, stills
 from kiosk.domain.errors import SampleError, UnsafeError
 from kiosk.domain.face import Flaw, Hint, Vector
 from kiosk.domain.matching import Cohort, cosine, rounded
@@ -57,6 +57,14 @@ class EnrolmentSample:
     quality: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The samples of one person's pictures, and what is wrong with each that was left out."""
+
+    samples: list[EnrolmentSample]
+    left_out: list[str]
+
+
 class Enroller:
     """Turns pictures into the references of one person."""
 
@@ -91,11 +99,27 @@ class Enroller:
             raise SampleError(f"{still.name}: {ADVICE[made.hints[0]]}")
         return EnrolmentSample(still.name, made.vector, quality.score)
 
-    def samples(self, source: Path) -> list[EnrolmentSample]:
-        """The samples of a photograph, a folder of them, or a clip. Raises SampleError for a poor photograph, or for a
-        clip without a good frame."""
-        if not is_clip(source):
-            return [self.sample(still) for still in stills(source)]
+    def gather(self, sources: Iterable[Path]) -> Gathered:
+        """The samples of photographs, folders of them, and clips. A poor photograph spoils nothing: it is left out, and
+        said. Raises SampleError if none is good, and for a source that is not there."""
+        good: list[EnrolmentSample] = []
+        poor: list[SampleError] = []
+        for source in sources:
+            if is_clip(source):
+                good += self._of_clip(source)
+                continue
+            for picture in pictures_of(source):
+                try:
+                    good.append(self.sample(Still(str(picture), read_picture(picture), 0, 0.0)))
+                except SampleError as error:
+                    poor.append(error)
+        if not good:
+            more = f" (and {len(poor) - 1} other pictures cannot be used)" if poor[1:] else ""
+            raise SampleError(f"{poor[0]}{more}")
+        return Gathered(good, [str(error) for error in poor])
+
+    def _of_clip(self, source: Path) -> list[EnrolmentSample]:
+        """The best frames of a clip. Raises SampleError for a clip without a good frame."""
         good: list[EnrolmentSample] = []
         poor = SampleError(f"{source}: the clip holds no frames")
         for still in stills(source):

@@ -49,7 +49,9 @@ def test_enrol_from_a_folder_and_from_a_clip(
     folder = tmp_path / "ben"
     folder.mkdir()
     (folder / "1.png").write_bytes(portraits["ben"].read_bytes())
-    assert kiosk("enrol", "--name", "Ben", folder).status == 0
+    (folder / "2.png").write_bytes(b"torn")
+    said = kiosk("enrol", "--name", "Ben", folder)
+    assert (said.status, said.err) == (0, [f"kiosk: left out: {folder / '2.png'}: not a readable picture"])
     (row,) = kiosk("enrol", "--json", "--name", "Ada", clip).rows
     assert row["references"] >= 1
     assert [r["name"] for r in kiosk("subjects", "list", "--json").rows] == ["Ben", "Ada"]

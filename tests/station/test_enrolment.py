@@ -162,25 +162,42 @@ def pictures(folder: Path, *whose: tuple[int, ...]) -> Path:
     return folder
 
 
-def test_a_folder_is_of_good_photographs_only(tmp_path: Path) -> None:
-    assert len(enroller().samples(pictures(tmp_path, (1, 1), (1, 1)))) == 2
-    for poor, said in (((0, 1), "no face"), ((2, 1), "one person only"), ((1, 0), "no natural face")):
-        with pytest.raises(SampleError, match=said):
-            enroller().samples(pictures(tmp_path, (1, 1), poor))
+def test_one_poor_photograph_of_a_folder_is_left_out_and_said(tmp_path: Path) -> None:
+    both = enroller().gather([pictures(tmp_path, (1, 1), (1, 1))])
+    assert (len(both.samples), both.left_out) == (2, [])
+    poor = {(0, 1): "no face", (2, 1): "one person only", (1, 0): "no natural face", (1, 1, 1): "take off the mask"}
+    for picture, said in poor.items():
+        found = enroller().gather([pictures(tmp_path, picture, (1, 1))])
+        assert [sample.name for sample in found.samples] == [str(tmp_path / "1.png")]
+        (trouble,) = found.left_out
+        assert trouble.startswith(f"{tmp_path / '0.png'}: ")
+        assert said in trouble
+
+
+def test_what_nothing_here_reads_is_left_out_too_but_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    folder = pictures(tmp_path, (1, 1))
+    (folder / "raw.dng").write_bytes(b"x")
+    (folder / "torn.jpg").write_bytes(b"x")
+    found = enroller().gather([folder])
+    assert len(found.samples) == 1
+    assert ["convert it" in trouble for trouble in found.left_out] == [True, False]
+    with pytest.raises(SampleError, match="no such file"):
+        enroller().gather([folder, tmp_path / "mistyped"])
 
 
 @pytest.mark.parametrize("hints", [1, 2, 3])
-def test_a_photograph_of_a_hidden_face_is_refused_and_the_worst_is_named(hints: int, tmp_path: Path) -> None:
+def test_with_no_good_photograph_the_first_is_named_with_the_worst_of_it(hints: int, tmp_path: Path) -> None:
     with pytest.raises(SampleError) as refused:
-        enroller().samples(pictures(tmp_path, (1, 1), (1, 1, hints)))
-    assert str(refused.value) == f"{tmp_path / '1.png'}: mouth or nose is covered: take off the mask"
+        enroller().gather([pictures(tmp_path, (1, 1, hints), (0, 1))])
+    said = f"{tmp_path / '0.png'}: mouth or nose is covered: take off the mask"
+    assert str(refused.value) == f"{said} (and 1 other pictures cannot be used)"
 
 
 @pytest.mark.parametrize("hint", list(Hint))
 def test_each_hint_has_its_own_advice(hint: Hint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Networks, "embed", lambda *_: Embedding(ADA.astype(np.float32), (hint,)))
     with pytest.raises(SampleError, match=re.escape(ADVICE[hint])):
-        enroller().samples(pictures(tmp_path, (1, 1)))
+        enroller().gather([pictures(tmp_path, (1, 1))])
     assert len({ADVICE[h] for h in Hint}) == len(Hint)
 
 
@@ -193,5 +210,5 @@ def test_of_a_clip_every_fifth_frame_is_taken(tmp_path: Path, monkeypatch: pytes
     for _ in range(12):
         writer.write(np.zeros((64, 64, 3), np.uint8))
     writer.release()
-    assert len(made.samples(file)) == 1, "all alike"
+    assert len(made.gather([file]).samples) == 1, "all alike"
     assert [n % CLIP_STEP for n in looked] == [0, 0, 0]
