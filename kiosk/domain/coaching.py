@@ -1,0 +1,340 @@
+"""Guides a person through the five poses of an enrolment at the kiosk's own camera. Pure: times come with the frames.
+
+The pose of a head is told from the detector's five landmarks, along and across the line between the eyes:
+
+    yaw   = (nose - middle of eyes and mouth) along that line / half the distance of the eyes
+    pitch = (nose - eyes) across that line / (mouth - eyes) across that line
+
+`yaw` is 0 for a face that looks straight ahead and positive for a head that turns to the person's own left; the gate
+takes up to 0.5 (about 30 degrees). `pitch` is the share of the way from the eyes to the mouth at which the nose lies:
+smaller for a raised chin. Measured on 1,500 people of LFW and others, most of whom look straight ahead: yaw -0.01
+(median), pitch 0.569 (median; 98% within 0.510 to 0.615, all within what the gate takes). A face that is held still
+varies by 0.004 (yaw) and 0.003 (pitch) from frame to frame. Faces differ by more than a nod makes, so up and down are
+told from the person's own straight look.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from kiosk.domain.face import Box, Face, Flaw, Hint, Vector
+
+STRAIGHT_YAW = 0.15
+"""A straight look turns at most so far."""
+SIDE_YAW = 0.18
+"""A look to the side turns so much further than the straight one: about 12 degrees. In clips of people who turn their
+heads, 3 of 9 do it to a side."""
+NOD = 0.025
+"""Up and down differ by so much from the straight look's pitch: about 8 degrees, five times what a still face varies.
+In the clips the largest are 0.04 up and 0.03 down."""
+HOLD_SECONDS, HOLD_FRAMES = 0.25, 3
+"""A pose counts once it was held for so long and in so many frames; the best of them is kept."""
+STILL = 1.0
+"""A face that moves faster does not hold still: widths of its box in a second."""
+SKIP_SECONDS = 8.0
+"""A pose that somebody does not reach is left out after so long without progress. Not everybody can nod."""
+LIMIT_SECONDS = 60.0
+"""An enrolment that is not over by then ends, with the poses that there are if the straight one is among them."""
+DENIED, JUDGED = 3, 5
+"""PAD ends it when it denies so many of so many frames in a row."""
+STRANGE_FRAMES = 5
+"""So many frames in a row that do not match the first pose are of another person, and it begins again."""
+RESTARTS = 2
+"""After so many new beginnings another change of person ends it."""
+GAP_SECONDS = 0.5
+"""A pose that is not seen for so long is no longer held."""
+
+
+class Pose(StrEnum):
+    """The poses, in the order in which they are asked for. Left and right are the person's own."""
+
+    STRAIGHT = "straight"
+    LEFT = "left"
+    RIGHT = "right"
+    UP = "up"
+    DOWN = "down"
+
+
+class Trouble(StrEnum):
+    """Why a frame is not taken, by the components of ISO/IEC 29794-5 where it names one (in brackets)."""
+
+    NOBODY = "nobody"
+    SEVERAL = "several"
+    """(Single face present.)"""
+    TOO_SMALL = "too_small"
+    """(Inter-eye distance, head size.)"""
+    TOO_NEAR = "too_near"
+    """(Head size; crop of the face.)"""
+    OFF_CENTRE = "off_centre"
+    """(Crop of the face.)"""
+    TILTED = "tilted"
+    """(Pose: roll.)"""
+    TURNED_TOO_FAR = "turned_too_far"
+    """(Pose: yaw.)"""
+    OTHER_POSE = "other_pose"
+    """(Pose.) The face is good, and does not look where it was asked to."""
+    EYES_HIDDEN = "eyes_hidden"
+    """(Eyes visible.)"""
+    MOUTH_COVERED = "mouth_covered"
+    """(Mouth occlusion.)"""
+    UNEVEN_LIGHT = "uneven_light"
+    """(Illumination uniformity.)"""
+    TOO_DARK = "too_dark"
+    """(Under-exposure.)"""
+    TOO_BRIGHT = "too_bright"
+    """(Over-exposure.)"""
+    BLURRED = "blurred"
+    """(Sharpness.)"""
+    UNNATURAL = "unnatural"
+    """(Natural colour, face occlusion.)"""
+    MOVING = "moving"
+    SOMEBODY_ELSE = "somebody_else"
+    NOT_LIVE = "not_live"
+    """PAD denies this frame. Said to staff, not to the person."""
+
+
+OF_FLAW: dict[Flaw, Trouble] = {
+    Flaw.TOO_SMALL: Trouble.TOO_SMALL,
+    Flaw.OUTSIDE_GUIDE: Trouble.OFF_CENTRE,
+    Flaw.TOO_NEAR: Trouble.TOO_NEAR,
+    Flaw.CLIPPED: Trouble.OFF_CENTRE,
+    Flaw.TURNED_OVER: Trouble.TILTED,
+    Flaw.TURNED: Trouble.TURNED_TOO_FAR,
+    Flaw.BLURRED: Trouble.BLURRED,
+    Flaw.TOO_DARK: Trouble.TOO_DARK,
+    Flaw.TOO_BRIGHT: Trouble.TOO_BRIGHT,
+    Flaw.UNNATURAL: Trouble.UNNATURAL,
+}
+OF_HINT: dict[Hint, Trouble] = {
+    Hint.MOUTH_COVERED: Trouble.MOUTH_COVERED,
+    Hint.EYES_HIDDEN: Trouble.EYES_HIDDEN,
+    Hint.UNEVEN_LIGHT: Trouble.UNEVEN_LIGHT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPose:
+    """See the module. Without unit."""
+
+    yaw: float
+    pitch: float
+
+
+def head_pose(face: Face) -> HeadPose | None:
+    """The pose of a face; None if its landmarks lie so that it has none."""
+    (ax, ay), (bx, by), (nx, ny), (lx, ly), (rx, ry) = face.landmarks
+    length = ((bx - ax) ** 2 + (by - ay) ** 2) ** 0.5
+    if length < 1:
+        return None
+    ux, uy = (bx - ax) / length, (by - ay) / length
+    across = _across(ux, uy, (lx + rx - ax - bx) / 2, (ly + ry - ay - by) / 2)
+    if across < 1:
+        return None
+    along = ux * (nx - (ax + bx + lx + rx) / 4) + uy * (ny - (ay + by + ly + ry) / 4)
+    return HeadPose(along / (length / 2), _across(ux, uy, nx - (ax + bx) / 2, ny - (ay + by) / 2) / across)
+
+
+def _across(ux: float, uy: float, x: float, y: float) -> float:
+    return ux * y - uy * x
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one frame shows. `vector`: of a face that passed the gate and shows nothing that hides it; None otherwise,
+    and then `trouble` says why. `live`: what PAD says; None if it was not asked. `light`: mean luminance of the face,
+    0..255."""
+
+    at: float
+    trouble: Trouble | None = None
+    box: Box | None = None
+    pose: HeadPose | None = None
+    quality: float = 0.0
+    live: bool | None = None
+    light: float = 0.0
+    vector: Vector | None = field(default=None, repr=False)
+
+
+class End(StrEnum):
+    """How the poses ended."""
+
+    DONE = "done"
+    ATTACK = "attack"
+    TOO_LONG = "too_long"
+    SOMEBODY_ELSE = "somebody_else"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is shown of it. `asked`: the pose that is asked for; None at the end. `held`: the share of the time for
+    which the pose must be held, 0..1."""
+
+    asked: Pose | None
+    taken: frozenset[Pose] = frozenset()
+    skipped: frozenset[Pose] = frozenset()
+    trouble: Trouble | None = None
+    held: float = 0.0
+    seconds_left: float = LIMIT_SECONDS
+    restarts: int = 0
+    end: End | None = None
+
+
+class Coach:
+    """The poses of one person. A pose that is shown before it is asked for is taken too: people mistake left and
+    right in a mirror."""
+
+    def __init__(self, began_at: float, same: Callable[[Vector, Vector], bool]) -> None:
+        """`same`: whether two vectors are of one person."""
+        self._same = same
+        self._began_at = began_at
+        self._at = began_at
+        self._progress_at = began_at
+        self._taken: dict[Pose, Look] = {}
+        self._skipped: set[Pose] = set()
+        self._held: list[Look] = []
+        self._holding: Pose | None = None
+        self._last: Look | None = None
+        self._denials: deque[bool] = deque(maxlen=JUDGED)
+        self._strange = 0
+        self._restarts = 0
+        self._trouble: Trouble | None = Trouble.NOBODY
+        self._end: End | None = None
+
+    @property
+    def taken(self) -> dict[Pose, Look]:
+        """The best frame of each pose, at most one each. All match the straight one."""
+        return dict(self._taken)
+
+    @property
+    def progress(self) -> Progress:
+        """What is shown."""
+        held = 0.0
+        if self._held:
+            seconds = (self._held[-1].at - self._held[0].at) / HOLD_SECONDS
+            held = min(1.0, seconds, len(self._held) / HOLD_FRAMES)
+        return Progress(
+            None if self._end else self._asked(),
+            frozenset(self._taken),
+            frozenset(self._skipped),
+            None if self._end else self._trouble,
+            held,
+            max(0.0, self._began_at + LIMIT_SECONDS - self._at),
+            self._restarts,
+            self._end,
+        )
+
+    def skip(self) -> None:
+        """Leaves out the pose that is asked for, if the straight one is there."""
+        asked = self._asked()
+        if self._end is None and asked is not None and Pose.STRAIGHT in self._taken:
+            self._skipped.add(asked)
+            self._progress_at = self._at
+            self._finish()
+
+    def add(self, look: Look) -> None:
+        """Takes the next frame."""
+        if self._end is not None:
+            return
+        self._at = look.at
+        self._trouble = self._judge(look)
+        self._last = look
+        if self._trouble is not None and self._trouble is not Trouble.OTHER_POSE:
+            self._let_go()
+        if self._end is None:
+            self._late()
+
+    def _judge(self, look: Look) -> Trouble | None:
+        """Why the frame is not taken; None if it is held or taken."""
+        if look.live is not None:
+            self._denials.append(not look.live)
+            if sum(self._denials) >= DENIED:
+                self._end = End.ATTACK
+                self._taken.clear()
+            if not look.live:
+                return Trouble.NOT_LIVE
+        if look.trouble is not None:
+            return look.trouble
+        if look.vector is None or look.pose is None or look.box is None or not look.live:
+            return Trouble.UNNATURAL
+        if not self._is_same(look.vector):
+            return Trouble.SOMEBODY_ELSE
+        if self._moves(look):
+            return Trouble.MOVING
+        return self._hold(look, look.pose)
+
+    def _is_same(self, vector: Vector) -> bool:
+        first = self._taken.get(Pose.STRAIGHT) or (self._held[0] if self._held else None)
+        if first is None or first.vector is None or self._same(first.vector, vector):
+            self._strange = 0
+            return True
+        self._strange += 1
+        if self._strange >= STRANGE_FRAMES and self._taken:
+            self._again()
+        return False
+
+    def _again(self) -> None:
+        """Another person stands there: nothing of the first one is kept."""
+        self._taken.clear()
+        self._skipped.clear()
+        self._strange = 0
+        self._restarts += 1
+        self._progress_at = self._at
+        if self._restarts > RESTARTS:
+            self._end = End.SOMEBODY_ELSE
+
+    def _moves(self, look: Look) -> bool:
+        last = self._last
+        if last is None or last.box is None or look.box is None:
+            return False
+        (ax, ay), (bx, by) = last.box.centre, look.box.centre
+        seconds = max(look.at - last.at, 1e-3)
+        moved: float = ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5
+        return moved > STILL * seconds * look.box.width
+
+    def _hold(self, look: Look, pose: HeadPose) -> Trouble | None:
+        shown = self._shows(pose)
+        if shown is None or shown in self._taken or shown in self._skipped:
+            self._let_go()
+            return Trouble.OTHER_POSE
+        if shown is not self._holding or (self._held and look.at - self._held[-1].at > GAP_SECONDS):
+            self._let_go()
+            self._holding = shown
+        self._held.append(look)
+        if len(self._held) >= HOLD_FRAMES and look.at - self._held[0].at >= HOLD_SECONDS:
+            self._taken[shown] = max(self._held, key=lambda held: held.quality)
+            self._progress_at = look.at
+            self._let_go()
+            self._finish()
+        return None
+
+    def _shows(self, pose: HeadPose) -> Pose | None:
+        """Which pose it is. Only a straight look is one before there is one."""
+        straight = self._taken.get(Pose.STRAIGHT)
+        if straight is None or straight.pose is None:
+            return Pose.STRAIGHT if abs(pose.yaw) <= STRAIGHT_YAW else None
+        aside, nod = pose.yaw - straight.pose.yaw, pose.pitch - straight.pose.pitch
+        if abs(aside) >= SIDE_YAW:
+            return Pose.LEFT if aside > 0 else Pose.RIGHT
+        if abs(aside) <= STRAIGHT_YAW and abs(nod) >= NOD:
+            return Pose.DOWN if nod > 0 else Pose.UP
+        return None
+
+    def _asked(self) -> Pose | None:
+        return next((p for p in Pose if p not in self._taken and p not in self._skipped), None)
+
+    def _late(self) -> None:
+        """Leaves out a pose that takes too long, and ends it all at its limit."""
+        if self._at - self._began_at >= LIMIT_SECONDS:
+            self._end = End.DONE if Pose.STRAIGHT in self._taken else End.TOO_LONG
+        elif self._at - self._progress_at >= SKIP_SECONDS:
+            self.skip()
+
+    def _finish(self) -> None:
+        if self._asked() is None:
+            self._end = End.DONE
+
+    def _let_go(self) -> None:
+        self._held.clear()
+        self._holding = None
