@@ -83,6 +83,7 @@ ELSEWHERE = {
     "storage/database": "storage/test_durability",
     "storage/people": "storage/test_gallery",
     "storage/troubles": "storage/test_faults",
+    "station/booth_tasks": "station/test_booth",
     "vision/answers": "vision/test_embedder",
     "vision/described": "cli/models/test_install",
     "vision/install": "cli/models/test_install",
