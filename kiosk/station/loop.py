@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from threading import Event as Flag
 from threading import Thread
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -50,6 +50,16 @@ def unfailing(listen: Callable[[T], None]) -> Callable[[T], None]:
     return listening
 
 
+class Aside(Protocol):
+    """What may keep frames from the door's pipeline (station.booth)."""
+
+    def take(self, frame: Frame) -> bool:
+        """Whether it keeps this frame. Never raises."""
+
+    def lost(self, message: str) -> None:
+        """Takes note that the camera gives no frame."""
+
+
 class Station:
     """Runs the threads around `Pipeline.step`. The pipeline thread calls `publish` and `show`, which must not block."""
 
@@ -64,9 +74,10 @@ class Station:
         show: Callable[[Frame], None],
         max_age: float,
         policy: Mapping[str, str | int | float | bool | None] | None = None,
+        aside: Aside | None = None,
     ) -> None:
         """`max_age`: a frame older than these seconds is no evidence. `policy`: the deciding settings, for the start
-        record."""
+        record. `aside`: what may keep frames from the pipeline."""
         self._camera = camera
         self._pipeline = pipeline
         self._access = access
@@ -75,6 +86,7 @@ class Station:
         self._publish = publish
         self._show = show
         self._max_age = max_age
+        self._aside = aside
         self._policy = dict(policy or {})
         self._latest = LatestFrame()
         self._attention = Attention()
@@ -150,6 +162,8 @@ class Station:
         except EOFError:
             return False
         except CameraError as error:
+            if self._aside is not None:
+                self._aside.lost(str(error))
             findings = self._interrupt(Reason.CAMERA_UNAVAILABLE, str(error))
         for finding in findings:
             self._tell(finding)
@@ -163,6 +177,8 @@ class Station:
         self._show(frame)
         if not fresh:
             return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
+        if self._aside is not None and self._aside.take(frame):
+            return []  # staff use the camera: no decision rests on this frame
         findings = self._pipeline.step(frame)
         self._attention.found(frame, findings)
         return findings

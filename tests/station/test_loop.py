@@ -20,7 +20,7 @@ from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame
 from kiosk.domain.updates import Faulted, Finding, Update, Waiting
 from kiosk.station.access import Access
-from kiosk.station.loop import Station, unfailing
+from kiosk.station.loop import Aside, Station, unfailing
 from kiosk.station.pipeline import Pipeline
 from kiosk.system.clock import boottime
 from kiosk.system.health import Health
@@ -93,6 +93,7 @@ class World:
         script: Sequence[float | Exception],
         camera: type[ScriptedCamera] = ScriptedCamera,
         max_age: float = 1.5,
+        aside: Aside | None = None,
     ) -> None:
         self.camera = camera(script)
         self.camera.live = False  # each frame of the script is waited for
@@ -110,6 +111,7 @@ class World:
             self.events.put,
             lambda frame: self.shown.append(frame.number),
             max_age=max_age,
+            aside=aside,
         )
 
     @contextmanager
@@ -216,3 +218,43 @@ def test_of_an_empty_room_fewer_frames_are_searched_and_all_of_one_that_is_not()
     assert {b - a for a, b in pairwise(numbers[499:])} <= {9, 10}
     assert len(numbers) > 500
     assert world.shown == numbers
+
+
+class Staff:
+    """Keeps frames from the door as long as it is told to, and hears of the camera's faults."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+        self.kept: list[int] = []
+        self.heard: list[str] = []
+
+    def take(self, frame: Frame) -> bool:
+        if frame.number > self.until:
+            return False
+        self.kept.append(frame.number)
+        return True
+
+    def lost(self, message: str) -> None:
+        self.heard.append(message)
+
+
+def test_a_frame_that_staff_use_is_shown_and_the_door_never_sees_it() -> None:
+    staff = Staff(until=2)
+    world = World([0.0, 0.0, 0.0, 0.0], aside=staff)
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert staff.kept == [1, 2]
+    assert world.pipeline.numbers == [3, 4]
+    assert world.shown == [1, 2, 3, 4]
+
+
+def test_staff_hear_of_a_camera_that_fails_and_get_no_old_frame() -> None:
+    staff = Staff(until=9)
+    world = World([0.0, 60.0, CameraError("unplugged"), 0.0], aside=staff, max_age=1.5)
+    with world.running():
+        assert world.fault().reason is Reason.STALE_FRAME
+        assert world.fault().reason is Reason.CAMERA_UNAVAILABLE
+        assert world.station.finished.wait(PATIENCE)
+    assert staff.heard == ["unplugged"]
+    assert staff.kept == [1, 3]
+    assert world.pipeline.numbers == []
