@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTHING_RUNS = ("domain/ports/*", "domain/decision", "domain/door/events", "domain/door/grants",
                 "domain/door/rules", "domain/door/state", "domain/face", "domain/people",
-                "domain/updates", "demonstration/story", "gui/look", "gui/state")  # fmt: skip
+                "domain/updates", "domain/staff_views", "demonstration/story", "gui/look", "gui/state")  # fmt: skip
 """Protocols, and nouns without behaviour of their own: what uses them tests them."""
 ELSEWHERE = {
     # The same suite over all that are registered.
@@ -84,6 +84,9 @@ ELSEWHERE = {
     "storage/people": "storage/test_gallery",
     "storage/troubles": "storage/test_faults",
     "station/booth_tasks": "station/test_booth",
+    "station/staff_draft": "station/test_staff_enrolment",
+    "station/staff_session": "station/test_staff",
+    "station/staff_sign_in": "station/test_staff",
     "vision/answers": "vision/test_embedder",
     "vision/described": "cli/models/test_install",
     "vision/install": "cli/models/test_install",

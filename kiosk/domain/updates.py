@@ -14,6 +14,7 @@ from kiosk.domain.door.grants import DoorReply
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.entry import Step
 from kiosk.domain.face import Face, Hint, Quality
+from kiosk.domain.staff_views import StaffView
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,21 @@ class EntryChanged:
     """For WAIT: until the next PIN is looked at. For FACE: how long the camera looks. At least 0."""
 
 
-Finding = Waiting | Observed | Proposed | Faulted | Recovered
+@dataclass(frozen=True, slots=True)
+class StaffChanged:
+    """What staff mode shows now."""
+
+    view: StaffView
+
+
+@dataclass(frozen=True, slots=True)
+class FaceStays:
+    """A face that never leaves (a poster) is in view, and is left out from now on; or none is any more."""
+
+    there: bool
+
+
+Finding = Waiting | Observed | Proposed | Faulted | Recovered | FaceStays
 """What the pipeline reports about a frame, or about missing frames."""
 
 Update = (
@@ -135,5 +150,7 @@ Update = (
     | Unexplained
     | Checkpointed
     | EntryChanged
+    | StaffChanged
+    | FaceStays
 )
 """Updates inside the kiosk's process: for window, console, announcer and demonstration."""

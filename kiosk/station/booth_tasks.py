@@ -11,7 +11,7 @@ from kiosk.domain.coaching import Coach, End, Progress, Trouble
 from kiosk.domain.decision import Comparison
 from kiosk.domain.face import Vector
 from kiosk.domain.recognising import Recognition, Result
-from kiosk.domain.staffing import Bars, Failure
+from kiosk.domain.staff_views import Bars, Failure
 from kiosk.station.looking import Looked
 
 SIGN_IN_SECONDS, BACK_SECONDS = 15.0, 40.0

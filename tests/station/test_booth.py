@@ -9,7 +9,7 @@ import pytest
 from kiosk.domain.coaching import Pose, Trouble
 from kiosk.domain.decision import Comparison
 from kiosk.domain.face import Flaw, Hint, Vector
-from kiosk.domain.staffing import Failure
+from kiosk.domain.staff_views import Failure
 from kiosk.station.booth import HELD_SECONDS
 from kiosk.station.booth_tasks import BACK_SECONDS, State, Task
 from tests.station.booths import FPS, Camera, face, same, vector

@@ -1,0 +1,303 @@
+"""Answers what staff mode's pages ask for, in a thread of its own, with its own connection to the gallery.
+
+Whoever signs in has a number, a PIN and a face: the PIN is checked by storage.pins, the face by the booth against that
+person's references alone. Without a camera nobody signs in here; commands remain.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Callable
+
+import structlog
+
+from kiosk.domain.audit import AuditKind, AuditOutcome
+from kiosk.domain.door.state import DoorState
+from kiosk.domain.errors import GalleryError, KioskError
+from kiosk.domain.rights import Right
+from kiosk.domain.staff_views import (
+    Bars,
+    Closed,
+    DoorIs,
+    Failure,
+    Home,
+    LookHere,
+    NotEnrolled,
+    Posing,
+    Problem,
+    StaffView,
+    WhyRefused,
+)
+from kiosk.domain.staffing import (
+    IDLE_SECONDS,
+    NEEDED,
+    NotMe,
+    Open,
+    Place,
+    Renew,
+    SignIn,
+    SignOut,
+    StaffRequest,
+    Touched,
+    may,
+    pages,
+)
+from kiosk.domain.updates import DoorChanged, FaceStays, StaffChanged, Update
+from kiosk.station.booth_tasks import State, Task
+from kiosk.station.staff_enrolment import Enrolling
+from kiosk.station.staff_events import EventPages
+from kiosk.station.staff_people import PeoplePages
+from kiosk.station.staff_session import REASONS, Office, Person
+from kiosk.station.staff_sign_in import SignIns
+from kiosk.storage.pins import Pins
+
+WAITING = 32
+"""Most requests that wait. More are dropped: nobody touches a screen so fast."""
+TURN_SECONDS = 0.25
+log = structlog.get_logger("kiosk")
+
+
+class StaffDesk:
+    """One session at a time. `ask` and `heard` may be called in any thread, `turn` in one."""
+
+    def __init__(
+        self,
+        office: Office,
+        publish: Callable[[StaffChanged], None],
+        clock: Callable[[], float],
+        pins: Pins | None = None,
+        duress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`clock`: seconds of CLOCK_BOOTTIME. `duress`: is told, silently, of whom somebody made sign in."""
+        self._office = office
+        self._publish = publish
+        self._clock = clock
+        self._sign_ins = SignIns(office, pins or Pins(office.gallery, clock))
+        self._duress = duress
+        self._requests: queue.Queue[StaffRequest | None] = queue.Queue(WAITING)
+        self._applicant: Person | None = None
+        self._who: Person | None = None
+        self._enrolling: Enrolling | None = None
+        self._touched_at = 0.0
+        self._seen = State()
+        self._view: StaffView = Closed()
+        self._door: DoorState | None = None
+        self._lingering = False
+        office.booth.tell = self._wake
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits for the next turn."""
+        return not self._requests.empty()
+
+    def ask(self, request: StaffRequest) -> None:
+        """Takes a request; returns at once. Drops it when too many wait."""
+        try:
+            self._requests.put_nowait(request)
+        except queue.Full:
+            log.warning("staff_request_dropped", request=type(request).__name__)
+
+    def heard(self, update: Update) -> None:
+        """Takes what the kiosk publishes."""
+        match update:
+            case DoorChanged(state):
+                self._door = state
+            case FaceStays(there):
+                self._lingering = there
+            case _:
+                return
+
+    def _wake(self) -> None:
+        """The booth has seen something: `turn` looks at it at once."""
+        if self._requests.empty():
+            with contextlib.suppress(queue.Full):
+                self._requests.put_nowait(None)
+
+    def turn(self) -> None:
+        """Does what was asked, or waits a moment for it. Never raises."""
+        try:
+            request = self._requests.get(timeout=TURN_SECONDS)
+        except queue.Empty:
+            request = None
+        try:
+            self._turn(request)
+        except Exception as error:  # noqa: BLE001 - it ends the session; nothing half-done is written
+            log.error("staff_mode_fault", error=type(error).__name__)
+            self._close(Closed(failure=Failure.FAULT))
+
+    def close(self) -> None:
+        """Ends staff mode, when the kiosk stops."""
+        self._office.booth.release()
+
+    def _turn(self, request: StaffRequest | None) -> None:
+        now = self._clock()
+        if request is not None:
+            self._take(request, now)
+        self._look(now)
+        if self._who is not None and now - self._touched_at >= IDLE_SECONDS:
+            self._close(Closed())
+        if self._who is not None or self._applicant is not None:
+            self._office.booth.renew()
+
+    def _take(self, request: StaffRequest, now: float) -> None:
+        if not may(None if self._who is None else self._who.role, request):
+            log.warning("staff_request_refused", request=type(request).__name__)
+            return
+        self._touched_at = now
+        match request:
+            case Touched():
+                pass
+            case SignIn(number, pin):
+                if self._who is None and self._applicant is None:
+                    self._sign_in(number, pin, now)
+            case SignOut():
+                self._close(Closed())
+            case _:
+                self._try(request)
+
+    def _sign_in(self, number: str, pin: str, now: float) -> None:
+        """Number and PIN; then the camera looks for the face."""
+        found = self._sign_ins.check(number, pin, now)
+        if isinstance(found, Closed):
+            self._show(found)
+            return
+        if found.duress:
+            self._duress(found.person.subject_id)
+        self._applicant = found.person
+        self._office.booth.sign_in(found.compare)
+        self._show(LookHere())
+
+    def _signed_in(self, who: Person, now: float) -> None:
+        self._who, self._applicant, self._touched_at = who, None, now
+        self._sign_ins.worked(who)
+        self._office.gallery.by = f"subject {who.subject_id}"
+        self._office.note(AuditKind.STAFF, AuditOutcome.SIGNED_IN, None, who.subject_id)
+        self._office.booth.hold()
+        self._show(self._home(who))
+
+    def _not_signed_in(self, who: Person, failure: Failure, now: float) -> None:
+        if failure in {Failure.NOT_RECOGNISED, Failure.ATTACK}:
+            self._sign_ins.failed(who, now)
+        self._applicant = None
+        self._office.note(AuditKind.STAFF, AuditOutcome.SIGN_IN_FAILED, REASONS[failure], who.subject_id)
+        self._close(Closed(failure=failure))
+
+    def _try(self, request: StaffRequest) -> None:
+        """Does what somebody who is signed in asks for. What cannot be written is told, and nothing was changed."""
+        assert self._who is not None
+        try:
+            self._show(self._answer(request, self._who))
+        except KioskError as error:
+            log.error("staff_request_failed", request=type(request).__name__, error=type(error).__name__)
+            self._leave()
+            self._show(self._home(self._who, Problem.GALLERY))
+
+    def _answer(self, request: StaffRequest, who: Person) -> StaffView:
+        match request:
+            case Open(place):
+                self._leave()
+                return self._opened(place, who)
+            case Renew(subject_id):
+                self._leave()
+                subject = self._office.gallery.find(subject_id)
+                if not who.may_change(subject):
+                    return PeoplePages(self._office, who).one(subject_id, Problem.NOT_ALLOWED)
+                self._enrolling = Enrolling(self._office, who, subject)
+                return self._enrolling.view
+            case NotMe(event):
+                return EventPages(self._office).not_me(event)
+            case _ if NEEDED[type(request)] is Right.ENROL:
+                return self._view if self._enrolling is None else self._enrolling.ask(request)
+            case _:
+                return PeoplePages(self._office, who).ask(request)
+
+    def _opened(self, place: Place, who: Person) -> StaffView:
+        match place:
+            case Place.ENROL:
+                self._enrolling = Enrolling(self._office, who)
+                return self._enrolling.view
+            case Place.PEOPLE:
+                return PeoplePages(self._office, who).found("")
+            case Place.EVENTS:
+                return EventPages(self._office).newest()
+            case Place.WHY:
+                self._office.booth.why()
+                return WhyRefused(Bars())
+            case Place.DOOR:
+                return DoorIs(self._door)
+            case _:
+                return self._home(who)
+
+    def _home(self, who: Person, problem: Problem | None = None) -> Home:
+        return Home(who.name, who.role, pages(who.role), self._lingering, problem)
+
+    def _look(self, now: float) -> None:
+        """Takes what the booth has seen since the last turn."""
+        state = self._office.booth.state
+        if state == self._seen:
+            return
+        self._seen = state
+        if self._applicant is not None:
+            self._look_for(self._applicant, state, now)
+        elif self._who is not None and state.failure is Failure.FAULT:
+            self._close(Closed(failure=Failure.FAULT))
+        elif self._who is not None:
+            self._follow(self._who, state, now)
+
+    def _look_for(self, who: Person, state: State, now: float) -> None:
+        if state.done and state.task is Task.SIGN_IN:
+            self._signed_in(who, now)
+        elif state.failure is not None or state.task is not Task.SIGN_IN:
+            self._not_signed_in(who, state.failure or Failure.FAULT, now)
+        else:
+            self._show(LookHere(state.share, state.trouble))
+
+    def _follow(self, who: Person, state: State, now: float) -> None:
+        if state.task is Task.NOTHING:  # this thread was busy for so long that the camera went back to the door
+            lost = self._enrolling is not None and not self._enrolling.over
+            self._leave()
+            if lost:
+                self._show(NotEnrolled(failure=Failure.FAULT))
+        elif state.bars is not None:
+            named = None if state.bars.subject_id is None else self._office.gallery.subject(state.bars.subject_id)
+            self._show(WhyRefused(state.bars, named.name if named else None))
+        elif self._enrolling is not None:
+            before = self._view
+            self._show(self._enrolling.seen(state))
+            if _further(before, self._view):
+                self._touched_at = now
+
+    def _leave(self) -> None:
+        """Leaves the page that uses the camera; the camera stays with staff."""
+        if self._enrolling is not None:
+            self._enrolling.leave()
+            self._enrolling = None
+        self._office.booth.hold()
+        self._seen = self._office.booth.state
+
+    def _close(self, why: Closed) -> None:
+        """Signs out; the frames are the door's again."""
+        if self._enrolling is not None:
+            with contextlib.suppress(GalleryError):
+                self._enrolling.leave()
+        who, self._who, self._applicant, self._enrolling = self._who, None, None, None
+        self._office.booth.release()
+        self._seen = self._office.booth.state
+        if who is not None:
+            with contextlib.suppress(GalleryError):
+                self._office.note(AuditKind.STAFF, AuditOutcome.SIGNED_OUT, None, who.subject_id)
+        self._office.gallery.by = None
+        self._show(why)
+
+    def _show(self, view: StaffView) -> None:
+        if view != self._view or isinstance(view, Closed):
+            self._view = view
+            self._publish(StaffChanged(view))
+
+
+def _further(before: StaffView, after: StaffView) -> bool:
+    """Whether an enrolment got on: another pose, or another page."""
+    if isinstance(before, Posing) and isinstance(after, Posing):
+        return len(after.progress.taken) > len(before.progress.taken)
+    return type(before) is not type(after)
