@@ -36,8 +36,6 @@ class AuditKind(StrEnum):
     """The gallery's master key was changed, or a recovery passphrase was made."""
     BACKUP = "backup"
     """A backup was made or has left, or the gallery was restored from one."""
-    STAFF = "staff"
-    """A member of staff used the kiosk's screen, or should look at something there."""
     START = "start"
     STOP = "stop"
     CHAIN = "chain"
@@ -46,6 +44,8 @@ class AuditKind(StrEnum):
     """A domain.checkpoint.Checkpoint in `detail`."""
     VISIT = "visit"
     """A visitor pass, by its id in `detail`; `subject_id` is its sponsor."""
+    STAFF = "staff"
+    """A member of staff used the kiosk's screen, or should look at something there."""
 
 
 class AuditOutcome(StrEnum):
@@ -126,6 +126,10 @@ class AuditReason(StrEnum):
     """The same: consent was withdrawn."""
     EXPIRED = "expired"
     """The same: the validity ended long ago."""
+    RECORDS_DROPPED = "records_dropped"
+    """FAULT: the log could not be written for long, and there were too many records to keep."""
+    UNEXPLAINED = "release_without_decision"
+    """FAULT: the door was released on a grant that no record explains."""
     LOOKS_LIKE_ANOTHER = "looks_like_another"
     """ENROLMENT, not made: the pictures match somebody enrolled, or not the person whose they should be."""
     NOT_AGREED = "not_agreed"
@@ -136,10 +140,6 @@ class AuditReason(StrEnum):
     """The same: PAD has denied what the camera saw."""
     BROKEN_OFF = "broken_off"
     """The same: staff or the person left, or the camera failed."""
-    RECORDS_DROPPED = "records_dropped"
-    """FAULT: the log could not be written for long, and there were too many records to keep."""
-    UNEXPLAINED = "release_without_decision"
-    """FAULT: the door was released on a grant that no record explains."""
 
 
 class Command(StrEnum):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from kiosk.domain.coaching import Progress, Trouble
+from kiosk.domain.coaching import Progress
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.looks import Trouble
 from kiosk.domain.rights import Role
 from kiosk.domain.staffing import About, Place
 

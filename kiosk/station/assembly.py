@@ -25,6 +25,7 @@ from kiosk.domain.face import Frame
 from kiosk.domain.matching import enrol_again
 from kiosk.domain.ports.camera import Camera
 from kiosk.domain.ports.gallery import Matcher
+from kiosk.domain.staffing import StaffRequest
 from kiosk.domain.thresholds import Threshold
 from kiosk.domain.updates import DoorChanged, Faulted, Update
 from kiosk.ipc.door_event_messages import DoorEventStream
@@ -41,6 +42,7 @@ from kiosk.station.matcher import GalleryMatcher, log_threshold
 from kiosk.station.pipeline import Pipeline
 from kiosk.station.refusal_limit import keep_limit, refusal_limit
 from kiosk.station.safeguards import decision_basis, effective, refuse_make_believe, refuse_unsafe
+from kiosk.station.staff_room import staffed
 from kiosk.station.stages import Stages
 from kiosk.station.timekeeping import Timekeeper, keep_time
 from kiosk.station.turns import turning
@@ -150,6 +152,8 @@ class Kiosk:
     health: Health
     writer: Writer
     witness: GalleryWitness
+    staff: Callable[[StaffRequest], None]
+    """For the window: what staff ask for."""
 
     @property
     def finished(self) -> Flag:
@@ -204,8 +208,9 @@ def running(
         health = Health(time.monotonic)
         found = matcher(models, gallery, log_threshold, not status.simulated)
         limit = stack.enter_context(refusal_limit(config, home))
+        looks = stages(config, models, found)
         pipeline = Pipeline(
-            stages(config, models, found),
+            looks,
             rules(config),
             config.quality.min_face,
             client.ready,
@@ -218,6 +223,8 @@ def running(
         stack.enter_context(checkpointing(config.audit, home, gallery.vault, writer, publish, health))
         basis, who = decision_basis(config, models), config.audit.subject_ids
         access = Access(writer, client, config.policy.grant_seconds, boottime, boot_name(), basis, who)
+        room = stack.enter_context(staffed(config, home, gallery.vault, models, looks, publish))
+        publish = room.publish
         station = Station(
             eye,
             pipeline,
@@ -228,6 +235,7 @@ def running(
             show,
             max_age=config.policy.grant_seconds,
             policy=effective(config, models, found.threshold),
+            aside=room.booth,
         )
         _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
         watcher = DoorWatcher(config.door.socket)
@@ -246,7 +254,7 @@ def running(
         stack.callback(station.stop)
         if limit is not None:  # after station.start(), so that it is reported after the start
             stack.enter_context(turning("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
-        yield Kiosk(station, gallery, health, writer, witness)
+        yield Kiosk(station, gallery, health, writer, witness, room.ask)
 
 
 def _tell_of_other_models(

@@ -14,8 +14,8 @@ from threading import Lock
 
 import structlog
 
-from kiosk.domain.coaching import Look, Pose
 from kiosk.domain.face import Frame, Vector
+from kiosk.domain.looks import Look, Pose
 from kiosk.domain.staff_views import Failure
 from kiosk.station.booth_tasks import Compare, Held, Poses, Recognise, State, Task, Use, Why
 from kiosk.station.looking import Eyes, Looker

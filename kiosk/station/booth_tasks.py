@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from kiosk.domain.coaching import Coach, End, Progress, Trouble
+from kiosk.domain.coaching import Coach, End, Progress
 from kiosk.domain.decision import Comparison
 from kiosk.domain.face import Vector
+from kiosk.domain.looks import Trouble
 from kiosk.domain.recognising import Recognition, Result
 from kiosk.domain.staff_views import Bars, Failure
 from kiosk.station.looking import Looked

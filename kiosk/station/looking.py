@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 
 from kiosk.domain.attempt import Rules
-from kiosk.domain.coaching import OF_FLAW, OF_HINT, Look, Trouble, head_pose
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Face, Flaw, Frame, Image, Quality
+from kiosk.domain.looks import OF_FLAW, OF_HINT, Look, Trouble, head_pose
 from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
 from kiosk.domain.tracking import Seen, Tracker
 from kiosk.vision.alignment import align

@@ -10,13 +10,13 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from kiosk.domain.audit import AuditKind, AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.decision import Decision, Reason
 from kiosk.domain.door.grants import DoorResult
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
-from kiosk.domain.updates import DoorAnswered, Faulted, Finding, Proposed, Recovered, Update
+from kiosk.domain.updates import DoorAnswered, FaceStays, Faulted, Finding, Proposed, Recovered, Update
 from kiosk.station.access import Access
 from kiosk.station.attention import Attention
 from kiosk.station.latest import LatestFrame
@@ -194,6 +194,10 @@ class Station:
                 self._access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=update.reason))
             elif isinstance(update, Recovered):
                 log.info("recovered", reason=update.reason.value)
+            elif isinstance(update, FaceStays):
+                outcome = AuditOutcome.FACE_STAYS if update.there else AuditOutcome.FACE_GONE
+                log.warning(outcome.value)
+                self._access.note(AuditRecord(AuditKind.STAFF, datetime.now(UTC), outcome=outcome))
             self._publish(update)
 
     def _settle(self, proposed: Decision) -> list[Update]:

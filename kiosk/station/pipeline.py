@@ -16,10 +16,11 @@ from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
 from kiosk.domain.decision import Comparison, Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality, Vector
+from kiosk.domain.lingering import Lingering
 from kiosk.domain.people import Embedding
 from kiosk.domain.refusals import FaceAlone, FaceLimit
 from kiosk.domain.tracking import Seen, Tracker
-from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
+from kiosk.domain.updates import FaceStays, Faulted, Finding, Observed, Proposed, Recovered, Waiting
 from kiosk.domain.verification import Claims, Expected, LetIn, Told
 from kiosk.station.aftermath import Aftermath
 from kiosk.station.deciding import Decider
@@ -58,6 +59,7 @@ class Pipeline:
         self._decider = Decider(stages.matcher, door_ready, largest_badge, new_id, clock, self._limit, face_alone)
         self._tracker = Tracker()
         self._memory = Memory()
+        self._lingering = Lingering()
         self._aftermath = Aftermath(rules, alike)
         self._attempt: Attempt | None = None
         self._expected: Expected | None = None
@@ -111,7 +113,8 @@ class Pipeline:
         frame, and the frame counts for the attempt after it."""
         self._listen()
         ended = self._ended(frame)
-        return [*ended, *self._seen(frame)]
+        seen, stays = self._seen(frame), self._lingering.news()
+        return [*ended, *seen] if stays is None else [*ended, *seen, FaceStays(stays)]
 
     def _listen(self) -> None:
         """Takes what the reception has told."""
@@ -142,7 +145,7 @@ class Pipeline:
         if self._memory.frozen:
             raise StageError(Reason.CAMERA_UNAVAILABLE, CameraError("the camera shows what it has shown before"))
         with watch.stage("detect", Reason.DETECTOR_FAULT):
-            faces = tuple(stages.detector.detect(frame.image))
+            faces = self._lingering.without(stages.detector.detect(frame.image), frame.captured_at)
         near = [f for f in faces if f.box.width >= self._min_face]
         self._aftermath.look(frame.captured_at, bool(near))
         if not faces:

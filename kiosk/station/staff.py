@@ -70,9 +70,7 @@ class StaffDesk:
         duress: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`clock`: seconds of CLOCK_BOOTTIME. `duress`: is told, silently, of whom somebody made sign in."""
-        self._office = office
-        self._publish = publish
-        self._clock = clock
+        self._office, self._publish, self._clock = office, publish, clock
         self._sign_ins = SignIns(office, pins or Pins(office.gallery, clock))
         self._duress = duress
         self._requests: queue.Queue[StaffRequest | None] = queue.Queue(WAITING)
@@ -88,7 +86,7 @@ class StaffDesk:
 
     @property
     def busy(self) -> bool:
-        """Whether something waits for the next turn."""
+        """Whether something waits for a turn."""
         return not self._requests.empty()
 
     def ask(self, request: StaffRequest) -> None:
@@ -105,8 +103,6 @@ class StaffDesk:
                 self._door = state
             case FaceStays(there):
                 self._lingering = there
-            case _:
-                return
 
     def _wake(self) -> None:
         """The booth has seen something: `turn` looks at it at once."""

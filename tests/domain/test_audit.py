@@ -14,15 +14,15 @@ from kiosk.domain.notices import UNEXPLAINED
 
 GOLDEN: dict[type[StrEnum], str] = {
     AuditKind: "decision outcome door command clock attempts fault enrolment subject key backup start stop chain "
-    "checkpoint visit",
+    "checkpoint visit staff",
     AuditOutcome: "unknown paired accepted enrolled enrolled_again enabled disabled validity_changed badge_set "
     "badge_cleared pin_set pin_cleared role_set role_cleared removed "
     "key_changed everything_sealed_anew recovery_passphrase_made passphrase_chosen "
     "made exported restored begun cut key_made key_replaced consent_recorded templates_renewed "
     "number_set number_cleared qr_set qr_cleared card_set card_cleared verify_on verify_off extended_on extended_off "
-    "issued revoked used",
+    "issued revoked used signed_in sign_in_failed signed_out not_enrolled not_me face_stays face_gone",
     AuditReason: "kiosk_restarted reset face_off face_on asked withdrawn expired records_dropped "
-    "release_without_decision",
+    "release_without_decision looks_like_another not_agreed not_recognised presentation_attack broken_off",
     Command: "status monitor release extend hold_open secure lockdown lockdown_end pair forget_gallery simulate_open "
     "simulate_close simulate_rex simulate_tamper simulate_restore",
     Outcome: "granted refused",

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from kiosk.domain.coaching import Pose
 from kiosk.domain.decision import Comparison
 from kiosk.domain.face import Box, Face, Flaw, Frame, Hint, Image, Quality, Vector
+from kiosk.domain.looks import Pose
 from kiosk.domain.people import Embedding
 from kiosk.station.booth import Booth
 from kiosk.station.looking import Eyes

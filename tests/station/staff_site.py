@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kiosk.domain.audit import AuditRecord
-from kiosk.domain.coaching import Pose
+from kiosk.domain.looks import Pose
 from kiosk.domain.matching import Cohort
 from kiosk.domain.people import NewReference, Subject
 from kiosk.domain.rights import Role

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from kiosk.domain.coaching import Pose, Trouble
 from kiosk.domain.decision import Comparison
 from kiosk.domain.face import Flaw, Hint, Vector
+from kiosk.domain.looks import Pose, Trouble
 from kiosk.domain.staff_views import Failure
 from kiosk.station.booth import HELD_SECONDS
 from kiosk.station.booth_tasks import BACK_SECONDS, State, Task

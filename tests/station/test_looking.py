@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.domain.coaching import Trouble
 from kiosk.domain.face import Flaw, Hint
+from kiosk.domain.looks import Trouble
 from kiosk.station.looking import Eyes, Looked, Looker
 from tests.station.booths import Camera, face
 

@@ -18,9 +18,10 @@ from kiosk.domain.attempt import Rules
 from kiosk.domain.decision import Comparison, Decision, Reason
 from kiosk.domain.errors import OutdatedError
 from kiosk.domain.face import Box, Face, Flaw, Frame, Hint, Quality
+from kiosk.domain.lingering import STAYS_SECONDS
 from kiosk.domain.people import Embedding, Subject
 from kiosk.domain.refusals import HOUR, FaceAlone
-from kiosk.domain.updates import Faulted, Finding, Observed, Proposed, Recovered, Waiting
+from kiosk.domain.updates import FaceStays, Faulted, Finding, Observed, Proposed, Recovered, Waiting
 from kiosk.station.pipeline import Pipeline
 from kiosk.station.stages import Stages
 
@@ -866,3 +867,20 @@ def test_faults_of_the_kiosk_and_grants_turn_face_alone_off_never() -> None:
     scene.frames(60)
     scene.script.faces = [face()]
     assert any(d.granted for d in scene.decisions(60))
+
+
+def test_a_poster_beside_the_door_shuts_it_for_three_minutes_and_not_for_ever() -> None:
+    """It is told, left out, and lets nobody in itself."""
+    poster = face(x=20)
+    script = Script(faces=[poster])
+    scene = Scene(script, Rules(needed=1, window=1, fresh_frames=0, fresh_seconds=0.0, pause=0.0))
+    scene.script.mated = False
+    told = [e for e in scene.frames(int((STAYS_SECONDS + 2) * FPS)) if isinstance(e, FaceStays)]
+    assert told == [FaceStays(True)]
+    script.mated = True
+    assert scene.decisions(30) == [], "whom it resembles does not count any more"
+    script.faces = [face(), poster]
+    (decision,) = [d for d in scene.decisions(5) if d.granted]
+    assert decision.subject_id == "ada"
+    script.faces = [face(x=270), face(x=500), poster]
+    assert not any(d.granted for d in scene.decisions(20)), "two people are two people"

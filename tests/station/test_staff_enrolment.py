@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason
-from kiosk.domain.coaching import SKIP_SECONDS, Pose
+from kiosk.domain.coaching import SKIP_SECONDS
 from kiosk.domain.entry import Claim, Means
+from kiosk.domain.looks import Pose
 from kiosk.domain.people import NewReference
 from kiosk.domain.staff_views import (
     Closed,

@@ -1,0 +1,190 @@
+"""Staff mode in the window: shows the page of each view that the station tells, and asks the station for the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QWidget
+
+from kiosk.domain.staff_views import (
+    Closed,
+    ComeBack,
+    ConsentText,
+    Declined,
+    Done,
+    DoorIs,
+    Erased,
+    Events,
+    Home,
+    LookHere,
+    NotEnrolled,
+    People,
+    Person,
+    Posing,
+    StaffView,
+    WaysIn,
+    WhoIsIt,
+    WhyRefused,
+)
+from kiosk.domain.staffing import Open, Place, SignOut, Touched
+from kiosk.domain.updates import StaffChanged
+from kiosk.gui.look import Look
+from kiosk.gui.staff.enrol_pages import ConsentPage, WaysPage, WhoPage, declined, done, not_enrolled
+from kiosk.gui.staff.event_pages import DoorPage, EventsPage, WhyPage
+from kiosk.gui.staff.live_pages import BackPage, LookPage, PosesPage
+from kiosk.gui.staff.parts import Ask
+from kiosk.gui.staff.people_pages import ErasedPage, PeoplePage, PersonPage
+from kiosk.gui.staff.sign_in import HomePage, SignInPage
+from kiosk.gui.toolkit.page import Page
+from kiosk.system.clock import boottime
+
+if TYPE_CHECKING:
+    from kiosk.domain.face import Frame
+
+TOLD_SECONDS = 5.0
+"""A touch is told to the station at most once in so long: it signs out after a minute."""
+ALONE_SECONDS = 30.0
+"""A sign-in page that nobody touches goes away after so long."""
+
+
+class Host(Protocol):
+    """The window: what it does for staff's pages."""
+
+    def open_page(self, make: Callable[[Look], QWidget]) -> None:
+        """Lays a page over the screen, made anew when language or size change."""
+
+    def close_page(self) -> None:
+        """Back to the visitor's screen."""
+
+
+class StaffMode(QObject):
+    """One for a window. Connect the bridge's signals to `take_event` and `take_frame`, the held corner to `open`, and
+    call `tick` now and then."""
+
+    def __init__(self, host: Host, ask: Ask, clock: Callable[[], float] = boottime) -> None:
+        super().__init__()
+        self._host, self._ask, self._clock = host, ask, clock
+        self._view: StaffView = Closed()
+        self._open = False
+        self.page: Page | None = None
+        """What is shown now."""
+        self._told_at = -math.inf
+        self._touched_at = -math.inf
+
+    def open(self) -> None:
+        """Somebody wants to sign in."""
+        if not self._open:
+            self._open, self._view = True, Closed()
+            self._touched_at = self._clock()
+            self._host.open_page(self._make)
+
+    def take_event(self, event: object, _at: float) -> None:
+        """Takes what the station publishes."""
+        if not isinstance(event, StaffChanged) or not self._open:
+            return
+        view, before, self._view = event.view, self._view, event.view
+        if isinstance(view, Closed) and view.problem is None and view.failure is None:
+            self._close()
+        elif not self._followed(view) and (view != before or isinstance(view, Closed)):
+            self._touched_at = self._clock()
+            self._host.open_page(self._make)
+
+    def take_frame(self, frame: Frame, _at: float) -> None:
+        """Takes a picture for the pages that show it."""
+        mirror = getattr(self.page, "mirror", None)
+        if mirror is not None and self._open:
+            mirror.set_image(frame.image)
+
+    def tick(self) -> None:
+        """Closes a sign-in page that nobody touches. Whoever is signed in is signed out by the station."""
+        alone = self._clock() - self._touched_at > ALONE_SECONDS
+        if self._open and isinstance(self._view, Closed) and alone:
+            self._close()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Tells the station that somebody touches the page."""
+        if event.type() in {QEvent.Type.MouseButtonPress, QEvent.Type.TouchBegin, QEvent.Type.KeyPress}:
+            self._touched()
+        return False
+
+    def _touched(self) -> None:
+        self._touched_at = self._clock()
+        if self._touched_at - self._told_at >= TOLD_SECONDS and not isinstance(self._view, Closed):
+            self._told_at = self._touched_at
+            self._ask(Touched())
+
+    def _followed(self, view: StaffView) -> bool:
+        """Whether the page that is shown goes on with this view."""
+        page = self.page
+        match view, page:
+            case (
+                (LookHere(), LookPage())
+                | (Posing(), PosesPage())
+                | (ComeBack(), BackPage())
+                | (WhyRefused(), WhyPage())
+            ):
+                page.show_view(view)  # type: ignore[union-attr]
+                return True
+            case _:
+                return False
+
+    def _make(self, look: Look) -> QWidget:
+        page = _page(look, self._view, self._ask)
+        page.went_back.connect(self._back)
+        page.finished.connect(self._back)
+        page.installEventFilter(self)
+        for part in page.findChildren(QWidget):
+            part.installEventFilter(self)
+        self.page = page
+        return page
+
+    def _back(self) -> None:
+        """Back: from the first page out, from everything else to the first page."""
+        match self._view:
+            case Closed():
+                self._close()
+            case Home() | LookHere():
+                self._ask(SignOut())
+            case Person() | Erased():
+                self._ask(Open(Place.PEOPLE))
+            case _:
+                self._ask(Open(Place.HOME))
+
+    def _close(self) -> None:
+        self._open, self.page, self._view = False, None, Closed()
+        self._host.close_page()
+
+
+PAGES: dict[type, Callable[..., Page]] = {
+    Closed: SignInPage,
+    Home: HomePage,
+    ConsentText: ConsentPage,
+    WhoIsIt: WhoPage,
+    Posing: PosesPage,
+    ComeBack: BackPage,
+    WaysIn: WaysPage,
+    People: PeoplePage,
+    Person: PersonPage,
+    Events: EventsPage,
+}
+"""Of each view that asks for something: its page, made with look, view and whom to ask."""
+SHOWN: dict[type, Callable[..., Page]] = {
+    LookHere: LookPage,
+    Declined: declined,
+    Done: done,
+    NotEnrolled: not_enrolled,
+    Erased: ErasedPage,
+    WhyRefused: WhyPage,
+    DoorIs: DoorPage,
+}
+"""Of each that only shows something: made with look and view."""
+
+
+def _page(look: Look, view: StaffView, ask: Ask) -> Page:
+    """The page of a view."""
+    if type(view) in SHOWN:
+        return SHOWN[type(view)](look, view)
+    return PAGES[type(view)](look, view, ask)

@@ -1,0 +1,75 @@
+"""Starts staff mode: its thread, its own connection to the gallery, and the booth that it shares with the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from kiosk.config import Config
+from kiosk.domain.face import Vector
+from kiosk.domain.matching import rounded
+from kiosk.domain.staffing import StaffRequest
+from kiosk.domain.updates import Update
+from kiosk.station.booth import Booth
+from kiosk.station.candidates import Measure
+from kiosk.station.looking import Eyes
+from kiosk.station.register import GalleryRegister
+from kiosk.station.staff import StaffDesk
+from kiosk.station.staff_session import Office
+from kiosk.station.stages import Stages
+from kiosk.station.turns import turning
+from kiosk.storage.database import open_database
+from kiosk.storage.erasure import erase, keeping
+from kiosk.storage.gallery import Gallery
+from kiosk.storage.home import Home
+from kiosk.storage.vault import Vault
+from kiosk.system.clock import boottime
+from kiosk.vision.models import Models
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StaffRoom:
+    """Staff mode of a running kiosk. `ask`: for the window. `publish`: as before, and staff mode hears it too."""
+
+    booth: Booth
+    ask: Callable[[StaffRequest], None]
+    publish: Callable[[Update], None]
+
+
+@contextmanager
+def staffed(
+    config: Config,
+    home: Home,
+    vault: Vault,
+    models: Models,
+    stages: Stages,
+    publish: Callable[[Update], None],
+    duress: Callable[[str], None] = lambda _: None,
+) -> Iterator[StaffRoom]:
+    """Runs staff mode. `stages`: those of the door; the booth uses them in the same thread, never at the same time. The
+    watchdog does not watch its thread: an erasure may take long, and nobody at the door waits for it."""
+    entry = models.embedder_entry
+    measure = Measure(entry.model_id, entry.dimension, models.thresholds, models.cohort)
+    eyes = Eyes(stages.detector, stages.quality, stages.pad, stages.embedder, config.quality.min_face)
+    booth = Booth(eyes, stages.matcher.search, _same(measure), boottime)
+    store = open_database(home.database, check=False)
+    with closing(Gallery(store, vault)) as gallery:
+        register = GalleryRegister(gallery, entry.model_id, erasure=partial(erase, home, keeping=keeping(config)))
+        office = Office(gallery, register, booth, measure, config.consent)
+        desk = StaffDesk(office, publish, boottime, duress=duress)
+
+        def heard(update: Update) -> None:
+            publish(update)
+            desk.heard(update)
+
+        with turning("staff", desk.turn, desk.close):
+            yield StaffRoom(booth, desk.ask, heard)
+
+
+def _same(measure: Measure) -> Callable[[Vector, Vector], bool]:
+    """Whether two vectors are of one person: by the threshold for a gallery of one reference, as `kiosk enrol` asks of
+    the pictures of one person."""
+    score = measure.thresholds.for_gallery({1: 1}).score
+    return lambda a, b: measure.cohort.score(rounded(a), rounded(b)) >= score
