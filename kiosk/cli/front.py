@@ -17,6 +17,7 @@ from kiosk.cli.console import Row, as_json_line, names_wanted, output_outlet
 from kiosk.cli.decisions import decision_line, decision_row, door_row
 from kiosk.domain.entry import EntryRequest
 from kiosk.domain.errors import KioskError
+from kiosk.domain.staffing import StaffRequest
 from kiosk.domain.updates import Decided, DoorAnswered, DoorChanged, Faulted, Recovered, Unexplained, Update
 from kiosk.gui.setting import Setting
 from kiosk.station import assembly
@@ -137,6 +138,7 @@ class Window:
 
         self._application = create_application(sys.argv[:1], offscreen)
         from kiosk.gui.bridge import Bridge  # noqa: PLC0415
+        from kiosk.gui.staff.mode import attached  # noqa: PLC0415
         from kiosk.gui.window import KioskWindow  # noqa: PLC0415
 
         if picture is not None:
@@ -148,7 +150,18 @@ class Window:
         self.bridge = Bridge()
         self.ask: Callable[[EntryRequest], None] = lambda _: None
         """Takes what visitors ask for. Set it when the station runs."""
-        self._window = KioskWindow(self.bridge, name_of, setting, ask=self._asked, beat=self._beat)
+        self.staff: Callable[[StaffRequest], None] = lambda _: None
+        """The same for staff."""
+        self._window = KioskWindow(
+            self.bridge, name_of, setting, ask=self._asked, on_staff=self._open_staff, beat=self._beat
+        )
+        self._staff = attached(self._window, self.bridge, self._ask_staff)
+
+    def _open_staff(self) -> None:
+        self._staff.open()
+
+    def _ask_staff(self, request: StaffRequest) -> None:
+        self.staff(request)
 
     def wait(self, due: Callable[[], bool], full_screen: bool) -> None:
         """Runs Qt's loop until `due`, or the closing of the window."""

@@ -131,6 +131,8 @@ class Front:
             directory = open_gallery(home, check=False)
             self._names.open(stack.enter_context(closing(directory)))
             stack.callback(self._names.close)
+            if self._window is not None:
+                self._window.staff = kiosk.staff
             systemd.notify("READY=1")
             self._until(lambda: self._stop.due(kiosk))
             if self._window is not None:

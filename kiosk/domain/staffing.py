@@ -108,7 +108,6 @@ class Finish:
     """Writes the enrolment: the person has typed a PIN twice, or wants none. `qr`: whether they get a QR code."""
 
     pin: str | None = field(default=None, repr=False)
-    duress: str | None = field(default=None, repr=False)
     qr: bool = False
 
 

@@ -193,10 +193,10 @@ class Enrolling:
 
     def _finish(self, request: Finish) -> StaffView:
         draft, about = self._draft, self._draft.about
-        if draft.number in {request.pin, request.duress}:
+        if draft.number == request.pin:
             return WaysIn(about.name, draft.number, Problem.PIN)
         try:
-            secrets = made_both(request.pin, request.duress)
+            secrets = made_both(request.pin)
         except GalleryError:
             return WaysIn(about.name, draft.number, Problem.PIN)
         code = new_code() if request.qr else None

@@ -162,29 +162,37 @@ class WaysPage(Page):
 
     def __init__(self, look: Look, view: WaysIn, ask: Ask) -> None:
         super().__init__(look, "office.ways")
-        self._ask, self._first = ask, ""
+        self._ask, self._first, self._wanted = ask, "", False
         wrong = said(look.texts, "problem", view.problem) if view.problem else ""
         asked = look.texts("office.ways_detail", name=view.name, number=view.number)
         self.note = Label(look, plain=wrong or asked)
-        self.code = key(look, "office.with_code", lambda: None)
-        self.code.setCheckable(True)
+        self.code = key(look, "office.with_code", self._toggle)
+        self.coded = key(look, "office.with_code", self._toggle, icon=Icon.TICK)
+        self.coded.hide()
         self.keypad = Keypad(look, hidden=True, shortest=SHORTEST_PIN, longest=LONGEST_PIN)
         self.keypad.entered.connect(self._typed)
         self.body.addWidget(self.note)
         self.body.addWidget(self.keypad, 1)
         choices = QHBoxLayout()
-        choices.addWidget(self.code)
-        self.without = key(look, "office.no_pin", lambda: ask(Finish(qr=self.code.isChecked())))
-        choices.addWidget(self.without)
+        choices.addWidget(self.code, 1)
+        choices.addWidget(self.coded, 1)
+        self.without = key(look, "office.no_pin", lambda: ask(Finish(qr=self._wanted)))
+        choices.addWidget(self.without, 1)
         self.body.addLayout(choices)
         self.keypad.setFocus()
+
+    def _toggle(self) -> None:
+        """A tick stands beside what was chosen."""
+        self._wanted = not self._wanted
+        self.code.setVisible(not self._wanted)
+        self.coded.setVisible(self._wanted)
 
     def _typed(self, pin: str) -> None:
         if not self._first:
             self._first = pin
             self.note.say("office.same_pin")
         elif pin == self._first:
-            self._ask(Finish(pin, qr=self.code.isChecked()))
+            self._ask(Finish(pin, qr=self._wanted))
         else:
             self._first = ""
             self.note.say("office.pins_differ")

@@ -46,7 +46,7 @@ class LookPage(LivePage):
     """The camera looks for the face of whoever signs in."""
 
     def __init__(self, look: Look, view: LookHere) -> None:
-        super().__init__(look, "office.sign_in_number")
+        super().__init__(look, "office.staff")
         self.show_view(view)
 
     def show_view(self, view: LookHere) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QWidget
 
 from kiosk.domain.staff_views import (
@@ -29,8 +29,9 @@ from kiosk.domain.staff_views import (
     WhoIsIt,
     WhyRefused,
 )
-from kiosk.domain.staffing import Open, Place, SignOut, Touched
+from kiosk.domain.staffing import Open, Place, ReadIn, SignOut, Touched
 from kiosk.domain.updates import StaffChanged
+from kiosk.gui.bridge import Bridge
 from kiosk.gui.look import Look
 from kiosk.gui.staff.enrol_pages import ConsentPage, WaysPage, WhoPage, declined, done, not_enrolled
 from kiosk.gui.staff.event_pages import DoorPage, EventsPage, WhyPage
@@ -60,9 +61,22 @@ class Host(Protocol):
         """Back to the visitor's screen."""
 
 
+def attached(host: Host, bridge: Bridge, ask: Ask) -> StaffMode:
+    """Staff mode of a window, which hears the bridge and looks once a second whether nobody is there any more."""
+    mode = StaffMode(host, ask)
+    bridge.event_arrived.connect(mode.take_event)
+    bridge.frame_arrived.connect(mode.take_frame)
+    mode.timer = QTimer(mode)
+    mode.timer.timeout.connect(mode.tick)
+    mode.timer.start(1000)
+    return mode
+
+
 class StaffMode(QObject):
     """One for a window. Connect the bridge's signals to `take_event` and `take_frame`, the held corner to `open`, and
     call `tick` now and then."""
+
+    timer: QTimer
 
     def __init__(self, host: Host, ask: Ask, clock: Callable[[], float] = boottime) -> None:
         super().__init__()
@@ -71,8 +85,8 @@ class StaffMode(QObject):
         self._open = False
         self.page: Page | None = None
         """What is shown now."""
-        self._told_at = -math.inf
-        self._touched_at = -math.inf
+        self._told_at = self._touched_at = -math.inf
+        self._reading = False
 
     def open(self) -> None:
         """Somebody wants to sign in."""
@@ -132,6 +146,7 @@ class StaffMode(QObject):
                 return False
 
     def _make(self, look: Look) -> QWidget:
+        self._read_in(look.texts.language)
         page = _page(look, self._view, self._ask)
         page.went_back.connect(self._back)
         page.finished.connect(self._back)
@@ -140,6 +155,16 @@ class StaffMode(QObject):
             part.installEventFilter(self)
         self.page = page
         return page
+
+    def _read_in(self, language: str) -> None:
+        """A consent text is first shown in the screen's language, if there is one."""
+        view = self._view
+        if isinstance(view, ConsentText) and not self._reading and language in view.languages:
+            self._reading = True
+            if language != view.language:
+                self._ask(ReadIn(language))
+        elif not isinstance(view, ConsentText):
+            self._reading = False
 
     def _back(self) -> None:
         """Back: from the first page out, from everything else to the first page."""

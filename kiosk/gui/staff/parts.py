@@ -48,9 +48,9 @@ def minute(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
-def key(look: Look, text: str, act: Callable[[], object], *, primary: bool = False) -> Button:
+def key(look: Look, text: str, act: Callable[[], object], *, primary: bool = False, icon: Icon | None = None) -> Button:
     """A key that does something, as wide as there is room."""
-    made = Button(look, text, primary=primary)
+    made = Button(look, text, primary=primary, icon=icon)
     made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
     made.clicked.connect(lambda *_: act())
     return made
@@ -58,7 +58,8 @@ def key(look: Look, text: str, act: Callable[[], object], *, primary: bool = Fal
 
 def scrolled(look: Look, text: str) -> QScrollArea:
     """A long text that the finger, arrows and Page Down move."""
-    label = Label(look, plain=text)
+    paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))  # its lines are the file's
+    label = Label(look, plain="\n\n".join(paragraphs))
     label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeading)
     area = QScrollArea()
     area.setWidget(label)
@@ -68,6 +69,10 @@ def scrolled(look: Look, text: str) -> QScrollArea:
     palette = area.palette()
     palette.setColor(area.backgroundRole(), theme.GROUND_BOTTOM)
     area.setPalette(palette)
+    area.verticalScrollBar().setStyleSheet(
+        f"QScrollBar {{ background: {theme.PANEL.name()}; width: {look.measures.px(2)}px; }}"
+        f"QScrollBar::handle {{ background: {theme.KEY_EDGE.name()}; }}"
+    )
     QScroller.grabGesture(area.viewport(), QScroller.ScrollerGestureType.LeftMouseButtonGesture)
     return area
 

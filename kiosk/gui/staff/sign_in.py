@@ -65,7 +65,7 @@ class HomePage(Page):
         self.places: dict[str, Button] = {}
         columns = 1 if look.measures.portrait else 2
         for at, place in enumerate(view.pages):
-            made = key(look, f"place.{place}", partial(ask, Open(place)))
+            made = key(look, ".".join(("place", place)), partial(ask, Open(place)))
             self.places[place] = made
             grid.addWidget(made, at // columns, at % columns)
         self.body.addLayout(grid, 1)
