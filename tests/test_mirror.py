@@ -32,6 +32,7 @@ ELSEWHERE = {
     "__main__": "cli/test_bad_input",
     "cli/__init__": "cli/test_bad_input",
     "cli/asking": "cli/test_unlock",
+    "cli/bench_pin": "cli/test_bench",
     "cli/audit_export": "cli/test_audit_chain",
     "cli/audit_rows": "cli/test_audit",
     "cli/bench_window": "evaluation/benchmarks/test_gui",

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from kiosk.cameras.sources import stills
+from kiosk.cli import bench_pin
 from kiosk.cli.console import Row, config_option, emit, json_option, say, settings
 from kiosk.cli.numbers import Finite
 from kiosk.domain.errors import ModelError
@@ -52,6 +53,10 @@ from kiosk.vision.models import load, load_cohort
     help="What the window costs recognition, and the time from a face in the guide to a decision.",
 )
 @click.option("--visits", type=click.IntRange(2, 10_000), default=40, show_default=True, help="Of --gui.")
+@click.option(
+    "--pin", is_flag=True, help="Whether the time of an answer tells whose number exists, or a PIN typed under duress."
+)
+@click.option("--runs", type=click.IntRange(10, 100_000), default=2000, show_default=True, help="Of --pin, each kind.")
 @click.option("--seconds", type=Finite(1, 3600), default=20, show_default=True, help="Of --idle, each.")
 @click.option(
     "--gallery",
@@ -71,6 +76,8 @@ def bench(
     idle: bool,
     gui: bool,
     visits: int,
+    pin: bool,
+    runs: int,
     seconds: float,
     gallery: int | None,
     config_file: Path | None,
@@ -81,11 +88,13 @@ def bench(
     Counts only frames that pass every stage, and searches among 1,000 references. The time to the first decision is
     that of this process, with Python's own start. The last line is one JSON object. Exit status 1 when --notify lost
     something that must not be lost, when the window of --gui cost more than 10% of the rate or decisions came too late,
-    or when --idle used more than a tenth of a core (15% with the window).
+    when --idle used more than a tenth of a core (15% with the window), or when the time of --pin tells something.
     """
     if door:
         _door(wanted, as_json)
         return
+    if pin:
+        ctx.exit(0 if bench_pin.measure(runs, as_json) else 1)
     config = settings(config_file)
     if idle:
         ctx.exit(0 if _idle(config.models, seconds, as_json) else 1)

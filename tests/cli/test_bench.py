@@ -8,6 +8,10 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import pytest
+
+from kiosk.storage import pins
+
 Command = Callable[..., Any]
 
 
@@ -20,6 +24,17 @@ def test_a_gallery_is_measured_beside_numpy(kiosk: Command) -> None:
     row = json.loads(done.out[-1])
     assert (row["references"], row["searches"], row["ratio"]["faiss"]) == (12, 10, None)
     assert set(row["search"]) == {"kiosk", "numpy"}
+
+
+def test_the_time_of_answers_is_measured(kiosk: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pins, "MEMORY_KIB", 64)
+    pins._nobodys.cache_clear()
+    done = kiosk("bench", "--pin", "--runs", "10")
+    pins._nobodys.cache_clear()
+    row = json.loads(done.out[-1])
+    assert done.status == (0 if row["good"] else 1)
+    assert set(row["p50_ms"]) == {"wrong", "right", "duress", "unknown"}
+    assert 0 <= row["auc_unknown_wrong"] <= 1
 
 
 def test_an_impossible_gallery_is_one_line(kiosk: Command) -> None:
