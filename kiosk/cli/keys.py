@@ -88,7 +88,7 @@ def recover(home: Home, config_file: object) -> None:
 
 
 @keys.command()
-@click.option("--everything", is_flag=True, help="Seal each record and template anew, with new keys, too.")
+@click.option("--everything", is_flag=True, help="Seal each record and template anew, too. Visitor passes are void.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 @pass_home

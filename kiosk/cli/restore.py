@@ -48,7 +48,7 @@ def restore(
 
     Only while no kiosk runs on this home. Opens with the master key where it is here, and else with the recovery
     passphrase, which is asked for: also on a new board. Who was erased since does not come back. Whoever was disabled
-    or changed since is again as in the backup.
+    or changed since is again as in the backup. Visitor passes are void.
     """
     folder = _folder(config_file)
     with home.lock():
@@ -59,6 +59,7 @@ def restore(
         if as_json:
             aside = None if done.aside is None else str(done.aside)
             counts = {"subjects": done.subjects, "changed": done.changed, "erasures_unknown": done.unknown or None}
+            counts["passes_void"] = done.passes
             emit({"made": done.header.created, "aside": aside, "erased": len(done.erased), **counts})
         else:
             say(*_lines(done))
@@ -72,6 +73,8 @@ def _lines(done: Restored) -> Iterator[str]:
         yield f"the gallery of before cannot be asked who was erased ({done.unknown}): compare your certificates"
     if done.changed:
         yield f"{done.changed} people were enrolled or changed since then, and are as in the backup: look at them"
+    if done.passes:
+        yield f"{done.passes} visitor passes are void, as nobody knows how often they were used since: issue new ones"
     if done.aside is not None:
         yield f"the gallery of before is in {done.aside}: remove it when nobody needs it any more"
 

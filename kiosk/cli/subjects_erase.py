@@ -84,7 +84,7 @@ def lines(done: Certificate, name: str) -> Iterator[str]:
     """A certificate for people."""
     yield f"erased {name}"
     yield f"  when       {shown(done.at)}, {done.reason}"
-    yield f"  removed    the key, the record with name, badge and validity, {done.references} reference(s)"
+    yield f"  removed    the key, the record with all that it holds, visitor passes, {done.references} reference(s)"
     yield f"             {done.backups} backup(s) of before; the key of backups was changed"
     yield "  not reached"
     for remains in done.remains:

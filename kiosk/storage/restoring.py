@@ -56,6 +56,8 @@ class Restored:
     aside: Path | None
     unknown: str
     changed: int | None
+    passes: int
+    """How many visitor passes of the backup are void."""
 
 
 def open_key(home: Home, backup: Backup, ask: Callable[[], str], paper: bool = False) -> Opened:
@@ -137,9 +139,10 @@ def _take(
         erased = {who: to_text(datetime.now(UTC)) for who in named}
         for list_ in (before.erased if before else {}, *_listed(folders, header.gallery, vault)):
             erased.update(list_)
+        passes = int(store.rows("SELECT count(*) AS n FROM pass")[0]["n"])
         gone, subjects, changed = _renewed(store, vault, header, before, erased)
     aside = _swap(home, draft, master)
-    return Restored(header, subjects, gone, aside, unknown, changed)
+    return Restored(header, subjects, gone, aside, unknown, changed, passes)
 
 
 def _renewed(

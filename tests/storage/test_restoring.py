@@ -323,7 +323,7 @@ def test_a_backup_gives_no_use_of_a_pass_back(home: Home, tmp_path: Path) -> Non
         backups.to_file(home, gallery, tmp_path / "backup")
         assert Passes(gallery).use(used, "main", now).good
     with home.lock():
-        restore(home, tmp_path / "backup", never, [], [])
+        assert restore(home, tmp_path / "backup", never, [], []).passes == 2
     with closing(open_gallery(home)) as gallery:
         passes = Passes(gallery)
         assert passes.issued() == []
