@@ -8,7 +8,7 @@ import click
 
 from kiosk.cli.asking import ask_secretly
 from kiosk.cli.codes import check_place, code_options, hand_out
-from kiosk.cli.console import called, config_option, json_option, pass_home, say, told_or_not
+from kiosk.cli.console import called, complain, config_option, json_option, pass_home, say, told_or_not
 from kiosk.cli.registers import ask_the_kiosk, register_of
 from kiosk.cli.subject_lines import tell_of
 from kiosk.domain.entry import Means
@@ -102,6 +102,8 @@ def _need(need: Need, sentence: str) -> click.Command:
         with register_of(home) as register:
             subject = register.set_need(register.find(who).id, need, on)
         tell_of(subject, as_json)
+        if subject.verify and subject.number is None and need is Need.VERIFY:
+            complain(f"{subject.id} has no number: give one, a QR code or a card, or this person cannot come in")
 
     return command
 

@@ -144,7 +144,10 @@ def test_two_pins_are_typed_for_a_duress_pin(
 
 
 def test_what_a_person_needs_is_said_and_shown(kiosk: Command, ada: str) -> None:
-    assert kiosk("subjects", "verify", "Ada", "--on").out == [f"{ada}  (not by face alone)"]
+    done = kiosk("subjects", "verify", "Ada", "--on")
+    assert done.out == [f"{ada}  (not by face alone)"]
+    assert "cannot come in" in done.err[0]
+    assert kiosk("subjects", "verify", "Ben", "--on").err == [], "he has a number"
     assert kiosk("subjects", "extended", "Ada", "--on").out == [f"{ada}  (not by face alone, extended release)"]
     assert kiosk("subjects", "verify", "Ada", "--off").out == [f"{ada}  (extended release)"]
     said = kiosk("subjects", "extended", "Ada")

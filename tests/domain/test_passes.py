@@ -61,6 +61,20 @@ def test_no_other_text_is_the_same_pass(told: Pass, data: st.DataObject) -> None
             continue
 
 
+@pytest.mark.parametrize("door", ["a", "ab", "abc", "abcd"])
+def test_bits_that_mean_nothing_must_be_zero(door: str) -> None:
+    """Base32 has some behind the last byte, unless the bytes fill the letters."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    text = replace(TOLD, doors=(door,)).text(SIGNATURE)
+    data = base64.b32decode(text[3:] + "=" * (-len(text[3:]) % 8))
+    same = [text[:-1] + letter for letter in letters if letter != text[-1]]
+    same = [other for other in same if base64.b32decode(other[3:] + "=" * (-len(other[3:]) % 8)) == data]
+    assert same
+    for other in same:
+        with pytest.raises(PassError, match="damaged"):
+            read(other)
+
+
 @given(st.one_of(st.text(), st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567").map(MARK.__add__)))
 def test_any_text_is_a_pass_or_one_error(text: str) -> None:
     with suppress(PassError):

@@ -85,3 +85,14 @@ def test_no_slip_of_a_finger_is_a_duress_pin(pin: str, data: st.DataObject) -> N
 def test_a_duress_pin_is_a_pin(duress: str) -> None:
     with pytest.raises(ValueError, match="PIN"):
         checked_duress(duress, "271828")
+
+
+@pytest.mark.parametrize("near", ["278128", "721828", "271882", "271829", "27182", "2718288", "2271828", "27128"])
+def test_exchanged_wrong_missing_and_further_digits_are_slips(near: str) -> None:
+    with pytest.raises(ValueError, match="PIN"):
+        checked_duress(near, "271828")
+
+
+@pytest.mark.parametrize("far", ["271199", "828271", "812827", "27188228", "161803", "82172871"])
+def test_two_slips_are_none(far: str) -> None:
+    assert checked_duress(far, "271828") == far
