@@ -26,6 +26,8 @@ QUIET_SECONDS = 60.0
 """Refusals no longer count as "in a row" after this time without one, so that old refusals do not lengthen a pause."""
 MOST_FACES = 64
 """Most faces remembered. The face whose last refusal is oldest is forgotten first."""
+UNTOLD = 1.0
+"""A wait of so many seconds is said without a number: it is over at once, or nobody is told how many tries are left."""
 LOOK_AGAIN = 1.0
 """Shortest time in seconds before a track whose face must wait is looked at again."""
 TOLD_AGAIN = 60.0
@@ -67,6 +69,9 @@ class _Pause:
     track: int
     place: Box | None
     until: float
+    ends: float | None
+    """When the wait is over for the person. The track may be looked at before, because another person may have come.
+    None if nobody is told."""
 
 
 class Patience:
@@ -80,10 +85,12 @@ class Patience:
         self._tracks: dict[int, _Row] = {}
         self._faults = _Row()
 
-    def waits(self, track: int, box: Box, at: float) -> bool:
-        """Whether no attempt may open yet for the face of this track, or for any face in this place."""
+    def waits(self, track: int, box: Box, at: float) -> float:
+        """Seconds for which no attempt may open for the face of this track, or for any face in this place; 0 if one
+        may. UNTOLD if it is not said for how long."""
         self._pauses = [p for p in self._pauses if at < p.until]
-        return any(p.track == track or (p.place is not None and box.iou(p.place) >= SAME_PLACE) for p in self._pauses)
+        here = [p for p in self._pauses if p.track == track or (p.place and box.iou(p.place) >= SAME_PLACE)]
+        return max((UNTOLD if p.ends is None else max(p.ends - at, UNTOLD / 2) for p in here), default=0.0)
 
     def had_enough(self, vector: Vector, track: int, at: float) -> bool:
         """Whether this face must not be compared, because it was refused and must wait, or has used up its attempts.
@@ -94,7 +101,7 @@ class Patience:
         spent = len(face.times) >= ATTEMPTS_AN_HOUR
         if at >= face.row.until and not spent:
             return False
-        self._pause(track, None, at + max(self._rules.pause, LOOK_AGAIN))
+        self._pause(track, None, at + max(self._rules.pause, LOOK_AGAIN), None if spent else face.row.until)
         return True
 
     def to_tell(self, vector: Vector, at: float) -> bool:
@@ -109,12 +116,13 @@ class Patience:
     def refused(self, vectors: Sequence[Vector], track: int, box: Box, at: float, *, claimed: bool = False) -> None:
         """Takes a refused attempt. `vectors`: those that it counts against. Without any, its track waits
         longer each time. `claimed`: whether it was compared with a claimed person."""
-        self._pause(track, box, at + self._rules.pause)
+        self._pause(track, box, at + self._rules.pause, at + self._rules.pause)
         if vectors:
             self.charge(vectors, at, claimed=claimed)
             return
         self._tracks = {t: row for t, row in self._tracks.items() if at - row.until <= QUIET_SECONDS}
-        self._pause(track, None, self._tracks.setdefault(track, _Row()).refused(self._rules, at))
+        until = self._tracks.setdefault(track, _Row()).refused(self._rules, at)
+        self._pause(track, None, until, until)
 
     def charge(self, vectors: Sequence[Vector], at: float, *, claimed: bool = False) -> None:
         """Counts one attempt against each face that these vectors show."""
@@ -145,8 +153,8 @@ class Patience:
             self._faces = [f for f in self._faces if f.times]
         self._faults = _Row()
 
-    def _pause(self, track: int, place: Box | None, until: float) -> None:
-        self._pauses = [*self._pauses, _Pause(track, place, until)][-MOST_FACES:]
+    def _pause(self, track: int, place: Box | None, until: float, ends: float | None) -> None:
+        self._pauses = [*self._pauses, _Pause(track, place, until, ends)][-MOST_FACES:]
 
     def _known(self, vector: Vector, at: float) -> _Refused | None:
         """What is remembered of this face. Forgets refusals that are older than an hour."""

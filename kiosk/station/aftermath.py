@@ -37,8 +37,8 @@ class Aftermath:
         """Takes every frame's time, and whether it shows a face that may present itself."""
         self._presence.look(at, somebody)
 
-    def waits(self, track: int, box: Box, at: float) -> bool:
-        """Whether the face of this track, or any in this place, was refused and must wait."""
+    def waits(self, track: int, box: Box, at: float) -> float:
+        """Seconds for which the face of this track, or any in this place, was refused and must wait; 0 for others."""
         return self._patience.waits(track, box, at)
 
     def rests(self, at: float, *, claimed: bool) -> bool:

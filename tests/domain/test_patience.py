@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kiosk.domain.attempt import Rules
 from kiosk.domain.face import Box, Vector
-from kiosk.domain.patience import ATTEMPTS_AN_HOUR, MOST_FACES, Patience
+from kiosk.domain.patience import ATTEMPTS_AN_HOUR, MOST_FACES, UNTOLD, Patience
 from kiosk.domain.refusals import HOUR
 
 HERE, THERE = Box(200, 100, 100, 120), Box(450, 100, 100, 120)
@@ -30,6 +30,20 @@ def test_after_a_refusal_its_track_and_its_place_wait_for_the_plain_pause() -> N
     assert p.waits(8, HERE, 101.4)
     assert not p.waits(8, THERE, 100.1)
     assert not p.waits(7, HERE, 101.6)
+
+
+def test_whoever_waits_can_be_told_for_how_long_but_not_that_no_try_is_left() -> None:
+    p = patience()
+    p.refused([face(1)], 7, HERE, at=100.0)
+    assert p.waits(7, HERE, 100.2) == pytest.approx(1.3)
+    for number in range(5):
+        p.refused([face(2)], 20 + number, THERE, at=200.0 + number)
+    assert p.had_enough(face(2), 30, 206.0)
+    assert p.waits(30, HERE, 206.5) > 2
+    for number in range(10):
+        p.refused([face(3)], 40 + number, THERE, at=400.0 + 40 * number)
+    assert p.had_enough(face(3), 60, 800.0)
+    assert p.waits(60, HERE, 800.2) == UNTOLD
 
 
 def test_somebody_behind_a_stranger_who_was_refused_often_waits_no_longer_than_that() -> None:
