@@ -22,6 +22,7 @@ from kiosk.evaluation.benchmarks import idle as idle_timing
 from kiosk.evaluation.benchmarks import notify as notify_timing
 from kiosk.evaluation.benchmarks.frame import Contest, Times, Timing
 from kiosk.evaluation.benchmarks.gallery import FAISS, NUMPY, OURS
+from kiosk.evaluation.benchmarks.gui import BLOCK
 from kiosk.sections import ModelsConfig
 from kiosk.station import assembly
 from kiosk.station.pipeline import Pipeline
@@ -110,7 +111,7 @@ def bench(
     if gui:
         from kiosk.cli.bench_window import measure  # noqa: PLC0415 - loads the window
 
-        blocks = -(-wanted // 30)
+        blocks = -(-wanted // BLOCK)
         scene = timing.frames(cycle(list(islice(_images(source), 120))))
         ctx.exit(0 if measure(way, scene, blocks, visits, config.screen, as_json) else 1)
     taken = timing.measure(way, timing.frames(_images(source)), wanted)

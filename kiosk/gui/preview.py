@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
@@ -25,17 +25,23 @@ _BRACKET = 0.22
 
 
 class Preview(QWidget):
-    """Picture, guide, ring and boxes. `guide`: share of the frame in which a face's centre counts ([quality] guide)."""
+    """Picture, guide, ring and boxes. It has the picture's shape, so that nothing behind it is drawn with each frame.
+    `guide`: share of the frame in which a face's centre counts ([quality] guide)."""
 
-    def __init__(self, parent: QWidget, guide: float, low: bool = False) -> None:
+    reshaped = Signal()
+    """The frames have another shape than before."""
+
+    def __init__(self, parent: QWidget, guide: float) -> None:
         super().__init__(parent)
-        self._guide, self._low = guide, low
+        self._guide = guide
         self._pixels: NDArray[np.uint8] | None = None
         self._picture: QImage | None = None
         self._veil: QPixmap | None = None
-        self._frame = QSize(4, 3)
+        self.frame = QSize(4, 3)
+        """The shape of the camera's frames."""
         self._screen: Screen | None = None
         self._unit = 1.0
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
     def set_unit(self, unit: float) -> None:
         """Sets the size of a layout unit in pixels."""
@@ -55,14 +61,15 @@ class Preview(QWidget):
         if not self.isVisible() or image.size == 0:
             return
         frame = QSize(image.shape[1], image.shape[0])
-        if frame != self._frame:
-            self._frame, self._veil = frame, None
-        place, ratio = self.mirror().picture, self.devicePixelRatioF()
-        size = (max(1, round(place.width * ratio)), max(1, round(place.height * ratio)))
-        method = cv2.INTER_AREA if size[0] < frame.width() else cv2.INTER_LINEAR
-        pixels = np.asarray(
-            cv2.cvtColor(cv2.flip(cv2.resize(image, size, interpolation=method), 1), cv2.COLOR_BGR2BGRA), np.uint8
-        )
+        if frame != self.frame:
+            self.frame, self._veil = frame, None
+            self.reshaped.emit()
+        ratio = self.devicePixelRatioF()
+        size = (max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+        # Every second or third pixel is enough of a large frame; the rest is linear: this is done with each frame.
+        step = max(1, frame.width() // (2 * size[0]))
+        image = image[::step, ::step]
+        pixels = np.asarray(cv2.cvtColor(cv2.flip(cv2.resize(image, size), 1), cv2.COLOR_BGR2BGRA), np.uint8)
         # QImage uses the array's memory, so the array must live as long as the QImage.
         self._pixels = pixels
         self._picture = QImage(pixels.data, *size, int(pixels.strides[0]), QImage.Format.Format_RGB32)
@@ -75,31 +82,43 @@ class Preview(QWidget):
 
     def mirror(self) -> Mirror:
         """Where the frame is on this widget."""
-        return Mirror(self._frame.width(), self._frame.height(), Rect(0, 0, self.width(), self.height()), self._low)
+        return Mirror(self.frame.width(), self.frame.height(), Rect(0, 0, self.width(), self.height()))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Draws picture, guide, ring and boxes."""
         painter = QPainter(self)
-        painter.setRenderHint(_ANTIALIASING)
-        place = self._place()
         if self._picture is None:
-            painter.fillRect(place, theme.PANEL)
+            painter.fillRect(self.rect(), theme.PANEL)
         else:
-            painter.drawImage(place, self._picture)
+            painter.drawImage(QRectF(self.rect()), self._picture)
         if self._veil is None or self._veil.size() != self._device_size():
             self._veil = self._paint_veil()
-        painter.drawPixmap(0, 0, self._veil)
+        self._draw_veil(painter, self._veil)
+        painter.setRenderHint(_ANTIALIASING)
         if self._screen is not None:
             self._paint_ring(painter, self._screen)
             self._paint_boxes(painter, self._screen)
         painter.end()
 
+    def _draw_veil(self, painter: QPainter, veil: QPixmap) -> None:
+        """Draws the four sides of the veil. Its middle is empty, and would cost as much."""
+        x, y, wide, high = self.mirror().guide(self._guide)
+        inner = 8 * self._unit
+        left, top = max(0, round(x + inner)), max(0, round(y + inner))
+        right, bottom = min(self.width(), round(x + wide - inner)), min(self.height(), round(y + high - inner))
+        for at_x, at_y, across, down in (
+            (0, 0, self.width(), top),
+            (0, bottom, self.width(), self.height() - bottom),
+            (0, top, left, bottom - top),
+            (right, top, self.width() - right, bottom - top),
+        ):
+            if across > 0 and down > 0:
+                ratio = veil.devicePixelRatio()
+                source = QRectF(at_x * ratio, at_y * ratio, across * ratio, down * ratio)
+                painter.drawPixmap(QRectF(at_x, at_y, across, down), veil, source)
+
     def _device_size(self) -> QSize:
         return (self.size() * self.devicePixelRatioF()).expandedTo(QSize(1, 1))
-
-    def _place(self) -> QRectF:
-        at = self.mirror().picture
-        return QRectF(at.x, at.y, at.width, at.height)
 
     def _outline(self) -> QPainterPath:
         """The edge of the guide, clockwise from the middle of its upper side. Its corners are cut only as far as its
@@ -129,7 +148,7 @@ class Preview(QWidget):
         painter.setRenderHint(_ANTIALIASING)
         light = self._screen is not None and self._screen.light
         around = QPainterPath()
-        around.addRect(self._place())
+        around.addRect(QRectF(self.rect()))
         guide = self._outline()
         painter.fillPath(around.subtracted(guide), QColor(255, 255, 255, 215) if light else QColor(10, 12, 15, 140))
         painter.setPen(QPen(QColor(0, 0, 0, 120), 7 * self._unit, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
@@ -161,13 +180,13 @@ class Preview(QWidget):
         outline = self._outline()
         tone = theme.TONES[screen.mode]
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for width, colour in ((15 * self._unit, theme.faded(tone, 0.3)), (8 * self._unit, tone)):
-            pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
-            if share < 1:
-                # Lengths of a dash are counted in widths of the pen.
-                pen.setDashPattern([outline.length() * share / width, outline.length() / width])
-            painter.setPen(pen)
-            painter.drawPath(outline)
+        width = 8 * self._unit
+        pen = QPen(tone, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
+        if share < 1:
+            # Lengths of a dash are counted in widths of the pen.
+            pen.setDashPattern([outline.length() * share / width, outline.length() / width])
+        painter.setPen(pen)
+        painter.drawPath(outline)
 
     def _paint_boxes(self, painter: QPainter, screen: Screen) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)

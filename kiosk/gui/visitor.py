@@ -14,7 +14,7 @@ from kiosk.domain.face import Image
 from kiosk.gui import theme, words
 from kiosk.gui.bar import Bar, Corner
 from kiosk.gui.catalogue import Texts
-from kiosk.gui.layout import Rect, arrange
+from kiosk.gui.layout import Mirror, Rect, arrange
 from kiosk.gui.look import Look
 from kiosk.gui.preview import Preview
 from kiosk.gui.setting import Setting
@@ -39,7 +39,8 @@ class Visitor(QWidget):
         self._setting, self._languages, self._look = setting, languages, look
         self._screen: Screen | None = None
         self._grounds: dict[tuple[Mode, bool], QPixmap] = {}
-        self.preview = Preview(self, setting.guide, setting.screen.low)
+        self.preview = Preview(self, setting.guide)
+        self.preview.reshaped.connect(self._reshaped)
         self.message = Message(self, look)
         self.banner = Line(self, theme.BANNER_INK, theme.BANNER_GROUND)
         self.time = Line(self, theme.QUIET)
@@ -121,6 +122,17 @@ class Visitor(QWidget):
         corner.held.connect(self.held)
         return corner
 
+    def _reshaped(self) -> None:
+        if self._screen is not None:
+            self._arrange(self._screen)
+
+    def _shaped(self, area: Rect) -> Rect:
+        """The place of the picture within the one for it."""
+        if not area.width or not area.height:
+            return area
+        frame = self.preview.frame
+        return Mirror(frame.width(), frame.height(), area, self._setting.screen.low).picture
+
     def _arrange(self, screen: Screen) -> None:
         setting, measures = self._setting, self._look.measures
         right = self._look.texts.right_to_left
@@ -136,7 +148,7 @@ class Visitor(QWidget):
         self.banner.setVisible(setting.visitors or setting.lock)
         for widget, place in (
             (self.banner, layout.banner),
-            (self.preview, layout.preview),
+            (self.preview, self._shaped(layout.preview)),
             (self.time, layout.clock),
             (self.message, layout.message),
             (self.privacy, layout.privacy),

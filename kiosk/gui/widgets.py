@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QRadialGradient
@@ -52,10 +52,11 @@ class Message(QWidget):
         self.update()
 
     def set_screen(self, screen: Screen) -> None:
-        """Takes the screen whose icon and words are drawn."""
-        self._screen = screen
-        self.setAccessibleName(f"{screen.headline} {screen.detail}")
-        self.update()
+        """Takes the screen whose icon and words are drawn. What belongs to the picture alone draws nothing here."""
+        before, self._screen = self._screen, screen
+        if before is None or replace(before, progress=screen.progress, boxes=screen.boxes, ways=screen.ways) != screen:
+            self.setAccessibleName(f"{screen.headline} {screen.detail}")
+            self.update()
 
     def fit(self, headline: str, detail: str, code: bool = False) -> Fit:
         """The largest sizes at which icon, headline and detail fit. First the letters shrink to what the reading

@@ -60,7 +60,8 @@ def test_people_come_one_after_another_and_no_picture_is_repeated(monkeypatch: p
     frames = [eye.read(1.0) for _ in range(2 * (round(gui.GAP * gui.RATE) + round(gui.STAY * gui.RATE)))]
     with pytest.raises(EOFError):
         eye.read(1.0)
-    assert len(eye.arrived) == 2
+    assert [eye.visit_of(frame.number) for frame in (frames[0], frames[-1])] == [0, 1]
+    assert eye.captured == [frame.captured_at for frame in frames]
     assert len({frame.image.tobytes() for frame in frames}) == len(frames)
 
 
