@@ -7,7 +7,7 @@ rendered picture is used to train anything or to set a threshold.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -97,15 +97,16 @@ class Scene:
                 self._print(visit.visitor)
                 self._holder(visit.visitor)
 
-    def render(self, visit: Visit | None, t: float, number: int) -> Image:
+    def render(self, visit: Visit | None, t: float, number: int, away: float = 1.0) -> Image:
         """A picture, 480 x 640 x 3, BGR. `t`: seconds since the visit began. `number`: the frame's number, which
-        chooses the noise. Without a visit it shows the empty room. Raises CameraError when a visitor's picture cannot
-        be read."""
+        chooses the noise. `away`: how many times as far away as usual the visitor is. Without a visit it shows the
+        empty room. Raises CameraError when a visitor's picture cannot be read."""
         image = self._room.copy()
         phase = 0.0
         if visit is not None:
             phase = float(sum(visit.name.encode()) % 628) / 100
             at = pose(t, phase)
+            at = replace(at, scale=at.scale / away)
             if visit.kind is Kind.PRINT:
                 self._show_print(image, visit.visitor, at, t)
             else:

@@ -12,7 +12,7 @@ from itertools import islice
 import cv2
 import numpy as np
 
-from kiosk.demonstration.scene import Scene
+from kiosk.demonstration.scene import HOLD, HOLD_BEGINS, Scene
 from kiosk.demonstration.stage import stage
 from kiosk.demonstration.story import STORY, Kind, Visit
 from kiosk.domain.decision import Outcome
@@ -29,8 +29,10 @@ BLOCK = 15
 """Frames with the window, then as many without it, and so on: both meet the same load of the machine."""
 RATE = 15.0
 """Frames a second that a usual camera gives in the light of a door."""
-GAP, STAY = GONE_SECONDS + 0.2, 2.0
-"""Seconds in which nobody is there, so that the one before counts as gone; then somebody walks up and stands there."""
+GAP, WALK, STAY = GONE_SECONDS + 0.2, 2.0, 1.2
+"""Seconds in which nobody is there, so that the one before counts as gone; in which somebody walks up; and stands."""
+FROM = 3.0
+"""Where the walk begins, in usual distances; one of them a second."""
 MOST_LOSS, MOST_P50, MOST_P95 = 0.10, 0.4, 0.8
 
 Show = Callable[[Frame], None]
@@ -119,8 +121,11 @@ class Approaches:
         who: dict[str, Visit] = {
             visit.visitor.key: visit for visit in STORY if visit.kind is Kind.LIVE and visit.outcome is Outcome.GRANTED
         }
-        count = round(STAY * RATE)
-        self._people = [[scene.render(visit, i / RATE, i) for i in range(count)] for visit in who.values()]
+        times = [i / RATE for i in range(round((WALK + STAY) * RATE))]
+        self._people = [
+            [scene.render(visit, HOLD_BEGINS + t % HOLD, i, max(1.0, FROM - t)) for i, t in enumerate(times)]
+            for visit in who.values()
+        ]
         self._room = [scene.render(None, 0.0, i) for i in range(round(GAP * RATE))]
 
     def read(self, timeout: float) -> Frame:

@@ -57,7 +57,7 @@ def test_people_come_one_after_another_and_no_picture_is_repeated(monkeypatch: p
     monkeypatch.setattr(gui.time, "sleep", lambda _: None)
     eye = Approaches(2)
     eye.open()
-    frames = [eye.read(1.0) for _ in range(2 * (round(gui.GAP * gui.RATE) + round(gui.STAY * gui.RATE)))]
+    frames = [eye.read(1.0) for _ in range(2 * (round(gui.GAP * gui.RATE) + round((gui.WALK + gui.STAY) * gui.RATE)))]
     with pytest.raises(EOFError):
         eye.read(1.0)
     assert [eye.visit_of(frame.number) for frame in (frames[0], frames[-1])] == [0, 1]
