@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -27,7 +26,6 @@ from tests.station.staff_site import site
 from tests.storage.conftest import NOON, a_reference
 
 ADA = Newcomer("Ada Lovelace", "482915", verify=True)
-MOST_STATEMENTS = 60
 
 
 def write(gallery: Gallery, who: Newcomer = ADA) -> str:
@@ -145,16 +143,13 @@ def test_kill_9_in_the_middle_of_writing_leaves_the_gallery_as_it_was(prepared: 
 
 
 @pytest.mark.prove
-def test_kill_9_at_each_statement_of_the_last_step_leaves_all_or_nothing(prepared: Path, tmp_path: Path) -> None:
-    found: list[bool] = []
-    for statements in range(MOST_STATEMENTS):
-        folder = tmp_path / f"at-{statements}"
-        shutil.copytree(prepared, folder)
-        killed = die_at(folder, str(statements))
-        found.append(whole(folder))
-        if not killed:
-            break
-    assert not killed, "there were more statements"
+@pytest.mark.timeout(600)
+def test_kill_9_at_each_statement_of_the_last_step_leaves_all_or_nothing(prepared: Path) -> None:
+    command = [sys.executable, "-m", "tests.station.staff_killed", str(prepared), "each"]
+    done = subprocess.run(command, capture_output=True, timeout=550, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    enough = int(done.stdout.splitlines()[-1])
+    found = [whole(prepared.with_name(f"at-{statements}")) for statements in range(enough + 1)]
     assert found == sorted(found), "nothing up to one statement, all from then on"
     assert found.count(False) > 5
     assert found[-1]
