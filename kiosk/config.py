@@ -33,10 +33,11 @@ from kiosk.sections import (
     PolicyConfig,
     QualityConfig,
 )
+from kiosk.ways import EntryConfig
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
 FROM_THE_FILE = frozenset(
-    {"attempt", "clock", "control", "door", "keys", "lock", "models", "panel", "policy", "quality"}
+    {"attempt", "clock", "control", "door", "entry", "keys", "lock", "models", "panel", "policy", "quality"}
 )
 """Sections that decide who is let in. With a real lock only the file may set them."""
 
@@ -62,6 +63,7 @@ class Config(Section):
     quality: QualityConfig = QualityConfig()
     attempt: AttemptConfig = AttemptConfig()
     policy: PolicyConfig = PolicyConfig()
+    entry: EntryConfig = EntryConfig()
     clock: ClockConfig = ClockConfig()
     audit: AuditConfig = AuditConfig()
     backup: BackupConfig = BackupConfig()

@@ -85,7 +85,8 @@ def _serve(
     """Runs a configured kiosk until a signal or the end of its recording. False when it died."""
     camera = assembly.camera(settings.camera)
     pretended = settings.lock is not None and settings.lock.kind == "simulated"
-    setting = Setting(settings.screen, guide=settings.quality.guide, visitors=not camera.live, lock=pretended)
+    ways, guide = settings.entry.ways, settings.quality.guide
+    setting = Setting(settings.screen, ways, guide, visitors=not camera.live, lock=pretended)
     front = Front(seen, screenshot, full_screen, as_json, setting, lambda _: "", settings.audit.subject_ids)
     return front.run(settings, home, camera)
 
@@ -125,6 +126,8 @@ class Front:
             if not self._unlocked(settings, home):
                 return True
             kiosk = stack.enter_context(assembly.running(settings, home, self._publish, self._show, camera))
+            if self._window is not None:
+                self._window.ask = kiosk.entrance.ask
             # A connection of its own, because only one thread at a time may use one. Not opened read-only: a read-only
             # connection that cannot share the file reads it without locks, and closing it would drop the locks of this
             # process's other connections.

@@ -46,6 +46,8 @@ class AuditKind(StrEnum):
     """A visitor pass, by its id in `detail`; `subject_id` is its sponsor."""
     STAFF = "staff"
     """A member of staff used the kiosk's screen, or should look at something there."""
+    DURESS = "duress"
+    """The grant's PIN was the duress PIN. No list shows it that does not ask for this kind; an export does."""
 
 
 class AuditOutcome(StrEnum):

@@ -30,8 +30,9 @@ class Step(StrEnum):
     """To look at the camera, which compares with the claimed person only."""
     PIN = "pin"
     CHECKING = "checking"
+    """What was claimed, or typed, is looked at."""
     WAIT = "wait"
-    """The PIN was not looked at. The next one is after some seconds."""
+    """The next PIN is looked at after some seconds. This claim is over: no other step follows."""
     OVER = "over"
     """Nothing more: back to the ordinary screen. A decision and the door's answer come as for a face."""
 

@@ -48,6 +48,8 @@ class KioskEventKind(StrEnum):
     UNEXPLAINED = UNEXPLAINED
     MANY_REFUSALS = "many_refusals"
     """60 people were refused within an hour, perhaps by an attack. At most once an hour."""
+    DURESS = "duress"
+    """Somebody was let in, or not, with the duress PIN: they are forced to. For remote notifiers alone."""
     CHECKPOINT = "checkpoint"
     """A checkpoint of the audit log, for whoever keeps it elsewhere."""
 
@@ -135,6 +137,7 @@ def of_kiosk(event: KioskEvent) -> Notice:
             KioskEventKind.RECOVERED,
             KioskEventKind.UNEXPLAINED,
             KioskEventKind.MANY_REFUSALS,
+            KioskEventKind.DURESS,
         },
         grant_id=event.grant_id,
         subject_id=event.subject_id,
@@ -164,12 +167,19 @@ def overflow(urgent: Sequence[bool], capacity: int) -> list[int]:
     return sorted(order[:excess])
 
 
+SILENT = frozenset({f"kiosk.{KioskEventKind.DURESS}"})
+"""Kinds that nobody at the door may notice: only notifiers that are `remote` get them."""
+
+
 class Notifier(Protocol):
     """Delivers notices. Best effort: it cannot grant, delay or undo anything, and nothing waits for it.
 
     It is a class with `Options` (a pydantic model), made with checked options, and registered as an entry point of
     `kiosk.notifiers`. `check` is called once, before all else. Then the other methods are called, in a separate thread
     for each notifier.
+
+    One that reaches people elsewhere, and makes neither light nor sound at the door, has the class attribute `remote =
+    True`. Only then it gets SILENT notices.
 
     A notifier that shows a lasting state, and not only events, may have a method `knows(present)`, which is called
     before `check`. `present()` returns the present conditions (notifiers.conditions) at any time and in any thread. So

@@ -7,6 +7,7 @@ for other processes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from kiosk.domain.checkpoint import Checkpoint
 from kiosk.domain.decision import Decision, Reason
@@ -118,7 +119,17 @@ class EntryChanged:
 
     step: Step
     seconds: float = 0.0
-    """For WAIT: until the next PIN is looked at. For FACE: how long the camera looks. At least 0."""
+    """For WAIT: until the next PIN is looked at. For FACE and PIN: how long that is waited for. At least 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duress:
+    """A duress PIN was typed. It is no Update: window, console and sound never get it, but only the announcer
+    (station.announcer), for remote notifiers. `grant_id`: of the decision that was made on it."""
+
+    wall_at: datetime
+    subject_id: str | None
+    grant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

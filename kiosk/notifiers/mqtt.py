@@ -32,6 +32,8 @@ FAREWELL_SECONDS = 1.0
 class MqttNotifier:
     """Keeps one connection, which paho restores by itself. When it is lost the broker publishes the last will."""
 
+    remote = True
+
     class Options(BaseModel):
         """[notifiers.NAME] with kind = "mqtt"."""
 

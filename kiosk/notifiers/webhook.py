@@ -38,6 +38,8 @@ _NOTICE: TypeAdapter[Notice] = TypeAdapter(Notice)
 class WebhookNotifier:
     """POSTs each notice. Any status from 200 to 299 confirms it. Redirects are not followed."""
 
+    remote = True
+
     class Options(BaseModel):
         """[notifiers.NAME] with kind = "webhook"."""
 

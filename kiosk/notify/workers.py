@@ -10,7 +10,7 @@ from threading import Thread
 import stamina
 
 from kiosk.domain.errors import NoticeRefusedError, NotifierError, OutboxError
-from kiosk.domain.notices import Notifier
+from kiosk.domain.notices import SILENT, Notifier
 from kiosk.notify.outbox import Outbox
 from kiosk.system.systemd import log
 
@@ -96,7 +96,8 @@ class Worker:
         if waiting is None:
             return False
         try:
-            self._notifier.notify(waiting.notice)
+            if waiting.notice.kind not in SILENT or getattr(self._notifier, "remote", False) is True:
+                self._notifier.notify(waiting.notice)
         except NoticeRefusedError as error:
             log("warning", "notice_refused", notifier=self._name, notice=waiting.notice.id, error=str(error))
             self._outbox.refuse(self._name, waiting)

@@ -153,10 +153,10 @@ class Access:
         return [*health, Decided(decision), DoorAnswered(decision.id, reply), *after]
 
     def note(self, record: AuditRecord) -> None:
-        """Records something that is not a decision (start, stop, fault). Keeps it in memory while the log cannot be
-        written. For any thread."""
+        """Records something that is not a decision (start, stop, fault, duress). Keeps it in memory while the log
+        cannot be written. For any thread."""
         with self._lock:
-            self._record(record)
+            self._record(self._without_whom(record))
 
     def _decision_record(self, decision: Decision) -> AuditRecord:
         age = self._clock() - decision.evidence.captured_at

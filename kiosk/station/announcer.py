@@ -25,7 +25,7 @@ from kiosk.domain.ids import is_subject_id, new_id
 from kiosk.domain.notices import KioskEventKind, plain_name
 from kiosk.domain.ports.gallery import Directory
 from kiosk.domain.refusals import Unusual
-from kiosk.domain.updates import Checkpointed, Decided, Faulted, Recovered, Unexplained, Update
+from kiosk.domain.updates import Checkpointed, Decided, Duress, Faulted, Recovered, Unexplained, Update
 from kiosk.ipc.door_messages import MAX_PACKET, encode
 from kiosk.ipc.kiosk_event_messages import CheckpointMessage, KioskEventMessage, acknowledged
 from kiosk.ipc.limits import Seldom
@@ -96,14 +96,14 @@ class Announcer:
         with self._changed:
             return len(self._waiting)
 
-    def publish(self, event: Update) -> None:
+    def publish(self, event: Update | Duress) -> None:
         """Queues decisions and faults. Other updates are not sent outside."""
         try:
             self._tell(event)
         except Exception as error:  # noqa: BLE001 - an event that cannot be sent must not stop the kiosk
             log("error", "event_not_told", error=f"{type(error).__name__}: {error}")
 
-    def _tell(self, event: Update) -> None:
+    def _tell(self, event: Update | Duress) -> None:
         match event:
             case Decided(decision):
                 kind = KioskEventKind.GRANTED if decision.granted else KioskEventKind.REFUSED
@@ -120,6 +120,8 @@ class Announcer:
                 self._put(KioskEventKind.RECOVERED, reason)
             case Unexplained(grant_id, _):
                 self._put(KioskEventKind.UNEXPLAINED, grant_id=grant_id)
+            case Duress(wall_at, subject_id, grant_id):
+                self._put(KioskEventKind.DURESS, grant_id=grant_id, subject_id=subject_id, wall_at=wall_at)
             case Checkpointed(checkpoint):
                 self._put(KioskEventKind.CHECKPOINT, checkpoint=checkpoint)
             case _:
@@ -238,10 +240,16 @@ def users_of(names: Sequence[str]) -> frozenset[int]:
 @contextmanager
 def announcing(
     config: Config, directory: Directory, publish: Callable[[Update], None]
-) -> Iterator[Callable[[Update], None]]:
-    """Yields `publish`, extended so that kiosk-notify also gets the updates if notifiers are configured."""
+) -> Iterator[Callable[[Update | Duress], None]]:
+    """Yields `publish`, extended so that kiosk-notify also gets the updates if notifiers are configured. Of duress only
+    kiosk-notify hears."""
+
+    def aloud(event: Update | Duress) -> None:
+        if not isinstance(event, Duress):
+            publish(event)
+
     if not config.notifiers:
-        yield publish
+        yield aloud
         return
 
     def name_of(subject_id: str) -> str | None:
@@ -255,8 +263,8 @@ def announcing(
     announcer = Announcer(config.notify.socket, config.door.name, users, names, who=config.audit.subject_ids)
     announcer.start()
 
-    def both(event: Update) -> None:
-        publish(event)
+    def both(event: Update | Duress) -> None:
+        aloud(event)
         announcer.publish(event)
 
     try:

@@ -27,16 +27,17 @@ from kiosk.domain.ports.camera import Camera
 from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.staffing import StaffRequest
 from kiosk.domain.thresholds import Threshold
-from kiosk.domain.updates import DoorChanged, Faulted, Update
-from kiosk.ipc.door_event_messages import DoorEventStream
+from kiosk.domain.updates import Faulted, Update
 from kiosk.sections import CameraConfig, QualityConfig
 from kiosk.station.access import Access
+from kiosk.station.alarm import SilentAlarm
 from kiosk.station.announcer import announcing
 from kiosk.station.checkpoints import checkpointing
 from kiosk.station.desk import answering
-from kiosk.station.door_audit import KEPT_IDS, SUBSCRIBER, DoorAuditor
-from kiosk.station.door_client import DoorClient, DoorWatcher
+from kiosk.station.door_client import DoorClient
+from kiosk.station.door_watch import watching
 from kiosk.station.enrolment import Enroller, Enrolment
+from kiosk.station.entrance import Entrance, Parts, face_alone, receiving
 from kiosk.station.loop import Station, unfailing
 from kiosk.station.matcher import GalleryMatcher, log_threshold
 from kiosk.station.pipeline import Pipeline
@@ -91,11 +92,13 @@ def matcher(
     gallery: Gallery,
     tell: Callable[[Threshold], None] = lambda _: None,
     real_lock: bool = False,
+    claims_beyond: bool = False,
 ) -> GalleryMatcher:
-    """The matcher for the gallery and the configured embedder. `tell` and `real_lock`: see GalleryMatcher. Raises
-    GalleryError."""
+    """The matcher for the gallery and the configured embedder. `tell`, `real_lock`, `claims_beyond`: see
+    GalleryMatcher. Raises GalleryError."""
     entry = models.embedder_entry
-    return GalleryMatcher(gallery, entry.model_id, entry.dimension, models.thresholds, models.cohort, tell, real_lock)
+    model_id, thresholds, cohort = entry.model_id, models.thresholds, models.cohort
+    return GalleryMatcher(gallery, model_id, entry.dimension, thresholds, cohort, tell, real_lock, claims_beyond)
 
 
 def searchable(home: Home) -> Gallery:
@@ -154,6 +157,8 @@ class Kiosk:
     witness: GalleryWitness
     staff: Callable[[StaffRequest], None]
     """For the window: what staff ask for."""
+    entrance: Entrance
+    """Other ways in: what the window may ask for, and which it shows."""
 
     @property
     def finished(self) -> Flag:
@@ -201,12 +206,11 @@ def running(
         audit = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
         keeper = Timekeeper(config.clock.trust, audit.floor)
         audit.settle_pending(datetime.now(UTC))
-        heard = {str(r.detail.get("event")) for r in audit.records(KEPT_IDS, kinds=(AuditKind.DOOR, AuditKind.OUTCOME))}
         writer = Writer.at(home.database, time.monotonic)
         writer.start()
         stack.callback(writer.stop)
         health = Health(time.monotonic)
-        found = matcher(models, gallery, log_threshold, not status.simulated)
+        found = matcher(models, gallery, log_threshold, not status.simulated, config.entry.claims_beyond)
         limit = stack.enter_context(refusal_limit(config, home))
         looks = stages(config, models, found)
         pipeline = Pipeline(
@@ -218,13 +222,17 @@ def running(
             clock=keeper.trouble,
             alike=models.surely_alike(),
             limit=limit,
+            face_alone=lambda: face_alone(config, lambda: found.threshold.unsafe),
         )
         publish = stack.enter_context(announcing(config, found, publish))
         stack.enter_context(checkpointing(config.audit, home, gallery.vault, writer, publish, health))
         basis, who = decision_basis(config, models), config.audit.subject_ids
         access = Access(writer, client, config.policy.grant_seconds, boottime, boot_name(), basis, who)
-        room = stack.enter_context(staffed(config, home, gallery.vault, models, looks, publish))
-        publish = room.publish
+        alarm = SilentAlarm(access, publish, lambda: datetime.now(UTC))
+        room = stack.enter_context(staffed(config, home, gallery.vault, models, looks, publish, alarm.forced))
+        parts = Parts(pipeline.tell, access, client, keeper.trouble, largest_badge(config), health, status, alarm)
+        entrance = stack.enter_context(receiving(config, home, gallery.vault, parts, room.publish))
+        publish = entrance.publish
         station = Station(
             eye,
             pipeline,
@@ -236,16 +244,10 @@ def running(
             max_age=config.policy.grant_seconds,
             policy=effective(config, models, found.threshold),
             aside=room.booth,
+            scan=entrance.scan,
         )
         _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
-        watcher = DoorWatcher(config.door.socket)
-        stack.enter_context(turning("door", lambda: _watch(watcher, publish), watcher.close, health))
-        stream = DoorEventStream(config.door.events, SUBSCRIBER)
-        log_seen = stack.enter_context(closing(Audit(open_database(home.database, check=False))))
-        auditor = DoorAuditor(
-            stream, writer, heard, lambda: access.under_way, foreseen=log_seen.foresees, publish=publish
-        )
-        stack.enter_context(turning("door-events", lambda: auditor.turn(0.5), auditor.close, health))
+        stack.enter_context(watching(config, home, writer, access, publish, health))
         stack.enter_context(turning("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
         witness = stack.enter_context(witnessed(config.door.socket, home, gallery.vault, health))
         enrolment = partial(Enrolment, enroller(config, models), models=models, called=lambda who: who.id)
@@ -254,7 +256,7 @@ def running(
         stack.callback(station.stop)
         if limit is not None:  # after station.start(), so that it is reported after the start
             stack.enter_context(turning("attempts", lambda: keep_limit(limit, writer, publish), lambda: None, health))
-        yield Kiosk(station, gallery, health, writer, witness, room.ask)
+        yield Kiosk(station, gallery, health, writer, witness, room.ask, entrance)
 
 
 def _tell_of_other_models(
@@ -277,13 +279,6 @@ def door_status(config: Config) -> DoorStatus:
     """The door's status before anything runs. Raises DoorError when the door does not answer."""
     with DoorClient(config.door.socket) as client:
         return client.status(timeout=2.0)
-
-
-def _watch(watcher: DoorWatcher, publish: Callable[[Update], None]) -> None:
-    """Publishes the changes of the door's state."""
-    state = watcher.wait(0.5)
-    if state is not None:
-        publish(DoorChanged(state))
 
 
 def feed_watchdog(kiosk: Kiosk) -> list[str]:

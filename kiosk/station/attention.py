@@ -30,6 +30,10 @@ class Attention:
         # A time that went back is of another camera: search the frame.
         return not (empty and 0 <= since < EMPTY_GAP)
 
+    def somebody(self, frame: Frame) -> bool:
+        """Whether a person was there in this frame, or shortly before."""
+        return 0 <= frame.captured_at - self._somebody_at < NOBODY_SECONDS
+
     def found(self, frame: Frame, findings: Sequence[Finding]) -> None:
         """Takes the pipeline's findings for a frame. Any finding other than Waiting means that a person is present."""
         self._searched_at = frame.captured_at

@@ -16,7 +16,7 @@ from kiosk.domain.door.grants import DoorResult
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
-from kiosk.domain.updates import DoorAnswered, FaceStays, Faulted, Finding, Proposed, Recovered, Update
+from kiosk.domain.updates import Decided, DoorAnswered, FaceStays, Faulted, Finding, Proposed, Recovered, Update
 from kiosk.station.access import Access
 from kiosk.station.attention import Attention
 from kiosk.station.latest import LatestFrame
@@ -75,9 +75,11 @@ class Station:
         max_age: float,
         policy: Mapping[str, str | int | float | bool | None] | None = None,
         aside: Aside | None = None,
+        scan: Callable[[Frame], None] | None = None,
     ) -> None:
         """`max_age`: a frame older than these seconds is no evidence. `policy`: the deciding settings, for the start
-        record. `aside`: what may keep frames from the pipeline."""
+        record. `aside`: what may keep frames from the pipeline. `scan` takes frames in which somebody is and no attempt
+        is open, to look for QR codes."""
         self._camera = camera
         self._pipeline = pipeline
         self._access = access
@@ -88,6 +90,7 @@ class Station:
         self._max_age = max_age
         self._aside = aside
         self._policy = dict(policy or {})
+        self._scan = scan
         self._latest = LatestFrame()
         self._attention = Attention()
         self._patience = OPENING_TIMEOUT
@@ -181,6 +184,8 @@ class Station:
             return []  # staff use the camera: no decision rests on this frame
         findings = self._pipeline.step(frame)
         self._attention.found(frame, findings)
+        if self._scan is not None and self._attention.somebody(frame) and not self._pipeline.busy:
+            self._scan(frame)
         return findings
 
     def _interrupt(self, reason: Reason, message: str) -> list[Finding]:
@@ -202,11 +207,17 @@ class Station:
 
     def _settle(self, proposed: Decision) -> list[Update]:
         updates = self._access.settle(proposed)
-        if proposed.granted and not any(map(_acted, updates)):
+        if proposed.granted and not any(map(acted, updates)):
             self._pipeline.stayed_closed(proposed)
-        return updates
+        return [update for update in updates if not is_over(update)]
 
 
-def _acted(update: Update) -> bool:
+def acted(update: Update) -> bool:
     """Whether the door or the panel acted on a grant."""
     return isinstance(update, DoorAnswered) and update.reply.result in {DoorResult.RELEASED, DoorResult.PRESENTED}
+
+
+def is_over(update: Update) -> bool:
+    """Whether it is the refusal of somebody whose claim was over, by the PIN or the face that came first. It is
+    recorded, but the person in front reads "welcome" meanwhile, or has left."""
+    return isinstance(update, Decided) and update.decision.reason is Reason.CLAIM_OVER

@@ -79,7 +79,14 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - any error between the stages denies and is recorded
             message = f"{type(error).__name__}: {error}"
             return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
-        return [*self._recovered(frame.captured_at), *findings]
+        # Faults end when the part works on this frame, and has not failed for a while.
+        over = self._faults.passed(self.stopwatch.passed | WHOLE_FRAME, frame.captured_at)
+        return [*map(Recovered, over), *findings]
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is in the middle of an attempt."""
+        return self._attempt is not None
 
     def tell(self, told: Told) -> None:
         """Takes news of a claim, from any thread. It counts from the next frame on."""
@@ -104,13 +111,8 @@ class Pipeline:
         self._aftermath.after_fault(at)
         return [Proposed(decision)] if known else [Faulted(reason, message), Proposed(decision)]
 
-    def _recovered(self, at: float) -> list[Finding]:
-        """Reports faults that have ended: the part works on this frame, and has not failed for a while."""
-        return [Recovered(r) for r in self._faults.passed(self.stopwatch.passed | WHOLE_FRAME, at)]
-
     def _step(self, frame: Frame) -> list[Finding]:
-        """A claim that has come, or whose time is over, ends the attempt that was open before. That is told with the
-        frame, and the frame counts for the attempt after it."""
+        """A claim that has come, or whose time is over, ends the open attempt. The frame counts for the next one."""
         self._listen()
         ended = self._ended(frame)
         seen, stays = self._seen(frame), self._lingering.news()
@@ -121,6 +123,9 @@ class Pipeline:
         while not self._told.empty():
             told = self._told.get_nowait()
             if isinstance(told, LetIn):
+                # The person is in: what the camera had compared so far counts, and is no refusal.
+                attempt = self._closed(told.at)
+                self._aftermath.fault(attempt, Reason.INCOMPLETE, told.at, claimed=self._expected is not None)
                 self._aftermath.opened(told.subject_id, told.at)
             else:
                 self._claims.take(told)
@@ -133,10 +138,10 @@ class Pipeline:
         if self._attempt is None or same:
             return []
         verdict = self._attempt.abandon(frame)
-        if verdict is None or self._stays(verdict, at):
-            self._attempt = None
-            return []
-        return [Proposed(self._decision(verdict, frame))]
+        if verdict is not None and not self._stays(verdict, at):
+            return [Proposed(self._decision(verdict, frame))]
+        self._attempt = None
+        return []
 
     def _seen(self, frame: Frame) -> list[Finding]:
         stages, watch = self._stages, self.stopwatch
@@ -248,8 +253,7 @@ class Pipeline:
 
     def _stays(self, verdict: Verdict, at: float) -> bool:
         """Whether the attempt's face is of a person who was let in and has not left. Then it is over."""
-        stays = self._aftermath.stays(verdict, self._attempt, at)
-        if stays:
+        if stays := self._aftermath.stays(verdict, self._attempt, at):
             self._attempt = None
         return stays
 

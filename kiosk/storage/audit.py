@@ -69,8 +69,11 @@ class Audit:
         kinds: Sequence[AuditKind] = (),
         subject_id: str | None = None,
     ) -> list[AuditRecord]:
-        """The newest `limit` matching records, newest last. Raises GalleryError."""
+        """The newest `limit` matching records, newest last; those of kind DURESS only if they are asked for. Raises
+        GalleryError."""
         where, values = conditions(since, grant_id, kinds, subject_id)
+        if not kinds:
+            where, values = f"{where or ' WHERE true'} AND kind <> ?", [*values, AuditKind.DURESS]
         rows = self._store.rows(
             f"SELECT * FROM audit{where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - only fixed texts and question marks
             [*values, -1 if limit is None else limit],

@@ -14,7 +14,7 @@ from kiosk.domain.notices import UNEXPLAINED
 
 GOLDEN: dict[type[StrEnum], str] = {
     AuditKind: "decision outcome door command clock attempts fault enrolment subject key backup start stop chain "
-    "checkpoint visit staff",
+    "checkpoint visit staff duress",
     AuditOutcome: "unknown paired accepted enrolled enrolled_again enabled disabled validity_changed badge_set "
     "badge_cleared pin_set pin_cleared role_set role_cleared removed "
     "key_changed everything_sealed_anew recovery_passphrase_made passphrase_chosen "

@@ -66,7 +66,10 @@ def test_each_event_of_the_door_is_a_notice_of_a_known_kind(kind: DoorEventKind)
     assert (notice.id, notice.door, notice.wall_at, notice.grant_id) == ("e", "main", NOW, "g")
 
 
-URGENT = {KioskEventKind.FAULT, KioskEventKind.RECOVERED, KioskEventKind.UNEXPLAINED, KioskEventKind.MANY_REFUSALS}
+URGENT = {
+    *(KioskEventKind.FAULT, KioskEventKind.RECOVERED, KioskEventKind.UNEXPLAINED),
+    *(KioskEventKind.MANY_REFUSALS, KioskEventKind.DURESS),
+}
 
 
 @pytest.mark.parametrize("kind", KioskEventKind)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from kiosk.domain.errors import NoticeRefusedError, NotifierError
-from kiosk.domain.notices import DROPPED, Notice
+from kiosk.domain.notices import DROPPED, SILENT, Notice
 from kiosk.notify.outbox import Outbox
 from kiosk.notify.workers import Worker
 
@@ -141,3 +143,21 @@ def test_stopped_it_begins_nothing_more_and_gives_its_notifier_back(
     worker.stop()
     assert recorder.closed.wait(PATIENCE)
     assert outbox.standing()["a"].waiting == 1
+
+
+@pytest.mark.parametrize(("remote", "told"), [(True, ["n1", "n2"]), (False, ["n2"]), ("yes", ["n2"])])
+def test_what_must_be_silent_at_the_door_reaches_notifiers_elsewhere_only(
+    remote: object, told: list[str], outbox: Outbox, work: Callable[..., Worker]
+) -> None:
+    recorder = Recorder()
+    recorder.remote = remote  # type: ignore[attr-defined]
+    (silent,) = SILENT
+    outbox.put(replace(notice(1), kind=silent, urgent=True), None)
+    outbox.put(notice(2), None)
+    work("a", recorder)
+    assert [recorder.next().id for _ in told] == told
+
+
+def test_of_the_built_in_notifiers_those_with_a_network_are_elsewhere() -> None:
+    kinds = {point.name: point.load() for point in entry_points(group="kiosk.notifiers")}
+    assert {name for name, made in kinds.items() if getattr(made, "remote", False)} == {"mqtt", "webhook"}

@@ -21,7 +21,17 @@ from kiosk.domain.errors import GalleryError
 from kiosk.domain.face import Quality
 from kiosk.domain.notices import LONGEST_NAME, KioskEvent, KioskEventKind
 from kiosk.domain.people import Subject
-from kiosk.domain.updates import Decided, DoorChanged, EntryChanged, Faulted, Recovered, Unexplained, Update, Waiting
+from kiosk.domain.updates import (
+    Decided,
+    DoorChanged,
+    Duress,
+    EntryChanged,
+    Faulted,
+    Recovered,
+    Unexplained,
+    Update,
+    Waiting,
+)
 from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.ipc.kiosk_event_messages import KioskEventStream
 from kiosk.sections import NotifierConfig, NotifyConfig
@@ -82,9 +92,28 @@ def test_the_kiosk_tells_names_only_if_it_is_configured_to(
 
 def test_without_notifiers_there_is_no_socket(tmp_path: Path) -> None:
     settings = Config(notify=NotifyConfig(socket=tmp_path / "kiosk.sock"))
-    with assembly.announcing(settings, Directory(), print) as publish:
-        assert publish is print
+    shown: list[Update] = []
+    with assembly.announcing(settings, Directory(), shown.append) as publish:
+        publish(GRANTED)
+        publish(Duress(EVIDENCE.wall_at, SOMEBODY))
         assert list(tmp_path.iterdir()) == []
+    assert shown == [GRANTED]
+
+
+def test_of_duress_the_window_hears_nothing_and_others_after_the_decision(
+    tmp_path: Path, stream: KioskEventStream
+) -> None:
+    settings = Config(
+        notify=NotifyConfig(socket=tmp_path / "kiosk.sock"), notifiers={"guard": NotifierConfig(kind="webhook")}
+    )
+    shown: list[Update] = []
+    with assembly.announcing(settings, Directory(), shown.append) as publish:
+        publish(GRANTED)
+        publish(Duress(EVIDENCE.wall_at, SOMEBODY, GRANTED.decision.id))
+        told = taken(stream, 3)
+    assert [e.kind.value for e in told] == ["started", "granted", "duress"]
+    assert (told[2].grant_id, told[2].subject_id) == (told[1].grant_id, SOMEBODY)
+    assert shown == [GRANTED]
 
 
 @pytest.fixture

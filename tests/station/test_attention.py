@@ -86,3 +86,13 @@ def test_no_frame_waits_long_for_a_search(gaps: list[float], data: st.DataObject
             last = at
         assert last is not None
         assert at - last < 0.09
+
+
+def test_somebody_is_there_for_some_seconds_after_the_last_face_and_nobody_in_an_empty_room() -> None:
+    attention = Attention()
+    assert not attention.somebody(frame(1.0))
+    attention.found(frame(1.0), [Observed(1, (), None, 0.0)])
+    attention.found(frame(2.0), [Waiting(1)])
+    assert attention.somebody(frame(2.0))
+    assert attention.somebody(frame(1.0 + NOBODY_SECONDS - 0.1))
+    assert not attention.somebody(frame(1.0 + NOBODY_SECONDS))

@@ -1,0 +1,70 @@
+"""Reads QR codes that are held before the camera, when nobody is in the middle of anything.
+
+It costs nothing in an empty room: the pipeline's thread offers frames only while somebody is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+from kiosk.domain.entry import LONGEST_CLAIM, Claim, Claimed, EntryRequest, Means
+from kiosk.domain.face import Frame, Image
+from kiosk.domain.passes import MARK as PASS_MARK
+from kiosk.station.admission import Moment
+from kiosk.storage.claims import CODE_MARK
+
+GAP = 0.33
+"""Shortest time in seconds between two frames that are read."""
+GONE_SECONDS = 3.0
+"""A code is a new claim only after it was out of sight for so long: a telephone is held up for longer than a claim."""
+
+
+class Scanner:
+    """`offer` is for the pipeline's thread, `turn` for the reception's."""
+
+    def __init__(
+        self,
+        read: Callable[[Image], list[str]],
+        ask: Callable[[EntryRequest, Moment], None],
+        busy: Callable[[], bool],
+        nudge: Callable[[], None],
+    ) -> None:
+        """`read`: vision.codes.read. `busy`: whether somebody has claimed already. `nudge`: has `turn` called soon."""
+        self._read = read
+        self._ask = ask
+        self._busy = busy
+        self._nudge = nudge
+        self._lock = Lock()
+        self._frame: Frame | None = None
+        self._offered_at = float("-inf")
+        self._seen: tuple[str, float] | None = None
+
+    def offer(self, frame: Frame) -> None:
+        """Takes a frame if it is time for one. Its pixels must not change afterwards."""
+        if 0 <= frame.captured_at - self._offered_at < GAP:
+            return
+        self._offered_at = frame.captured_at
+        with self._lock:
+            self._frame = frame
+        self._nudge()
+
+    def turn(self) -> None:
+        """Reads the frame that was offered, if there is one. A code of ours becomes a claim."""
+        with self._lock:
+            frame, self._frame = self._frame, None
+        if frame is None or self._busy():
+            return
+        ours = [text for text in self._read(frame.image) if is_ours(text)]
+        if not ours:
+            return
+        text, at = ours[0], frame.captured_at
+        known = self._seen is not None and self._seen[0] == text and at - self._seen[1] < GONE_SECONDS
+        self._seen = text, at
+        if not known:
+            self._ask(Claimed(Claim(Means.QR, text)), Moment(at, frame.wall_at))
+
+
+def is_ours(text: str) -> bool:
+    """Whether it may be a person's code or a visitor pass, so that no poster makes claims."""
+    return len(text) <= LONGEST_CLAIM and text.isascii() and text.startswith((CODE_MARK, PASS_MARK))
