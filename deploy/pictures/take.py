@@ -65,6 +65,7 @@ def main(folder: Path) -> None:
         camera = stage.camera(loop=True)
         with assembly.running(config, home, publish, bridge.show_frame, camera) as kiosk:
             window = KioskWindow(bridge, names, Setting(visitors=True, lock=True))
+            window.resize(1024, 600)
             window.show()
             window._timer.timeout.connect(beat)
             application.exec()
