@@ -70,6 +70,7 @@ def main(folder: Path) -> None:
             window._timer.timeout.connect(beat)
             application.exec()
             bridge.close()
+            window.stop()
             window.close()
         names.close()
     if nameless:

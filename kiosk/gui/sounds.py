@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import wave
 from array import array
+from contextlib import suppress
 
 from kiosk.gui.state import Mode
 
@@ -37,16 +38,18 @@ class Sounds:
         try:
             self._playing = subprocess.Popen(  # noqa: S603 - no shell
                 [self._program, "--quiet"],
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            if self._playing.stdin is not None:
-                # Less than a pipe holds: this waits for nobody.
-                self._playing.stdin.write(tone(TONES[mode]))
-                self._playing.stdin.close()
         except OSError:
             self._program = None
+            return
+        if self._playing.stdin is not None:
+            # Less than a pipe holds: this waits for nobody. A program that has ended takes nothing.
+            with self._playing.stdin as pipe, suppress(OSError):
+                pipe.write(tone(TONES[mode]))
 
     def close(self) -> None:
         """Ends a tone that still plays."""

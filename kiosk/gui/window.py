@@ -98,6 +98,8 @@ class KioskWindow(QWidget):
         application = QCoreApplication.instance()
         if application is not None:
             application.installEventFilter(self._guard)
+            # Nothing of Python may be asked while Qt takes itself apart.
+            application.aboutToQuit.connect(self.stop)
         self._timer = timer if timer is not None else self._ticking()
         self._timer.timeout.connect(self.tick)
         self._speak(self._languages[0].language)

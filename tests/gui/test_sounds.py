@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import wave
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -18,6 +19,7 @@ class Played:
 
     def __init__(self) -> None:
         self.files: list[bytes] = []
+        self.closed = 0
 
     def __call__(self, command: list[str], **_: object) -> Played:
         self.stdin = self
@@ -26,8 +28,11 @@ class Played:
     def write(self, file: bytes) -> None:
         self.files.append(file)
 
-    def close(self) -> None:
-        pass
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed += 1
 
     def kill(self) -> None:
         pass
@@ -53,6 +58,7 @@ def test_only_the_end_of_a_story_is_heard_and_once(played: Played) -> None:
         said.show(mode)
     said.close()
     assert played.files == [sounds.tone(sounds.TONES[Mode.GRANTED]), sounds.tone(sounds.TONES[Mode.REFUSED])]
+    assert played.closed == 2
 
 
 def test_no_page_of_keys_has_a_sound() -> None:
