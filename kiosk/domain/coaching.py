@@ -26,7 +26,7 @@ HOLD_SECONDS, HOLD_FRAMES = 0.25, 3
 STILL = 1.0
 """A face that moves faster does not hold still: widths of its box in a second."""
 SKIP_SECONDS = 8.0
-"""A pose that somebody does not reach is left out after so long without progress. Not everybody can nod."""
+"""A pose that somebody does not reach is left out after so long of trying. Not everybody can nod."""
 LIMIT_SECONDS = 60.0
 """An enrolment that is not over by then ends, with the poses that there are if the straight one is among them."""
 DENIED, JUDGED = 3, 5
@@ -35,6 +35,8 @@ STRANGE_FRAMES = 5
 """So many frames in a row that do not match the first pose are of another person, and it begins again."""
 RESTARTS = 2
 """After so many new beginnings another change of person ends it."""
+TRYING = frozenset({None, Trouble.OTHER_POSE, Trouble.MOVING, Trouble.TURNED_TOO_FAR})
+"""With these somebody is there and does what they can; whoever is away or in the dark leaves no pose out by that."""
 GAP_SECONDS = 0.5
 """A pose that is not seen for so long is no longer held."""
 
@@ -72,7 +74,8 @@ class Coach:
         self._same = same
         self._began_at = began_at
         self._at = began_at
-        self._progress_at = began_at
+        self._tried = 0.0
+        """Seconds for which a good face was before the camera since the last pose."""
         self._taken: dict[Pose, Look] = {}
         self._skipped: set[Pose] = set()
         self._held: list[Look] = []
@@ -112,15 +115,17 @@ class Coach:
         asked = self._asked()
         if self._end is None and asked is not None and Pose.STRAIGHT in self._taken:
             self._skipped.add(asked)
-            self._progress_at = self._at
+            self._tried = 0.0
             self._finish()
 
     def add(self, look: Look) -> None:
         """Takes the next frame."""
         if self._end is not None:
             return
-        self._at = look.at
+        since, self._at = look.at - self._at, look.at
         self._trouble = self._judge(look)
+        if self._trouble in TRYING:
+            self._tried += min(since, GAP_SECONDS)
         self._last = look
         if self._trouble is not None and self._trouble is not Trouble.OTHER_POSE:
             self._let_go()
@@ -162,7 +167,7 @@ class Coach:
         self._skipped.clear()
         self._strange = 0
         self._restarts += 1
-        self._progress_at = self._at
+        self._tried = 0.0
         if self._restarts > RESTARTS:
             self._end = End.SOMEBODY_ELSE
 
@@ -186,7 +191,7 @@ class Coach:
         self._held.append(look)
         if len(self._held) >= HOLD_FRAMES and look.at - self._held[0].at >= HOLD_SECONDS:
             self._taken[shown] = max(self._held, key=lambda held: held.quality)
-            self._progress_at = look.at
+            self._tried = 0.0
             self._let_go()
             self._finish()
         return None
@@ -210,7 +215,7 @@ class Coach:
         """Leaves out a pose that takes too long, and ends it all at its limit."""
         if self._at - self._began_at >= LIMIT_SECONDS:
             self._end = End.DONE if Pose.STRAIGHT in self._taken else End.TOO_LONG
-        elif self._at - self._progress_at >= SKIP_SECONDS:
+        elif self._tried >= SKIP_SECONDS:
             self.skip()
 
     def _finish(self) -> None:

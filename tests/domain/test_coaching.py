@@ -146,6 +146,14 @@ def test_a_pose_that_somebody_does_not_reach_is_left_out() -> None:
     assert set(coach.taken) == {Pose.STRAIGHT}
 
 
+def test_whoever_is_away_leaves_no_pose_out() -> None:
+    coach = Coach(0.0, same)
+    at = fed(coach, [look()] * 6)
+    at = fed(coach, [Look(0.0, Trouble.NOBODY)] * int(2 * coaching.SKIP_SECONDS * FPS), at)
+    fed(coach, [Look(0.0, Trouble.TOO_DARK, BOX)] * int(2 * coaching.SKIP_SECONDS * FPS), at)
+    assert not coach.progress.skipped
+
+
 def test_the_straight_look_cannot_be_left_out() -> None:
     coach = Coach(0.0, same)
     coach.skip()
