@@ -14,7 +14,7 @@ import pytest
 
 from kiosk.domain.looks import Pose
 from kiosk.domain.rights import Role
-from kiosk.domain.staff_views import Closed, ComeBack, Done, Home, Posing, Problem, StaffView
+from kiosk.domain.staff_views import Closed, ComeBack, ConsentText, Done, Home, Posing, Problem, StaffView
 from kiosk.domain.staffing import IDLE_SECONDS, Place
 from kiosk.domain.updates import StaffChanged
 from kiosk.gui.setting import Setting
@@ -66,12 +66,13 @@ class Desk:
     def settle(self) -> None:
         """Lets station and window do what was asked."""
         self.application.processEvents()
-        while self.here.desk.busy:
-            self.here.desk.turn()
-        for view in self.here.shown[self.told :]:
-            self.bridge.publish(StaffChanged(view))
-        self.told = len(self.here.shown)
-        self.application.processEvents()
+        while self.here.desk.busy or self.told < len(self.here.shown):
+            while self.here.desk.busy:
+                self.here.desk.turn()
+            for view in self.here.shown[self.told :]:
+                self.bridge.publish(StaffChanged(view))
+            self.told = len(self.here.shown)
+            self.application.processEvents()
 
     def click(self, widget: QWidget) -> None:
         from PySide6.QtCore import Qt
@@ -171,6 +172,8 @@ def test_somebody_is_enrolled_by_touch_alone(
         began = here.camera.at
         desk.key(desk.said("place.enrol"))
         desk.snap("consent")
+        assert isinstance(desk.view, ConsentText)
+        assert desk.view.language == language, "as the screen speaks"
         desk.key(desk.said("office.agree"))
         desk.snap("name")
         for letter in "ada":
