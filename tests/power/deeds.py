@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from kiosk.station.writer import Writer
 from kiosk.storage import backups, recovery
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.passes import Passes
 from kiosk.storage.rotation import renew_templates
 from kiosk.system.files import make_folder, sync
 from tests.ids import id_of
@@ -138,12 +139,28 @@ def renew(folder: Path) -> None:
             done(f"renewal {n}")
 
 
+def let_visitors_in(folder: Path) -> None:
+    """A pass is issued, used three times and revoked."""
+    now = datetime.now(UTC)
+    with closing(open_gallery(Home(folder))) as gallery:
+        ada = gallery.add_subject("Ada", [NewReference(np.full(128, 1, np.float32), "model-a", 0.5)])
+        seconds = iter(range(0, 1000, 60))
+        passes = Passes(gallery, lambda: next(seconds))
+        told, text = passes.issue(ada.id, now, now + timedelta(hours=9), ["main"], 5)
+        done("issued")
+        for _ in range(3):
+            done(f"let in: {passes.use(text, 'main', now).word}")
+        passes.revoke(told.id)
+        done("revoked")
+
+
 DEEDS: dict[str, Callable[[Path], None]] = {
     "audit": write_audit,
     "backups": make_backups,
     "events": keep_events,
     "lockdown": lock_down,
     "notices": keep_notices,
+    "passes": let_visitors_in,
     "renewal": renew,
 }
 

@@ -39,6 +39,7 @@ from kiosk.storage.backups import MADE
 from kiosk.storage.checkpoints import KEY_MADE
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.passes import Passes
 from tests.ids import id_of
 from tests.power.conftest import PROVE_ROUNDS
 from tests.power.deeds import BOOT
@@ -232,6 +233,30 @@ def test_the_renewal_of_templates(scene: Scene, place: Path, tries: int) -> None
     cuts, judged = scene.cut_everywhere(check, tries, place)
     assert cuts > 50
     assert judged > 50
+
+
+@pytest.mark.parametrize("tries", TRIES[1:])
+def test_the_uses_of_a_pass(scene: Scene, place: Path, tries: int) -> None:
+    """Whoever was let in was counted; a use that nobody was told of may be lost to the visitor."""
+    scene.deed("passes", "home")
+
+    def check(left: Path, _program: int, said: list[str]) -> None:
+        home = Home(left / "home")
+        look(home)
+        with closing(open_gallery(home)) as gallery:
+            passes = Passes(gallery).issued()
+            outcomes = [r.outcome for r in Audit(gallery.store).records(kinds=(AuditKind.VISIT,))]
+        let_in, used = said.count("let in: good"), sum(sum(one.used.values()) for one in passes)
+        assert len(passes) == 1 or "issued" not in said
+        assert let_in <= used <= let_in + 1
+        assert outcomes.count("used") == used, "with its record, or not at all"
+        assert "revoked" not in said or passes[0].revoked is not None
+        whole(home)
+        goes_on(home)
+
+    cuts, judged = scene.cut_everywhere(check, tries, place)
+    assert cuts > 30
+    assert judged > 30
 
 
 @pytest.mark.parametrize("tries", TRIES)
