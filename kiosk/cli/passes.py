@@ -76,7 +76,7 @@ def issue(
 @ask_the_kiosk
 @pass_home
 def list_(home: Home, config_file: Path | None, as_json: bool) -> None:
-    """Lists the passes, those that end first before others. Ended ones are kept for 30 days."""
+    """Lists the passes, those that end first before others. What ended 30 days ago goes when a new one is issued."""
     with register_of(home, read_only=True) as register:
         found = register.passes()
     for issued in found:

@@ -33,7 +33,7 @@ AGAIN_SECONDS = 10.0
 MOST = 500
 """Passes that are kept at most."""
 KEPT = timedelta(days=30)
-"""How long an ended pass is still listed."""
+"""How long an ended pass is kept at least: it goes when another one is issued."""
 
 
 @dataclass(frozen=True, slots=True)
