@@ -18,7 +18,8 @@ from kiosk.domain.decision import Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame
-from kiosk.domain.updates import Faulted, Finding, Update, Waiting
+from kiosk.domain.updates import Faulted, Finding, Observed, Update, Waiting
+from kiosk.station import attention
 from kiosk.station.access import Access
 from kiosk.station.loop import Aside, Station, unfailing
 from kiosk.station.pipeline import Pipeline
@@ -31,12 +32,15 @@ PATIENCE = 30.0
 class Seen(Pipeline):
     """Stands for the pipeline: tells which frames came. What it decides is tested elsewhere."""
 
+    busy = False
+
     def __init__(self) -> None:
         self.numbers: list[int] = []
+        self.findings: list[Finding] = []
 
     def step(self, frame: Frame) -> list[Finding]:
         self.numbers.append(frame.number)
-        return [Waiting(frame.number)]
+        return self.findings or [Waiting(frame.number)]
 
     def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Finding]:
         return [Faulted(reason, message)]
@@ -95,6 +99,7 @@ class World:
         max_age: float = 1.5,
         aside: Aside | None = None,
     ) -> None:
+        self.scanned: list[int] = []
         self.camera = camera(script)
         self.camera.live = False  # each frame of the script is waited for
         self.pipeline = Seen()
@@ -112,6 +117,7 @@ class World:
             lambda frame: self.shown.append(frame.number),
             max_age=max_age,
             aside=aside,
+            scan=lambda frame: self.scanned.append(frame.number),
         )
 
     @contextmanager
@@ -258,3 +264,29 @@ def test_staff_hear_of_a_camera_that_fails_and_get_no_old_frame() -> None:
     assert staff.heard == ["unplugged"]
     assert staff.kept == [1, 3]
     assert world.pipeline.numbers == []
+
+
+@pytest.mark.parametrize(
+    ("findings", "busy", "scanned"),
+    [
+        ([Observed(1, (), None, 0.0)], False, [1, 2]),
+        ([Observed(1, (), None, 0.0)], True, []),
+    ],
+)
+def test_codes_are_looked_for_while_somebody_is_there_and_no_attempt_is_open(
+    findings: list[Finding], busy: bool, scanned: list[int]
+) -> None:
+    world = World([0.0, 0.0])
+    world.pipeline.findings, world.pipeline.busy = findings, busy
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.scanned == scanned
+
+
+def test_in_an_empty_room_no_code_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was there last has left long ago: that is not the first frame's five seconds after the start."""
+    monkeypatch.setattr(attention, "NOBODY_SECONDS", 0.0)
+    world = World([0.0, 0.0, 0.0])
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.scanned == []
