@@ -178,3 +178,7 @@ def test_the_record_of_the_start_says_how_is_decided(shipped: Models, tmp_path: 
     assert {"face-detector_sha256", "mobilefacenet_sha256", "pad-2.7_sha256", "pad-4.0_sha256"} < hashes.keys()
     assert all(isinstance(value, str) and len(value) == 64 for value in hashes.values())
     assert detail["mobilefacenet_model"] == shipped.embedder.model_id
+    assert (detail["verification"], detail["opens_without_a_face"]) == ("subject", None)
+    other = config.parse('[entry]\nnumber = true\nqr = true\npasses = true\nverification = "always"', "", {})
+    said = effective(other, shipped, shipped.thresholds.for_gallery({1: 1}))
+    assert (said["verification"], said["opens_without_a_face"]) == ("always", "pin, passes")
