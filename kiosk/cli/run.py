@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.cli.console import complain, config_option, home_of, json_option, log_to_stderr
+from kiosk.cli.console import complain, config_option, home_of, json_option, log_to_stderr, say
 from kiosk.cli.front import Console, Stop, Window
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
@@ -64,19 +64,20 @@ def run(
 
 
 def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json: bool) -> bool:
-    """Runs the story, repeated without end if the window is visible. True when every decision was as expected, or when
-    the person at the window ended it."""
+    """Runs the story, repeated without end if the window is visible; else once, and then staff's part of it. True when
+    every decision was as expected, or when the person at the window ended it."""
     from kiosk.demonstration import stage  # noqa: PLC0415 - a real kiosk never loads it
 
     complain(stage.NOTICE)
-    camera = stage.camera(loop=seen)
-    score = stage.Score(camera.visit_at)
+    play = stage.Play(alone=not seen, say=complain if as_json else say)
+    setting = Setting(visitors=True, lock=True, staff=stage.STAFF_HINT)
     # Starts the window before there is a folder with a key in it, because a window may fail to start.
-    front = Front(seen, screenshot, full_screen, as_json, Setting(visitors=True, lock=True), score.remark)
-    front.listeners.append(unfailing(score.take))
+    front = Front(seen, screenshot, full_screen, as_json, setting, play.score.remark)
+    front.listeners.append(unfailing(play.take))
+    front.started = play.begin
     with stage.stage() as (settings, home):
-        front.run(settings, home, camera)
-    return seen or score.good
+        front.run(settings, home, play.camera)
+    return seen or play.good
 
 
 def _serve(
@@ -108,6 +109,8 @@ class Front:
         self._names = Names()
         self._full_screen = full_screen
         self._stop = Stop()
+        self.started: Callable[[assembly.Kiosk], None] = lambda _: None
+        """Is told of the running kiosk."""
         self._console = Console(as_json, self._names, remark, who)
         self._window = (
             Window(self._names, setting, offscreen=not seen, picture=screenshot) if seen or screenshot else None
@@ -136,6 +139,7 @@ class Front:
             stack.callback(self._names.close)
             if self._window is not None:
                 self._window.staff = kiosk.staff
+            self.started(kiosk)
             systemd.notify("READY=1")
             self._until(lambda: self._stop.due(kiosk))
             if self._window is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kiosk.demonstration.direction import Stand, nearer
 from kiosk.demonstration.layers import photo
 from kiosk.demonstration.scene import VISIT_SECONDS, Scene
 from kiosk.demonstration.story import STORY, Visit, Visitor
@@ -60,6 +62,15 @@ class SimulatedCamera:
         self._room: list[Image] = []
         self._begin: float | None = None
         self._last = -1
+        self._stand: Stand | None = None
+        self._yaw = 0.0
+        self._parts: list[tuple[int, int | None]] = [(0, 0)]
+        """(number of a frame, place in the story that it and the following ones show): None while the story stands
+        still, because staff use the kiosk."""
+        self._resume = 0
+        self._visit: Visit | None = None
+        self.cue: Callable[[Visit], None] = lambda _: None
+        """Is told of each visit before it begins, while the room is empty."""
         self._drawn = 0
         """Number of pictures drawn since the camera was made. It chooses the noise: no two pictures have the same
         noise, as with a real sensor."""
@@ -82,6 +93,7 @@ class SimulatedCamera:
             self._room = [scene.render(None, 0.0, number) for number in range(EMPTY_PICTURES)]
         self._scene = scene
         self._begin, self._last = None, -1
+        self._parts = [(0, 0)]
 
     def read(self, timeout: float) -> Frame:
         """Raises CameraError when it is not open or no frame is due within `timeout` seconds, EOFError at the end."""
@@ -90,8 +102,10 @@ class SimulatedCamera:
         now = self._clock()
         if self._begin is None:
             self._begin = now
-        number = self._last + 1
-        if number >= self.frames and not self._options.loop and not self._options.empty:
+        number, stand = self._last + 1, self._stand
+        self._turn_page(number, standing=stand is not None)
+        place = self._place(number)
+        if place is not None and place >= self.frames and not self._options.loop and not self._options.empty:
             raise EOFError
         wait = self._begin + number / self._options.fps - now
         if wait > timeout:
@@ -103,23 +117,62 @@ class SimulatedCamera:
             self._begin -= wait  # the reader is late: the story waits for it
         self._last = number
         captured_at, wall_at = self._clock(), self._wall()
+        if stand is not None:
+            return Frame(self._standing(stand), number, captured_at, wall_at)
+        self._yaw = 0.0
         if self._options.empty:
             return Frame(self._room[number % EMPTY_PICTURES], number, captured_at, wall_at)
-        visit, t = self._moment(number)
+        visit, t = self._moment(place or 0)
+        if visit is not self._visit:
+            self._visit = visit
+            self.cue(visit)
         image = self._scene.render(visit if t >= 0 else None, t, self._drawn)
         self._drawn += 1
         return Frame(image, number, captured_at, wall_at)
+
+    def direct(self, stand: Stand | None) -> None:
+        """Lets somebody stand there from the next frame on; None: the story goes on with its next visit. For any
+        thread."""
+        self._stand = stand
 
     def close(self) -> None:
         """Never raises."""
         self._scene = None
 
     def visit_at(self, frame_number: int) -> Visit | None:
-        """The visit that a frame belongs to; None while the room is empty, and after the story's end."""
-        if frame_number < 0 or (frame_number >= self.frames and not self._options.loop) or self._options.empty:
+        """The visit that a frame belongs to; None while the room is empty, while staff use the kiosk, and after the
+        story's end."""
+        place = self._place(frame_number)
+        if place is None or place < 0 or (place >= self.frames and not self._options.loop) or self._options.empty:
             return None
-        visit, t = self._moment(frame_number)
+        visit, t = self._moment(place)
         return visit if t >= 0 else None
+
+    def _place(self, number: int) -> int | None:
+        """The place in the story, in frames; None while it stands still."""
+        first, place = next(part for part in reversed(self._parts) if part[0] <= max(number, 0))
+        return None if place is None else place + number - first
+
+    def _turn_page(self, number: int, *, standing: bool) -> None:
+        """The story stands still from this frame on, or goes on with its next visit."""
+        before = self._place(number)
+        if standing and before is not None:
+            index, t = divmod(before / self._options.fps, GAP_SECONDS + VISIT_SECONDS)
+            index += t >= GAP_SECONDS  # a visit that has begun is over
+            self._resume = math.ceil(index * (GAP_SECONDS + VISIT_SECONDS) * self._options.fps)
+            self._parts.append((number, None))
+        elif not standing and before is None:
+            self._parts.append((number, self._resume))
+
+    def _standing(self, stand: Stand) -> Image:
+        """A frame while staff use the kiosk."""
+        assert self._scene is not None
+        self._drawn += 1
+        t = self._drawn / self._options.fps
+        if stand.visitor is None:
+            return self._scene.render(None, t, self._drawn)
+        self._yaw = nearer(self._yaw, stand.yaw, 1 / self._options.fps)
+        return self._scene.standing(stand.visitor, self._yaw, t, self._drawn)
 
     @staticmethod
     def enrolment_picture(visitor: Visitor) -> Image:

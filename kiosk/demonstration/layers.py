@@ -71,13 +71,11 @@ def head_depth() -> tuple[Plane, Plane, Plane]:
     return _float(cv2.GaussianBlur(depth + nose, (0, 0), 6)), x, y
 
 
-def turned(layer: Layer, depth: tuple[Plane, Plane, Plane], yaw: float, pitch: float = 0.0) -> Layer:
-    """The visitor with the head turned by about `yaw` degrees, and raised (negative) or lowered by `pitch`. Near parts
-    of the head move further than far parts."""
+def turned(layer: Layer, depth: tuple[Plane, Plane, Plane], yaw: float) -> Layer:
+    """The visitor with the head turned by about `yaw` degrees. Near parts of the head move further than far parts."""
     shift, x, y = depth
-    across = x - shift * np.float32(95 * np.sin(np.radians(yaw)))
-    down = y - shift * np.float32(135 * np.sin(np.radians(pitch)))
-    return np.asarray(cv2.remap(layer, across, down, cv2.INTER_LINEAR), np.uint8)
+    moved = x - shift * np.float32(95 * np.sin(np.radians(yaw)))
+    return np.asarray(cv2.remap(layer, moved, y, cv2.INTER_LINEAR), np.uint8)
 
 
 def noise(rng: np.random.Generator, height: int, width: int, sigma: float) -> Plane:

@@ -113,6 +113,15 @@ class Scene:
                 _over(image, self._view(visit.visitor, round(at.yaw / _YAW_STEP)), _placed(at, EYES))
         return self._expose(image, t + phase, number)
 
+    def standing(self, visitor: Visitor, yaw: float, t: float, number: int) -> Image:
+        """A picture like those of `render`, of a visitor who stands before the kiosk with the head turned by `yaw`
+        degrees (positive: to their own left). `t`: seconds since they came."""
+        image = self._room.copy()
+        swaying = pose(HOLD_BEGINS + t % HOLD, 0.0)
+        at = Pose(swaying.x, swaying.y, swaying.scale, swaying.roll, yaw)
+        _over(image, self._view(visitor, round(at.yaw / _YAW_STEP)), _placed(at, EYES))
+        return self._expose(image, t, number)
+
     # Parts that are drawn once and cached
 
     def _draw_view(self, visitor: Visitor, step: int) -> Layer:

@@ -17,19 +17,38 @@ from pathlib import Path
 from kiosk.cameras.sources import Still
 from kiosk.config import Config
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
-from kiosk.demonstration.story import STORY, VISITORS, Enrolled, Visit
+from kiosk.demonstration.direction import Stand, stand
+from kiosk.demonstration.rehearsal import Rehearsal
+from kiosk.demonstration.story import (
+    ADA,
+    ENROLLED_VISIT,
+    NEWCOMER,
+    STAFF_NUMBER,
+    STAFF_PIN,
+    STORY,
+    VISITORS,
+    Enrolled,
+    Kind,
+    Visit,
+)
 from kiosk.domain.decision import Decision
 from kiosk.domain.errors import DoorError
-from kiosk.domain.updates import Decided, Update
+from kiosk.domain.rights import Role
+from kiosk.domain.staff_views import Done, Erased
+from kiosk.domain.staffing import StaffRequest
+from kiosk.domain.updates import Decided, StaffChanged, Update
 from kiosk.sections import AttemptConfig, CameraConfig, DoorConfig, LockConfig
 from kiosk.station import assembly
 from kiosk.station.door_client import DoorClient
 from kiosk.station.enrolment import Enrolment
+from kiosk.storage import claims, pins
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models, load
 
 NOTICE = "DEMONSTRATION: simulated visitors, simulated lock, no configuration. No real door is opened."
+STAFF_HINT = f"{STAFF_NUMBER} / {STAFF_PIN}"
+"""Number and PIN, for the banner."""
 RELEASE_SECONDS = 2.0
 PAUSE_SECONDS = 4.0
 """Pause after an attempt. It is so long that each visit has one attempt: the next visitor comes after the pause."""
@@ -39,20 +58,33 @@ DOOR_START_SECONDS = 10.0
 class Score:
     """Compares the decisions that were made with those that the story asks for."""
 
-    def __init__(self, visit_at: Callable[[int], Visit | None]) -> None:
+    def __init__(self, visit_at: Callable[[int], Visit | None], story: tuple[Visit, ...] = STORY) -> None:
         self._visit_at = visit_at
+        self._story = story
+        self._enrolled = False
         self.decisions: list[tuple[Visit | None, Decision]] = []
 
     def take(self, event: Update) -> None:
         """Takes every event."""
-        if isinstance(event, Decided):
-            self.decisions.append((self._visit_at(event.decision.evidence.frame_number), event.decision))
+        match event:
+            case Decided(decision):
+                self.decisions.append((self._visit(decision), decision))
+            case StaffChanged(Done(renewed=False)):
+                self._enrolled = True
+            case StaffChanged(Erased()):
+                self._enrolled = False
+
+    def _visit(self, decision: Decision) -> Visit | None:
+        """Whose visit it was; once staff have enrolled the newcomer, that visit ends otherwise."""
+        visit = self._visit_at(decision.evidence.frame_number)
+        enrolled = self._enrolled and visit is not None and (visit.visitor, visit.kind) == (NEWCOMER, Kind.LIVE)
+        return ENROLLED_VISIT if enrolled else visit
 
     def remark(self, event: Update) -> str:
         """The remark beside a decision on the console: whose visit it was, and whether the story expects it."""
         if not isinstance(event, Decided):
             return ""
-        visit = self._visit_at(event.decision.evidence.frame_number)
+        visit = self._visit(event.decision)
         who = visit.name if visit else "between two visits"
         return f"   <- {who}: {'as expected' if expected(visit, event.decision) else 'NOT as expected'}"
 
@@ -60,7 +92,48 @@ class Score:
     def good(self) -> bool:
         """Every visit was decided, and each decision was the expected one."""
         decided = [visit for visit, _ in self.decisions]
-        return all(v in decided for v in STORY) and all(expected(v, d) for v, d in self.decisions)
+        return all(v in decided for v in self._story) and all(expected(v, d) for v, d in self.decisions)
+
+
+class Play:
+    """The whole demonstration: the camera, what staff's pages ask of the people before it, and, where nobody is at the
+    window (`alone`), what staff touch. `say` takes a line about that."""
+
+    def __init__(self, alone: bool, say: Callable[[str], None]) -> None:
+        story = (*STORY, ENROLLED_VISIT) if alone else STORY
+        self.camera = camera(not alone, story)
+        self.score = Score(self.camera.visit_at, story)
+        self._rehearsal = Rehearsal(self._ask, say, lambda: self.camera.direct(None)) if alone else None
+        self._kiosk: assembly.Kiosk | None = None
+        self.camera.cue = self._cue
+
+    @property
+    def good(self) -> bool:
+        """Whether all was as expected."""
+        return self.score.good and (self._rehearsal is None or self._rehearsal.good)
+
+    def begin(self, kiosk: assembly.Kiosk) -> None:
+        """Takes the running kiosk."""
+        self._kiosk = kiosk
+
+    def take(self, event: Update) -> None:
+        """Takes every event."""
+        self.score.take(event)
+        if not isinstance(event, StaffChanged):
+            return
+        self.camera.direct(stand(event.view))
+        if self._rehearsal is not None:
+            self._rehearsal.take(event.view)
+
+    def _cue(self, visit: Visit) -> None:
+        """Before the last visit staff have their part; the story stands still meanwhile."""
+        if visit is ENROLLED_VISIT and self._rehearsal is not None and not self._rehearsal.good:
+            self.camera.direct(Stand())
+            self._rehearsal.begin()
+
+    def _ask(self, request: StaffRequest) -> None:
+        if self._kiosk is not None:
+            self._kiosk.staff(request)
 
 
 def expected(visit: Visit | None, decision: Decision) -> bool:
@@ -82,9 +155,9 @@ def stage() -> Iterator[tuple[Config, Home]]:
             yield config, home
 
 
-def camera(loop: bool) -> SimulatedCamera:
+def camera(loop: bool, story: tuple[Visit, ...] = STORY) -> SimulatedCamera:
     """The story's camera. With `loop` it repeats the story without end."""
-    return SimulatedCamera(SimulatedOptions(loop=loop))
+    return SimulatedCamera(SimulatedOptions(loop=loop), story)
 
 
 def settings(socket: Path) -> Config:
@@ -110,7 +183,11 @@ def enrol_visitors(config: Config, home: Home, models: Models) -> None:
             picture = SimulatedCamera.enrolment_picture(visitor)
             sample = enroller.sample(Still(visitor.name, picture, 0, 0.0))
             ended = visitor.enrolment is Enrolled.ENDED
-            enrolment.add([sample], visitor.name, valid_until=yesterday if ended else None)
+            subject = enrolment.add([sample], visitor.name, valid_until=yesterday if ended else None)
+            if visitor is ADA:
+                claims.set_number(gallery, subject.id, STAFF_NUMBER)
+                pins.set_pin(gallery, subject.id, STAFF_PIN)
+                pins.set_role(gallery, subject.id, Role.STAFF)
 
 
 @contextmanager

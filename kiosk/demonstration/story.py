@@ -52,7 +52,13 @@ BEN = Visitor("ben", "Ben Sample", Enrolled.VALID)
 CLEO = Visitor("cleo", "Cleo Specimen", Enrolled.ENDED)
 STRANGER = Visitor("stranger", "Somebody Else", Enrolled.NONE)
 
+NEWCOMER = STRANGER
+"""Whom staff can enrol: the stranger, who is let in from then on."""
+
 VISITORS = (ADA, BEN, CLEO, STRANGER)
+
+STAFF_NUMBER, STAFF_PIN = "1001", "271828"
+"""Ada's, who is of the staff."""
 
 STORY: tuple[Visit, ...] = (
     Visit("Ada comes", ADA, Kind.LIVE, Outcome.GRANTED, Reason.MATCHED),
@@ -62,3 +68,8 @@ STORY: tuple[Visit, ...] = (
     Visit("Cleo comes, whose validity has ended", CLEO, Kind.LIVE, Outcome.REFUSED, Reason.VALIDITY_ENDED),
     Visit("Ada comes back", ADA, Kind.LIVE, Outcome.GRANTED, Reason.MATCHED),
 )
+
+ENROLLED_VISIT = Visit(
+    "the stranger comes back, whom Ada has enrolled", NEWCOMER, Kind.LIVE, Outcome.GRANTED, Reason.MATCHED
+)
+"""After the story, if nobody is at the window: staff's part is played too (demonstration.rehearsal)."""

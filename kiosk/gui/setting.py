@@ -19,6 +19,8 @@ class Setting:
     guide: float = 0.8
     visitors: bool = False
     lock: bool = False
+    staff: str = ""
+    """Number and PIN of a member of the demonstration's staff, for its banner."""
 
     def languages(self) -> tuple[Texts, ...]:
         """The texts of each configured language, in their order. Raises ConfigError if there are none in one."""

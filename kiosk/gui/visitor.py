@@ -57,7 +57,7 @@ class Visitor(QWidget):
         self.bar, self.corner = self._bar(), self._corner()
         self.message.set_look(look)
         setting = self._setting
-        self.banner.set_text(words.banner(look.texts, setting.visitors, setting.lock))
+        self.banner.set_text(words.banner(look.texts, setting.visitors, setting.lock, setting.staff))
         self.privacy.set_text(setting.screen.privacy or look.texts("privacy.notice"))
         for part in (self.bar, self.corner):
             part.show()

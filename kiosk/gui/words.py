@@ -178,9 +178,11 @@ def welcome(texts: Texts, name: str | None) -> str:
     return texts("welcome.named", name=short) if short else texts("welcome.headline")
 
 
-def banner(texts: Texts, simulated_visitors: bool, simulated_lock: bool) -> str:
-    """The banner that names the simulated parts; empty if there are none."""
+def banner(texts: Texts, simulated_visitors: bool, simulated_lock: bool, staff: str = "") -> str:
+    """The banner that names the simulated parts; empty if there are none. `staff`: how somebody plays its staff."""
     parts = [texts("banner.visitors")] * simulated_visitors + [texts("banner.lock")] * simulated_lock
+    if staff:
+        parts.append(texts("banner.staff", staff=staff))
     return texts("banner.demonstration", parts=", ".join(parts)) if parts else ""
 
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
+from kiosk.demonstration.direction import Stand
 from kiosk.demonstration.story import ADA, STORY
 from kiosk.domain.errors import CameraError
 
@@ -129,3 +130,44 @@ def test_an_empty_room_has_no_end_and_no_two_pictures_alike(clock: Clock) -> Non
     assert clock.now - 50.0 == pytest.approx((len(frames) - 1) / 15)
     assert not any(np.array_equal(a.image, b.image) for a, b in pairwise(frames[:40]))
     assert {made.visit_at(f.number) for f in frames} == {None}
+
+
+def test_the_story_stands_still_while_staff_use_the_kiosk_and_goes_on_with_the_next_visit(clock: Clock) -> None:
+    made = camera(clock, fps=10)
+    cued: list[str] = []
+    made.cue = lambda visit: cued.append(visit.name)
+    numbers = [made.read(1.0).number for _ in range(20)]  # the first visitor stands there
+    assert made.visit_at(numbers[-1]) is STORY[0]
+    made.direct(Stand(ADA, 22.0))
+    directed = [made.read(1.0).number for _ in range(100)]
+    assert [made.visit_at(number) for number in directed] == [None] * 100
+    assert made.visit_at(numbers[-1]) is STORY[0], "what was before is not forgotten"
+    made.direct(None)
+    seen = [made.visit_at(made.read(1.0).number) for _ in range(12)]
+    assert seen[0] is None, "the room is empty first"
+    assert seen[-1] is STORY[1]
+    assert cued == [visit.name for visit in STORY[:2]]
+
+
+def test_a_visit_that_was_announced_is_not_passed_over(clock: Clock) -> None:
+    made = camera(clock, fps=10)
+    made.cue = lambda visit: made.direct(Stand()) if visit is STORY[1] else None
+    while made.visit_at(made.read(1.0).number) is not STORY[0]:
+        pass
+    for _ in range(100):
+        made.read(1.0)
+    made.direct(None)
+    seen = [made.visit_at(made.read(1.0).number) for _ in range(12)]
+    assert STORY[1] in seen
+
+
+def test_the_story_ends_only_when_staff_are_done(clock: Clock) -> None:
+    made = camera(clock, fps=1)
+    made.direct(Stand())
+    for _ in range(2 * made.frames):
+        made.read(1.0)
+    made.direct(None)
+    for _ in range(made.frames):
+        made.read(1.0)
+    with pytest.raises(EOFError):
+        made.read(1.0)
