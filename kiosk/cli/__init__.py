@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "kiosk.cli.evaluate:evaluate",
     "identify": "kiosk.cli.identify:identify",
     "keys": "kiosk.cli.keys:keys",
+    "level": "kiosk.cli.level:level",
     "models": "kiosk.cli.models:models",
     "notify": "kiosk.cli.notify:notify",
     "passes": "kiosk.cli.passes:passes",

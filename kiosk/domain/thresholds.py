@@ -40,13 +40,14 @@ class OperatingPoint:
     few false matches to be reliable.
 
     `growth`, if measured: how many times as many strangers reach the score with the best of 1, 2, 3... references of
-    one subject. The first value is 1.
+    one subject. The first value is 1. `interval`: the score's 95% interval, if measured.
     """
 
     fmr: float
     score: float
     extrapolated: bool = False
     growth: tuple[float, ...] = ()
+    interval: tuple[float, float] | None = None
 
     def rate(self, references: int) -> float:
         """An upper bound of FMR_k at this score for a subject with k references, 0..1."""
@@ -126,6 +127,16 @@ class Thresholds:
                 return None
             survive += subjects * (math.log1p(-rate) if rate < 1 else -math.inf)
         return -math.expm1(survive)
+
+    def around(self, score: float, sizes: Sizes) -> tuple[float, float, float]:
+        """Of the rate of `fpir`: the low end of its 95% interval, the rate, and the high end. If the nearest measured
+        score lies higher than measured, this one lies as much lower in the table. 1 below the table."""
+        near = min(self._table, key=lambda point: abs(point.score - score))
+        low, high = near.interval or (near.score, near.score)
+        scores = (score + max(0.0, near.score - low), score, score - max(0.0, high - near.score))
+        rates = [self.fpir(at, sizes) for at in scores]
+        least, rate, most = (1.0 if value is None else value for value in rates)
+        return least, rate, most
 
     def beyond(self, sizes: Sizes) -> str:
         """Why a gallery of these sizes is too large for the measurements, and what to do; empty if it is not. Does not

@@ -172,7 +172,7 @@ class EmbedderEntry(Entry):
         """The table from which a gallery's threshold is computed; only the single threshold if there is no table; empty
         if nothing was measured."""
         if self.thresholds:
-            return [OperatingPoint(t.fmr, t.score, t.thin, t.growth) for t in self.thresholds]
+            return [OperatingPoint(t.fmr, t.score, t.thin, t.growth, t.interval) for t in self.thresholds]
         if self.threshold is None or self.threshold_fmr is None:
             return []
         return [OperatingPoint(self.threshold_fmr, self.threshold)]
