@@ -67,8 +67,7 @@ class PinTiming:
 
     @property
     def control(self) -> float:
-        """The same for a right PIN against a wrong one, which everybody sees anyway: it is recorded once more. Shows
-        that a difference would be found."""
+        """The same for a right PIN against a wrong one, for comparison: everybody sees which it is anyway."""
         return auc(self.seconds[Kind.RIGHT], self.seconds[Kind.WRONG])
 
     @property
