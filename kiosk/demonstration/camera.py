@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
+import cv2
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from kiosk.demonstration.direction import Stand, nearer
@@ -60,6 +62,7 @@ class SimulatedCamera:
         self._wall = wall
         self._scene: Scene | None = None
         self._room: list[Image] = []
+        self._grain: Image = np.zeros((1, 1, 3), np.uint8)
         self._begin: float | None = None
         self._last = -1
         self._stand: Stand | None = None
@@ -91,6 +94,7 @@ class SimulatedCamera:
         scene.prepare(self._story)
         if self._options.empty:
             self._room = [scene.render(None, 0.0, number) for number in range(EMPTY_PICTURES)]
+            self._grain = np.random.default_rng(self._options.seed).integers(0, 4, self._room[0].shape, np.uint8)
         self._scene = scene
         self._begin, self._last = None, -1
         self._parts = [(0, 0)]
@@ -121,7 +125,7 @@ class SimulatedCamera:
             return Frame(self._standing(stand), number, captured_at, wall_at)
         self._yaw = 0.0
         if self._options.empty:
-            return Frame(self._room[number % EMPTY_PICTURES], number, captured_at, wall_at)
+            return Frame(self._grainy(self._room[number % EMPTY_PICTURES], number), number, captured_at, wall_at)
         visit, t = self._moment(place or 0)
         if visit is not self._visit:
             self._visit = visit
@@ -134,6 +138,10 @@ class SimulatedCamera:
         """Lets somebody stand there from the next frame on; None: the story goes on with its next visit. For any
         thread."""
         self._stand = stand
+
+    def _grainy(self, image: Image, number: int) -> Image:
+        """The picture with noise that it has not had before: a camera that repeats itself is taken for frozen."""
+        return np.asarray(cv2.add(image, np.roll(self._grain, 7 * number)), np.uint8)
 
     def close(self) -> None:
         """Never raises."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -128,7 +128,8 @@ def test_an_empty_room_has_no_end_and_no_two_pictures_alike(clock: Clock) -> Non
     frames = [made.read(1.0) for _ in range(made.frames + 10)]
     assert [f.number for f in frames] == list(range(len(frames)))
     assert clock.now - 50.0 == pytest.approx((len(frames) - 1) / 15)
-    assert not any(np.array_equal(a.image, b.image) for a, b in pairwise(frames[:40]))
+    kept = frames[:150]
+    assert len({f.image.tobytes() for f in kept}) == len(kept), "a camera that repeats itself is taken for frozen"
     assert {made.visit_at(f.number) for f in frames} == {None}
 
 
