@@ -1,7 +1,7 @@
 """Security levels by name, and what they mean in words that people use: how often a stranger is taken for somebody.
 
-The figures are upper bounds, from what the manifest says was measured of the network (domain.thresholds). A level is two
-settings of the configuration; there is no third place where it is kept.
+The figures are upper bounds, from what the manifest says was measured of the network (domain.thresholds). A level is
+two settings of the configuration; there is no third place where it is kept.
 """
 
 from __future__ import annotations
