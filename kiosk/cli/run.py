@@ -70,7 +70,9 @@ def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json
 
     complain(stage.NOTICE)
     play = stage.Play(alone=not seen, say=complain if as_json else say)
-    setting = Setting(visitors=True, lock=True, staff=stage.STAFF_HINT)
+    if seen:
+        complain(stage.WAYS_HINT)
+    setting = Setting(ways=stage.ENTRY.ways, visitors=True, lock=True, staff=stage.STAFF_HINT)
     # Starts the window before there is a folder with a key in it, because a window may fail to start.
     front = Front(seen, screenshot, full_screen, as_json, setting, play.score.remark)
     front.listeners.append(unfailing(play.take))

@@ -59,6 +59,8 @@ VISITORS = (ADA, BEN, CLEO, STRANGER)
 
 STAFF_NUMBER, STAFF_PIN = "1001", "271828"
 """Ada's, who is of the staff."""
+BEN_NUMBER, BEN_PIN, BEN_DURESS = "1002", "161803", "602214"
+"""Ben's, who may come in by number and PIN too; and the PIN that he types when he is forced to."""
 
 STORY: tuple[Visit, ...] = (
     Visit("Ada comes", ADA, Kind.LIVE, Outcome.GRANTED, Reason.MATCHED),
