@@ -51,7 +51,6 @@ ELSEWHERE = {
     # Through what they serve, in which their behaviour shows.
     "cameras/files": "cli/test_bad_input",
     "demonstration/layers": "demonstration/test_scene",
-    "demonstration/stage": "cli/test_run",
     "evaluation/detector_figures": "evaluation/test_detector",
     "evaluation/pad_plot": "evaluation/test_plots",
     "evaluation/trial": "cli/models/test_install",
