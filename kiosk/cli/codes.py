@@ -4,6 +4,7 @@ alone, and nothing else prints it."""
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -41,6 +42,9 @@ def check_place(out: Path | None, show: bool) -> None:
         raise click.UsageError(f"{out}: the file's name ends in {' or '.join(KINDS)}")
     elif not out.parent.is_dir():
         raise KioskError(f"{out.parent}: there is no such folder")
+    elif not os.access(out.parent, os.W_OK | os.X_OK):
+        # Before a new code makes the old one void. Root has become the home's owner by now.
+        raise KioskError(f"{out.parent}: this user may write nothing there: name another folder, or use --show")
 
 
 def hand_out(text: str, out: Path | None) -> None:

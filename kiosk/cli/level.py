@@ -10,12 +10,12 @@ import click
 from kiosk.cli.console import config_option, emit, json_option, pass_home, say, settings
 from kiosk.config import Config
 from kiosk.domain.security_level import ATTEMPTS_A_DAY, LEVELS, Meaning, Terms, in_words, meaning
-from kiosk.domain.thresholds import Sizes
+from kiosk.domain.thresholds import Sizes, Thresholds
 from kiosk.domain.verification import Verification
 from kiosk.sections import PolicyConfig
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
-from kiosk.vision.models import load
+from kiosk.vision.models import Models, load
 
 
 @click.command()
@@ -40,7 +40,8 @@ def level(
     lines of the configuration, which are printed.
     """
     config = settings(config_file)
-    sizes = _enrolled(home, config) if people is None else {references: people}
+    models = load(config.models, config.policy)
+    sizes = _enrolled(home, models) if people is None else {references: people}
     number = sum(sizes.values())
     own = Terms(config.policy.fpir, config.entry.verification)
     rows = [("configured", own), *((name.value, terms) for name, terms in LEVELS.items())]
@@ -48,7 +49,7 @@ def level(
         say(f"for {number} {'person' if number == 1 else 'people'} and {attempts} attempts of strangers a day:")
     for name, terms in rows:
         policy = config.policy if name == "configured" else PolicyConfig(fpir=terms.fpir)
-        means = _meaning(config, policy, terms, sizes)
+        means = _meaning(config, models, policy, terms, sizes)
         days, soonest, latest = means.days(attempts)
         if as_json:
             emit(
@@ -77,16 +78,15 @@ def level(
             )
 
 
-def _enrolled(home: Home, config: Config) -> Sizes:
+def _enrolled(home: Home, models: Models) -> Sizes:
     """The sizes of the gallery that is here; one person where there is none. Raises KioskError."""
-    models = load(config.models, config.policy)
     if not home.database.exists():
         return {1: 1}
     with closing(open_gallery(home, read_only=True, with_key=False)) as gallery:
         return gallery.sizes(models.embedder.model_id) or {1: 1}
 
 
-def _meaning(config: Config, policy: PolicyConfig, terms: Terms, sizes: Sizes) -> Meaning:
-    """Of these terms, with the configured networks. Raises ModelError."""
-    thresholds = load(config.models, policy).thresholds
+def _meaning(config: Config, models: Models, policy: PolicyConfig, terms: Terms, sizes: Sizes) -> Meaning:
+    """Of these terms, with the configured networks."""
+    thresholds = Thresholds(models.embedder_entry.operating_points(), policy.fpir, policy.threshold)
     return meaning(thresholds, terms, sizes, config.attempt.window / config.attempt.needed)

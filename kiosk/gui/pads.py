@@ -6,14 +6,11 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Signal
 
-from kiosk.domain import pin
+from kiosk.domain import number, pin
 from kiosk.gui.look import Look
 from kiosk.gui.state import Mode, Screen
 from kiosk.gui.toolkit.keypad import Keypad
 from kiosk.gui.toolkit.page import Page
-
-SHORTEST_NUMBER, LONGEST_NUMBER = 4, 8
-"""Digits of a personal number."""
 
 
 class Pad(Page):
@@ -28,8 +25,8 @@ class Pad(Page):
         self.keypad = Keypad(
             look,
             hidden=hidden,
-            shortest=pin.SHORTEST if hidden else SHORTEST_NUMBER,
-            longest=pin.LONGEST if hidden else LONGEST_NUMBER,
+            shortest=pin.SHORTEST if hidden else number.SHORTEST,
+            longest=pin.LONGEST if hidden else number.LONGEST,
             clock=clock,
         )
         self.keypad.entered.connect(self.entered)

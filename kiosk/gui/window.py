@@ -133,7 +133,9 @@ class KioskWindow(QWidget):
             self._beat()
         now = self._clock()
         self._asked(self._presenter.due(now))
-        if now - self.touched_at > OWN_LANGUAGE_SECONDS and self._look.texts is not self._languages[0]:
+        # A page of staff keeps its language, and what was typed.
+        left = self._make is None and now - self.touched_at > OWN_LANGUAGE_SECONDS
+        if left and self._look.texts is not self._languages[0]:
             self._speak(self._languages[0].language)
         self._visitor.set_time(self._wall_clock())
         self._refresh()

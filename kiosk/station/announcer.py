@@ -11,7 +11,7 @@ import pwd
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Condition, Thread
@@ -20,7 +20,7 @@ from typing import Literal
 from kiosk.config import Config
 from kiosk.domain.checkpoint import Checkpoint
 from kiosk.domain.decision import Reason
-from kiosk.domain.errors import DoorError, GalleryError
+from kiosk.domain.errors import DoorError
 from kiosk.domain.ids import is_subject_id, new_id
 from kiosk.domain.notices import KioskEventKind, plain_name
 from kiosk.domain.ports.gallery import Directory
@@ -30,6 +30,7 @@ from kiosk.ipc.door_messages import MAX_PACKET, encode
 from kiosk.ipc.kiosk_event_messages import CheckpointMessage, KioskEventMessage, acknowledged
 from kiosk.ipc.limits import Seldom
 from kiosk.ipc.server import listening, peer_uid
+from kiosk.station.names import Names
 from kiosk.system.systemd import log
 
 BACKLOG = 1000
@@ -242,7 +243,7 @@ def announcing(
     config: Config, directory: Directory, publish: Callable[[Update], None]
 ) -> Iterator[Callable[[Update | Duress], None]]:
     """Yields `publish`, extended so that kiosk-notify also gets the updates if notifiers are configured. Of duress only
-    kiosk-notify hears."""
+    kiosk-notify hears. `directory` is used by nothing else."""
 
     def aloud(event: Update | Duress) -> None:
         if not isinstance(event, Duress):
@@ -252,14 +253,10 @@ def announcing(
         yield aloud
         return
 
-    def name_of(subject_id: str) -> str | None:
-        with suppress(GalleryError):
-            subject = directory.subject(subject_id)
-            return subject.name if subject else None
-        return None
-
+    known = Names()  # several threads publish
+    known.open(directory)
     users = users_of(config.notify.subscribers)
-    names = name_of if config.notify.names else lambda _: None
+    names = known if config.notify.names else lambda _: None
     announcer = Announcer(config.notify.socket, config.door.name, users, names, who=config.audit.subject_ids)
     announcer.start()
 

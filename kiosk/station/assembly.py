@@ -224,7 +224,8 @@ def running(
             limit=limit,
             face_alone=lambda: face_alone(config, lambda: found.threshold.unsafe),
         )
-        publish = stack.enter_context(announcing(config, found, publish))
+        named = stack.enter_context(closing(Gallery(open_database(home.database, check=False), gallery.vault)))
+        publish = stack.enter_context(announcing(config, named, publish))
         stack.enter_context(checkpointing(config.audit, home, gallery.vault, writer, publish, health))
         basis, who = decision_basis(config, models), config.audit.subject_ids
         access = Access(writer, client, config.policy.grant_seconds, boottime, boot_name(), basis, who)

@@ -38,7 +38,8 @@ class Scanner:
         self._lock = Lock()
         self._frame: Frame | None = None
         self._offered_at = float("-inf")
-        self._seen: tuple[str, float] | None = None
+        self._seen: dict[str, float] = {}
+        """When each code in view was seen last; bounded by what vision.codes.read gives of a frame."""
 
     def offer(self, frame: Frame) -> None:
         """Takes a frame if it is time for one. Its pixels must not change afterwards."""
@@ -53,16 +54,19 @@ class Scanner:
         """Reads the frame that was offered, if there is one. A code of ours becomes a claim."""
         with self._lock:
             frame, self._frame = self._frame, None
-        if frame is None or self._busy():
+        if frame is None:
+            return
+        at = frame.captured_at
+        if self._busy():
+            # A code that hangs there while somebody is served has not gone: it must not claim again at once.
+            self._seen = {text: max(seen, at) for text, seen in self._seen.items()}
             return
         ours = [text for text in self._read(frame.image) if is_ours(text)]
-        if not ours:
-            return
-        text, at = ours[0], frame.captured_at
-        known = self._seen is not None and self._seen[0] == text and at - self._seen[1] < GONE_SECONDS
-        self._seen = text, at
-        if not known:
-            self._ask(Claimed(Claim(Means.QR, text)), Moment(at, frame.wall_at))
+        self._seen = {text: seen for text, seen in self._seen.items() if at - seen < GONE_SECONDS}
+        new = next((text for text in ours if text not in self._seen), None)  # one that hangs there hides no other
+        self._seen.update(dict.fromkeys(ours, at))
+        if new is not None:
+            self._ask(Claimed(Claim(Means.QR, new)), Moment(at, frame.wall_at))
 
 
 def is_ours(text: str) -> bool:

@@ -24,7 +24,6 @@ from kiosk.domain.staff_views import (
     Home,
     LookHere,
     NotEnrolled,
-    Posing,
     Problem,
     StaffView,
     WhyRefused,
@@ -45,7 +44,7 @@ from kiosk.domain.staffing import (
 )
 from kiosk.domain.updates import DoorChanged, FaceStays, StaffChanged, Update
 from kiosk.station.booth_tasks import State, Task
-from kiosk.station.staff_enrolment import Enrolling
+from kiosk.station.staff_enrolment import Enrolling, further
 from kiosk.station.staff_events import EventPages
 from kiosk.station.staff_people import PeoplePages
 from kiosk.station.staff_session import REASONS, Office, Person
@@ -148,9 +147,13 @@ class StaffDesk:
                 if self._who is None and self._applicant is None:
                     self._sign_in(number, pin, now)
             case SignOut():
+                if self._applicant is not None:  # otherwise faces could be tried without end, each before it counts
+                    self._missed(self._applicant, Failure.NOT_RECOGNISED, now)
                 self._close(Closed())
-            case _:
+            case _ if self._who is not None and self._sign_ins.may(self._who):
                 self._try(request)
+            case _:
+                self._close(Closed())
 
     def _sign_in(self, number: str, pin: str, now: float) -> None:
         """Number and PIN; then the camera looks for the face."""
@@ -158,13 +161,17 @@ class StaffDesk:
         if isinstance(found, Closed):
             self._show(found)
             return
-        if found.duress:
-            self._duress(found.person.subject_id)
         self._applicant = found.person
         self._office.booth.sign_in(found.compare)
         self._show(LookHere())
+        if found.duress:  # last, so that the page comes no later than after the other PIN
+            self._duress(found.person.subject_id)
 
     def _signed_in(self, who: Person, now: float) -> None:
+        if not self._sign_ins.may(who):
+            self._missed(who, Failure.NOT_RECOGNISED, now)
+            self._close(Closed(failure=Failure.NOT_RECOGNISED))
+            return
         self._who, self._applicant, self._touched_at = who, None, now
         self._sign_ins.worked(who)
         self._office.gallery.by = f"subject {who.subject_id}"
@@ -172,12 +179,11 @@ class StaffDesk:
         self._office.booth.hold()
         self._show(self._home(who))
 
-    def _not_signed_in(self, who: Person, failure: Failure, now: float) -> None:
+    def _missed(self, who: Person, failure: Failure, now: float) -> None:
         if failure in {Failure.NOT_RECOGNISED, Failure.ATTACK}:
             self._sign_ins.failed(who, now)
         self._applicant = None
         self._office.note(AuditKind.STAFF, AuditOutcome.SIGN_IN_FAILED, REASONS[failure], who.subject_id)
-        self._close(Closed(failure=failure))
 
     def _try(self, request: StaffRequest) -> None:
         """Does what somebody who is signed in asks for. What cannot be written is told, and nothing was changed."""
@@ -245,7 +251,9 @@ class StaffDesk:
         if state.done and state.task is Task.SIGN_IN:
             self._signed_in(who, now)
         elif state.failure is not None or state.task is not Task.SIGN_IN:
-            self._not_signed_in(who, state.failure or Failure.FAULT, now)
+            failure = state.failure or Failure.FAULT
+            self._missed(who, failure, now)
+            self._close(Closed(failure=failure))
         else:
             self._show(LookHere(state.share, state.trouble))
 
@@ -261,7 +269,7 @@ class StaffDesk:
         elif self._enrolling is not None:
             before = self._view
             self._show(self._enrolling.seen(state))
-            if _further(before, self._view):
+            if further(before, self._view):
                 self._touched_at = now
 
     def _leave(self) -> None:
@@ -290,10 +298,3 @@ class StaffDesk:
         if view != self._view or isinstance(view, Closed):
             self._view = view
             self._publish(StaffChanged(view))
-
-
-def _further(before: StaffView, after: StaffView) -> bool:
-    """Whether an enrolment got on: another pose, or another page."""
-    if isinstance(before, Posing) and isinstance(after, Posing):
-        return len(after.progress.taken) > len(before.progress.taken)
-    return type(before) is not type(after)

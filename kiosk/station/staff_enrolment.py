@@ -257,3 +257,10 @@ class Enrolling:
     def _note(self, why: AuditReason) -> None:
         outcome = AuditOutcome.NOT_ENROLLED
         self._office.note(AuditKind.ENROLMENT, outcome, why, self._renewed, source=enrolling.SOURCE)
+
+
+def further(before: StaffView, after: StaffView) -> bool:
+    """Whether an enrolment got on: another pose, or another page."""
+    if isinstance(before, Posing) and isinstance(after, Posing):
+        return len(after.progress.taken) > len(before.progress.taken)
+    return type(before) is not type(after)

@@ -50,7 +50,7 @@ class GalleryWitness:
         DoorError when it does not answer, GalleryError."""
         if self._shown == generation_of(self._store):
             return
-        roster = self._rows.roster()
+        roster = self._store.snapshot(self._rows.roster)  # its number and the list are of one moment
         if not roster.epoch:
             return  # nobody was ever enrolled
         if not believed(self._door, roster.epoch, roster.generation):

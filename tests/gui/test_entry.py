@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kiosk.domain.entry import Claim, Claimed, GaveUp, Means, PinTyped, Step
 from kiosk.domain.updates import EntryChanged
-from kiosk.gui.entry import ANSWER_SECONDS, LEFT_SECONDS, Entry, Place
+from kiosk.gui.entry import ANSWER_SECONDS, LEFT_SECONDS, WAIT_SECONDS, Entry, Place
 
 
 def begun(*steps: tuple[float, EntryChanged]) -> Entry:
@@ -45,11 +45,19 @@ def test_an_answer_that_never_comes_ends_it() -> None:
     assert made.late(1 + ANSWER_SECONDS) == GaveUp()
 
 
-def test_whoever_waits_for_the_next_try_is_not_taken_for_gone() -> None:
-    made = begun((0, EntryChanged(Step.WAIT, 60.0)))
-    assert (made.wait(0.5), made.wait(60)) == (60, 0)
-    assert made.late(61) is None
-    assert made.late(60 + LEFT_SECONDS) == GaveUp()
+@pytest.mark.parametrize("seconds", [2.0, 60.0, 3600.0])
+def test_whoever_waits_is_told_so_and_then_the_screen_is_the_next_persons(seconds: float) -> None:
+    """However often it is touched: the claim is over, and no PIN is asked for that nobody looks at."""
+    made = begun((0, EntryChanged(Step.PIN)), (1, EntryChanged(Step.WAIT, seconds)))
+    assert (made.wait(1), made.place) == (seconds, Place.PIN)
+    assert made.typed("204060", 1.5) is None
+    made.touched(2)
+    told = 1 + min(seconds, WAIT_SECONDS)
+    assert made.late(told - 0.1) is None
+    assert made.place is Place.PIN
+    assert made.late(told) is None, "the reception knows of no claim any more"
+    assert made.place is Place.NONE
+    assert made.typed("204060", told + seconds) is None
 
 
 def test_a_badge_or_code_begins_without_a_touch() -> None:

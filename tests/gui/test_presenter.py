@@ -26,7 +26,7 @@ from kiosk.domain.updates import (
     Update,
     Waiting,
 )
-from kiosk.gui import guidance, presenter, words
+from kiosk.gui import entry, guidance, presenter, words
 from kiosk.gui.catalogue import texts
 from kiosk.gui.presenter import Presenter
 from kiosk.gui.state import Mode, Screen
@@ -393,9 +393,9 @@ def test_a_number_then_a_pin_are_typed_and_asked() -> None:
     made.handle(EntryChanged(Step.WAIT, 30.0), 4.5)
     assert (made.screen(5).mode, made.screen(5).wait, made.screen(5).headline) == (Mode.PIN, 30, "Wait 30 s")
     assert made.typed("204060", 6) is None
-    assert made.typed("204060", 35) == PinTyped("204060")
-    made.handle(EntryChanged(Step.OVER), 36)
-    assert made.screen(36).mode is Mode.IDLE
+    made.due(4.5 + entry.WAIT_SECONDS)
+    assert made.screen(4.5 + entry.WAIT_SECONDS).mode is Mode.IDLE, "the next person's; the pause goes on"
+    assert made.typed("204060", 35) is None
 
 
 def test_one_to_one_asks_to_look_here_and_guides_like_everybody() -> None:

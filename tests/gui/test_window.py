@@ -163,8 +163,7 @@ def test_a_number_and_a_pin_are_typed_with_a_finger(make: Callable[..., Kit]) ->
     type_in(kit, "204060")
     assert kit.asked[2:] == []
     kit.wait(31)
-    type_in(kit, "204060")
-    assert kit.asked[2:] == [PinTyped("204060")]
+    assert kit.window.screen_state.mode is Mode.IDLE, "no PIN is asked for that nobody would look at"
 
 
 def test_the_whole_flow_works_with_the_keyboard_alone(make: Callable[..., Kit]) -> None:

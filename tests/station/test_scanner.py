@@ -71,6 +71,26 @@ def test_nothing_is_read_while_somebody_is_here() -> None:
     assert len(bench.claims) == 1
 
 
+def test_a_code_that_hangs_there_while_somebody_is_served_does_not_claim_again() -> None:
+    bench = Bench()
+    bench.texts = [CODE]
+    bench.frames(5)
+    bench.busy = True
+    bench.frames(15 * 30)
+    bench.busy = False
+    bench.frames(30)
+    assert bench.claims == [Claimed(Claim(Means.QR, CODE))]
+
+
+def test_a_code_that_hangs_there_hides_no_other() -> None:
+    bench = Bench()
+    bench.texts = [CODE]
+    bench.frames(30)
+    bench.texts = [CODE, OTHER]
+    bench.frames(30)
+    assert bench.claims == [Claimed(Claim(Means.QR, text)) for text in (CODE, OTHER)]
+
+
 def test_a_code_that_was_out_of_sight_may_claim_again() -> None:
     bench = Bench()
     bench.texts = [CODE]

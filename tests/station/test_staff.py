@@ -9,6 +9,7 @@ import pytest
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.pin import FREE
 from kiosk.domain.rights import Role
 from kiosk.domain.staff_views import (
     Closed,
@@ -32,7 +33,7 @@ from kiosk.domain.staffing import (
 )
 from kiosk.domain.updates import DoorChanged, FaceStays
 from kiosk.station.staff import WAITING
-from kiosk.storage.pins import set_pin
+from kiosk.storage.pins import set_pin, set_role
 from tests.station.staff_site import NUMBER, PIN, STAFF, Site, site
 
 
@@ -54,6 +55,39 @@ def test_number_pin_and_face_sign_somebody_in_and_it_is_recorded(here: Site) -> 
     here.ask(SignOut())
     assert here.records()[-1].outcome is not None
     assert here.records()[-1].outcome == AuditOutcome.SIGNED_OUT
+
+
+@pytest.mark.parametrize("change", ["disable", "role", "erase"])
+def test_what_an_admin_changes_counts_at_once_for_who_is_signed_in(here: Site, change: str) -> None:
+    here.signed_in()
+    (staff,) = here.gallery.subjects()
+    match change:
+        case "disable":
+            here.gallery.set_disabled(staff.id, True)
+        case "role":
+            set_role(here.gallery, staff.id, Role.AUDITOR)
+        case _:
+            here.gallery.remove(staff.id)
+    assert here.ask(Open(Place.PEOPLE)) == Closed()
+    assert here.ask(Open(Place.ENROL)) == Closed()
+
+
+def test_who_is_shut_out_while_the_camera_looks_is_not_signed_in(here: Site) -> None:
+    assert here.ask(SignIn(NUMBER, PIN)) == LookHere()
+    (staff,) = here.gallery.subjects()
+    here.gallery.set_disabled(staff.id, True)
+    assert here.faces(12, STAFF) == Closed(failure=Failure.NOT_RECOGNISED)
+
+
+def test_giving_up_before_the_face_counts_is_a_try(here: Site) -> None:
+    """Otherwise a mask could be held up as often as somebody likes."""
+    for _ in range(FREE):
+        assert here.ask(SignIn(NUMBER, PIN)) == LookHere()
+        assert here.ask(SignOut()) == Closed()
+        assert here.records()[-1].outcome == AuditOutcome.SIGN_IN_FAILED
+    waits = here.ask(SignIn(NUMBER, PIN))
+    assert isinstance(waits, Closed)
+    assert (waits.problem, waits.wait > 0) == (Problem.WAIT, True)
 
 
 @pytest.mark.parametrize(("number", "pin"), [(NUMBER, "111222"), ("9999", PIN), ("", PIN), ("x" * 300, PIN)])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QWidget
 
 from kiosk.domain.staff_views import (
@@ -54,6 +54,9 @@ ALONE_SECONDS = 30.0
 class Host(Protocol):
     """The window: what it does for staff's pages."""
 
+    touched_at: float
+    """When somebody last touched the screen or a key."""
+
     def open_page(self, make: Callable[[Look], QWidget]) -> None:
         """Lays a page over the screen, made anew when language or size change."""
 
@@ -85,7 +88,7 @@ class StaffMode(QObject):
         self._open = False
         self.page: Page | None = None
         """What is shown now."""
-        self._told_at = self._touched_at = -math.inf
+        self._told_at = self._touched_at = self._seen_at = -math.inf
         self._reading = False
 
     def open(self) -> None:
@@ -113,16 +116,14 @@ class StaffMode(QObject):
             mirror.set_image(frame.image)
 
     def tick(self) -> None:
-        """Closes a sign-in page that nobody touches. Whoever is signed in is signed out by the station."""
+        """Tells the station that somebody touches the screen. Closes a sign-in page that nobody touches; whoever is
+        signed in is signed out by the station."""
+        if self._open and self._host.touched_at != self._seen_at:
+            self._seen_at = self._host.touched_at
+            self._touched()
         alone = self._clock() - self._touched_at > ALONE_SECONDS
         if self._open and isinstance(self._view, Closed) and alone:
-            self._close()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Tells the station that somebody touches the page."""
-        if event.type() in {QEvent.Type.MouseButtonPress, QEvent.Type.TouchBegin, QEvent.Type.KeyPress}:
-            self._touched()
-        return False
+            self._leave()
 
     def _touched(self) -> None:
         self._touched_at = self._clock()
@@ -150,9 +151,6 @@ class StaffMode(QObject):
         page = _page(look, self._view, self._ask)
         page.went_back.connect(self._back)
         page.finished.connect(self._back)
-        page.installEventFilter(self)
-        for part in page.findChildren(QWidget):
-            part.installEventFilter(self)
         self.page = page
         return page
 
@@ -170,13 +168,18 @@ class StaffMode(QObject):
         """Back: from the first page out, from everything else to the first page."""
         match self._view:
             case Closed():
-                self._close()
+                self._leave()
             case Home() | LookHere():
                 self._ask(SignOut())
             case Person() | Erased():
                 self._ask(Open(Place.PEOPLE))
             case _:
                 self._ask(Open(Place.HOME))
+
+    def _leave(self) -> None:
+        """Away from the sign-in. The station may look for a face already: it must not sign in somebody who left."""
+        self._ask(SignOut())
+        self._close()
 
     def _close(self) -> None:
         self._open, self.page, self._view = False, None, Closed()

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kiosk.domain.audit import AuditReason
+from kiosk.domain.decision import Reason
 from kiosk.domain.looks import Pose
 from kiosk.domain.rights import Role
 from kiosk.domain.staff_views import Closed, ComeBack, ConsentText, Done, Home, Posing, Problem, StaffView
 from kiosk.domain.staffing import IDLE_SECONDS, Place
 from kiosk.domain.updates import StaffChanged
+from kiosk.gui.catalogue import texts
 from kiosk.gui.setting import Setting
 from kiosk.screen import ScreenConfig
 from kiosk.storage.audit import Audit
@@ -308,7 +311,9 @@ def test_a_minute_without_touch_closes_the_page_and_touches_keep_it(desk: Desk) 
     desk.sign_in()
     desk.here.camera.at += IDLE_SECONDS - 10
     desk.click(desk.page)
+    desk.mode.tick()
     assert "Touched" in desk.asked
+    desk.settle()
     desk.here.camera.at += IDLE_SECONDS - 10
     desk.faces(1)
     assert isinstance(desk.view, Home)
@@ -325,7 +330,7 @@ def test_a_sign_in_page_that_nobody_touches_goes_away(desk: Desk) -> None:
     desk.here.camera.at += 31
     desk.mode.tick()
     assert desk.mode.page is None
-    assert desk.asked == []
+    assert desk.asked == ["SignOut"], "whose face is looked for already is not signed in behind the ordinary screen"
 
 
 def test_what_is_told_while_no_page_is_open_opens_none(desk: Desk) -> None:
@@ -345,3 +350,10 @@ def test_escape_goes_back_and_at_last_out(desk: Desk) -> None:
         desk.settle()
     assert desk.mode.page is None
     assert desk.here.records()[-1].outcome == "signed_out"
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_staff_read_each_reason_in_their_language(language: str) -> None:
+    known = texts(language)
+    reasons = [*Reason, "release_without_decision", AuditReason.RECORDS_DROPPED]
+    assert [reason for reason in reasons if f"event.{reason}" not in known] == []
