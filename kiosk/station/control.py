@@ -37,6 +37,9 @@ class Desk(Protocol):
     locked: bool
     """Whether the kiosk waits for its passphrase."""
 
+    def of_somebody_with_a_role(self, request: ControlRequest) -> bool:
+        """Whether it would change somebody who has a role, which only an admin may. Raises KioskError."""
+
     def answer(self, client: int, uid: int, request: ControlRequest) -> ControlAnswer:
         """The answer to a request that this user may make. Raises KioskError when nothing was done."""
 
@@ -91,6 +94,8 @@ class ControlServer:
             self._limits.seldom.log("warning", "control_refused", client.uid, request=request.type)
             return _failed(NotAllowedError(f"{_WHAT[role]} may not do this: ask an admin"))
         try:
+            if role is not Role.ADMIN and self._desk.of_somebody_with_a_role(request):
+                return _failed(NotAllowedError("only an admin changes somebody who has a role: ask one"))
             return self._desk.answer(client.number, client.uid, request)
         except KioskError as error:
             return _failed(error)

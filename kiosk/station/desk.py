@@ -81,6 +81,10 @@ LONGEST_REMAINS = 200
 """Characters of a text of a certificate that are sent."""
 
 
+CHANGES = (SwitchRequest, BadgeRequest, NumberRequest, CodeRequest, NeedRequest, EraseRequest, RenewRequest)
+"""Requests that change the person whom they name, and that others than admins may make."""
+
+
 class RegisterDesk:
     """Answers for the register of the running kiosk. `gallery` is this desk's alone."""
 
@@ -108,6 +112,13 @@ class RegisterDesk:
         """See Desk."""
         self._samples.pop(client, None)
         self._lists.pop(client, None)
+
+    def of_somebody_with_a_role(self, request: ControlRequest) -> bool:
+        """See Desk."""
+        if not isinstance(request, CHANGES):
+            return False
+        subject = self._gallery.subject(request.subject_id)
+        return subject is not None and subject.role is not None
 
     def answer(self, client: int, uid: int, request: ControlRequest) -> ControlAnswer:
         """See Desk."""

@@ -32,6 +32,10 @@ class LockedDesk:
         self._source = source
         self._opened = opened
 
+    def of_somebody_with_a_role(self, request: ControlRequest) -> bool:
+        """See station.control.Desk: it changes nobody."""
+        return False
+
     def answer(self, client: int, uid: int, request: ControlRequest) -> ControlAnswer:
         """See station.control.Desk."""
         if not isinstance(request, UnlockRequest):

@@ -109,6 +109,32 @@ def test_staff_make_nobody_staff_or_admin(gallery: Gallery, tmp_path: Path) -> N
     assert gallery.pin_of(ada.id) is None
 
 
+def test_staff_change_nobody_who_has_a_role(gallery: Gallery, tmp_path: Path) -> None:
+    """Otherwise they would come in as an admin, by a code or number of their own choice."""
+    with remote(gallery, tmp_path, users(Role.ADMIN)) as register:
+        ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+        register.set_pin(ada.id, "271828")
+        before = register.set_role(ada.id, Role.ADMIN)
+    with remote(gallery, tmp_path, users(Role.STAFF)) as register:
+        for forbidden in (
+            lambda: register.erase(ada.id, ASKED),
+            lambda: register.set_disabled(ada.id, True),
+            lambda: register.set_badge(ada.id, 7),
+            lambda: register.set_number(ada.id, "4711"),
+            lambda: register.set_code(ada.id, Means.QR, digest("x")),
+            lambda: register.set_need(ada.id, Need.VERIFY, False),
+            lambda: register.renew([sample(ADA)], ada.id),
+        ):
+            with pytest.raises(NotAllowedError, match="only an admin"):
+                forbidden()
+    with remote(gallery, tmp_path, users(Role.ADMIN)) as register:
+        assert register.find(ada.id) == before
+        assert register.set_disabled(ada.id, True).disabled
+        register.set_role(ada.id, None)
+    with remote(gallery, tmp_path, users(Role.STAFF)) as register:
+        assert register.set_number(ada.id, "4711").number == "4711"
+
+
 def test_a_stranger_is_not_heard(gallery: Gallery, tmp_path: Path) -> None:
     with pytest.raises(DoorError), remote(gallery, tmp_path, users(None)):
         pass
@@ -215,6 +241,10 @@ class _Failing:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+
+    def of_somebody_with_a_role(self, request: ControlRequest) -> bool:
+        """Nobody."""
+        return False
 
     def answer(self, client: int, uid: int, request: ControlRequest) -> ControlAnswer:
         """Raises the fault."""
