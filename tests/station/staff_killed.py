@@ -17,7 +17,7 @@ from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from tests.station.staff_site import Site
 
-MOST_STATEMENTS = 60
+MOST_STATEMENTS = 120
 STEPS = ("consent", "who", "poses", "checks", "back", "ways")
 
 
