@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
 DROP_INS = sorted((ROOT / "deploy").glob("kiosk-*.service.d/*.conf"))
 DEFAULT = ROOT / "deploy" / "kiosk.toml"
+INSTALLED = {f"/usr/bin/{name}" for name in ("kiosk", "kiosk-door", "kiosk-notify")}
+"""Links that the Debian package makes."""
 CONTROL = Path("/run/kiosk-control/control.sock")
 TMPFILES = (ROOT / "deploy" / "tmpfiles.conf").read_text()
 
@@ -50,7 +52,21 @@ def test_both_units_are_there() -> None:
 
 def test_units_name_their_configuration(unit: Path) -> None:
     (command,) = settings(unit)["ExecStart"]
-    assert "--config /etc/kiosk/kiosk.toml" in command
+    program, *arguments = command.split()
+    assert program in INSTALLED
+    assert "--config /etc/kiosk/kiosk.toml" in " ".join(arguments)
+
+
+def test_an_installed_kiosk_that_nobody_has_set_up_is_left_alone(unit: Path) -> None:
+    assert settings(unit)["ConditionPathExists"] == ["/etc/kiosk/kiosk.toml"]
+
+
+def test_the_gpiochips_have_a_group_of_their_own_and_only_the_door_is_in_it() -> None:
+    rules = (ROOT / "deploy" / "udev.rules").read_text()
+    assert re.search(r'^SUBSYSTEM=="gpio", .*GROUP:="kiosk-gpio", MODE:="0660"$', rules, re.MULTILINE)
+    users = ("kiosk", "kiosk-door", "kiosk-notify")
+    assert [user for user in users if "kiosk-gpio" in groups_of(user)] == ["kiosk-door"]
+    assert not [user for user in users if "gpio" in groups_of(user)]
 
 
 def test_units_keep_secrets_and_restart(unit: Path) -> None:

@@ -27,12 +27,12 @@ def lay_over(tree: Path, venv: str, site: str) -> None:
     _register(tree, venv, site)
     shutil.copytree(ROOT / "tests", tree / TESTS / "tests", ignore=clean)
     shutil.copy(ROOT / "pyproject.toml", tree / TESTS)
-    guest, units = Path(__file__).parent / "guest", "etc/systemd/system"
+    guest, units = Path(__file__).parent / "guest", "usr/lib/systemd/system"
     for source, target in (
-        *((unit, f"{units}/{unit.name}") for unit in (ROOT / "systemd").glob("*.service")),
-        (ROOT / "deploy/sysusers.conf", "usr/lib/sysusers.d/kiosk.conf"),
-        (ROOT / "deploy/tmpfiles.conf", "usr/lib/tmpfiles.d/kiosk.conf"),
-        (ROOT / "deploy/udev.rules", "usr/lib/udev/rules.d/60-kiosk.rules"),
+        *((unit, f"{units}/{unit.name}") for unit in (ROOT / "systemd").iterdir()),
+        (ROOT / "deploy/sysusers.conf", "usr/lib/sysusers.d/face-kiosk.conf"),
+        (ROOT / "deploy/tmpfiles.conf", "usr/lib/tmpfiles.d/face-kiosk.conf"),
+        (ROOT / "deploy/udev.rules", "usr/lib/udev/rules.d/70-face-kiosk.rules"),
         (guest / "etc/guest.target", f"{units}/guest.target"),
         (guest / "etc/guest.service", f"{units}/guest.service"),
         (guest / "etc/trigger.conf", f"{units}/systemd-udev-trigger.service.d/guest.conf"),
@@ -71,5 +71,7 @@ def _register(tree: Path, venv: str, site: str) -> None:
     for name, value in project["scripts"].items():
         module, function = value.split(":")
         call = f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n"
-        (commands / name).write_text(f"#!/{venv}/bin/python\n{call}")
+        (commands / name).write_text(f"#!/{venv}/bin/python3\n{call}")
         (commands / name).chmod(0o755)
+        (tree / "usr/bin").mkdir(parents=True, exist_ok=True)
+        (tree / "usr/bin" / name).symlink_to(f"/{venv}/bin/{name}")

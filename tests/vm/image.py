@@ -40,7 +40,8 @@ UNNEEDED = (
 )
 MERGED = ("bin", "sbin", "lib")
 """Folders that are links into /usr; made first, so that no package's own folder takes their place."""
-VENV = "opt/kiosk/.venv"
+VENV = "usr/lib/face-kiosk"
+"""Where the Debian package has it (deploy/debian)."""
 SITE = f"{VENV}/lib/python{PYTHON}/site-packages"
 
 
@@ -173,7 +174,8 @@ def _install(tree: Path) -> None:
     _run([*pip, *only, *platforms, "--target", site, *_requirements()])
     shutil.rmtree(site / "bin", ignore_errors=True)
     (tree / VENV / "bin").mkdir()
-    (tree / VENV / "bin/python").symlink_to(f"/usr/bin/python{PYTHON}")
+    for name in ("python", "python3"):
+        (tree / VENV / "bin" / name).symlink_to(f"/usr/bin/python{PYTHON}")
     (tree / VENV / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {PYTHON}\n")
 
 

@@ -19,7 +19,7 @@ from kiosk.station.door_client import DoorClient
 from tests.vm.guest.conftest import LINE, STRIKE, Wires, owned, until
 
 UNIT = "kiosk-door.service"
-UNITS = sorted(str(path) for path in Path("/etc/systemd/system").glob("kiosk*.service"))
+UNITS = sorted(str(path) for path in Path("/usr/lib/systemd/system").glob("kiosk*"))
 SOCKET = Path("/run/kiosk/door.sock")
 CONFIGURATION = Path("/etc/kiosk/kiosk.toml")
 SECURED, RELEASED = ("kiosk-door", "out", STRIKE.secured), ("kiosk-door", "out", not STRIKE.secured)
@@ -100,7 +100,7 @@ def test_the_kiosk_may_speak_to_it_and_nobody_else() -> None:
         "import sys; from pathlib import Path; from kiosk.station.door_client import DoorClient; "
         f"print(DoorClient(Path('{SOCKET}')).status(10).state)"
     )
-    command = ["/opt/kiosk/.venv/bin/python", "-c", code]
+    command = ["/usr/lib/face-kiosk/bin/python3", "-c", code]
     kiosk = subprocess.run(command, user="kiosk", group="kiosk", capture_output=True, text=True, check=False)
     assert kiosk.stdout == "secured\n", kiosk.stderr
     nobody = subprocess.run(command, user="nobody", group="nogroup", capture_output=True, text=True, check=False)
