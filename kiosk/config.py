@@ -37,9 +37,23 @@ from kiosk.ways import EntryConfig
 
 SYSTEM_CONFIG = Path("/etc/kiosk/kiosk.toml")
 FROM_THE_FILE = frozenset(
-    {"attempt", "clock", "control", "door", "entry", "keys", "lock", "models", "panel", "policy", "quality"}
+    {
+        "attempt",
+        "camera__live",
+        "camera__pipeline",
+        "clock",
+        "control",
+        "door",
+        "entry",
+        "keys",
+        "lock",
+        "models",
+        "panel",
+        "policy",
+        "quality",
+    }
 )
-"""Sections that decide who is let in. With a real lock only the file may set them."""
+"""Sections, and keys, that decide who is let in. With a real lock only the file may set them."""
 
 SIMULATED = "simulated"
 """The kind of the lock without hardware."""

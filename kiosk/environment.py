@@ -91,10 +91,10 @@ def refuse_nul(data: Mapping[str, object], source: str) -> None:
             left += [(where, part) for part in value]
 
 
-def overriding(environ: Mapping[str, str], sections: Collection[str]) -> list[str]:
-    """Names of the environment variables that override a key of one of these sections."""
-    names = [name for name in environ if name.startswith(PREFIX) and "__" in name]
-    return sorted(name for name in names if name.removeprefix(PREFIX).lower().split("__", 1)[0] in sections)
+def overriding(environ: Mapping[str, str], parts: Collection[str]) -> list[str]:
+    """Names of the environment variables that override one of these sections ("lock") or keys ("camera__kind")."""
+    names = {name: name.removeprefix(PREFIX).lower() for name in environ if name.startswith(PREFIX) and "__" in name}
+    return sorted(name for name, key in names.items() if key in parts or key.split("__", 1)[0] in parts)
 
 
 def _value(text: str) -> object:

@@ -12,6 +12,9 @@ from kiosk.domain.door.events import DOOR_NAME_PATTERN
 from kiosk.domain.door.rules import Relock
 from kiosk.section import FilePath, PluginSection, Section, Share
 
+Provider = Literal["cpu", "xnnpack", "cuda", "tensorrt"]
+"""What computes the networks (vision.providers)."""
+
 DOOR_SOCKET = Path("/run/kiosk/door.sock")
 DOOR_EVENTS = Path("/run/kiosk-door-events/door-events.sock")
 """The sockets of kiosk-door's unit. Each is in a folder that only its allowed users may enter."""
@@ -156,6 +159,8 @@ class ModelsConfig(Section):
     embedder: str = "mobilefacenet"
     pad: Annotated[tuple[str, ...], Field(min_length=1, max_length=3)] = ("pad-2.7", "pad-4.0")
     threads: Annotated[int, Field(ge=1, le=16)] = 2
+    provider: Provider = "cpu"
+    """The thresholds were measured with "cpu"."""
 
 
 class QualityConfig(Section):

@@ -92,7 +92,12 @@ def test_the_environment_overrides_a_key_but_nothing_about_who_is_let_in_before_
     refuse_overrides({"KIOSK_CAMERA__KIND": "usb", "PATH": "/bin"})
 
 
-@pytest.mark.parametrize("section", sorted(config.FROM_THE_FILE))
+def test_what_makes_a_pipeline_count_as_live_is_the_files_alone() -> None:
+    with pytest.raises(ConfigError, match="KIOSK_CAMERA__LIVE, KIOSK_CAMERA__PIPELINE"):
+        refuse_overrides({"KIOSK_CAMERA__PIPELINE": "rtspsrc", "KIOSK_CAMERA__LIVE": "true"})
+
+
+@pytest.mark.parametrize("section", sorted(part for part in config.FROM_THE_FILE if "__" not in part))
 def test_each_section_that_decides_is_the_files_alone(section: str) -> None:
     assert section in Config.model_fields
     with pytest.raises(ConfigError, match=f"KIOSK_{section.upper()}__X"):

@@ -15,7 +15,6 @@ NOTHING_RUNS = ("domain/ports/*", "domain/decision", "domain/door/events", "doma
 ELSEWHERE = {
     # The same suite over all that are registered.
     "cameras/replay": "contract/test_cameras",
-    "cameras/usb": "contract/test_cameras",
     "locks/gpio": "contract/test_locks",
     "locks/simulated": "contract/test_locks",
     "locks/secure_line": "contract/test_locks",

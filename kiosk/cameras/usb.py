@@ -2,6 +2,9 @@
 
 The capture time comes from the buffer's own time stamp (V4L2 uses CLOCK_MONOTONIC; it is translated). So a frame that
 waited in the driver's queue during a stall or a suspend is recognised as old and thrown away.
+
+A device that is no camera on this machine's USB (v4l2loopback) counts as not live. One that counted as live is never
+opened as another one, whatever has been plugged in meanwhile.
 """
 
 from __future__ import annotations
@@ -9,13 +12,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, ClassVar, Protocol, Self
 
 import cv2
 import cv2.typing
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kiosk.cameras.light import Exposure, Flicker, too_long
+from kiosk.cameras.v4l2 import VideoDevices
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame, Image
 from kiosk.system.clock import DriverStamps, boottime
@@ -31,10 +36,20 @@ class UsbOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    device: str = "/dev/video0"
+    device: Annotated[str, Field(pattern="^(/.+|[0-9a-f]{4}:[0-9a-f]{4})$")] = "/dev/video0"
+    """A path, or the camera's USB ids as `lsusb` shows them."""
     width: Annotated[int, Field(ge=320, le=3840)] = 640
     height: Annotated[int, Field(ge=240, le=2160)] = 480
     fps: Annotated[float, Field(ge=1, le=60)] = 30.0
+    flicker: Flicker | None = None
+    exposure: Exposure | None = None
+    """None: as the camera has it."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if trouble := too_long(self.exposure, self.fps):
+            raise ValueError(trouble)
+        return self
 
 
 class Capture(Protocol):
@@ -67,7 +82,6 @@ def _decoded(capture: Capture) -> Image | None:
 class UsbCamera:
     """Implements the port Camera for a V4L2 device."""
 
-    live = True
     Options: ClassVar[type[UsbOptions]] = UsbOptions
 
     def __init__(
@@ -77,8 +91,11 @@ class UsbCamera:
         clock: Callable[[], float] = boottime,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         stamps: Callable[[], float] = time.monotonic,
+        devices: VideoDevices | None = None,
     ) -> None:
         self._options = options
+        self._devices = devices or VideoDevices()
+        self.live = not self._devices.is_virtual(options.device)
         self._new_capture = capture
         """Opens a device. (`clock` is CLOCK_BOOTTIME, `stamps` is the driver's clock.)"""
         self._clock = clock
@@ -88,9 +105,13 @@ class UsbCamera:
         self._number = 0
 
     def open(self) -> None:
-        """Raises CameraError when the device is missing, in use, or refuses the size."""
+        """Raises CameraError when the device is missing or in use, cannot be exposed as wanted, or has become a virtual
+        one."""
         o = self._options
-        capture = self._new_capture(o.device)
+        device = self._devices.find(o.device)
+        if self.live and self._devices.is_virtual(o.device):
+            raise CameraError(f"{o.device}: this is no camera on this machine's USB, but pictures of a program")
+        capture = self._new_capture(str(device))
         if not capture.isOpened():
             capture.release()
             raise CameraError(f"{o.device}: the camera cannot be opened; is it plugged in, and may this user read it?")
@@ -98,7 +119,8 @@ class UsbCamera:
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, o.height)
         capture.set(cv2.CAP_PROP_FPS, o.fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._capture = capture
+        self._capture = capture  # from here on close() releases it
+        self._devices.set_light(device, o.flicker, o.exposure)
 
     def read(self, timeout: float) -> Frame:
         """The newest frame. Skips queued old frames and single unusable ones (MAX_QUEUE, MAX_SPOILT). Raises

@@ -120,6 +120,7 @@ def effective(config: Config, models: Models, threshold: Threshold) -> Detail:
         "grant_seconds": config.policy.grant_seconds,
         "refusals_an_hour": config.policy.refusals_an_hour,
         "clock_trust": config.clock.trust,
+        "provider": config.models.provider,
         "verification": config.entry.verification.value,
         "opens_without_a_face": ", ".join(config.entry.alone) if config.entry.means else None,
     }

@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.domain.errors import ModelError
 from kiosk.domain.face import Box, Face, Image
+from kiosk.sections import Provider
 from kiosk.vision.alignment import similarity
 from kiosk.vision.manifest import DetectorEntry, Manifest
 from kiosk.vision.network import Network
@@ -64,11 +66,14 @@ class FaceDetector:
         self._search_side = search_side
 
     @classmethod
-    def load(cls, manifest: Manifest, entry: DetectorEntry, threads: int) -> FaceDetector:
-        """Loads the network. Raises ModelError when the file is missing, altered or cannot be loaded."""
+    def load(cls, manifest: Manifest, entry: DetectorEntry, threads: int, provider: Provider = "cpu") -> FaceDetector:
+        """Loads the network. Raises ModelError when the file is missing, altered or cannot be loaded, and for a network
+        that OpenCV runs, which is always the CPU, where another provider is asked for."""
         if entry.decoder == "yunet":
+            if provider != "cpu":
+                raise ModelError(f'{entry.name} runs in OpenCV, on the CPU alone: take another, or provider = "cpu"')
             return cls(YuNet(manifest.bytes_of(entry), entry))
-        return cls(DecodedGraph(Network.load(manifest, entry, threads), entry))
+        return cls(DecodedGraph(Network.load(manifest, entry, threads, provider), entry))
 
     def detect(self, image: Image) -> list[Face]:
         """All faces, the largest first. The two largest have refined landmarks."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kiosk.domain.errors import ModelError
-from kiosk.domain.face import Vector
+from kiosk.domain.face import Image, Vector
 from kiosk.domain.matching import Cohort, rounded
 from kiosk.domain.thresholds import Thresholds
-from kiosk.sections import ModelsConfig, PolicyConfig
+from kiosk.sections import ModelsConfig, PolicyConfig, Provider
 from kiosk.vision.answers import Answers
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
@@ -22,6 +22,8 @@ from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad
 from kiosk.vision.ruins import Ruins
 
+SAME_VECTOR = 0.999
+"""Lowest cosine of the vectors that two providers give for a picture. Chosen: no provider but the CPU has run yet."""
 SURE = 1000
 """The threshold for a gallery of this many subjects decides whether two refused faces are the same."""
 
@@ -62,9 +64,9 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
     embedding = manifest.entry(config.embedder, EmbedderEntry)
     attacks = [manifest.entry(name, PadEntry) for name in config.pad]
     return Models(
-        detector=FaceDetector.load(manifest, found, config.threads),
-        pad=load_pad(manifest, attacks, config.threads, policy.pad_threshold),
-        embedder=load_embedder(manifest, embedding, config.threads),
+        detector=FaceDetector.load(manifest, found, config.threads, config.provider),
+        pad=load_pad(manifest, attacks, config.threads, policy.pad_threshold, config.provider),
+        embedder=load_embedder(manifest, embedding, config.threads, config.provider),
         embedder_entry=embedding,
         cohort=load_cohort(manifest, embedding),
         policy=policy,
@@ -85,14 +87,29 @@ def _measurement(entry: PadEntry) -> tuple[str, float, float, float]:
     return entry.cue, entry.threshold, entry.threshold_apcer, entry.threshold_bpcer
 
 
-def load_embedder(manifest: Manifest, entry: EmbedderEntry, threads: int) -> FaceEmbedder:
+def load_embedder(manifest: Manifest, entry: EmbedderEntry, threads: int, provider: Provider = "cpu") -> FaceEmbedder:
     """Loads the embedder with the checks for a natural face that its entry names. Raises ModelError when a file is
     missing, altered or of a wrong kind."""
-    network = Network.load(manifest, entry, threads)
+    network = Network.load(manifest, entry, threads, provider)
+    if provider != "cpu":
+        refuse_other_numbers(network, Network.load(manifest, entry, threads), entry.name)
     if entry.answers and network.widths[1:] != [len(entry.answers)]:
         raise ModelError(f"{manifest.folder / entry.file}: no second output of the {len(entry.answers)} answers named")
     answers = Answers(entry.answers) if entry.answers else None
     return FaceEmbedder(network, entry, load_ruins(manifest, entry), answers)
+
+
+def refuse_other_numbers(network: Network, measured: Network, name: str) -> None:
+    """Compares an embedder on another provider with the same on the CPU, with which the thresholds were measured and
+    people may be enrolled. Raises ModelError when the vectors of a fixed picture are not the same (SAME_VECTOR)."""
+    picture: Image = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
+    own, theirs = (n.run(picture)[0].astype(np.float64) for n in (network, measured))
+    alike = float(own @ theirs / max(float(np.linalg.norm(own) * np.linalg.norm(theirs)), 1e-9))
+    if not alike >= SAME_VECTOR:
+        raise ModelError(
+            f"{name}: this provider computes other vectors than the CPU (cosine {alike:.4f}, at least {SAME_VECTOR:g}):"
+            ' the thresholds do not hold for them: set [models] provider = "cpu"'
+        )
 
 
 def load_ruins(manifest: Manifest, entry: EmbedderEntry) -> Ruins | None:
@@ -125,9 +142,15 @@ def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:
         raise ModelError(f"{manifest.folder / entry.cohort.file}: no cohort of {entry.name}: {error}") from error
 
 
-def load_pad(manifest: Manifest, entries: Sequence[PadEntry], threads: int, threshold: float | None = None) -> FusedPad:
+def load_pad(
+    manifest: Manifest,
+    entries: Sequence[PadEntry],
+    threads: int,
+    threshold: float | None = None,
+    provider: Provider = "cpu",
+) -> FusedPad:
     """The cues of these networks, with `threshold` or else the first network's threshold. Raises ModelError."""
-    networks = [(Network.load(manifest, e, threads), e) for e in entries]
+    networks = [(Network.load(manifest, e, threads, provider), e) for e in entries]
     for network, entry in networks:
         classes = (network.widths[0] or 0) - (entry.cut_out_threshold is not None)
         if classes < 2 or entry.bona_fide_class >= classes:

@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from kiosk.domain.errors import ModelError
 from kiosk.domain.face import Image
-from kiosk.vision import onnx_bytes
+from kiosk.sections import Provider
+from kiosk.vision import onnx_bytes, providers
 from kiosk.vision.manifest import Entry, Input, Manifest
 
 NO_FOLDER = "/dev/null/none"
@@ -40,8 +40,8 @@ def make_exact(options: ort.SessionOptions) -> None:
 class Network:
     """A checked network, ready to run. For one thread at a time."""
 
-    def __init__(self, content: bytes, input_spec: Input, name: str, threads: int) -> None:
-        """Raises ModelError when the file does not hold the whole network, or onnxruntime refuses it."""
+    def __init__(self, content: bytes, input_spec: Input, name: str, threads: int, provider: Provider = "cpu") -> None:
+        """Raises ModelError when the file does not hold the whole network, or the provider does not compute it."""
         onnx_bytes.check(content, name)
         # OpenCV's own threads would only compete with these, because its work here is small (measured: a third less
         # time without them).
@@ -56,10 +56,7 @@ class Network:
         options.log_severity_level = 3
         make_exact(options)
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
-        try:
-            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise ModelError(f"{name}: onnxruntime cannot load the model: {str(error).splitlines()[0]}") from error
+        self._session = providers.session(content, options, name, provider, threads)
         self._input = self._session.get_inputs()[0].name
         self._outputs = [o.name for o in self._session.get_outputs()]
         self.widths = [o.shape[-1] if o.shape else None for o in self._session.get_outputs()]
@@ -70,9 +67,9 @@ class Network:
         self._plain = not self._mean.any() and bool((self._gain == 1).all())
 
     @classmethod
-    def load(cls, manifest: Manifest, entry: Entry, threads: int) -> Network:
+    def load(cls, manifest: Manifest, entry: Entry, threads: int, provider: Provider = "cpu") -> Network:
         """Loads a network of the manifest. Raises ModelError when the file is missing, altered or cannot be loaded."""
-        return cls(manifest.bytes_of(entry), entry.input, entry.name, threads)
+        return cls(manifest.bytes_of(entry), entry.input, entry.name, threads, provider)
 
     def run(self, *pictures: Image) -> NDArray[np.float32]:
         """Runs BGR pictures of one size (the network's size, if it has one) as a batch. Returns its first output."""

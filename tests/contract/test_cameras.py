@@ -88,8 +88,8 @@ class TestCameras(CameraContract):
         return made[request.param]
 
 
-def test_only_the_usb_camera_is_live() -> None:
-    assert [c.live for c in (UsbCamera, ReplayCamera, SimulatedCamera)] == [True, False, False]
+def test_neither_recordings_nor_the_demonstration_are_live() -> None:
+    assert [c.live for c in (ReplayCamera, SimulatedCamera)] == [False, False]
 
 
 def test_usb_frames_queued_during_a_stall_are_thrown_away(clock: Clock) -> None:

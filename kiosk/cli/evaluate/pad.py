@@ -171,7 +171,11 @@ def _ours(config: Config, models: Sequence[str]) -> tuple[str, FusedPad, FaceDet
         return ", ".join(config.models.pad), loaded.pad, loaded.detector
     manifest = Manifest(config.models.folder or default_folder())
     entries = [manifest.entry(name, PadEntry) for name in models]
-    return ", ".join(models), load_pad(manifest, entries, config.models.threads), loaded.detector
+    return (
+        ", ".join(models),
+        load_pad(manifest, entries, config.models.threads, provider=config.models.provider),
+        loaded.detector,
+    )
 
 
 def _reference(text: str, threads: int) -> FusedPad:

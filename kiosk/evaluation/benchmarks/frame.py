@@ -201,14 +201,14 @@ def contest(config: Config, other: Path, count: int) -> Contest:
     """
     manifest = Manifest(config.models.folder or default_folder())
     entry = manifest.entry(config.models.embedder, EmbedderEntry)
-    ours = Network.load(manifest, entry, config.models.threads)
+    ours = Network.load(manifest, entry, config.models.threads, config.models.provider)
     try:
         content = other.read_bytes()
     except OSError as error:
         raise ModelError(f"{other}: cannot be read ({error.strerror})") from error
     # Only the time matters, so any scale will do.
     scale = Input(colour="rgb", mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
-    theirs = Network(content, scale, str(other), config.models.threads)
+    theirs = Network(content, scale, str(other), config.models.threads, config.models.provider)
     faces = np.random.default_rng(2).uniform(-1, 1, (TURN, 1, 3, 112, 112)).astype(np.float32)
     try:
         theirs.run_batch(faces[0])
