@@ -12,7 +12,7 @@ import click
 
 from kiosk.cli import door_log
 from kiosk.cli.console import config_option, emit, json_option, name_home, pass_home, say, settings, told_or_not
-from kiosk.config import Config
+from kiosk.cli.doctor_check import Finding, Patient, ok, problem
 from kiosk.domain.audit import AuditKind, AuditReason
 from kiosk.domain.errors import GalleryError
 from kiosk.station.refusal_limit import message, read_limit
@@ -105,16 +105,16 @@ def counted(home: Home, limit: int | None) -> Count:
     return Count(alone.count(now), alone.seconds_off(now))
 
 
-def findings(config: Config, home: Home) -> Iterator[tuple[str, str]]:
-    """Findings for `kiosk doctor`: (level, message)."""
-    limit = config.policy.refusals_an_hour
-    count = counted(home, limit)
+def findings(patient: Patient) -> Iterator[Finding]:
+    """For `kiosk doctor`."""
+    limit = patient.settings.policy.refusals_an_hour
+    count = counted(patient.home, limit)
     if limit is None:
-        yield "ok", NO_LIMIT
+        yield ok(NO_LIMIT)
     elif count.seconds_off:
-        yield "bad", message(limit, count.seconds_off)
+        yield problem(message(limit, count.seconds_off))
     else:
-        yield "ok", f"{limit} people refused within an hour turn face alone off; {count.refusals} count now"
+        yield ok(f"{limit} people refused within an hour turn face alone off; {count.refusals} count now")
 
 
 def face(count: Count) -> str:

@@ -13,6 +13,7 @@ import click
 
 from kiosk.cli import moments
 from kiosk.cli.console import Row, bar, emit, json_option, pass_home, say, told_or_not
+from kiosk.cli.doctor_check import Finding, Patient, ok, problem
 from kiosk.domain.checkpoint import Checkpoint, found_in
 from kiosk.domain.errors import GalleryError, KioskError, os_trouble
 from kiosk.storage import retention
@@ -126,19 +127,20 @@ def cut(home: Home, before: datetime, yes: bool) -> None:
         emit(made.row())
 
 
-def remarks(home: Home) -> Iterator[tuple[str, str]]:
-    """For `kiosk doctor`: (level, message). It walks the log from the newest checkpoint on."""
+def findings(patient: Patient) -> Iterator[Finding]:
+    """For `kiosk doctor`. It walks the log from the newest checkpoint on."""
+    home = patient.home
     if not home.database.exists():
         return
     with closing(open_database(home.database, read_only=True, check=False)) as store:
         verdict = walk_end(store)
     if not verdict.good:
-        yield "bad", f"the audit log was tampered with: {verdict.faults[0].message}; see `kiosk audit verify`"
+        yield problem(f"the audit log was tampered with: {verdict.faults[0].message}")
     elif not verdict.records:
-        yield "ok", "the audit log is empty"
+        yield ok("the audit log is empty")
     else:
         whole = f"records {verdict.first} to {verdict.last} are whole (`kiosk audit verify` walks all)"
-        yield "ok" if verdict.newest else "note", f"{whole}; {_newest(verdict)}"
+        yield ok(f"{whole}; {_newest(verdict)}", "" if verdict.newest else "kiosk audit checkpoint")
 
 
 def _look(home: Home) -> Store:

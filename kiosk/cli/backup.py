@@ -22,9 +22,9 @@ from kiosk.cli.console import (
     settings,
     told_or_not,
 )
+from kiosk.cli.doctor_check import Finding, Patient, ok, unknown
 from kiosk.cli.moments import shown
 from kiosk.cli.registers import ask_the_kiosk, running_kiosk
-from kiosk.config import Config
 from kiosk.domain.errors import BackupError, ConfigError, KioskError
 from kiosk.station.upkeep import NO_FOLDER, Upkeep
 from kiosk.storage import backups, recovery, restoring
@@ -131,8 +131,9 @@ def verify(home: Home, file: Path, paper: bool, config_file: Path | None, as_jso
         say(f"whole: made {shown(header.at)}, change {header.generation}, {header.size} bytes")
 
 
-def remarks(config: Config, home: Home) -> Iterator[tuple[str, str]]:
-    """For `kiosk doctor`: (level, message)."""
+def findings(patient: Patient) -> Iterator[Finding]:
+    """For `kiosk doctor`."""
+    home = patient.home
     if not home.database.exists():
         return
     with closing(open_gallery(home, read_only=True, check=False)) as gallery:
@@ -141,21 +142,21 @@ def remarks(config: Config, home: Home) -> Iterator[tuple[str, str]]:
         passphrase = recovery.public(gallery.store, gallery.vault) is not None
         left = backups.newest(gallery.store, off_card=True)
     if not passphrase:
-        yield "note", f"no backup can be made: {backups.NO_PAPER}"
+        yield ok(f"no backup can be made: {backups.NO_PAPER}", "sudo kiosk keys recovery")
         return
     age = None if left is None else datetime.now(UTC) - left.wall_at
     if age is None or age > LONGEST:
         since = "has ever left this card" if age is None else f"has left this card for {age.days} days"
-        yield "note", f"no backup {since}: see `kiosk backup`"
+        yield ok(f"no backup {since}", "sudo kiosk backup make, or deploy/operating.md, Backups")
     else:
-        yield "ok", f"the newest one left this card {age.days} days ago"
-    folder = config.backup.folder
+        yield ok(f"the newest one left this card {age.days} days ago")
+    folder = patient.settings.backup.folder
     if folder is not None:
         try:
             if not backups.off_the_card(home, folder):
-                yield "note", f"{folder} {SAME_CARD}"
+                yield ok(f"{folder} {SAME_CARD}", "set [backup] folder to another medium")
         except KioskError as error:
-            yield "note", f"the folder of [backup] cannot be used now: {error}"
+            yield unknown(f"the folder of [backup] cannot be used now: {error}", f"findmnt {folder}")
 
 
 def _gallery(home: Home) -> Gallery:

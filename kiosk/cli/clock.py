@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli.console import config_option, emit, json_option, name_home, pass_home, say, settings
-from kiosk.config import Config
+from kiosk.cli.doctor_check import Finding, Patient, ok, problem
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.errors import HomeError, KioskError
@@ -95,25 +95,26 @@ def judge(now: datetime, floor: Floor, trust: str, told: bool) -> Reason | None:
     return Reason.CLOCK_UNSYNCHRONISED if trust == "ntp" and not told else None
 
 
-def findings(config: Config, home: Home, told: bool) -> Iterator[tuple[str, str]]:
-    """Findings for `kiosk doctor`: (level, message). `told`: whether the system reports that the clock is
-    synchronised."""
+def findings(patient: Patient) -> Iterator[Finding]:
+    """For `kiosk doctor`: whether the clock is believed."""
+    told = patient.settings.clock.trust == "ntp" and synchronised()
     try:
-        floor = _floor(home)
+        with acting_for(patient.home.folder):  # not around the question before: that starts a process
+            floor = _floor(patient.home)
     except KioskError as error:
-        yield "bad", f"cannot be judged: {error}"
+        yield problem(f"cannot be judged: {error}")
         return
-    now, trust = datetime.now(UTC), config.clock.trust
+    now, trust = datetime.now(UTC), patient.settings.clock.trust
     trouble = judge(now, floor, trust, told)
     if trouble is not None:
-        yield "bad", f"{_shown(now)}: {MESSAGES[trouble]}"
+        yield problem(f"{_shown(now)}: {MESSAGES[trouble]}")
         return
-    yield "ok", f"{_shown(now)}, not behind the log; [clock] trust is {trust}"
+    yield ok(f"{_shown(now)}, not behind the log; [clock] trust is {trust}")
     if trust == "rtc" and not has_rtc():
-        yield (
-            "note",
+        yield ok(
             "this board has no clock that runs without power: after a power cut its time is too early, and a right "
-            'that has ended may be alive again: [clock] trust = "ntp", or add such a clock',
+            "that has ended may be alive again",
+            'set [clock] trust = "ntp" in the configuration, or add such a clock',
         )
 
 

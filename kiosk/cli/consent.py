@@ -12,6 +12,7 @@ import click
 
 from kiosk.cli.asking import confirm
 from kiosk.cli.console import called, config_option, pass_home, say, settings, told_or_not
+from kiosk.cli.doctor_check import Finding, Patient, ok
 from kiosk.domain.errors import ConsentError
 from kiosk.domain.people import Consent
 from kiosk.keeping import ConsentConfig
@@ -75,8 +76,9 @@ def given(config: ConsentConfig, name: str | None, who: str) -> Consent | None:
     return texts.agreed(config, found, datetime.now(UTC), caller())
 
 
-def remarks(home: Home) -> Iterator[tuple[str, str]]:
-    """For `kiosk doctor`: (level, message)."""
+def findings(patient: Patient) -> Iterator[Finding]:
+    """For `kiosk doctor`."""
+    home = patient.home
     if not home.database.exists():
         return
     with closing(open_gallery(home, read_only=True, check=False)) as gallery:
@@ -84,9 +86,8 @@ def remarks(home: Home) -> Iterator[tuple[str, str]]:
     without = [subject.id for subject in everybody if subject.consent is None]
     if without:
         shown = ", ".join(without[:5]) + (" ..." if len(without) > 5 else "")
-        yield (
-            "note",
-            f"of {len(without)} of {len(everybody)} people no consent is recorded: {shown}: kiosk consent record",
+        yield ok(
+            f"of {len(without)} of {len(everybody)} people no consent is recorded: {shown}", "kiosk consent record WHO"
         )
     elif everybody:
-        yield "ok", f"recorded of all {len(everybody)} people"
+        yield ok(f"recorded of all {len(everybody)} people")

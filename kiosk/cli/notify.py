@@ -12,6 +12,7 @@ import click
 
 from kiosk import config
 from kiosk.cli.console import config_option, emit, json_option, say
+from kiosk.cli.doctor_check import Finding, Patient, ok, problem, unknown
 from kiosk.cli.numbers import Finite
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, HomeError, OutboxError
@@ -81,27 +82,28 @@ def test(ctx: click.Context, timeout: float, config_file: Path | None, as_json: 
     ctx.exit(1 if bad else 0)
 
 
-def findings(settings: Config) -> Iterator[tuple[str, str]]:
-    """Findings for `kiosk doctor`: (level, message)."""
+def findings(patient: Patient) -> Iterator[Finding]:
+    """For `kiosk doctor`: whether the notifiers get through."""
+    settings = patient.settings
     if not settings.notifiers:
         return
     try:
         with acting_for(settings.notify.outbox):
             running = in_use(settings.notify.outbox)
     except (OutboxError, HomeError) as error:
-        yield "note", str(error)
+        yield unknown(str(error))
         return
     if not running:
-        yield "bad", NOT_RUNNING
+        yield problem(NOT_RUNNING, "sudo systemctl enable --now kiosk-notify")
         return
     try:
         standings = _standing(settings)
     except OutboxError as error:
-        yield "bad", str(error)
+        yield problem(str(error))
         return
     for name, standing in standings.items():
-        level = "note" if standing.trouble else "ok"
-        yield level, f"{name}: {standing.trouble or 'ok'}; {standing.waiting} waiting, {standing.dropped} dropped"
+        said = f"{name}: {standing.trouble or 'ok'}; {standing.waiting} waiting, {standing.dropped} dropped"
+        yield ok(said, "sudo kiosk notify test" if standing.trouble else "")
 
 
 def _row(standing: Standing) -> dict[str, int | str | None]:

@@ -40,6 +40,12 @@ class Result(NamedTuple):
         """Its output as JSON lines."""
         return [json.loads(line) for line in self.out]
 
+    @property
+    def checks(self) -> list[dict[str, str]]:
+        """The checks of `kiosk doctor --json`."""
+        checks: list[dict[str, str]] = json.loads(self.out[0])["checks"]
+        return checks
+
 
 Command = Callable[..., Result]
 

@@ -42,8 +42,8 @@ def status(kiosk: Command, config: Path) -> dict[str, object]:
 
 
 def finding(kiosk: Command, config: Path) -> tuple[object, object]:
-    rows = kiosk("doctor", "--config", config, "--json").rows
-    ((level, message),) = [(row["level"], row["message"]) for row in rows if row["check"] == "attempts"]
+    rows = kiosk("doctor", "--config", config, "--json").checks
+    ((level, message),) = [(row["state"], row["what"]) for row in rows if row["name"] == "attempts"]
     return level, message
 
 
@@ -64,7 +64,7 @@ def test_too_many_refusals_are_shown_until_they_are_reset(kiosk: Command, home: 
     assert (row["refusals"], row["face"]) == (3, "off")
     assert 3500 < int(str(row["seconds_off"])) <= 3600
     level, message = finding(kiosk, limited)
-    assert level == "bad"
+    assert level == "problem"
     assert "kiosk attempts reset" in str(message)
     done = kiosk("attempts", "reset", "--config", limited)
     assert (done.status, done.out) == (0, ["face alone was off and is on again; 3 refusals no longer count"])

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from kiosk.cli.audit_chain import remarks
+from kiosk.cli.audit_chain import findings
+from kiosk.cli.doctor_check import Patient, State
+from kiosk.config import Config
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
@@ -112,25 +114,30 @@ def test_an_attack_is_named_with_a_checkpoint_from_elsewhere(
 @pytest.mark.usefixtures("log")
 def test_doctor_walks_the_log_from_the_newest_checkpoint_on(home: Path) -> None:
     """The whole log would take minutes where it is long."""
-    ((level, message),) = remarks(Home(home))
-    assert (level, message.split(";")[0]) == ("ok", "records 6 to 6 are whole (`kiosk audit verify` walks all)")
+    (found,) = findings(Patient(Config(), place=Home(home)))
+    assert (found.state, found.what.split(";")[0]) == (
+        State.OK,
+        "records 6 to 6 are whole (`kiosk audit verify` walks all)",
+    )
     with closing(open_gallery(Home(home))) as gallery:
         Audit(gallery.store).append([a_decision("b" * 32)])
     attack(home, lambda store: edit(store, after=6))
-    ((level, message),) = remarks(Home(home))
-    assert level == "bad"
-    assert "tampered with: record 7 is not what was written there" in message
+    (found,) = findings(Patient(Config(), place=Home(home)))
+    assert found.state is State.PROBLEM
+    assert "tampered with: record 7 is not what was written there" in found.what
 
 
 @pytest.mark.usefixtures("log")
 def test_doctor_walks_the_whole_log_where_its_newest_checkpoint_does_not_count(home: Path) -> None:
     attack(home, edit)
-    assert [level for level, _ in remarks(Home(home))] == ["ok"], "only `audit verify` walks what lies before it"
+    assert [found.state for found in findings(Patient(Config(), place=Home(home)))] == [State.OK], (
+        "only `audit verify` walks what lies before it"
+    )
     with closing(open_database(home / "gallery.db")) as store, store.transaction():
         store.execute("UPDATE meta SET value = 'another' WHERE key = 'audit_public_key'")
-    ((level, message),) = remarks(Home(home))
-    assert level == "bad"
-    assert "tampered with: record" in message
+    (found,) = findings(Patient(Config(), place=Home(home)))
+    assert found.state is State.PROBLEM
+    assert "tampered with: record" in found.what
 
 
 def test_a_signature_of_another_gallery_is_refused_in_one_line(kiosk: Command, held: Path) -> None:

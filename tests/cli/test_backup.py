@@ -134,8 +134,12 @@ def test_nothing_is_made_without_a_gallery_or_a_passphrase(kiosk: Command, confi
 
 
 def told_by_doctor(kiosk: Command, *options: str | Path) -> list[tuple[object, object]]:
-    rows = kiosk("doctor", "--json", *options).rows
-    return [(row["level"], row["message"]) for row in rows if row["check"] == "backup"]
+    rows = kiosk("doctor", "--json", *options).checks
+    return [
+        ("note" if row["mend"] else row["state"], f"{row['what']}: {row['mend']}")
+        for row in rows
+        if row["name"] == "backup"
+    ]
 
 
 def test_the_doctor_warns_when_no_backup_has_left_the_card(

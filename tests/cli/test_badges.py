@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from kiosk import config
-from kiosk.cli import doctor, doctor_door
+from kiosk.cli import doctor_door, doctor_gallery
+from kiosk.cli.doctor_check import Patient, State
 from kiosk.config import Config
 from kiosk.domain.errors import DoorError
 from kiosk.sections import DoorConfig, PanelConfig
@@ -91,13 +92,14 @@ def test_doctor_counts_subjects_without_a_badge_number(home: Path, people: tuple
     settings = config.read(toml)
     gallery = open_gallery(Home(home))
     gallery.set_badge(people[0], 70000)
-    (finding,) = doctor._badges(settings, Home(home))
-    assert (finding.level, finding.message.split()[0]) == ("note", "2")
+    patient = Patient(settings, place=Home(home))
+    (finding,) = doctor_gallery.badges(patient)
+    assert (finding.state, finding.what.split()[0], finding.mend) == (State.OK, "2", "kiosk subjects badge WHO")
     gallery.set_badge(people[0], 7)
     gallery.set_badge(people[1], 8)
     gallery.close()
-    assert list(doctor._badges(settings, Home(home))) == []
-    assert list(doctor._badges(Config(), Home(home))) == []
+    assert list(doctor_gallery.badges(patient)) == []
+    assert list(doctor_gallery.badges(Patient(Config(), place=Home(home)))) == []
 
 
 def test_doctor_says_what_a_panels_line_lacks(tmp_path: Path) -> None:
@@ -108,18 +110,18 @@ def test_doctor_says_what_a_panels_line_lacks(tmp_path: Path) -> None:
     settings = Config(panel=panel, door=DoorConfig(name="east", socket=tmp_path / "door.sock"))
 
     def said() -> list[str]:
-        found = doctor_door.remarks(settings, tmp_path)
+        found = doctor_door.findings(Patient(settings, root=tmp_path))
         remarks = list(islice(found, 2 if not line.exists() else 1))
         with pytest.raises(DoorError):
             next(found)
-        return [f"{level} {message}" for level, message in remarks]
+        return [f"{found.state} {found.what} {found.mend}" for found in remarks]
 
-    assert [text.split()[0] for text in said()] == ["bad", "bad"]
+    assert [text.split()[0] for text in said()] == ["problem", "problem"]
     line.touch()
     key.write_text("x")
     key.chmod(0o644)
     (text,) = said()
-    assert text.startswith("bad")
+    assert text.startswith("problem")
     assert "chmod 600" in text
     key.chmod(0o600)
     (text,) = said()

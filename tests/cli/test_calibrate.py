@@ -68,9 +68,9 @@ def test_a_stricter_threshold_is_a_line_that_the_configuration_takes(
     assert told.out[-2:] == ["[policy]", f"pad_threshold = {row['suggested']!r}"]
     config = tmp_path / "strict.toml"
     config.write_text("\n".join(told.out[-2:]))
-    rows = kiosk("doctor", "--config", config, "--json").rows
-    (models,) = [r for r in rows if r["check"] == "models" and r["level"] == "ok"]
-    assert f"PAD threshold {float(str(row['suggested'])):g}" in str(models["message"])
+    rows = kiosk("doctor", "--config", config, "--json").checks
+    (models,) = [r for r in rows if r["name"] == "models" and r["state"] == "ok"]
+    assert f"PAD threshold {float(str(row['suggested'])):g}" in str(models["what"])
 
 
 def test_nothing_laxer_than_what_is_configured_is_suggested(kiosk: Command, recordings: Path, tmp_path: Path) -> None:

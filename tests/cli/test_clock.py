@@ -36,8 +36,12 @@ def clock_of(kiosk: Command) -> dict[str, object]:
 
 
 def finding(kiosk: Command) -> list[tuple[object, object]]:
-    rows = kiosk("doctor", "--json").rows
-    return [(row["level"], row["message"]) for row in rows if row["check"] == "clock" and row["level"] != "note"]
+    rows = kiosk("doctor", "--json").checks
+    return [
+        (row["state"], row["what"])
+        for row in rows
+        if row["name"] == "clock" and not row["mend"].startswith("set [clock]")
+    ]
 
 
 def test_a_home_without_a_log_has_no_floor(kiosk: Command) -> None:
@@ -52,7 +56,7 @@ def test_a_clock_behind_the_log_is_bad_until_root_accepts_it(ahead: Path, kiosk:
     assert result.out[1] == "floor         2099-01-01 00:00:00 UTC"
     assert result.out[-1].startswith("clock_behind: the clock is behind the newest record of this gallery")
     ((level, message),) = finding(kiosk)
-    assert level == "bad"
+    assert level == "problem"
     assert "kiosk clock accept" in str(message)
     before = datetime.now(UTC)
     accepted = kiosk("clock", "accept")
@@ -96,11 +100,10 @@ def test_accepting_is_for_root_alone(ahead: Path, kiosk: Command, monkeypatch: p
 def test_doctor_reports_a_clock_that_ntp_has_not_set(
     kiosk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("clock", "doctor"):
-        monkeypatch.setattr(f"kiosk.cli.{module}.synchronised", lambda: False)
+    monkeypatch.setattr("kiosk.cli.clock.synchronised", lambda: False)
     file = tmp_path / "kiosk.toml"
     file.write_text('[clock]\ntrust = "ntp"\n')
     row = kiosk("clock", "status", "--config", file, "--json").rows[0]
     assert (row["trust"], row["synchronised"], row["reason"]) == ("ntp", False, "clock_unsynchronised")
-    rows = kiosk("doctor", "--config", file, "--json").rows
-    assert [row["level"] for row in rows if row["check"] == "clock"] == ["bad"]
+    rows = kiosk("doctor", "--config", file, "--json").checks
+    assert [row["state"] for row in rows if row["name"] == "clock"] == ["problem"]

@@ -22,9 +22,9 @@ def test_the_audit_log_tells_of_enrolments_without_names(kiosk: Command, ada: st
 
 def test_doctor_checks_models_and_gallery(kiosk: Command, ada: str) -> None:
     result = kiosk("doctor", "--json")
-    checks = {row["check"]: row["level"] for row in result.rows}
+    checks = {row["name"]: row["state"] for row in result.checks}
     assert checks["models"] == checks["gallery"] == "ok"
-    assert result.status == (1 if "bad" in checks.values() else 0)
+    assert result.status == (1 if "problem" in checks.values() else 0)
 
 
 def test_doctor_finds_what_is_wrong(kiosk: Command, ada: str, home: Path, tmp_path: Path) -> None:
@@ -32,22 +32,22 @@ def test_doctor_finds_what_is_wrong(kiosk: Command, ada: str, home: Path, tmp_pa
     config = tmp_path / "kiosk.toml"
     config.write_text(f'[camera]\nkind = "usb"\ndevice = "/dev/not-there"\n[door]\nsocket = "{tmp_path}/door.sock"\n')
     result = kiosk("doctor", "--json", "--config", config)
-    levels = {row["check"]: row["level"] for row in result.rows}
+    levels = {row["name"]: row["state"] for row in result.checks}
     assert result.status == 1
-    assert [levels[c] for c in ("models", "gallery", "camera", "door")] == ["ok", "bad", "bad", "bad"]
+    assert [levels[c] for c in ("models", "gallery", "camera", "door")] == ["ok", "problem", "problem", "problem"]
 
 
 @pytest.mark.parametrize(
     ("fixed", "level", "said"),
-    [(None, "ok", "for 1 references, expected FPIR 0.001"), ("0.1", "bad", "is below"), ("0.99", "ok", "0.9900")],
+    [(None, "ok", "for 1 references, expected FPIR 0.001"), ("0.1", "problem", "is below"), ("0.99", "ok", "0.9900")],
 )
 def test_doctor_tells_the_threshold(
     kiosk: Command, ada: str, monkeypatch: pytest.MonkeyPatch, fixed: str | None, level: str, said: str
 ) -> None:
     if fixed:
         monkeypatch.setenv("KIOSK_POLICY__THRESHOLD", fixed)
-    (row,) = [row for row in kiosk("doctor", "--json").rows if row["check"] == "threshold"]
-    assert row["level"] == level
-    assert said in row["message"]
-    if level == "bad":
+    (row,) = [row for row in kiosk("doctor", "--json").checks if row["name"] == "threshold"]
+    assert row["state"] == level
+    assert said in row["what"]
+    if level == "problem":
         assert kiosk("doctor").status == 1

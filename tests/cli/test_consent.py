@@ -86,10 +86,10 @@ def test_where_it_is_not_required_nothing_is_asked_and_the_doctor_lists_who_lack
     assert kiosk("enrol", "--name", "Ada", portraits["ada"]).status == 0
     (ada,) = enrolled(home)
     assert ada.consent is None
-    (note,) = [row for row in kiosk("doctor", "--json").rows if row["check"] == "consent"]
-    assert (note["level"], ada.id in str(note["message"])) == ("note", True)
+    (note,) = [row for row in kiosk("doctor", "--json").checks if row["name"] == "consent"]
+    assert (note["state"], ada.id in str(note["what"])) == ("ok", True)
     assert kiosk("consent", "record", "Ada", "1/en").out[0].endswith("1/en")
-    assert [row["level"] for row in kiosk("doctor", "--json").rows if row["check"] == "consent"] == ["ok"]
+    assert [row["state"] for row in kiosk("doctor", "--json").checks if row["name"] == "consent"] == ["ok"]
     assert kiosk("audit", "show", "--json").rows[-1]["outcome"] == "consent_recorded"
 
 

@@ -93,7 +93,7 @@ def test_no_command_makes_a_gallery_of_the_callers_own_beside_a_configured_door(
 def test_the_doctor_says_that_the_home_is_not_known(run: Run, system: Path, users_own: Path) -> None:
     status, out, _ = run("doctor")
     assert status == 1
-    assert f"bad   home      {system} does not say where the gallery is" in out
+    assert f"problem  home       {system} does not say where the gallery is" in out
     assert not (users_own / ".local").exists()
 
 

@@ -3,9 +3,11 @@ traceback."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import numpy as np
 import pytest
 
 from kiosk.cli import doctor, doctor_window
+from kiosk.cli.doctor_check import Check, Finding, Patient, State, examine, ok, problem, unknown
+from kiosk.cli.doctor_list import CHECKS
+from kiosk.config import Config
 from kiosk.domain.people import NewReference
 from kiosk.gui import app, probe
 from kiosk.storage.gallery import open_gallery
@@ -31,8 +36,11 @@ def enrolled(home: Path) -> Path:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks and machine are looked at elsewhere."""
-    monkeypatch.setattr(doctor, "_models", lambda _: "they are there")
-    monkeypatch.setattr(doctor_window, "_unit", dict)
+    quick = [
+        replace(check, look=lambda _: [ok("they are there")]) if check.name in {"models", "inference"} else check
+        for check in doctor.CHECKS
+    ]
+    monkeypatch.setattr(doctor, "CHECKS", quick)
     monkeypatch.setattr(probe, "undrawable", lambda _: "")
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
@@ -54,14 +62,14 @@ def as_somebody_else(tmp_path: Path) -> Iterator[Callable[[], None]]:
 def levels(kiosk: Command, *arguments: str | Path) -> dict[str, tuple[str, str]]:
     result = kiosk("doctor", "--json", *arguments)
     assert result.err == []
-    return {row["check"]: (row["level"], row["message"]) for row in result.rows}
+    return {row["name"]: (row["state"], row["what"]) for row in result.checks}
 
 
 def test_doctor_reports_a_missing_home(kiosk: Command, home: Path) -> None:
-    assert levels(kiosk)["gallery"][0] == "note"
+    assert levels(kiosk)["gallery"][0] == "ok"
     assert not home.exists(), "looking makes nothing"
     home.mkdir(mode=0o700)
-    assert levels(kiosk)["gallery"][0] == "note"
+    assert levels(kiosk)["gallery"][0] == "ok"
     assert list(home.iterdir()) == []
 
 
@@ -79,8 +87,8 @@ def test_doctor_reports_an_incomplete_home(
     kiosk: Command, enrolled: Path, spoil: Callable[[Path], object], said: str
 ) -> None:
     spoil(enrolled)
-    findings = [(row["level"], row["message"]) for row in kiosk("doctor", "--json").rows if row["check"] == "gallery"]
-    assert any(level == "bad" and said in message for level, message in findings), findings
+    rows = [row for row in kiosk("doctor", "--json").checks if row["name"] == "gallery"]
+    assert any(row["state"] == "problem" and said in row["what"] + row["mend"] for row in rows), rows
     assert kiosk("doctor").status == 1
 
 
@@ -97,21 +105,21 @@ def test_doctor_reports_an_unreadable_home(
     enrolled.chmod(0)
     as_somebody_else()
     level, message = levels(kiosk)["gallery"]
-    assert level == "bad"
+    assert level == "problem"
     assert "sudo -u kiosk" in message
 
 
 def test_doctor_reports_a_missing_or_unreadable_configuration(
     kiosk: Command, tmp_path: Path, as_somebody_else: Callable[[], None]
 ) -> None:
-    assert levels(kiosk, "--config", tmp_path / "gone.toml")["config"][0] == "bad"
+    assert levels(kiosk, "--config", tmp_path / "gone.toml")["config"][0] == "problem"
     folder = tmp_path / "etc"
     folder.mkdir(mode=0o700)
     (folder / "kiosk.toml").write_text("[door]\n")
     as_somebody_else()
     found = levels(kiosk, "--config", folder / "kiosk.toml")
     if os.geteuid() != folder.stat().st_uid:
-        assert found["config"][0] == "bad"
+        assert found["config"][0] == "problem"
         assert "sudo -u kiosk" in found["config"][1]
     assert "window" in found, "the other checks are made"
 
@@ -125,7 +133,7 @@ def test_doctor_reports_an_unreachable_door_socket(
     config.write_text(f'[camera]\nkind = "usb"\ndevice = "/dev/not-there"\n[door]\nsocket = "{run}/door.sock"\n')
     config.chmod(0o644)
     as_somebody_else()
-    assert levels(kiosk, "--config", config)["door"][0] == "bad"
+    assert levels(kiosk, "--config", config)["door"][0] == "problem"
 
 
 def test_doctor_tries_the_qt_platform_of_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,21 +144,89 @@ def test_doctor_tries_the_qt_platform_of_the_unit(monkeypatch: pytest.MonkeyPatc
         tried.append(platform)
         return "there is no screen"
 
-    monkeypatch.setattr(doctor_window, "_unit", lambda: unit)
+    patient = Patient(Config(), unit=lambda _: unit)
     monkeypatch.setattr(doctor_window, "missing_packages", lambda _: [])
     monkeypatch.setattr(probe, "platform_trouble", trouble)
-    assert list(doctor_window.remarks()) == [("bad", app.cannot_start("linuxfb:fb=/dev/fb1", "there is no screen"))]
+    assert list(doctor_window.findings(patient)) == [
+        problem(app.cannot_start("linuxfb:fb=/dev/fb1", "there is no screen"))
+    ]
     unit["ActiveState"] = "active"
-    ((level, message),) = doctor_window.remarks()
-    assert (level, "linuxfb" in message) == ("ok", True)
+    (found,) = doctor_window.findings(patient)
+    assert (found.state, "linuxfb" in found.what) == (State.OK, True)
     assert tried == ["linuxfb:fb=/dev/fb1"], "a screen in use is left alone"
     monkeypatch.setenv("QT_QPA_PLATFORM", "eglfs")
-    assert next(doctor_window.remarks())[0] == "bad"
+    assert next(doctor_window.findings(patient)).state is State.PROBLEM
 
 
 def test_doctor_names_missing_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "undrawable", lambda names: "山" if "山" in "".join(names) else "")
-    assert list(doctor_window.fonts(["Ada", "Łukasz"])) == []
-    ((level, message),) = doctor_window.fonts(["Ada", "山田"])
-    assert (level, message.split(":")[0]) == ("note", "no font here draws 1 of the names")
-    assert message.endswith("fonts-noto-cjk")
+    assert list(doctor_window.undrawable(["Ada", "Łukasz"])) == []
+    (found,) = doctor_window.undrawable(["Ada", "山田"])
+    assert (found.state, found.what) == (State.OK, "no font here draws 1 of the names")
+    assert found.mend.endswith("fonts-noto-cjk")
+
+
+def test_what_an_earlier_problem_keeps_from_being_looked_at_is_unknown() -> None:
+    def look(*found: Finding) -> Callable[[Patient], list[Finding]]:
+        return lambda _: list(found)
+
+    def broken(_: Patient) -> list[Finding]:
+        raise OSError(5, "Input/output error", "/dev/x")
+
+    checks = [
+        Check("a", "why a", "do a", broken),
+        Check("b", "why b", "do b", look(ok("never seen")), after=("a",)),
+        Check("c", "why c", "do c", look(ok("never seen")), after=("b",)),
+        Check("d", "why d", "do d", look(ok("fine"), unknown("nobody can tell"), problem("torn", "sew"))),
+        Check("e", "why e", "do e", look(ok("never seen")), configured=True),
+        Check("f", "why f", "do f", look(ok("never seen")), as_owner=True),
+    ]
+    rows = [(r.row["name"], r.row["state"], r.row["why"], r.row["mend"]) for r in examine(checks, Patient(None))]
+    assert rows == [
+        ("a", "problem", "why a", "do a"),
+        ("b", "unknown", "why b", "mend a first"),
+        ("c", "unknown", "why c", "mend b first"),
+        ("d", "ok", "", ""),
+        ("d", "unknown", "why d", "do d"),
+        ("d", "problem", "why d", "sew"),
+        ("f", "problem", "why f", "do f"),
+    ]
+
+
+def test_doctor_answers_a_program_with_one_object_and_people_with_reason_and_remedy(
+    kiosk: Command, enrolled: Path
+) -> None:
+    said = kiosk("doctor", "--json")
+    (line,) = said.out
+    told = json.loads(line)
+    assert set(told) == {"version", "checks"}
+    assert all(set(row) == {"name", "state", "what", "why", "mend"} for row in told["checks"])
+    assert {row["state"] for row in told["checks"]} <= {"ok", "problem", "unknown"}
+    assert said.status == (1 if any(row["state"] == "problem" for row in told["checks"]) else 0)
+    for row in told["checks"]:
+        if row["state"] != "ok":
+            assert row["why"]
+            assert row["mend"]
+    (enrolled / "gallery.key").chmod(0o644)
+    *_, wrong, why, mend = kiosk("doctor", "--only", "gallery").out
+    assert wrong.startswith(f"problem  gallery    {enrolled}/gallery.key: others can read")
+    assert why.strip() == "why: who is enrolled is known by the gallery alone; without it nobody is let in"
+    assert mend.strip().startswith("do:  ")
+
+
+def test_doctor_makes_the_checks_alone_that_are_named(kiosk: Command, enrolled: Path) -> None:
+    said = kiosk("doctor", "--json", "--only", "gallery,models")
+    assert {row["name"] for row in said.checks} == {"config", "home", "models", "gallery"}
+    assert said.status == 0
+    wrong = kiosk("doctor", "--only", "galery")
+    assert (wrong.status, "galery" in wrong.err[-1]) == (2, True)
+
+
+def test_no_check_has_the_name_of_another_and_each_comes_after_what_it_needs() -> None:
+    names = ["config", "home"]
+    for check in CHECKS:
+        assert check.name not in names
+        assert set(check.after) <= set(names)
+        assert check.why
+        assert check.mend
+        names.append(check.name)

@@ -23,8 +23,8 @@ def camera_findings(kiosk: Command, folder: Path, rotate: int) -> dict[str, str]
         f'[camera]\nkind = "replay"\nsource = "{folder}"\nrotate = {rotate}\n'
         f'[lock]\nkind = "simulated"\n[door]\nsocket = "{folder}/door.sock"\n'
     )
-    rows = kiosk("doctor", "--json", "--config", config).rows
-    return {row["level"]: row["message"] for row in rows if row["check"] == "camera"}
+    rows = kiosk("doctor", "--json", "--config", config).checks
+    return {row["state"]: f"{row['what']}: {row['mend']}" for row in rows if row["name"] == "camera"}
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_doctor_reports_how_far_the_camera_is_turned(
     cv2.imwrite(str(tmp_path / "ada.png"), turned(SimulatedCamera.enrolment_picture(VISITORS[0]), hangs))
     found = camera_findings(kiosk, tmp_path, rotate)
     assert "512 x 512" in found["ok"]
-    assert found.get("bad", "").endswith("" if right is None else f"rotate = {right}")
-    assert ("bad" in found) is (right is not None)
+    assert found.get("problem", "").endswith("" if right is None else f"rotate = {right}")
+    assert ("problem" in found) is (right is not None)
 
 
 def test_doctor_says_when_nobody_is_before_the_camera(kiosk: Command, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((240, 320, 3), 127, np.uint8))
-    assert "nobody is before it" in camera_findings(kiosk, tmp_path, 0)["note"]
+    assert "nobody is before it" in camera_findings(kiosk, tmp_path, 0)["unknown"]

@@ -8,6 +8,7 @@ from typing import Self
 import pytest
 
 from kiosk.cli import doctor_door
+from kiosk.cli.doctor_check import Patient
 from kiosk.config import Config
 from kiosk.domain.door.state import DoorMode, DoorState, DoorStatus
 from kiosk.domain.errors import ConfigError, DoorError
@@ -33,13 +34,19 @@ class Client:
         return self.status_now
 
 
+def told(settings: Config, root: Path) -> list[str]:
+    """The findings: state, "note" where all is well and there is advice, then what is so and what to do."""
+    found = doctor_door.findings(Patient(settings, root=root))
+    return [f"{'note' if f.state == 'ok' and f.mend else f.state} {f.what}: {f.mend}".removesuffix(": ") for f in found]
+
+
 def said(monkeypatch: pytest.MonkeyPatch, root: Path, status: DoorStatus | None = None, **lock: object) -> list[str]:
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
     monkeypatch.setattr(Client, "status_now", status or DoorStatus(DoorState.SECURED, False, 0.0))
     settings = Config(
         door=DoorConfig(name="main"), lock=LockConfig.model_validate({"kind": "gpio", **GPIO, "contact": {}, **lock})
     )
-    return [f"{level} {message}" for level, message in doctor_door.remarks(settings, root)]
+    return told(settings, root)
 
 
 def board(root: Path, module: str, keeps: str, config: str) -> None:
@@ -57,7 +64,7 @@ def test_doctor_reports_a_board_that_keeps_the_lines_level(
     board(tmp_path, module, "Y", "dtparam=audio=on\ngpio=17=op,dl\n")
     state, line, boot = said(monkeypatch, tmp_path)
     assert state == "ok secured"
-    assert line.startswith("note the kernel keeps the line's level")
+    assert line.startswith("ok the kernel keeps the line's level")
     assert boot.startswith("ok ")
 
 
@@ -76,29 +83,29 @@ def test_doctor_reports_a_board_that_gives_the_line_back(
     board(tmp_path, "pinctrl_bcm2835", "N", "")
     _, line, boot = said(monkeypatch, tmp_path, line="GPIO17", **lock)
     assert f"its pull must be {pull}" in line
-    assert boot.endswith(f"add gpio=17=op,d{'h' if pull == 'up' else 'l'}")
+    assert f"gpio=17=op,d{'h' if pull == 'up' else 'l'} " in boot
 
 
 def test_doctor_reports_an_unknown_board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _, line = said(monkeypatch, tmp_path)
-    assert line.startswith("note")
+    assert line.startswith("unknown")
     assert "measure" in line
 
 
 def test_doctor_reports_the_doors_own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fault = DoorStatus(DoorState.SECURED, False, 0.0, faults=("contact_chatter",), mode=DoorMode.LOCKDOWN)
     state, lockdown, *_ = said(monkeypatch, tmp_path, fault)
-    assert state == "bad secured, contact_chatter"
+    assert state.startswith("problem secured, contact_chatter")
     assert lockdown.startswith("note lockdown")
 
 
 def test_doctor_reports_a_door_without_contact_or_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = Config(door=DoorConfig(socket=tmp_path / "none"))
     with pytest.raises(DoorError):
-        list(doctor_door.remarks(nowhere, tmp_path))
+        told(nowhere, tmp_path)
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
     bare = Config(door=DoorConfig(name="main"), lock=LockConfig.model_validate({"kind": "gpio", **GPIO}))
-    assert any("no [lock.contact]" in message for _, message in doctor_door.remarks(bare, tmp_path))
+    assert any("no [lock.contact]" in line for line in told(bare, tmp_path))
 
 
 def said_of_usb(monkeypatch: pytest.MonkeyPatch, bus: Bus, **lock: object) -> list[str]:
@@ -106,10 +113,8 @@ def said_of_usb(monkeypatch: pytest.MonkeyPatch, bus: Bus, **lock: object) -> li
     bus.install(monkeypatch)
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
     keys = {"kind": "usb-hid", "channel": 2, "fail_mode": "secure", **lock}
-    remarks = doctor_door.remarks(
-        Config(door=DoorConfig(name="main"), lock=LockConfig.model_validate(keys)), bus.folder
-    )
-    *of_board, state = [f"{level} {message}" for level, message in remarks]
+    settings = Config(door=DoorConfig(name="main"), lock=LockConfig.model_validate(keys))
+    *of_board, state = told(settings, bus.folder)
     assert state == "ok secured"
     return of_board
 
@@ -127,7 +132,7 @@ def test_doctor_accepts_a_usb_board_that_only_kiosk_door_may_use(
 
 
 def test_doctor_reports_a_missing_usb_board(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert said_of_usb(monkeypatch, Bus(tmp_path))[0].startswith("bad no USB relay board")
+    assert said_of_usb(monkeypatch, Bus(tmp_path))[0].startswith("problem no USB relay board")
 
 
 def test_doctor_reports_several_usb_boards_without_a_configured_serial(
@@ -137,7 +142,7 @@ def test_doctor_reports_several_usb_boards_without_a_configured_serial(
     for number in (0, 1):
         bus.plug(number)
         bus.node(number).chmod(0o600)
-    assert said_of_usb(monkeypatch, bus)[0].startswith("bad 2 USB relay boards")
+    assert said_of_usb(monkeypatch, bus)[0].startswith("problem 2 USB relay boards")
     assert said_of_usb(monkeypatch, bus, serial="BITFT")[0].startswith("note ")
 
 
@@ -148,7 +153,7 @@ def test_doctor_reports_a_usb_board_that_every_user_may_use_and_a_missing_relay(
     bus.plug()
     bus.node(0).chmod(0o666)
     relays, others, *_ = said_of_usb(monkeypatch, bus, channel=8)
-    assert relays.startswith("bad channel = 8")
+    assert relays.startswith("problem channel = 8")
     assert "others can move the relay" in others
 
 
@@ -157,7 +162,7 @@ def test_doctor_reports_a_wrong_usb_relay_configuration(monkeypatch: pytest.Monk
         said_of_usb(monkeypatch, Bus(tmp_path), channel=9)
 
 
-NAMELESS = "bad [door] name is missing"
+NAMELESS = "problem [door] name is missing"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +183,7 @@ def test_doctor_reports_a_missing_door_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: dict[str, object], bad: bool
 ) -> None:
     monkeypatch.setattr(doctor_door, "DoorClient", Client)
-    lines = [f"{level} {message}" for level, message in doctor_door.remarks(Config.model_validate(settings), tmp_path)]
+    lines = told(Config.model_validate(settings), tmp_path)
     assert any(line.startswith(NAMELESS) for line in lines) is bad
 
 
@@ -190,8 +195,8 @@ def test_doctor_reports_a_listener_that_can_reach_the_command_socket(
     path.touch()
     monkeypatch.setattr(doctor_door.os, "getgrouplist", lambda _name, _group: [path.stat().st_gid])
     settings = Config(door=DoorConfig(socket=path, subscribers=("nobody",)))
-    lines = [message for level, message in doctor_door.remarks(settings, tmp_path) if level == "bad"]
+    lines = [line for line in told(settings, tmp_path) if line.startswith("problem")]
     assert len(lines) == 1
-    assert lines[0].startswith("nobody only listens, and is in the group")
+    assert lines[0].startswith("problem nobody only listens, and is in the group")
     monkeypatch.setattr(doctor_door.os, "getgrouplist", lambda _name, _group: [12345])
-    assert "bad" not in [level for level, _ in doctor_door.remarks(settings, tmp_path)]
+    assert not any(line.startswith("problem") for line in told(settings, tmp_path))

@@ -96,7 +96,7 @@ def test_notify_test_reports_that_the_notice_did_not_arrive(
     assert status.status == 1
     assert "1 waiting  0 dropped  no connection to the broker" in status.out[1]
     doctor = kiosk("doctor", "--json", "--config", configuration)
-    found = {row["message"] for row in doctor.rows if row["check"] == "notify"}
+    found = {row["what"] for row in doctor.checks if row["name"] == "notify"}
     assert "b: no connection to the broker; 1 waiting, 0 dropped" in found
 
 
@@ -114,6 +114,6 @@ def test_bad_input_is_one_line(kiosk: Command, configuration: Path, tmp_path: Pa
 
 def test_doctor_says_when_nobody_is_told(kiosk: Command, configuration: Path) -> None:
     doctor = kiosk("doctor", "--json", "--config", configuration)
-    (found,) = [row for row in doctor.rows if row["check"] == "notify"]
-    assert found["level"] == "bad"
-    assert "kiosk-notify does not run" in str(found["message"])
+    (found,) = [row for row in doctor.checks if row["name"] == "notify"]
+    assert found["state"] == "problem"
+    assert "kiosk-notify does not run" in str(found["what"])

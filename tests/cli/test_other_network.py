@@ -47,15 +47,15 @@ def test_doctor_names_references_of_another_network_until_all_are_enrolled_again
     kiosk: Command, other: Path, portraits: dict[str, Path], home: Path
 ) -> None:
     def finding() -> list[tuple[object, object]]:
-        rows = kiosk("doctor", "--config", other, "--json").rows
-        return [(r["level"], r["message"]) for r in rows if r["check"] == "references"]
+        rows = kiosk("doctor", "--config", other, "--json").checks
+        return [(r["state"], r["what"]) for r in rows if r["name"] == "references"]
 
-    assert finding() == [("bad", WORDS)]
+    assert finding() == [("problem", WORDS)]
     old = kiosk("subjects", "list", "--json").rows[0]["subject"]
     enrolled = kiosk("enrol", "--config", other, "--name", "Ada", "--json", portraits["ada"])
     assert [WORDS in line for line in enrolled.err] == [True]
     new = enrolled.rows[0]["subject"]
-    assert finding() == [("note", WORDS)]
+    assert finding() == [("ok", WORDS)]
     assert kiosk("identify", "--config", other, "--json", portraits["ada"]).rows[0]["subject"] == new
     assert kiosk("identify", "--json", portraits["ada"]).rows[0]["subject"] == old
     assert kiosk("subjects", "remove", str(old), "--yes").status == 0

@@ -236,9 +236,9 @@ def test_doctor_starts_nothing_with_half_of_roots_rights(
     with (place / "kiosk.toml").open("a") as config:
         config.write('[clock]\ntrust = "ntp"\n')
     done = run("doctor", "--config", place / "kiosk.toml", "--json")
-    found = {row["check"]: row for row in map(json.loads, done.stdout.splitlines())}
-    assert found["fonts"]["level"] == "note"
-    assert "no font here draws 1 of the names" in found["fonts"]["message"]
-    assert found["clock"]["level"] == "ok"
+    found = {row["name"]: row for row in json.loads(done.stdout)["checks"]}
+    assert found["fonts"]["state"] == "ok"
+    assert "no font here draws 1 of the names" in found["fonts"]["what"]
+    assert found["clock"]["state"] == "ok"
     if not TIMESYNCD.exists():
         assert asked.read_text().split()[1:] == ["0", "0", "0", "0"]

@@ -32,7 +32,7 @@ def test_subjects_list_works_on_a_read_only_card(kiosk: Command, small_disk: tup
     assert [row["subject"] for row in kiosk("subjects", "list", "--json", at=folder).rows] == [ada.id]
     assert [row["subject"] for row in kiosk("subjects", "show", "--json", ada.id, at=folder).rows] == [ada.id]
     assert [row["outcome"] for row in kiosk("audit", "show", "--json", at=folder).rows] == ["enrolled"]
-    checks = {row["check"]: row["level"] for row in kiosk("doctor", "--json", at=folder).rows}
+    checks = {row["name"]: row["state"] for row in kiosk("doctor", "--json", at=folder).checks}
     assert checks["gallery"] == "ok"
     assert sorted(p.name for p in folder.iterdir()) == before
     said = kiosk("subjects", "disable", ada.id, at=folder)

@@ -1,0 +1,233 @@
+"""All checks of `kiosk doctor`, in their order. One of your own: a function from `Patient` to findings, in the module
+that knows the matter, and an entry here."""
+
+from __future__ import annotations
+
+from kiosk.cli import (
+    attempts,
+    audit_chain,
+    backup,
+    clock,
+    consent,
+    doctor_basics,
+    doctor_board,
+    doctor_camera,
+    doctor_door,
+    doctor_gallery,
+    doctor_models,
+    doctor_units,
+    doctor_window,
+    notify,
+)
+from kiosk.cli.doctor_check import Check
+
+PUT_RIGHT = "put the line right that the message names, in the configuration"
+CONFIG = Check(
+    "config", "without its configuration nothing of the kiosk starts", "sudo kiosk setup", doctor_basics.nothing
+)
+HOME = Check(
+    "home",
+    "there is one gallery, wherever a command is given",
+    "set home in [kiosk] of the configuration",
+    doctor_basics.nothing,
+)
+"""These two come first: whoever makes the `Patient` knows their findings (doctor_basics.patient)."""
+
+CHECKS: tuple[Check, ...] = (
+    Check("program", "the networks run on 64-bit systems only", "install a 64-bit system", doctor_basics.program),
+    Check("policy", "strangers would be let in more often", PUT_RIGHT, doctor_basics.policy, after=("config",)),
+    Check(
+        "models",
+        "without the very networks that were measured nobody is let in",
+        "sudo apt-get install --reinstall face-kiosk, or kiosk models verify",
+        doctor_models.findings,
+        after=("config",),
+    ),
+    Check(
+        "inference",
+        "networks that answer wrongly or late let nobody in",
+        "sudo apt-get install --reinstall face-kiosk; on a slow board kiosk bench",
+        doctor_models.answers,
+        after=("models",),
+    ),
+    Check(
+        "gallery",
+        "who is enrolled is known by the gallery alone; without it nobody is let in",
+        "put right what the message says; a backup: sudo kiosk restore FILE",
+        doctor_gallery.gallery,
+        after=("home",),
+        as_owner=True,
+    ),
+    Check(
+        "keys",
+        "whoever has gallery and key has everybody's templates",
+        "kiosk keys status",
+        doctor_gallery.keys,
+        after=("gallery",),
+        as_owner=True,
+    ),
+    Check(
+        "threshold",
+        "above what was measured strangers would be let in",
+        "kiosk level, and [policy] fpir",
+        doctor_gallery.threshold,
+        after=("config", "gallery"),
+        as_owner=True,
+    ),
+    Check(
+        "references",
+        "references of another network are never compared",
+        "kiosk enrol --again WHO",
+        doctor_gallery.references,
+        after=("threshold",),
+        as_owner=True,
+    ),
+    Check(
+        "badges",
+        "a panel knows people by their badge number",
+        "kiosk subjects badge WHO",
+        doctor_gallery.badges,
+        after=("config", "gallery"),
+        as_owner=True,
+    ),
+    Check(
+        "audit",
+        "the log is what is believed after something has happened",
+        "kiosk audit verify",
+        audit_chain.findings,
+        after=("gallery",),
+        as_owner=True,
+    ),
+    Check(
+        "backup",
+        "a dead card takes everybody's enrolment along",
+        "sudo kiosk backup make",
+        backup.findings,
+        after=("config", "gallery"),
+        as_owner=True,
+    ),
+    Check(
+        "consent",
+        "faces are kept of those who have agreed to it",
+        "kiosk consent record WHO",
+        consent.findings,
+        after=("gallery",),
+        as_owner=True,
+    ),
+    Check(
+        "clock",
+        "rights begin and end by the clock: a wrong one shuts out, or lets in who has left",
+        "timedatectl status; where it is right, sudo kiosk clock accept",
+        clock.findings,
+        after=("config", "gallery"),
+    ),
+    Check(
+        "attempts",
+        "while face alone is off, no face is compared",
+        "sudo kiosk attempts reset",
+        attempts.findings,
+        after=("config", "gallery"),
+        as_owner=True,
+    ),
+    Check(
+        "fonts",
+        "whose name no font draws is greeted without it",
+        "sudo apt-get install fonts-noto",
+        doctor_window.fonts,
+        after=("gallery",),
+    ),
+    Check(
+        "camera",
+        "without pictures nobody is recognised",
+        "v4l2-ctl --list-devices, and [camera] of the configuration",
+        doctor_camera.findings,
+        after=("config",),
+        configured=True,
+    ),
+    Check(
+        "door",
+        "without kiosk-door the lock stays as it is",
+        "sudo systemctl restart kiosk-door; journalctl -u kiosk-door -n 30",
+        doctor_door.findings,
+        after=("config",),
+        configured=True,
+    ),
+    Check(
+        "notify",
+        "alarms would reach nobody",
+        "journalctl -u kiosk-notify -n 30",
+        notify.findings,
+        after=("config",),
+        configured=True,
+    ),
+    Check(
+        "window",
+        "without a window visitors see a black screen",
+        "deploy/operating.md, Setting it up",
+        doctor_window.findings,
+    ),
+    Check(
+        "swap",
+        "templates would lie on the card in clear",
+        "sudo swapoff -a",
+        doctor_basics.swap,
+    ),
+    Check(
+        "units",
+        "after a power cut only what systemd starts comes back, and restarts have a reason",
+        "journalctl -u kiosk -u kiosk-door -n 50",
+        doctor_units.units,
+        after=("config",),
+        configured=True,
+    ),
+    Check(
+        "sockets",
+        "over its sockets a process is asked; who may is a matter of files",
+        "systemctl status kiosk-door kiosk",
+        doctor_units.sockets,
+        after=("config",),
+        configured=True,
+    ),
+    Check(
+        "udev",
+        "without its rules kiosk-door cannot reach the relay, or others can",
+        doctor_units.REINSTALL,
+        doctor_units.rules,
+        after=("config",),
+        configured=True,
+    ),
+    Check(
+        "secrets",
+        "with the secret others can tell lies in the kiosk's name; after its end a certificate stops all news",
+        "sudo chmod 640 FILE",
+        doctor_units.secrets,
+        after=("config",),
+        configured=True,
+    ),
+    Check("power", "a weak supply corrupts cards and stops the board", doctor_board.SUPPLY, doctor_board.power),
+    Check(
+        "heat",
+        "a hot board recognises slower, and fails earlier",
+        "shade, a heat sink, holes in the housing",
+        doctor_board.temperature,
+    ),
+    Check(
+        "card",
+        "a worn card dies with the gallery on it",
+        "sudo kiosk backup make; then replace the card (deploy/README.md)",
+        doctor_board.card,
+    ),
+    Check(
+        "room",
+        "without room nothing is recorded, and then nobody is let in",
+        "sudo journalctl --vacuum-size=200M; sudo apt-get clean; df -h",
+        doctor_board.room,
+        after=("home",),
+    ),
+    Check(
+        "time",
+        "rights begin and end by the clock",
+        "sudo timedatectl set-ntp true, or a clock with a battery",
+        doctor_board.time,
+    ),
+)
