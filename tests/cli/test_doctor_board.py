@@ -107,11 +107,11 @@ def test_room_is_measured_where_the_gallery_will_be(
     assert asked == [tmp_path], "the home is not there yet"
 
 
-def test_a_clock_that_nobody_set_and_that_stops_without_power_is_a_problem(
+def test_whether_a_clock_is_right_that_nobody_set_and_that_stops_without_power_cannot_be_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no timedatectl
-    assert state(doctor_board.time, tmp_path)[0].startswith("problem not synchronised")
+    assert state(doctor_board.time, tmp_path)[0].startswith("unknown whether it is right")
     put(tmp_path, **{"sys/class/rtc/rtc0/name": "rtc-ds1307\n"})
     assert state(doctor_board.time, tmp_path)[0].startswith("ok not synchronised")
     put(tmp_path, **{"run/systemd/timesync/synchronized": ""})
