@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 
 import click
@@ -10,13 +9,13 @@ import click
 from kiosk.cli import cli
 from kiosk.cli.console import complain, finish_output
 from kiosk.domain.errors import KioskError, OutputError, os_trouble
+from kiosk.system.memory import keep_private
 from kiosk.system.systemd import occupy_standard_files
 
 
 def main() -> None:
     """Exit status 0 for success, 1 when a check failed, 2 with one line for bad input."""
-    # No core dumps: they would hold templates in clear.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_private()
     occupy_standard_files()
     status = _run()
     finish_output()

@@ -31,6 +31,7 @@ from kiosk.door.witness import WitnessFile
 from kiosk.ipc.server import listening
 from kiosk.system.clock import boottime
 from kiosk.system.command_line import CommandLine
+from kiosk.system.memory import keep_private, stay_in_memory
 from kiosk.system.systemd import complain, log
 from kiosk.system.users import numbers_of
 
@@ -137,6 +138,8 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
         server = DoorServer(machine, lock, lockdown, commands, users, spool.append, witness)
         feed = Feed(spool, stack.enter_context(listening(door.events, PROGRAM)), server.selector, users, server.limits)
         server.stop_on(signals)
+        if settings.drives_a_real_lock and not stay_in_memory():
+            log("warning", "memory_not_locked", hint="LimitMEMLOCK=infinity of kiosk-door.service is missing")
         if until_stdin_ends:
             _stop_on_stdin(server)
         log("info", "started", socket=str(door.socket), lock=type(lock).__name__, simulated=lock.simulated)
@@ -193,6 +196,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script: 0 after a stop signal, 2 with one line on stderr when it cannot start."""
+    keep_private()
     try:
         arguments = _arguments(argv)
         serve(_settings(arguments), until_stdin_ends=arguments.until_stdin_ends)

@@ -35,6 +35,7 @@ from kiosk.notify.workers import Worker
 from kiosk.system import systemd
 from kiosk.system.command_line import CommandLine
 from kiosk.system.health import Health
+from kiosk.system.memory import keep_private
 from kiosk.system.systemd import log
 from kiosk.system.users import numbers_of
 
@@ -203,6 +204,7 @@ def _told_to_stop(seconds: float) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script: 0 after a stop signal, 2 with one line on stderr when it cannot start."""
+    keep_private()
     parser = CommandLine("kiosk-notify", "Tells others of the door and the kiosk.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the kiosk's configuration")
     try:

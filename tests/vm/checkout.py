@@ -42,8 +42,8 @@ def lay_over(tree: Path, venv: str, site: str) -> None:
         shutil.copy(source, tree / target)
     for program in (tree / "init", tree / TESTS / "tests/vm/guest/run"):
         program.chmod(0o755)
+    (tree / "etc/kiosk").mkdir(parents=True)
     (tree / "etc/machine-id").write_text(f"{1:032x}\n")
-    (tree / "etc/kiosk").mkdir()
     (tree / "etc/kiosk/kiosk.toml").write_text(_configuration())
 
 
