@@ -22,6 +22,7 @@ COMMANDS = {
     "door": "kiosk.cli.door:door",
     "enrol": "kiosk.cli.enrol:enrol",
     "evaluate": "kiosk.cli.evaluate:evaluate",
+    "gallery": "kiosk.cli.gallery:gallery",
     "identify": "kiosk.cli.identify:identify",
     "keys": "kiosk.cli.keys:keys",
     "level": "kiosk.cli.level:level",
