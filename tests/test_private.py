@@ -81,7 +81,8 @@ def test_no_environment_turns_the_runtimes_telemetry_on(said: str) -> None:
 def test_onnxruntime_is_imported_behind_the_switch_alone() -> None:
     files = [p for part in ("kiosk", "models", "tests", "deploy", "systemd") for p in (ROOT / part).rglob("*.py")]
     importing = {p.relative_to(ROOT) for p in files if _imports(p, "onnxruntime")}
-    assert importing == {Path("kiosk/vision/network.py"), Path("models/train/common/runtime.py")}
+    ours = {Path("kiosk/vision/network.py"), Path("kiosk/vision/providers.py")}
+    assert importing == {*ours, Path("models/train/common/runtime.py")}
     for path in importing:
         first = "kiosk/__init__.py" if path.is_relative_to("kiosk") else str(path)
         text = (ROOT / first).read_text()

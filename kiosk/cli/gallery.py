@@ -53,14 +53,18 @@ def check_command(home: Home, config_file: Path | None, as_json: bool) -> None:
 
 def _rows(found: Findings) -> Iterator[Row]:
     for duplicate in found.duplicates:
-        of = [{"subject": subject, "all_references": subject not in duplicate.stray} for subject in duplicate.subjects]
+        of: list[Row] = [
+            {"subject": subject, "all_references": subject not in duplicate.stray} for subject in duplicate.subjects
+        ]
         yield {"kind": "one_person_twice", "score": round(duplicate.score, 4), "subjects": of}
     for mixture in found.mixtures:
-        parts = [{"reference": r, "person": place} for place, group in enumerate(mixture.groups, 1) for r in group]
+        parts: list[Row] = [
+            {"reference": r, "person": place} for place, group in enumerate(mixture.groups, 1) for r in group
+        ]
         yield {"kind": "several_people", "score": round(mixture.score, 4), "subject": mixture.subject_id,
                "references": parts}  # fmt: skip
     for pair in found.look_alikes:
-        both = [{"subject": pair.first}, {"subject": pair.second}]
+        both: list[Row] = [{"subject": pair.first}, {"subject": pair.second}]
         yield {"kind": "hard_to_tell_apart", "score": round(pair.score, 4), "subjects": both}
 
 

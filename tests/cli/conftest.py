@@ -20,6 +20,7 @@ from kiosk.__main__ import main
 from kiosk.cameras.sources import stills
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.demonstration.story import VISITORS
+from kiosk.sections import Provider
 from kiosk.vision import install
 from kiosk.vision.manifest import Entry, Manifest
 from kiosk.vision.model_files import default_folder
@@ -61,12 +62,12 @@ def _own_networks_are_loaded_once() -> Iterator[None]:
     """
     load = Network.load
 
-    def once(manifest: Manifest, entry: Entry, threads: int) -> Network:
+    def once(manifest: Manifest, entry: Entry, threads: int, provider: Provider = "cpu") -> Network:
         if manifest.folder != default_folder():
-            return load(manifest, entry, threads)
-        key = f"{entry.model_dump_json()} {threads}"
+            return load(manifest, entry, threads, provider)
+        key = f"{entry.model_dump_json()} {threads} {provider}"
         if key not in _loaded:
-            _loaded[key] = load(manifest, entry, threads)
+            _loaded[key] = load(manifest, entry, threads, provider)
         return _loaded[key]
 
     with pytest.MonkeyPatch.context() as patch:
