@@ -122,6 +122,7 @@ class Station:
         """The camera thread: opens the camera, reads frames, and opens it again with growing pauses."""
         wait = 0.5
         while not self._stop.is_set():
+            self._health.beat("camera")  # before it opens: a driver may hang there
             try:
                 self._camera.open()
                 while not self._stop.is_set():
