@@ -1,0 +1,55 @@
+"""The AppArmor profiles of deploy/apparmor: each unit names one that is there, and the parser understands them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "deploy" / "apparmor"
+PROFILES = sorted(path for path in FOLDER.iterdir() if path.is_file())
+SYSTEM = Path("/etc/apparmor.d")
+
+
+def profile_of(unit: Path) -> str:
+    """Without the minus, by which the unit starts without it too."""
+    (name,) = re.findall(r"^AppArmorProfile=-(.*)$", unit.read_text(), re.MULTILINE)
+    return str(name)
+
+
+def test_each_unit_names_its_profile() -> None:
+    wanted = {"kiosk-backup": "kiosk", "kiosk-retention": "kiosk"}
+    units = [unit for unit in (ROOT / "systemd").glob("*.service") if unit.stem != "kiosk-display"]
+    assert {unit.stem: profile_of(unit) for unit in units} == {u.stem: wanted.get(u.stem, u.stem) for u in units}
+    assert {path.name for path in PROFILES} == {"kiosk", "kiosk-door", "kiosk-notify"}
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.name)
+def test_the_parser_understands_it(profile: Path) -> None:
+    parser = shutil.which("apparmor_parser", path="/usr/sbin:/sbin:/usr/bin")
+    if parser is None or not (SYSTEM / "abstractions").exists():
+        pytest.skip("apparmor_parser is not installed (Debian package apparmor)")
+    command = [parser, "--skip-kernel-load", "--skip-cache", "--base", SYSTEM, "-I", FOLDER, "-I", SYSTEM, profile]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def rules(profile: Path) -> str:
+    """Its rules and those of what the programs have in common, without comments."""
+    text = profile.read_text() + (FOLDER / "abstractions" / "face-kiosk").read_text()
+    return "\n".join(line for line in text.splitlines() if not line.strip().startswith("#"))
+
+
+def test_only_kiosk_notify_may_use_an_ip_network_and_nobody_reads_what_another_keeps() -> None:
+    for profile in PROFILES:
+        text = rules(profile)
+        assert ("network inet" in text) == (profile.name == "kiosk-notify")
+        kept = set(re.findall(r"/var/lib/(kiosk[a-z-]*)/", text)) - {"kiosk-models"}
+        assert kept == {profile.name}
+        assert "/dev/gpiochip" not in text or profile.name == "kiosk-door"
+        assert "/dev/mem" not in text
+        assert "gpiomem" not in text
