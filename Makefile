@@ -14,7 +14,7 @@ UNIT := tests/domain tests/ipc tests/gui/test_presenter.py tests/gui/test_words.
 	tests/test_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run fmt lint check unit test prove qt68-test recipes-test torture vm-test screenshots clean
+.PHONY: help install run fmt lint check unit test prove qt68-test recipes-test torture vm-test picamera2 screenshots clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,8 @@ torture: $(VENV)/.tests-installed  ## kills kiosk and kiosk-door at random and j
 vm-test: $(VENV)/.tests-installed  ## kiosk-door and the units in an arm64 guest with a gpiochip; needs QEMU, 70 MB
 	$(BIN)/python tests/vm/vm.py
 
+picamera2: $(VENV)/picamera2/.installed  ## picamera2's package, for the tests of its camera; needs gcc and libcap-dev
+
 screenshots: $(VENV)/.installed  ## takes the README's pictures of the window anew
 	$(BIN)/python deploy/pictures/take.py
 
@@ -84,6 +86,11 @@ $(QT68)/.installed: pyproject.toml $(VENV)/.tests-installed
 	test -x $(QT68)/bin/python || $(BIN)/python -m venv $(QT68)
 	$(QT68)/bin/python -m pip install --disable-pip-version-check --progress-bar on 'PySide6-Essentials==6.8.0.2'
 	$(QT68)/bin/python -c 'import pathlib, sysconfig; place = pathlib.Path(sysconfig.get_path("purelib")); (place / "zz-kiosk.pth").write_text("import site; site.addsitedir(%r)\n" % str(pathlib.Path("$(VENV)").resolve() / place.relative_to(pathlib.Path("$(QT68)").resolve())))'
+	touch $@
+
+# Only what `import picamera2` needs: not PyAV and OpenEXR, which are for films and raw pictures, 120 MB.
+$(VENV)/picamera2/.installed: $(VENV)/.tests-installed
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --target $(VENV)/picamera2 --upgrade picamera2==0.3.38 pidng==4.0.9 piexif==1.1.3 simplejpeg==1.9.0 videodev2==0.0.4 python-prctl==1.8.1
 	touch $@
 
 $(VENV)/.train-installed: $(VENV)/.tests-installed

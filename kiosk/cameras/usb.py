@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, ClassVar, Protocol, Self
 
 import cv2
@@ -20,15 +20,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kiosk.cameras.light import Exposure, Flicker, too_long
+from kiosk.cameras.newest import Newest, Taken, utc_now
 from kiosk.cameras.v4l2 import VideoDevices
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame, Image
-from kiosk.system.clock import DriverStamps, boottime
-
-MAX_QUEUE = 8
-"""Most frames that a driver may have queued. As many old frames in a row mean that the camera lags permanently."""
-MAX_SPOILT = 10
-"""Most frames in one read() that cannot be decoded or have a time stamp of another clock. A single one is skipped."""
+from kiosk.system.clock import boottime
 
 
 class UsbOptions(BaseModel):
@@ -74,9 +70,7 @@ def _decoded(capture: Capture) -> Image | None:
         good, image = capture.retrieve()
     except cv2.error:
         return None
-    if not good or image is None or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        return None
-    return np.asarray(image, np.uint8)
+    return np.asarray(image) if good and image is not None else None
 
 
 class UsbCamera:
@@ -89,7 +83,7 @@ class UsbCamera:
         options: UsbOptions,
         capture: Callable[[str], Capture] = _v4l2,
         clock: Callable[[], float] = boottime,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wall: Callable[[], datetime] = utc_now,
         stamps: Callable[[], float] = time.monotonic,
         devices: VideoDevices | None = None,
     ) -> None:
@@ -98,11 +92,8 @@ class UsbCamera:
         self.live = not self._devices.is_virtual(options.device)
         self._new_capture = capture
         """Opens a device. (`clock` is CLOCK_BOOTTIME, `stamps` is the driver's clock.)"""
-        self._clock = clock
-        self._stamps = DriverStamps(clock, stamps)
-        self._wall = wall
+        self._newest = Newest(options.device, options.fps, clock, wall, stamps)
         self._capture: Capture | None = None
-        self._number = 0
 
     def open(self) -> None:
         """Raises CameraError when the device is missing or in use, cannot be exposed as wanted, or has become a virtual
@@ -123,34 +114,18 @@ class UsbCamera:
         self._devices.set_light(device, o.flicker, o.exposure)
 
     def read(self, timeout: float) -> Frame:
-        """The newest frame. Skips queued old frames and single unusable ones (MAX_QUEUE, MAX_SPOILT). Raises
-        CameraError when there is no good frame within `timeout` seconds."""
+        """The newest frame (cameras.newest). Raises CameraError when there is no good frame within `timeout`
+        seconds."""
         capture, device = self._capture, self._options.device
         if capture is None:
             raise CameraError(f"{device}: the camera is not open")
-        until = self._clock() + timeout
-        queued = spoilt = 0
-        trouble = "the camera gives no frames"
-        while queued < MAX_QUEUE and spoilt < MAX_SPOILT and self._clock() <= until:
+
+        def take(_: float) -> Taken:
             if not capture.grab():
                 raise CameraError(f"{device}: the camera has stopped delivering")
-            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            captured_at = self._stamps.translated(stamp)
-            age = self._clock() - captured_at
-            if not -0.05 <= self._stamps.waited(stamp) < 60:
-                spoilt += 1
-                trouble = "the driver's time stamps are not of the monotonic clock"
-            elif age > 2 / self._options.fps + 0.05:
-                queued += 1
-                trouble = f"the camera lags {age:.1f} s behind"
-            elif (image := _decoded(capture)) is None:
-                spoilt += 1
-                trouble = f"the camera gave {spoilt} frames in a row that cannot be read"
-            else:
-                self._number += 1
-                wall_at = self._wall() - timedelta(seconds=max(age, 0.0))
-                return Frame(image, self._number, min(captured_at, self._clock()), wall_at)
-        raise CameraError(f"{device}: {trouble}")
+            return Taken(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, lambda: _decoded(capture))
+
+        return self._newest.read(take, timeout)
 
     def close(self) -> None:
         """Never raises."""

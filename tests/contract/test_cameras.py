@@ -1,11 +1,12 @@
-"""What every registered camera must do. The USB camera runs over a scripted cv2.VideoCapture: no camera is here.
+"""What every registered camera must do. The USB camera runs over a scripted cv2.VideoCapture, the Raspberry
+Pi's over a stand-in of libcamera: no camera is here.
 
 The script does not model: V4L2's formats and controls, a device that hangs in the kernel, real light.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,12 +15,16 @@ import cv2
 import numpy as np
 import pytest
 
+from kiosk.cameras.raspberry_pi import RaspberryPiCamera, RaspberryPiOptions
 from kiosk.cameras.replay import ReplayCamera, ReplayOptions
 from kiosk.cameras.usb import UsbCamera, UsbOptions
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.domain.errors import CameraError
+from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
 from kiosk.testing.cameras import CameraContract, Clock
+from tests.cameras import pi
+from tests.fakes import libcamera
 
 NAMES = sorted(p.name for p in entry_points(group="kiosk.cameras"))
 
@@ -70,22 +75,39 @@ def usb(clock: Clock, capture: ScriptedCapture) -> UsbCamera:
     return UsbCamera(UsbOptions(), lambda _: capture, lambda: clock() + clock.asleep, lambda: wall, clock)
 
 
+class ExposedCamera(RaspberryPiCamera):
+    """Exposes a frame, 30 a second, whenever one is read."""
+
+    def __init__(self, clock: Clock, sensor: libcamera.Camera) -> None:
+        super().__init__(RaspberryPiOptions(), clock, lambda: datetime(2026, 1, 1, tzinfo=UTC), clock)
+        self._test, self._sensor = clock, sensor
+
+    def read(self, timeout: float) -> Frame:
+        self._test.now += 1 / 30
+        self._sensor.expose(self._test.now - 0.005)
+        return super().read(timeout)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
+@pytest.mark.filterwarnings(pi.WARNS)
 class TestCameras(CameraContract):
     @pytest.fixture(params=NAMES)
-    def camera(self, request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Camera:
+    def camera(self, request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Iterator[Camera]:
         for i in range(20):
             cv2.imwrite(str(tmp_path / f"{i:03}.png"), np.full((48, 64, 3), i, np.uint8))
-        made: dict[str, Camera] = {
-            "usb": usb(clock, ScriptedCapture(clock)),
-            "replay": ReplayCamera(ReplayOptions(source=tmp_path), clock=clock, sleep=clock.sleep),
-            "simulated": SimulatedCamera(SimulatedOptions(), clock=clock, sleep=clock.sleep),
+        made: dict[str, Callable[[], Camera]] = {
+            "picamera2": lambda: ExposedCamera(clock, pi.sensor()),
+            "usb": lambda: usb(clock, ScriptedCapture(clock)),
+            "replay": lambda: ReplayCamera(ReplayOptions(source=tmp_path), clock=clock, sleep=clock.sleep),
+            "simulated": lambda: SimulatedCamera(SimulatedOptions(), clock=clock, sleep=clock.sleep),
         }
-        return made[request.param]
+        eye = made[request.param]()
+        yield eye
+        eye.close()
 
 
 def test_neither_recordings_nor_the_demonstration_are_live() -> None:
