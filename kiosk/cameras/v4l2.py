@@ -63,11 +63,13 @@ class VideoDevices:
     def is_virtual(self, device: str) -> bool:
         """Whether there is such a device, and it is no camera on this machine's own USB: somebody may show it a
         film. False where there is none: opening it looks again."""
-        try:
-            name = os.path.realpath(self.find(device)).rsplit("/", 1)[-1]
-        except CameraError:
-            return False
-        return (self._classes / name).exists() and not self._on_usb(name)
+        name = self._name(device)
+        return name is not None and not self._on_usb(name)
+
+    def is_played(self, device: str) -> bool:
+        """Whether there is such a device, and no hardware of this machine is behind it."""
+        name = self._name(device)
+        return name is not None and (not (self._classes / name / "device").exists() or self._of_a_program(name))
 
     def set_light(self, device: Path, flicker: Flicker | None, exposure: Exposure | None) -> None:
         """Sets what is given. Raises CameraError when the camera cannot do it."""
@@ -91,6 +93,14 @@ class VideoDevices:
             why = os_trouble(error)
             raise CameraError(f"{device}: the camera cannot do {key} of [camera]: leave it out ({why})") from error
 
+    def _name(self, device: str) -> str | None:
+        """The name of the device that is there now."""
+        try:
+            name = os.path.realpath(self.find(device)).rsplit("/", 1)[-1]
+        except CameraError:
+            return None
+        return name if (self._classes / name).exists() else None
+
     def _names(self) -> list[str]:
         try:
             return sorted(entry.name for entry in self._classes.iterdir())
@@ -107,8 +117,11 @@ class VideoDevices:
 
     def _on_usb(self, name: str) -> bool:
         path = (self._classes / name / "device").resolve()
-        played = any(part.startswith(_FROM_A_PROGRAM) for part in path.parts)
-        return not played and any(re.fullmatch(r"usb\d+", part) for part in path.parts)
+        return not self._of_a_program(name) and any(re.fullmatch(r"usb\d+", part) for part in path.parts)
+
+    def _of_a_program(self, name: str) -> bool:
+        path = (self._classes / name / "device").resolve()
+        return any(part.startswith(_FROM_A_PROGRAM) for part in path.parts)
 
 
 def _text(path: Path) -> str:

@@ -121,6 +121,8 @@ def effective(config: Config, models: Models, threshold: Threshold) -> Detail:
         "refusals_an_hour": config.policy.refusals_an_hour,
         "clock_trust": config.clock.trust,
         "provider": config.models.provider,
+        "camera": config.camera.kind,
+        "camera_said_to_be_live": True if config.camera.options().get("live") is True else None,
         "verification": config.entry.verification.value,
         "opens_without_a_face": ", ".join(config.entry.alone) if config.entry.means else None,
     }

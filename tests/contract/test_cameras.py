@@ -6,6 +6,7 @@ The script does not model: V4L2's formats and controls, a device that hangs in t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from kiosk.cameras.gstreamer import GStreamerCamera, GStreamerOptions
 from kiosk.cameras.raspberry_pi import RaspberryPiCamera, RaspberryPiOptions
 from kiosk.cameras.replay import ReplayCamera, ReplayOptions
 from kiosk.cameras.usb import UsbCamera, UsbOptions
@@ -23,7 +25,7 @@ from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
 from kiosk.testing.cameras import CameraContract, Clock
-from tests.cameras import pi
+from tests.cameras import gst, pi
 from tests.fakes import libcamera
 
 NAMES = sorted(p.name for p in entry_points(group="kiosk.cameras"))
@@ -88,6 +90,18 @@ class ExposedCamera(RaspberryPiCamera):
         return super().read(timeout)
 
 
+def pattern(clock: Clock) -> GStreamerCamera:
+    """GStreamer has a clock of its own: the test's follows it."""
+    gst.needed()
+
+    def now() -> float:
+        clock.now = time.monotonic()
+        return clock.now
+
+    source = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=64,height=48,framerate=30/1"
+    return GStreamerCamera(GStreamerOptions(pipeline=source, fps=15), now)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -100,6 +114,7 @@ class TestCameras(CameraContract):
         for i in range(20):
             cv2.imwrite(str(tmp_path / f"{i:03}.png"), np.full((48, 64, 3), i, np.uint8))
         made: dict[str, Callable[[], Camera]] = {
+            "gstreamer": lambda: pattern(clock),
             "picamera2": lambda: ExposedCamera(clock, pi.sensor()),
             "usb": lambda: usb(clock, ScriptedCapture(clock)),
             "replay": lambda: ReplayCamera(ReplayOptions(source=tmp_path), clock=clock, sleep=clock.sleep),
