@@ -64,7 +64,7 @@ torture: $(VENV)/.tests-installed  ## kills kiosk and kiosk-door at random and j
 	$(BIN)/python tests/torture/torture.py --kills $(KILLS) --on-owner-death keep
 	$(BIN)/python tests/torture/hostile_day.py --rounds $(ROUNDS) --enrolments 60
 
-vm-test: $(VENV)/.tests-installed  ## kiosk-door and the units in an arm64 guest with a gpiochip; needs QEMU, 70 MB
+vm-test: $(VENV)/.tests-installed  ## kiosk-door, the units and power cuts in an arm64 guest with a gpiochip; needs QEMU, 95 MB
 	$(BIN)/python tests/vm/vm.py
 
 picamera2: $(VENV)/picamera2/.installed  ## picamera2's package, for the tests of its camera; needs gcc and libcap-dev

@@ -23,6 +23,7 @@ from kiosk.sections import (
     ClockConfig,
     ControlConfig,
     DoorConfig,
+    HealthConfig,
     KeysConfig,
     KioskConfig,
     LockConfig,
@@ -69,6 +70,7 @@ class Config(Section):
     kiosk: KioskConfig = KioskConfig()
     keys: KeysConfig = KeysConfig()
     control: ControlConfig = ControlConfig()
+    health: HealthConfig = HealthConfig()
     camera: CameraConfig = CameraConfig()
     lock: LockConfig | None = None
     panel: PanelConfig | None = None

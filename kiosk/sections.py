@@ -68,6 +68,15 @@ class ControlConfig(Section):
     """Users that only see who is enrolled."""
 
 
+class HealthConfig(Section):
+    """[health]: what a monitoring program may ask the running kiosk (station.vitals)."""
+
+    socket: FilePath | None = None
+    """Where it is answered, as Prometheus text. None: nowhere."""
+    readers: tuple[str, ...] = ()
+    """Users (names or numbers) that may ask, in addition to root and the kiosk's own user."""
+
+
 class CameraConfig(PluginSection):
     """[camera]"""
 

@@ -244,6 +244,7 @@ def test_there_is_a_drop_in_for_each_notifier_that_needs_a_device() -> None:
     assert [path.stem for path in DROP_INS if path.parent.name == "kiosk-notify.service.d"] == [
         "internet",
         "led",
+        "printer",
         "sound",
     ]
     assert "deploy/kiosk-notify.service.d" in (ROOT / "systemd" / "kiosk-notify.service").read_text()
@@ -251,7 +252,7 @@ def test_there_is_a_drop_in_for_each_notifier_that_needs_a_device() -> None:
 
 def test_the_doors_drop_in_for_a_usb_board_gives_that_kind_of_device_alone() -> None:
     folder = ROOT / "deploy" / "kiosk-door.service.d"
-    assert {path.stem for path in DROP_INS if path.parent == folder} == {"osdp", "usb-hid"}
+    assert {path.stem for path in DROP_INS if path.parent == folder} == {"osdp", "plugin", "usb-hid"}
     assert settings(folder / "usb-hid.conf") == {"DeviceAllow": ["char-hidraw rw"]}
 
 

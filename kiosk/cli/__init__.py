@@ -23,6 +23,7 @@ COMMANDS = {
     "enrol": "kiosk.cli.enrol:enrol",
     "evaluate": "kiosk.cli.evaluate:evaluate",
     "gallery": "kiosk.cli.gallery:gallery",
+    "health": "kiosk.cli.health:health",
     "identify": "kiosk.cli.identify:identify",
     "keys": "kiosk.cli.keys:keys",
     "level": "kiosk.cli.level:level",

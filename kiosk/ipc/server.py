@@ -157,27 +157,27 @@ def peer_uid(connection: socket.socket) -> int:
 
 
 @contextmanager
-def listening(path: Path, program: str) -> Iterator[socket.socket]:
-    """A listening socket at `path`, for its user and group only.
+def listening(path: Path, program: str, kind: int = socket.SOCK_SEQPACKET) -> Iterator[socket.socket]:
+    """A listening socket at `path`, for its user and group only. `kind`: of packets, or SOCK_STREAM.
 
     Replaces a socket that a dead process left there. Raises DoorError when a process already listens there, when
     another kind of file is there, or when the folder cannot be used.
     """
     with ExitStack() as stack:
         try:
-            listener = _listen(path, program, stack)
+            listener = _listen(path, program, kind, stack)
         except OSError as error:
             raise DoorError(f"{path}: the socket of {program} cannot be made here: {error}") from error
         yield listener
 
 
-def _listen(path: Path, program: str, stack: ExitStack) -> socket.socket:
+def _listen(path: Path, program: str, kind: int, stack: ExitStack) -> socket.socket:
     try:
         stack.enter_context(locked(path.with_name(path.name + ".lock")))
     except BlockingIOError as error:
         raise DoorError(f"{path}: {program} is running here already; stop it first") from error
-    _make_way(path)
-    listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    _make_way(path, kind)
+    listener = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
     before = os.umask(0o117)
     try:
         listener.bind(str(path))
@@ -189,13 +189,13 @@ def _listen(path: Path, program: str, stack: ExitStack) -> socket.socket:
     return listener
 
 
-def _make_way(path: Path) -> None:
+def _make_way(path: Path, kind: int) -> None:
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise DoorError(f"{path}: something that is not a socket is here; move it away or configure another place")
     except FileNotFoundError:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         probe.setblocking(False)
         try:
             probe.connect(str(path))

@@ -47,6 +47,7 @@ from kiosk.station.staff_room import staffed
 from kiosk.station.stages import Stages
 from kiosk.station.timekeeping import Timekeeper, keep_time
 from kiosk.station.turns import turning
+from kiosk.station.vitals import telling
 from kiosk.station.witness import GalleryWitness, witnessed
 from kiosk.station.writer import Writer
 from kiosk.storage.audit import Audit
@@ -225,6 +226,7 @@ def running(
             face_alone=lambda: face_alone(config, lambda: found.threshold.unsafe),
         )
         named = stack.enter_context(closing(Gallery(open_database(home.database, check=False), gallery.vault)))
+        publish = stack.enter_context(telling(config.health, health.silent, publish))
         publish = stack.enter_context(announcing(config, named, publish))
         stack.enter_context(checkpointing(config.audit, home, gallery.vault, writer, publish, health))
         basis, who = decision_basis(config, models), config.audit.subject_ids

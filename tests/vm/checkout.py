@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PROFILES = ROOT / "deploy" / "apparmor"
 TESTS = "opt/tests"
 LINE = 7
 """The lock's."""
@@ -33,6 +34,12 @@ def lay_over(tree: Path, venv: str, site: str) -> None:
         (ROOT / "deploy/sysusers.conf", "usr/lib/sysusers.d/face-kiosk.conf"),
         (ROOT / "deploy/tmpfiles.conf", "usr/lib/tmpfiles.d/face-kiosk.conf"),
         (ROOT / "deploy/udev.rules", "usr/lib/udev/rules.d/70-face-kiosk.rules"),
+        *(
+            (profile, f"etc/apparmor.d/{profile.relative_to(PROFILES)}")
+            for profile in PROFILES.rglob("*")
+            if profile.is_file()
+        ),
+        (guest / "etc/profiles.service", f"{units}/profiles.service"),
         (guest / "etc/guest.target", f"{units}/guest.target"),
         (guest / "etc/guest.service", f"{units}/guest.service"),
         (guest / "etc/trigger.conf", f"{units}/systemd-udev-trigger.service.d/guest.conf"),
@@ -43,6 +50,7 @@ def lay_over(tree: Path, venv: str, site: str) -> None:
     for program in (tree / "init", tree / TESTS / "tests/vm/guest/run"):
         program.chmod(0o755)
     (tree / "etc/kiosk").mkdir(parents=True)
+    (tree / "usr/bin/cage").symlink_to("busybox")  # kiosk-display.service names it, and nothing starts it here
     (tree / "etc/machine-id").write_text(f"{1:032x}\n")
     (tree / "etc/kiosk/kiosk.toml").write_text(_configuration())
 

@@ -7,10 +7,13 @@ of its own, with Debian's keys. What was fetched stays in build/vm; the checkout
 from __future__ import annotations
 
 import hashlib
+import io
+import lzma
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,10 +28,12 @@ PYTHON = "3.13"
 PACKAGES = (
     # The small kernel for clouds has PL061, virtio's console and debugfs built in: no module is needed.
     "linux-image-cloud-arm64",
-    *("base-files", "base-passwd", "busybox-static", f"python{PYTHON}", "systemd", "udev"),
+    *("base-files", "base-passwd", "busybox-static", f"python{PYTHON}", "systemd", "udev", "apparmor"),
 )
-WHEELS = ("gpiod", "pydantic", "pytest", "pytest-timeout")
-"""Of pyproject.toml, and what they need: kiosk-door runs on the first two, the others test it."""
+WHEELS = ("gpiod", "pydantic", "pytest", "pytest-timeout", "cryptography", "numpy", "sqlite-utils")
+"""Of pyproject.toml, and what they need: kiosk-door runs on the first two, the next two test it; then the gallery's."""
+BLOCK = "kernel/drivers/block/virtio_blk.ko.xz"
+"""The one module that is needed: for the disk whose power is cut."""
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 UNNEEDED = (
     "usr/lib/modules",
@@ -82,6 +87,7 @@ def _base() -> tuple[Path, Path]:
         (found,) = (tree / "boot").glob("vmlinuz-*")
         found.replace(kernel)
         shutil.rmtree(tree / "boot")
+        _take_module(tree)
         _install(tree)
         _compile(tree, [tree / f"usr/lib/python{PYTHON}", tree / SITE])
         _pack(tree, base)
@@ -157,6 +163,16 @@ def _unpack(packages: list[Path], tree: Path) -> None:
         archive.unlink()
 
 
+def _take_module(tree: Path) -> None:
+    (package,) = (CACHE / "guest/cache/archives").glob("linux-image-[0-9]*.deb")
+    archive = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        (member,) = (member for member in members if member.name.endswith(BLOCK))
+        packed = members.extractfile(member)
+        assert packed is not None
+        (tree / "usr/lib/virtio_blk.ko").write_bytes(lzma.decompress(packed.read()))
+
+
 def _install(tree: Path) -> None:
     """What the packages' scripts would have made, and a virtual environment as the units expect it."""
     for name in ("passwd", "group"):
@@ -166,13 +182,15 @@ def _install(tree: Path) -> None:
             (tree / "usr/bin" / name).symlink_to("busybox")
     for folder in ("proc", "sys", "dev", "run", "tmp", "root", "var/lib"):
         (tree / folder).mkdir(parents=True, exist_ok=True)
-    say("fetches wheels for arm64, 7 MB")
+    say("fetches wheels for arm64, 26 MB")
     site = tree / SITE
     platforms = [f"--platform=manylinux_{tag}_aarch64" for tag in ("2_28", "2_17")]
     pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-compile"]
     only = ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
     _run([*pip, *only, *platforms, "--target", site, *_requirements()])
     shutil.rmtree(site / "bin", ignore_errors=True)
+    for tests in [*site.rglob("tests"), *site.rglob("*.pyi")]:
+        shutil.rmtree(tests) if tests.is_dir() else tests.unlink(missing_ok=True)
     (tree / VENV / "bin").mkdir()
     for name in ("python", "python3"):
         (tree / VENV / "bin" / name).symlink_to(f"/usr/bin/python{PYTHON}")

@@ -1,9 +1,9 @@
 """make vm-test: kiosk-door on a real gpiochip, in a Debian arm64 guest under QEMU.
 
-    python tests/vm/vm.py [--only plain|units]
+    python tests/vm/vm.py [--only plain|units|cut]
 
-Boots twice: once with the tests as the first process, once with systemd and the units as they are shipped. Exit status
-0 when all tests passed, 1 when not, 2 when something is missing here.
+Boots with the tests as the first process, then with systemd and the units as they are shipped, then a few times to cut
+the power while it enrols (cut.py). Exit status 0 when all tests passed, 1 when not, 2 when something is missing here.
 """
 
 from __future__ import annotations
@@ -17,11 +17,19 @@ import threading
 import time
 from pathlib import Path
 
+import cut
 import image
 from checkout import say
 from wires import Monitor, Wires, serve
 
-TOOLS = {"qemu-system-aarch64": "qemu-system-arm", "dpkg-deb": "dpkg", "apt-get": "apt", "cpio": "cpio", "tar": "tar"}
+TOOLS = {
+    "qemu-system-aarch64": "qemu-system-arm",
+    "mkfs.ext4": "e2fsprogs",
+    "dpkg-deb": "dpkg",
+    "apt-get": "apt",
+    "cpio": "cpio",
+    "tar": "tar",
+}
 MACHINE = (
     *("-M", "virt,gic-version=3", "-cpu", "cortex-a72", "-m", "1024"),
     # Time is counted in instructions, a nanosecond each, so that a busy host does not make the guest miss deadlines.
@@ -103,7 +111,7 @@ def _status(machine: subprocess.Popen[bytes]) -> int:
 def main() -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description="kiosk-door on a real gpiochip, in a guest under QEMU")
-    parser.add_argument("--only", choices=sorted(BOOTS), help="one of the two boots")
+    parser.add_argument("--only", choices=[*BOOTS, "cut"], help="a part of it")
     arguments = parser.parse_args()
     trouble = missing()
     if trouble is not None:
@@ -115,6 +123,8 @@ def main() -> int:
         sys.stderr.write(f"vm-test: the guest cannot be built: {error}\n")
         return 2
     failed = [name for name, how in BOOTS.items() if arguments.only in {None, name} and boot(built, how)]
+    if arguments.only in {None, "cut"} and cut.run(built):
+        failed.append("cut")
     say("failed: " + ", ".join(failed) if failed else "passed")
     return 1 if failed else 0
 
