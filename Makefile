@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 QT68 := .venv-qt68
 BIN := $(VENV)/bin
+TOOLS := build/.tools
+ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
+RELEASE ?= trixie
+KEY ?=
 ARGS ?=
 RUN_ARGS ?=
 # One more than the cores of a small machine: a quarter of the time the tests wait, for doors, kiosks and deadlines.
@@ -14,7 +18,8 @@ UNIT := tests/domain tests/ipc tests/gui/test_presenter.py tests/gui/test_words.
 	tests/test_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run fmt lint check unit test prove qt68-test recipes-test torture vm-test picamera2 screenshots clean
+.PHONY: help install run fmt lint check unit test prove qt68-test recipes-test torture vm-test picamera2 screenshots lock deb release \
+	package-test clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +37,7 @@ lint: $(VENV)/.tests-installed  ## ruff, its format, mypy over kiosk (strict), t
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --config-file tests/mypy.ini --cache-dir .mypy_cache/tests tests models/train
+	$(BIN)/mypy --config-file tests/mypy.ini --cache-dir .mypy_cache/tests tests models/train deploy/debian
 	$(BIN)/lint-imports
 
 check: lint  ## the same as lint
@@ -71,6 +76,26 @@ picamera2: $(VENV)/picamera2/.installed  ## picamera2's package, for the tests o
 
 screenshots: $(VENV)/.installed  ## takes the README's pictures of the window anew
 	$(BIN)/python deploy/pictures/take.py
+
+lock: $(TOOLS)/.installed  ## the exact versions of all dependencies, with their hashes, for the package
+	cd deploy/debian && for python in 3.12 3.13; do \
+	$(CURDIR)/$(TOOLS)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-config --upgrade \
+	--python-version $$python ../../pyproject.toml --output-file lock-$$python.txt || exit; done
+
+# For another architecture too: wheels are unpacked, not run. SOURCE_DATE_EPOCH is by default the time of the commit.
+deb: $(VENV)/.installed $(TOOLS)/.installed  ## the Debian package, into dist/ (ARCH=arm64, RELEASE=noble)
+	$(BIN)/python deploy/debian/build.py --arch $(ARCH) --release $(RELEASE) --tools $(TOOLS)/bin $(ARGS)
+
+release: $(VENV)/.installed $(TOOLS)/.installed  ## both architectures, sums and signature (KEY=private key of ssh)
+	sh deploy/debian/release.sh "$(KEY)"
+
+package-test: $(VENV)/.installed  ## the package in a Debian 13 root of ARCH; needs root and debootstrap, minutes
+	sh tests/package/in_root.sh $(ARCH)
+
+$(TOOLS)/.installed: deploy/debian/lock-build.txt
+	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "make: Python 3.11 to 3.13 is needed, this is %d.%d: set PYTHON=python3.12, say" % sys.version_info[:2])'

@@ -254,10 +254,12 @@ class Manifest:
             raise ModelError(f"{path}: the list of models cannot be read: {error}") from error
 
     def entry(self, name: str, kind: type[Kind]) -> Kind:
-        """The entry with this name. Raises ModelError for an unknown name or another role."""
-        for e in self.entries:
-            if e.name == name and isinstance(e, kind):
-                return e
+        """The entry with this name, or else with this model_id, which an upgrade never gives to other weights. Raises
+        ModelError for an unknown one or another role."""
+        for known_by in ("name", "model_id"):
+            for e in self.entries:
+                if getattr(e, known_by) == name and isinstance(e, kind):
+                    return e
         known = ", ".join(e.name for e in self.entries if isinstance(e, kind)) or "none"
         role = kind.__name__.removesuffix("Entry").lower()
         raise ModelError(f"{self.folder}: there is no {role} {name!r}; known: {known}")

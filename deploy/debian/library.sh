@@ -1,0 +1,76 @@
+# What the maintainer scripts share; the build puts it into each of them.
+tree=/usr/lib/face-kiosk
+python=$tree/bin/python3
+tools=/usr/share/face-kiosk
+state=/var/lib/face-kiosk
+config=/etc/kiosk/kiosk.toml
+data="/etc/kiosk /var/lib/kiosk /var/lib/kiosk-door /var/lib/kiosk-notify /var/lib/kiosk-models"
+services="kiosk kiosk-notify kiosk-door"
+
+say() { echo "face-kiosk: $*" >&2; }
+
+booted() { [ -d /run/systemd/system ]; }
+
+# Stops all of it and its timers' work; what ran is in $state/running, and is not forgotten when this is called again.
+stop_all() {
+    booted || return 0
+    for unit in $services; do
+        if systemctl --quiet is-active "$unit.service"; then echo "$unit.service" >>"$state/running"; fi
+    done
+    systemctl stop kiosk-backup.service kiosk-retention.service kiosk-notify.service kiosk.service kiosk-door.service \
+        2>/dev/null || true
+}
+
+# Starts what ran, the door first. Each tells systemd that it is ready, so a program that cannot run is a failure here.
+start_again() {
+    rm -f "$state/unchecked"
+    booted || return 0
+    systemctl daemon-reload
+    for unit in kiosk-door kiosk kiosk-notify; do
+        if grep -qsx "$unit.service" "$state/running"; then systemctl start "$unit.service" || return 1; fi
+    done
+}
+
+# Files of the installed version that a rollback puts back: all but documents.
+program_files() {
+    for place in "$tree" /usr/lib/systemd/system/kiosk*.service* /usr/lib/systemd/system/kiosk*.timer \
+        /usr/lib/sysusers.d/face-kiosk.conf /usr/lib/tmpfiles.d/face-kiosk.conf \
+        /usr/lib/udev/rules.d/70-face-kiosk.rules "$tools" $(find /etc/apparmor.d -name "*kiosk*" -type f 2>/dev/null); do
+        if [ -e "$place" ]; then echo "$place"; fi
+    done
+}
+
+# Copies what stands under / into folder $1: the program by hard links where that works, everybody's data as bytes.
+copy_program() {
+    mkdir -p "$1/program"
+    program_files | while read -r place; do
+        cp -al --parents "$place" "$1/program" 2>/dev/null || cp -a --parents "$place" "$1/program"
+    done
+}
+
+copy_data() {
+    mkdir -p "$1/data"
+    for folder in $data; do
+        if [ -d "$folder" ]; then cp -a --parents "$folder" "$1/data"; fi
+    done
+}
+
+# Puts back what copy_program and copy_data have copied. The folders stay: they may be mount points.
+put_back_program() {
+    rm -rf "$tree"
+    cp -al --remove-destination "$1/program/." / 2>/dev/null || cp -a --remove-destination "$1/program/." /
+}
+
+put_back_data() {
+    for folder in $data; do
+        if [ -d "$folder" ]; then find "$folder" -mindepth 1 -delete; fi
+    done
+    cp -a "$1/data/." /
+}
+
+# The self-check, into file $1. Exit status 0: it could be asked, whatever it found.
+self_check() {
+    status=0
+    timeout 300 /usr/bin/kiosk doctor --json --config "$config" >"$1" 2>"$1.errors" </dev/null || status=$?
+    [ "$status" -le 1 ] && [ -s "$1" ]
+}
