@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TextIO
 
 import click
@@ -26,6 +27,25 @@ def ask(question: str) -> str:
     text = escaped(question, encoding_of(sys.stderr))
     answer: str = click.prompt(text, default="", show_default=False, prompt_suffix=": ", err=True)
     return answer
+
+
+def ask_or(question: str, default: str) -> str:
+    """Asks for a line; an empty one is the default. Raises click.Abort at the end of the input."""
+    text = escaped(question, encoding_of(sys.stderr))
+    answer: str = click.prompt(text, default=default, show_default=bool(default), err=True)
+    return answer.strip()
+
+
+def ask_yes(question: str, default: bool) -> bool:
+    """Asks for yes or no; an empty line is the default. Raises click.Abort at the end of the input."""
+    return click.confirm(escaped(question, encoding_of(sys.stderr)) + "?", default=default, err=True)
+
+
+def ask_one_of(question: str, options: Sequence[str]) -> str:
+    """Asks for one of the options; an empty line is the first. Raises click.Abort at the end of the input."""
+    text = escaped(question, encoding_of(sys.stderr))
+    chosen: str = click.prompt(text, type=click.Choice(options), default=options[0], err=True)
+    return chosen
 
 
 def ask_secretly(question: str, again: bool = False) -> str:

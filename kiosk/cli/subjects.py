@@ -148,7 +148,7 @@ def pin(home: Home, who: str, clear: bool, duress: bool, config_file: Path | Non
 
 @subjects.command()
 @click.argument("who")
-@click.argument("role", type=click.Choice([*Role, "none"]))
+@click.argument("role", type=click.Choice([*(each.value for each in Role), "none"]))
 @config_option
 @json_option
 @ask_the_kiosk

@@ -62,8 +62,8 @@ class Gate:
         flaw = self._place(image, face, turn, roll)
         if flaw is not None:
             return Quality(0.0, flaw)
-        grey = picture(cv2.cvtColor(align(image, face), cv2.COLOR_BGR2GRAY))[32:104, 24:88]
-        sharp = float(cv2.Laplacian(grey, cv2.CV_32F).var())
+        grey = centre(image, face)
+        sharp = sharpness(grey)
         flaw = self._look(grey, sharp)
         if flaw is not None:
             return Quality(0.0, flaw)
@@ -104,6 +104,16 @@ class Gate:
         if sharp < b.min_sharpness:
             return Flaw.BLURRED
         return None
+
+
+def centre(image: Image, face: Face) -> Image:
+    """The middle of the aligned face in grey: 72 x 64, 0..255."""
+    return picture(cv2.cvtColor(align(image, face), cv2.COLOR_BGR2GRAY))[32:104, 24:88]
+
+
+def sharpness(grey: Image) -> float:
+    """The variance of the Laplacian of a face's `centre`."""
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
 def turned(face: Face) -> tuple[float, float]:
