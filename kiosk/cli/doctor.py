@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from kiosk import __version__
-from kiosk.cli import doctor_basics
-from kiosk.cli.console import config_option, emit, say
+from kiosk.cli import doctor_acceptance, doctor_basics
+from kiosk.cli.console import config_option, emit, say, settings
 from kiosk.cli.doctor_check import Check, Result, State, examine
 from kiosk.cli.doctor_list import CHECKS, CONFIG, HOME
 
@@ -19,13 +19,17 @@ from kiosk.cli.doctor_list import CHECKS, CONFIG, HOME
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all checks.")
 @click.option("--only", metavar="NAME,...", help="These checks alone (config and home come with them).")
+@click.option("--acceptance", is_flag=True, help="What only you can see at the door, as a list to be ticked off.")
 @click.pass_context
-def doctor(ctx: click.Context, config_file: Path | None, as_json: bool, only: str | None) -> None:
+def doctor(ctx: click.Context, config_file: Path | None, as_json: bool, only: str | None, acceptance: bool) -> None:
     """Checks what the kiosk needs: networks, gallery and key, camera, door, window, units, the machine.
 
     Each line says what is wrong, why it matters and what mends it. Exit status 0: no problem; 1: a problem; 2: it could
     not be asked. Nothing is changed and no door is opened.
     """
+    if acceptance:
+        say(*doctor_acceptance.lines(settings(config_file)))
+        return
     checks = chosen(only)
     results = []
     for result in all_results(config_file, ctx.obj, checks):

@@ -4,6 +4,8 @@ again: what is done is not done twice."""
 from __future__ import annotations
 
 import os
+import shutil
+from functools import partial
 from pathlib import Path
 
 import click
@@ -58,8 +60,14 @@ def setup(source: Path | None, force: bool, folder: Path) -> None:
     carry_out(answers, root, force)
     if source is None:
         text = str(consent.find(answers.settings.consent, None))
-        people = setup_ask.ask_people(terminal, text)
-        enrol(setup_ask.with_people(answers, people, root), root)
+        lent = root.at("/run/kiosk-setup-camera")
+        camera = partial(setup_camera.photographs, answers.settings.camera, lent, terminal)
+        try:
+            for person in setup_ask.ask_people(terminal, text, camera):
+                enrol(setup_ask.with_people(answers, [person], root), root)
+                shutil.rmtree(lent, ignore_errors=True)
+        finally:
+            shutil.rmtree(lent, ignore_errors=True)
         setup_ask.forget(root)
     begin(answers, root)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -158,9 +158,9 @@ def ask_notifiers(questions: Questions, _: Root) -> Tables:
     return {}
 
 
-def ask_people(questions: Questions, consent: str) -> list[Tables]:
-    """[[people]]: an admin, and whoever else. `consent`: the text that they agree to."""
-    people: list[Tables] = []
+def ask_people(questions: Questions, consent: str, photographed: Callable[[], Path]) -> Iterator[Tables]:
+    """[[people]], one after the other: an admin, and whoever else. `consent`: the text that they agree to.
+    `photographed` takes pictures at the camera."""
     role = Role.ADMIN
     while questions.yes(f"Enrol {'an admin' if role is Role.ADMIN else 'somebody else'} now", role is Role.ADMIN):
         person: Tables = {"name": questions.text("Name", "")}
@@ -172,13 +172,13 @@ def ask_people(questions: Questions, consent: str) -> list[Tables]:
             person["role"] = role.value
         person["number"] = questions.text("Personal number (4 to 8 digits; no secret)", "")
         person["pin"] = questions.secret("PIN (6 to 12 digits), typed by the person")
-        person["pictures"] = [str(Path(questions.text("Photograph, or a folder of them", "")).expanduser().absolute())]
         if not questions.yes(f"Has this person read the text {consent} (kiosk consent show), and agreed", False):
             questions.tell("then nobody is enrolled: offer another way in")
             continue
-        people.append({**person, "consent": consent})
+        given = questions.text("Photograph, or a folder of them (empty: at the camera, now)", "")
+        picture = Path(given).expanduser().absolute() if given else photographed()
+        yield {**person, "consent": consent, "pictures": [str(picture)]}
         role = Role.STAFF
-    return people
 
 
 def with_people(answers: Answers, people: list[Tables], root: Root) -> Answers:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import cv2
 
 from kiosk.cli.doctor_camera import way_up
 from kiosk.cli.setup_answers import Root, Tables
@@ -98,6 +101,18 @@ def ask(questions: Questions, root: Root) -> Tables:
             questions.tell(f"the pictures are turned by {turn} degrees now")
         elif questions.yes("Go on with this camera (no: look again)", True):
             return keys
+
+
+def photographs(camera: CameraConfig, folder: Path, questions: Questions) -> Path:
+    """Some seconds of the camera as pictures in `folder`, which must lie in memory and is made anew: whoever asked for
+    them removes it as soon as they are read. Raises KioskError, OSError."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    questions.tell("Look at the camera; turn your head a little, left and right, up and down.")
+    for number, frame in enumerate(_frames(camera)):
+        if number % EACH == 0:
+            cv2.imwrite(str(folder / f"{number}.png"), frame.image)
+    return folder
 
 
 def _look(camera: CameraConfig, questions: Questions) -> int | None:

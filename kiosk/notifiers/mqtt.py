@@ -5,6 +5,7 @@ It subscribes to nothing.
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -17,7 +18,7 @@ from kiosk.domain.errors import NotifierError
 from kiosk.domain.notices import Notice
 from kiosk.notifiers.conditions import Change, Conditions, Present
 from kiosk.notifiers.home_assistant import Message, Topics, availability, decision, discovery, news, states
-from kiosk.notifiers.secrets import read_secret
+from kiosk.notifiers.secrets import read_secret, untrusted
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
@@ -149,6 +150,7 @@ class MqttNotifier:
                 raise NotifierError(f"{options.ca_file}: these certificates cannot be used: {error}") from error
         client.reconnect_delay_set(1, 30)
         client.on_connect = self._connected
+        client.on_connect_fail = self._not_connected
         will = availability(self._topics, online=False)
         client.will_set(will.topic, will.payload, QOS, will.retain)
         client.connect_async(options.host, self._port)
@@ -159,6 +161,11 @@ class MqttNotifier:
     def _hang_up(client: Client) -> None:
         client.disconnect()
         client.loop_stop()
+
+    def _not_connected(self, _client: Client, _userdata: Any) -> None:
+        """Notes why. Runs in the library's thread while it handles the error, which it does not hand over."""
+        error = sys.exc_info()[1]
+        self._refusal = untrusted(error) or (str(error) if error is not None else "")
 
     def _connected(self, client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         """Publishes the configuration, the availability and all states. Runs in the library's thread at every new

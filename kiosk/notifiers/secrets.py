@@ -1,7 +1,9 @@
-"""Reads passwords and keys of notifiers. Each has a file of its own, because three processes read the configuration."""
+"""Reads passwords and keys of notifiers, and says when the other side's certificate is not trusted. Each secret has a
+file of its own, because three processes read the configuration."""
 
 from __future__ import annotations
 
+import ssl
 import stat
 from pathlib import Path
 
@@ -10,6 +12,19 @@ from kiosk.system.files import read_at_most
 
 LARGEST = 64 * 1024
 """Largest file of a secret in bytes."""
+
+
+def untrusted(error: BaseException | None) -> str:
+    """What to do where the other side's certificate is not trusted; empty for any other error. Looks at the causes too,
+    because libraries wrap the error."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({error.verify_message}): name its authority with ca_file"
+        seen.add(id(error))
+        inner = [arg for arg in error.args if isinstance(arg, BaseException)]
+        error = error.__cause__ or error.__context__ or (inner[0] if inner else None)
+    return ""
 
 
 def read_secret(path: Path) -> str:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from kiosk.domain.errors import NoticeRefusedError, NotifierError
 from kiosk.domain.notices import Notice
-from kiosk.notifiers.secrets import read_secret
+from kiosk.notifiers.secrets import read_secret, untrusted
 
 if TYPE_CHECKING:
     import urllib3
@@ -103,7 +103,7 @@ class WebhookNotifier:
             )
             answer.close()
         except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:
-            raise NotifierError(f"{url}: no answer: {error}") from error
+            raise NotifierError(f"{url}: {untrusted(error) or f'no answer: {error}'}") from error
         if answer.status in NEVER:
             raise NoticeRefusedError(f"{url}: answered {answer.status}")
         if not 200 <= answer.status < 300:

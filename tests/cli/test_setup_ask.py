@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
 from kiosk.domain.errors import ConfigError
 from kiosk.domain.face import Frame
+from kiosk.sections import CameraConfig
 from kiosk.vision.models import load
 
 
@@ -157,6 +159,19 @@ def test_a_look_tells_light_sharpness_distance_and_latency() -> None:
     assert "nobody is there" in empty.line()
 
 
+def test_pictures_taken_at_the_camera_are_asked_for_where_no_file_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "lent"
+    folder.mkdir()
+    (folder / "of-a-setup-that-was-killed.png").touch()
+    camera = CameraConfig.model_validate({"kind": "simulated", "loop": True, "fps": 60.0})
+    questions = Scripted({"Name": "Ada", "Personal": "2001", "Has": True})
+    take = partial(setup_camera.photographs, camera, folder, questions)
+    admin = next(setup_ask.ask_people(questions, "1/en", take))
+    assert admin["pictures"] == [str(folder)]
+    assert sorted(p.suffix for p in folder.iterdir()) == [".png"] * (setup_camera.FRAMES // setup_camera.EACH)
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
 def test_an_admin_has_a_role_and_nobody_is_enrolled_without_consent(tmp_path: Path) -> None:
     class Two(Scripted):
         def yes(self, question: str, default: bool) -> bool:
@@ -166,7 +181,7 @@ def test_an_admin_has_a_role_and_nobody_is_enrolled_without_consent(tmp_path: Pa
             return len([q for q in self.asked if q.startswith("Has")]) > 1
 
     questions = Two({"Name": "Ada", "Personal": "2001", "Photograph": str(tmp_path / "ada.png"), "Role": "none"})
-    admin, somebody = setup_ask.ask_people(questions, "1/en")
+    admin, somebody = setup_ask.ask_people(questions, "1/en", Path)
     assert (admin["role"], admin["consent"], admin["pin"]) == ("admin", "1/en", "480215")
     assert "role" not in somebody
     assert "then nobody is enrolled: offer another way in" in questions.told
