@@ -18,7 +18,7 @@ from pathlib import Path
 import image
 from checkout import say
 
-CUTS = 3
+CUTS = 2
 ENROLMENTS = (2, 8)
 """How many are awaited before a cut, at least and at most."""
 SIZE = 64 << 20

@@ -29,6 +29,7 @@ PACKAGES = (
     # The small kernel for clouds has PL061, virtio's console and debugfs built in: no module is needed.
     "linux-image-cloud-arm64",
     *("base-files", "base-passwd", "busybox-static", f"python{PYTHON}", "systemd", "udev", "apparmor"),
+    "libstdc++6",  # numpy's
 )
 WHEELS = ("gpiod", "pydantic", "pytest", "pytest-timeout", "cryptography", "numpy", "sqlite-utils")
 """Of pyproject.toml, and what they need: kiosk-door runs on the first two, the next two test it; then the gallery's."""
