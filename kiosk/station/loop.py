@@ -61,7 +61,8 @@ class Aside(Protocol):
 
 
 class Station:
-    """Runs the threads around `Pipeline.step`. The pipeline thread calls `publish` and `show`, which must not block."""
+    """Runs the threads around `Pipeline.step`. The pipeline thread calls `publish`,
+    the camera thread `show`; neither may block."""
 
     def __init__(
         self,
@@ -127,9 +128,14 @@ class Station:
                 self._camera.open()
                 while not self._stop.is_set():
                     self._health.beat("camera")
-                    self._latest.put(self._camera.read(FRAME_TIMEOUT))
+                    frame = self._camera.read(FRAME_TIMEOUT)
                     wait = 0.5
-                    if not self._camera.live:
+                    if self._attention.shown(frame):
+                        self._show(frame)
+                    self._latest.put(frame)
+                    if self._camera.live:
+                        self._stop.wait(self._attention.rest(frame))
+                    else:
                         self._latest.wait_taken(FRAME_TIMEOUT)
             except EOFError:
                 break
@@ -177,11 +183,11 @@ class Station:
         age = self._clock() - frame.captured_at
         fresh = 0 <= age <= self._max_age
         if fresh and not self._attention.due(frame):
-            return []  # the frame is not shown either, because nobody is present
-        self._show(frame)
+            return []
         if not fresh:
             return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
         if self._aside is not None and self._aside.take(frame):
+            self._attention.used(frame)
             return []  # staff use the camera: no decision rests on this frame
         findings = self._pipeline.step(frame)
         self._attention.found(frame, findings)

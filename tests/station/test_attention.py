@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kiosk.domain.decision import Reason
 from kiosk.domain.face import Frame
 from kiosk.domain.updates import Faulted, Finding, Observed, Recovered, Waiting
-from kiosk.station.attention import NOBODY_SECONDS, Attention
+from kiosk.station.attention import EMPTY_REST, NOBODY_SECONDS, Attention
 
 PICTURE = np.zeros((1, 1, 3), np.uint8)
 WALL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,3 +96,58 @@ def test_somebody_is_there_for_some_seconds_after_the_last_face_and_nobody_in_an
     assert attention.somebody(frame(2.0))
     assert attention.somebody(frame(1.0 + NOBODY_SECONDS - 0.1))
     assert not attention.somebody(frame(1.0 + NOBODY_SECONDS))
+
+
+def nobody(until: float, rate: float = 15.0) -> Attention:
+    """After so many seconds of an empty room."""
+    attention = Attention()
+    searched(attention, ticks(0.0, until, rate))
+    return attention
+
+
+@pytest.mark.parametrize("rate", [5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 60.0])
+def test_what_is_shown_has_a_rate_of_its_own_and_a_lower_one_in_an_empty_room(rate: float) -> None:
+    attention = Attention()
+    times = ticks(0.0, NOBODY_SECONDS, rate)
+    shown = [at for at in times if attention.shown(frame(at))]
+    assert len(shown) <= 22.3 * NOBODY_SECONDS
+    assert len(shown) >= min(rate, 12.0) * NOBODY_SECONDS
+    attention = nobody(10.0)
+    shown = [at for at in ticks(10.0, 70.0, rate) if attention.shown(frame(at))]
+    assert 3.7 * 60 <= len(shown) <= 5.6 * 60
+
+
+def test_a_camera_rests_only_in_an_empty_room_and_not_after_a_frame_that_comes_too_soon_to_be_searched() -> None:
+    attention = nobody(NOBODY_SECONDS - 0.1)
+    assert attention.rest(frame(NOBODY_SECONDS - 0.1)) == 0.0
+    attention = nobody(10.0)
+    assert attention.rest(frame(10.0)) == EMPTY_REST
+    assert attention.rest(frame(10.05)) == 0.0, "it waited in the queue"
+    assert attention.rest(frame(10.1)) == EMPTY_REST
+    attention.found(frame(10.2), [Observed(1, (), None, 0.0)])
+    assert attention.rest(frame(10.3)) == 0.0
+
+
+@given(queue=st.integers(0, 2), rate=st.sampled_from([15.0, 24.0, 30.0, 60.0]))
+def test_a_camera_that_rests_is_searched_often_enough_whatever_waits_in_its_queue(queue: int, rate: float) -> None:
+    """The driver keeps so many frames, the oldest first; without a queue, the newest."""
+    attention = nobody(10.0)
+    now, last, found, read = 10.0, 10.0, [10.0], 0
+    while now < 20.0:
+        next_one = last + 1 / rate
+        taken = max(next_one, now - 1 / rate) if not queue else max(next_one, now - queue / rate)
+        now, last, read = max(now, taken), taken, read + 1
+        if attention.due(frame(taken)):
+            attention.found(frame(taken), [Waiting(0)])
+            found.append(now)
+        now += attention.rest(frame(taken))
+    assert max(np.diff(found)) <= 0.2
+    assert read <= 10.0 * min(rate, 31.0)
+
+
+def test_staff_who_use_the_camera_are_somebody() -> None:
+    attention = nobody(10.0)
+    attention.used(frame(10.0))
+    assert attention.rest(frame(10.05)) == 0.0
+    assert attention.due(frame(10.05))
+    assert attention.somebody(frame(10.05))

@@ -89,6 +89,24 @@ class ScriptedCamera:
         pass
 
 
+class Recorded(ScriptedCamera):
+    """Its frames say when they were taken, so many a second, from 7 s ago on."""
+
+    rate = 100.0
+
+    def __init__(self, script: Sequence[float | Exception]) -> None:
+        super().__init__(script)
+        self.begin = boottime() - 7.0
+
+    def read(self, timeout: float) -> Frame:
+        frame = super().read(timeout)
+        return replace(frame, captured_at=self.begin + frame.number / self.rate)
+
+
+class Usual(Recorded):
+    rate = 15.0
+
+
 class World:
     """A station and what it says."""
 
@@ -136,7 +154,7 @@ class World:
 
 
 def test_frames_go_through_and_the_end_is_told() -> None:
-    world = World([0.0, 0.0, 0.0])
+    world = World([0.0, 0.0, 0.0], camera=Usual, max_age=60.0)
     with world.running():
         assert world.station.finished.wait(PATIENCE)
     assert world.pipeline.numbers == world.shown == [1, 2, 3]
@@ -209,13 +227,6 @@ def test_who_looks_on_cannot_stop_who_decides() -> None:
 def test_of_an_empty_room_fewer_frames_are_searched_and_all_of_one_that_is_not() -> None:
     """Frames of a camera of 100 a second, which say when they were taken: 6 s of nobody."""
 
-    class Recorded(ScriptedCamera):
-        begin = boottime()
-
-        def read(self, timeout: float) -> Frame:
-            frame = super().read(timeout)
-            return replace(frame, captured_at=self.begin - 7.0 + frame.number / 100)
-
     world = World([0.0] * 600, max_age=60.0, camera=Recorded)
     with world.running():
         assert world.station.finished.wait(PATIENCE)
@@ -223,7 +234,31 @@ def test_of_an_empty_room_fewer_frames_are_searched_and_all_of_one_that_is_not()
     assert numbers[:500] == list(range(1, 501))
     assert {b - a for a, b in pairwise(numbers[499:])} <= {9, 10}
     assert len(numbers) > 500
-    assert world.shown == numbers
+    assert {b - a for a, b in pairwise(n for n in world.shown if n <= 500)} <= {5}
+    assert {b - a for a, b in pairwise(n for n in world.shown if n > 500)} <= {18, 19}
+
+
+@pytest.mark.parametrize("finding", [Waiting(0), Observed(0, (), None, 0.0)])
+def test_a_live_camera_rests_while_nobody_is_there_and_only_then(
+    finding: Finding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World([0.0] * 120, camera=Usual, max_age=60.0)
+    world.camera.live = True
+    world.pipeline.findings = [finding]
+    rests: list[float] = []
+    rest = world.station._attention.rest
+
+    def noted(frame: Frame) -> float:
+        world.station._latest.wait_taken(PATIENCE)  # as a camera that waits for its next frame
+        rests.append(rest(frame))
+        return 0.0
+
+    monkeypatch.setattr(world.station._attention, "rest", noted)
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert len(rests) == 120
+    assert any(rests) is isinstance(finding, Waiting)
+    assert not any(rests[:70])
 
 
 class Staff:
@@ -246,7 +281,7 @@ class Staff:
 
 def test_a_frame_that_staff_use_is_shown_and_the_door_never_sees_it() -> None:
     staff = Staff(until=2)
-    world = World([0.0, 0.0, 0.0, 0.0], aside=staff)
+    world = World([0.0, 0.0, 0.0, 0.0], aside=staff, camera=Usual, max_age=60.0)
     with world.running():
         assert world.station.finished.wait(PATIENCE)
     assert staff.kept == [1, 2]
