@@ -54,7 +54,7 @@ class RaspberryPiOptions(BaseModel):
 
 
 class RaspberryPiCamera:
-    """Implements the port Camera. picamera2 has threads of its own; all methods here are for one thread."""
+    """Implements the port Camera. picamera2 has threads of its own; all methods but `brighten` are for one thread."""
 
     live = True
     Options: ClassVar[type[RaspberryPiOptions]] = RaspberryPiOptions
@@ -115,13 +115,13 @@ class RaspberryPiCamera:
         return self._newest.read(self._take, timeout)
 
     def brighten(self, stops: float) -> None:
-        """Exposes the next frames so many stops more (2: four times as bright) than the camera would. Never raises."""
+        """Implements the port Brightening. Not where `exposure` is fixed."""
         camera = self._camera
         if camera is None or self._options.exposure not in {None, "auto"}:
             return
         try:
             camera.set_controls({"ExposureValue": max(0.0, min(stops, BRIGHTEST))})
-        except RuntimeError:  # a sensor without it
+        except Exception:  # noqa: BLE001 - a sensor without it, or one that is being closed: it stays as it is
             return
 
     def close(self) -> None:

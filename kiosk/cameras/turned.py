@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from kiosk.domain.face import Frame, Image
-from kiosk.domain.ports.camera import Camera
+from kiosk.domain.ports.camera import Brightening, Camera
 
 CLOCKWISE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -35,6 +35,11 @@ class TurnedCamera:
         """Reads a frame of the wrapped camera and rotates it upright."""
         frame = self._camera.read(timeout)
         return replace(frame, image=turned(frame.image, self._degrees))
+
+    def brighten(self, stops: float) -> None:
+        """Brightens the wrapped camera, if it can."""
+        if isinstance(self._camera, Brightening):
+            self._camera.brighten(stops)
 
     def close(self) -> None:
         """Never raises."""

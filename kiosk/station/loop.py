@@ -20,6 +20,7 @@ from kiosk.domain.updates import Decided, DoorAnswered, FaceStays, Faulted, Find
 from kiosk.station.access import Access
 from kiosk.station.attention import Attention
 from kiosk.station.latest import LatestFrame
+from kiosk.station.metering import Meter
 from kiosk.station.pipeline import Pipeline
 from kiosk.system.health import Health
 
@@ -94,6 +95,7 @@ class Station:
         self._scan = scan
         self._latest = LatestFrame()
         self._attention = Attention()
+        self._meter = Meter(camera)
         self._patience = OPENING_TIMEOUT
         self._stop = Flag()
         self.finished = Flag()
@@ -191,6 +193,7 @@ class Station:
             return []  # staff use the camera: no decision rests on this frame
         findings = self._pipeline.step(frame)
         self._attention.found(frame, findings)
+        self._meter.see(frame, findings)
         if self._scan is not None and self._attention.somebody(frame) and not self._pipeline.busy:
             self._scan(frame)
         return findings

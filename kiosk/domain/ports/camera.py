@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kiosk.domain.face import Frame
 
@@ -22,3 +22,11 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Never raises."""
+
+
+@runtime_checkable
+class Brightening(Protocol):
+    """A camera that can be told to expose more than it would by itself."""
+
+    def brighten(self, stops: float) -> None:
+        """From one of the next frames on, so many stops more; 0: as by itself. For any thread. Never raises."""
