@@ -46,7 +46,9 @@ from kiosk.vision.models import load, load_cohort
     "--notify", is_flag=True, help="With and without notifiers that reach nobody: frame rate, outbox, audit log."
 )
 @click.option(
-    "--idle", is_flag=True, help="What the kiosk takes of a core before an empty room, headless and with its window."
+    "--idle",
+    is_flag=True,
+    help="What the kiosk takes of a core before an empty room and with visitors, headless and with its window.",
 )
 @click.option(
     "--gui",
@@ -176,19 +178,28 @@ def _gallery(models: ModelsConfig, references: int, searches: int, as_json: bool
 def _idle(models: ModelsConfig, seconds: float, as_json: bool) -> bool:
     """Whether the idle kiosk uses no more than the limit."""
     taken = {name: idle_timing.measure(models, name == "window", seconds) for name in ("headless", "window")}
+    # With somebody there most of the time. No limit: whoever stands there wants an answer.
+    busy = {f"{name}_visited": idle_timing.measure(models, name == "window", seconds, True) for name in taken}
     most = {"headless": idle_timing.MOST_HEADLESS, "window": idle_timing.MOST_WINDOW}
     if not as_json:
         for name, found in taken.items():
             threads = sorted(found.threads.items(), key=lambda used: -used[1])
             told = ", ".join(f"{thread} {used:.1%}" for thread, used in threads if used >= 0.001)
             say(f"{name:9}{found.share:6.1%} of a core before an empty room (at most {most[name]:.0%}): {told}")
+        for name, found in busy.items():
+            parts = f"recognising {found.threads[idle_timing.PIPELINE]:.1%}, preview and the rest {_others(found):.1%}"
+            say(f"{name:17}{found.share:6.1%} of a core with visitors: {parts}")
     rows: dict[str, Row] = {
         name: {"share": round(f.share, 4), "threads": {t: round(used, 4) for t, used in f.threads.items()}}
-        for name, f in taken.items()
+        for name, f in (taken | busy).items()
     }
     good = all(found.share <= most[name] for name, found in taken.items())
     emit({**rows, "good": good})
     return good
+
+
+def _others(found: idle_timing.Idle) -> float:
+    return found.share - found.threads[idle_timing.PIPELINE] - found.threads.get("camera", 0.0)
 
 
 def _notify(way: Pipeline, images: Iterator[Image], frames: int, as_json: bool) -> bool:

@@ -40,12 +40,13 @@ class Idle:
         return sum(self.threads.values())
 
 
-def measure(models: ModelsConfig, window: bool, seconds: float) -> Idle:
-    """Runs the kiosk with these networks and a simulated empty room for `seconds`, headless or with its window drawn
-    offscreen. Raises KioskError when the kiosk or kiosk-door does not start."""
+def measure(models: ModelsConfig, window: bool, seconds: float, visitors: bool = False) -> Idle:
+    """Runs the kiosk with these networks for `seconds`, headless or with its window drawn offscreen, before a simulated
+    empty room, or before `visitors` that come one after the other. Raises KioskError when the kiosk or kiosk-door does
+    not start."""
     with tempfile.TemporaryDirectory(prefix="kiosk-idle-") as name:
         folder = Path(name)
-        config = _config(folder, models)
+        config = _config(folder, models, visitors)
         kiosk = ["kiosk", "run", "--config", str(config), "--headless"]
         picture = ["--screenshot", str(folder / "window.png")] if window else []
         with _running(["kiosk.door", "--config", str(config)]) as door:
@@ -61,7 +62,7 @@ def measure(models: ModelsConfig, window: bool, seconds: float) -> Idle:
     return Idle({thread: (used - before.get(thread, 0.0)) / took for thread, used in after.items()})
 
 
-def _config(folder: Path, models: ModelsConfig) -> Path:
+def _config(folder: Path, models: ModelsConfig, visitors: bool) -> Path:
     """Writes a configuration with a simulated lock and with all files in one folder."""
     of_models = [
         f"{key} = {json.dumps(value)}" for key, value in models.model_dump(mode="json", exclude_none=True).items()
@@ -71,7 +72,7 @@ def _config(folder: Path, models: ModelsConfig) -> Path:
         "\n".join(
             [
                 f'[kiosk]\nhome = "{folder}/home"',
-                '[camera]\nkind = "simulated"\nempty = true\nfps = 15.0',
+                f'[camera]\nkind = "simulated"\n{"loop" if visitors else "empty"} = true\nfps = 15.0',
                 '[lock]\nkind = "simulated"',
                 f'[door]\nsocket = "{folder}/door.sock"\nstate = "{folder}/state"',
                 "[models]",
