@@ -29,6 +29,8 @@ import sbom  # noqa: E402
 import trim  # noqa: E402
 
 APPARMOR = ROOT / "deploy" / "apparmor"
+MACHINE = {"logind.conf": "systemd/logind.conf.d", "system.conf": "systemd/system.conf.d", "sysctl.conf": "sysctl.d"}
+"""Files of deploy/machine, and their folders in /usr/lib."""
 NAME = "face-kiosk"
 TREE = Path("usr/lib/face-kiosk")
 PROGRAMS = {"kiosk": "kiosk.__main__", "kiosk-door": "kiosk.door.__main__", "kiosk-notify": "kiosk.notify.__main__"}
@@ -139,6 +141,8 @@ def files_of_the_system(stage: Path) -> None:
     _copy(ROOT / "deploy" / "sysusers.conf", lib / "sysusers.d" / f"{NAME}.conf")
     _copy(ROOT / "deploy" / "tmpfiles.conf", lib / "tmpfiles.d" / f"{NAME}.conf")
     _copy(ROOT / "deploy" / "udev.rules", lib / "udev" / "rules.d" / f"70-{NAME}.rules")
+    for name, folder in MACHINE.items():
+        _copy(ROOT / "deploy" / "machine" / name, lib / folder / f"70-{NAME}.conf")
     for profile in sorted(APPARMOR.rglob("*kiosk*")):
         _copy(profile, stage / "etc" / "apparmor.d" / profile.relative_to(APPARMOR))
     _copy(ROOT / "deploy" / "kiosk.toml", examples / "kiosk.toml")

@@ -35,7 +35,8 @@ start_again() {
 program_files() {
     for place in "$tree" /usr/lib/systemd/system/kiosk*.service* /usr/lib/systemd/system/kiosk*.timer \
         /usr/lib/sysusers.d/face-kiosk.conf /usr/lib/tmpfiles.d/face-kiosk.conf \
-        /usr/lib/udev/rules.d/70-face-kiosk.rules "$tools" $(find /etc/apparmor.d -name "*kiosk*" -type f 2>/dev/null); do
+        /usr/lib/udev/rules.d/70-face-kiosk.rules /usr/lib/systemd/*.conf.d/70-face-kiosk.conf \
+        /usr/lib/sysctl.d/70-face-kiosk.conf "$tools" $(find /etc/apparmor.d -name "*kiosk*" -type f 2>/dev/null); do
         if [ -e "$place" ]; then echo "$place"; fi
     done
 }
