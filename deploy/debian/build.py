@@ -145,7 +145,8 @@ def files_of_the_system(stage: Path) -> None:
         _copy(ROOT / "deploy" / "machine" / name, lib / folder / f"70-{NAME}.conf")
     for profile in sorted(APPARMOR.rglob("*kiosk*")):
         _copy(profile, stage / "etc" / "apparmor.d" / profile.relative_to(APPARMOR))
-    _copy(ROOT / "deploy" / "kiosk.toml", examples / "kiosk.toml")
+    for name in ("kiosk.toml", "setup.toml"):
+        _copy(ROOT / "deploy" / name, examples / name)
     for drop_in in sorted((ROOT / "deploy").glob("*.d/*.conf")):
         _copy(drop_in, examples / drop_in.parent.name / drop_in.name)
     for script in ("worse.py", "pin.py", "present.py"):

@@ -145,6 +145,10 @@ def ask_notifiers(questions: Questions, _: Root) -> Tables:
         "mqtt": "a broker, for example Home Assistant's",
     }
     kind = questions.choose("Who is told of alarms", kinds)
+    if kind != "none":
+        questions.tell(
+            "Outside of the site's own network it needs kiosk-notify.service.d/internet.conf (deploy/units.md)."
+        )
     if kind == "webhook":
         url = questions.text("Its address", "https://")
         secret = questions.text("File with the secret that signs (whsec_...)", "/etc/kiosk/webhook.secret")

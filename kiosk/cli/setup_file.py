@@ -17,7 +17,7 @@ from kiosk.system.files import sync
 GROUP = "kiosk-listen"
 """The group that may read the configuration (deploy/sysusers.conf)."""
 HEAD = """# The configuration of this kiosk, written by `kiosk setup`. Change it here, then: sudo kiosk doctor, and
-# sudo systemctl restart kiosk-door kiosk. All keys, with their defaults: /usr/share/doc/face-kiosk/kiosk.toml.
+# sudo systemctl restart kiosk-door kiosk. All keys, with their defaults: man kiosk.toml.
 # What is not here has its default.
 """
 COMMENTS: Mapping[str, str] = {
