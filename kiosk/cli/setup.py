@@ -55,6 +55,8 @@ def setup(source: Path | None, force: bool, folder: Path) -> None:
         answers = read(source, root)
         setup_steps.folders(root)
     else:
+        if root.config.exists() and not force and not setup_ask.kept(root):
+            raise ConfigError(f"{root.config}: this kiosk is set up: change it there, or begin anew with --force")
         setup_steps.folders(root)
         answers = checked(setup_ask.interview(terminal, root, ASKS), "the answers", root, Path.cwd())
     carry_out(answers, root, force)
@@ -68,8 +70,8 @@ def setup(source: Path | None, force: bool, folder: Path) -> None:
                 shutil.rmtree(lent, ignore_errors=True)
         finally:
             shutil.rmtree(lent, ignore_errors=True)
-        setup_ask.forget(root)
     begin(answers, root)
+    setup_ask.forget(root)
 
 
 def carry_out(answers: Answers, root: Root, force: bool) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from kiosk import config
-from kiosk.cli import setup_steps
+from kiosk.cli import setup_ask, setup_steps
 from kiosk.cli.setup_answers import Root, SetupSection, read
 
 Command = Callable[..., Any]
@@ -211,6 +211,13 @@ def test_only_root_sets_up_the_machine_and_only_a_terminal_is_asked(
 ) -> None:
     nobody = kiosk("setup", "--root", tmp_path / "root")
     assert (nobody.status, "--from FILE" in nobody.err[0]) == (2, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(setup_ask, "there", lambda: True)
+        config_file = Root(tmp_path / "done").config
+        config_file.parent.mkdir(parents=True)
+        config_file.write_text("# mine\n")
+        done = kiosk("setup", "--root", tmp_path / "done")
+        assert (done.status, "begin anew with --force" in done.err[0]) == (2, True), "before anything is asked"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     said = kiosk("setup", "--from", answers)
     assert (said.status, len(said.err)) == (2, 1)
