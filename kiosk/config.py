@@ -91,11 +91,17 @@ class Config(Section):
         default_factory=dict
     )
     _sha256: str = PrivateAttr("")
+    _source: str = PrivateAttr("")
 
     @property
     def sha256(self) -> str:
         """The hash of the file that this was read from; empty without a file."""
         return self._sha256
+
+    @property
+    def source(self) -> str:
+        """The file that this was read from; empty without one."""
+        return self._source
 
     @property
     def drives_a_real_lock(self) -> bool:
@@ -128,6 +134,7 @@ def parse(text: str, source: str, environ: Mapping[str, str] | None = None) -> C
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(error)}") from error
     config._sha256 = hashlib.sha256(text.encode()).hexdigest() if text else ""
+    config._source = source if text else ""
     return config
 
 

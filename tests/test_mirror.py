@@ -94,6 +94,7 @@ ELSEWHERE = {
     "storage/troubles": "storage/test_faults",
     "station/booth_tasks": "station/test_booth",
     "station/staff_draft": "station/test_staff_enrolment",
+    "station/staff_pages": "station/test_staff",
     "station/staff_session": "station/test_staff",
     "station/staff_sign_in": "station/test_staff",
     "vision/answers": "vision/test_embedder",

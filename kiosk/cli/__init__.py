@@ -34,6 +34,7 @@ COMMANDS = {
     "restore": "kiosk.cli.restore:restore",
     "retention": "kiosk.cli.retention:retention",
     "run": "kiosk.cli.run:run",
+    "screen": "kiosk.cli.screen:screen",
     "setup": "kiosk.cli.setup:setup",
     "subjects": "kiosk.cli.subjects:subjects",
     "unlock": "kiosk.cli.unlock:unlock",

@@ -39,6 +39,8 @@ class Right(StrEnum):
     """Gives somebody a number, a QR code or a card, and says what somebody needs: a claim with the face, more time."""
     VISIT = "visit"
     """Issues, lists and revokes visitor passes."""
+    SETTINGS = "settings"
+    """Sees how the kiosk is set. Root alone changes it, with commands."""
     UNLOCK = "unlock"
     """Gives the passphrase to a kiosk that waits for it."""
 

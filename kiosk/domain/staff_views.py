@@ -10,6 +10,7 @@ from kiosk.domain.coaching import Progress
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.looks import Trouble
 from kiosk.domain.rights import Role
+from kiosk.domain.security_level import Settings
 from kiosk.domain.staffing import About, Place
 
 MOST_SHOWN = 50
@@ -282,4 +283,5 @@ StaffView = (
     | Events
     | WhyRefused
     | DoorIs
+    | Settings
 )

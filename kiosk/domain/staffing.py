@@ -28,6 +28,7 @@ class Place(StrEnum):
     EVENTS = "events"
     WHY = "why"
     DOOR = "door"
+    SETTINGS = "settings"
 
 
 NEEDS: Mapping[Place, Right] = {
@@ -37,6 +38,7 @@ NEEDS: Mapping[Place, Right] = {
     Place.EVENTS: Right.LIST,
     Place.WHY: Right.LIST,
     Place.DOOR: Right.LIST,
+    Place.SETTINGS: Right.SETTINGS,
 }
 """What somebody must be allowed to do to see a page."""
 

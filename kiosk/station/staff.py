@@ -13,40 +13,13 @@ from collections.abc import Callable
 import structlog
 
 from kiosk.domain.audit import AuditKind, AuditOutcome
-from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import GalleryError, KioskError
-from kiosk.domain.rights import Right
-from kiosk.domain.staff_views import (
-    Bars,
-    Closed,
-    DoorIs,
-    Failure,
-    Home,
-    LookHere,
-    NotEnrolled,
-    Problem,
-    StaffView,
-    WhyRefused,
-)
-from kiosk.domain.staffing import (
-    IDLE_SECONDS,
-    NEEDED,
-    NotMe,
-    Open,
-    Place,
-    Renew,
-    SignIn,
-    SignOut,
-    StaffRequest,
-    Touched,
-    may,
-    pages,
-)
+from kiosk.domain.staff_views import Closed, Failure, LookHere, Problem, StaffView
+from kiosk.domain.staffing import IDLE_SECONDS, SignIn, SignOut, StaffRequest, Touched, may
 from kiosk.domain.updates import DoorChanged, FaceStays, StaffChanged, Update
 from kiosk.station.booth_tasks import State, Task
-from kiosk.station.staff_enrolment import Enrolling, further
-from kiosk.station.staff_events import EventPages
-from kiosk.station.staff_people import PeoplePages
+from kiosk.station.staff_enrolment import further
+from kiosk.station.staff_pages import Around, Pages
 from kiosk.station.staff_session import REASONS, Office, Person
 from kiosk.station.staff_sign_in import SignIns
 from kiosk.storage.pins import Pins
@@ -75,12 +48,11 @@ class StaffDesk:
         self._requests: queue.Queue[StaffRequest | None] = queue.Queue(WAITING)
         self._applicant: Person | None = None
         self._who: Person | None = None
-        self._enrolling: Enrolling | None = None
+        self._pages: Pages | None = None
         self._touched_at = 0.0
         self._seen = State()
         self._view: StaffView = Closed()
-        self._door: DoorState | None = None
-        self._lingering = False
+        self._around = Around()
         office.booth.tell = self._wake
 
     @property
@@ -99,9 +71,9 @@ class StaffDesk:
         """Takes what the kiosk publishes."""
         match update:
             case DoorChanged(state):
-                self._door = state
+                self._around.door = state
             case FaceStays(there):
-                self._lingering = there
+                self._around.lingering = there
 
     def _wake(self) -> None:
         """The booth has seen something: `turn` looks at it at once."""
@@ -177,7 +149,8 @@ class StaffDesk:
         self._office.gallery.by = f"subject {who.subject_id}"
         self._office.note(AuditKind.STAFF, AuditOutcome.SIGNED_IN, None, who.subject_id)
         self._office.booth.hold()
-        self._show(self._home(who))
+        self._pages = Pages(self._office, who, self._around)
+        self._show(self._pages.home())
 
     def _missed(self, who: Person, failure: Failure, now: float) -> None:
         if failure in {Failure.NOT_RECOGNISED, Failure.ATTACK}:
@@ -187,52 +160,13 @@ class StaffDesk:
 
     def _try(self, request: StaffRequest) -> None:
         """Does what somebody who is signed in asks for. What cannot be written is told, and nothing was changed."""
-        assert self._who is not None
+        assert self._pages is not None
         try:
-            self._show(self._answer(request, self._who))
+            self._show(self._pages.ask(request, self._view))
         except KioskError as error:
             log.error("staff_request_failed", request=type(request).__name__, error=type(error).__name__)
-            self._leave()
-            self._show(self._home(self._who, Problem.GALLERY))
-
-    def _answer(self, request: StaffRequest, who: Person) -> StaffView:
-        match request:
-            case Open(place):
-                self._leave()
-                return self._opened(place, who)
-            case Renew(subject_id):
-                self._leave()
-                subject = self._office.gallery.find(subject_id)
-                if not who.may_change(subject):
-                    return PeoplePages(self._office, who).one(subject_id, Problem.NOT_ALLOWED)
-                self._enrolling = Enrolling(self._office, who, subject)
-                return self._enrolling.view
-            case NotMe(event):
-                return EventPages(self._office).not_me(event)
-            case _ if NEEDED[type(request)] is Right.ENROL:
-                return self._view if self._enrolling is None else self._enrolling.ask(request)
-            case _:
-                return PeoplePages(self._office, who).ask(request)
-
-    def _opened(self, place: Place, who: Person) -> StaffView:
-        match place:
-            case Place.ENROL:
-                self._enrolling = Enrolling(self._office, who)
-                return self._enrolling.view
-            case Place.PEOPLE:
-                return PeoplePages(self._office, who).found("")
-            case Place.EVENTS:
-                return EventPages(self._office).newest()
-            case Place.WHY:
-                self._office.booth.why()
-                return WhyRefused(Bars())
-            case Place.DOOR:
-                return DoorIs(self._door)
-            case _:
-                return self._home(who)
-
-    def _home(self, who: Person, problem: Problem | None = None) -> Home:
-        return Home(who.name, who.role, pages(who.role), self._lingering, problem)
+            self._pages.leave()
+            self._show(self._pages.home(Problem.GALLERY))
 
     def _look(self, now: float) -> None:
         """Takes what the booth has seen since the last turn."""
@@ -244,8 +178,8 @@ class StaffDesk:
             self._look_for(self._applicant, state, now)
         elif self._who is not None and state.failure is Failure.FAULT:
             self._close(Closed(failure=Failure.FAULT))
-        elif self._who is not None:
-            self._follow(self._who, state, now)
+        elif self._pages is not None:
+            self._follow(self._pages, state, now)
 
     def _look_for(self, who: Person, state: State, now: float) -> None:
         if state.done and state.task is Task.SIGN_IN:
@@ -257,35 +191,18 @@ class StaffDesk:
         else:
             self._show(LookHere(state.share, state.trouble))
 
-    def _follow(self, who: Person, state: State, now: float) -> None:
-        if state.task is Task.NOTHING:  # this thread was busy for so long that the camera went back to the door
-            lost = self._enrolling is not None and not self._enrolling.over
-            self._leave()
-            if lost:
-                self._show(NotEnrolled(failure=Failure.FAULT))
-        elif state.bars is not None:
-            named = None if state.bars.subject_id is None else self._office.gallery.subject(state.bars.subject_id)
-            self._show(WhyRefused(state.bars, named.name if named else None))
-        elif self._enrolling is not None:
-            before = self._view
-            self._show(self._enrolling.seen(state))
-            if further(before, self._view):
-                self._touched_at = now
-
-    def _leave(self) -> None:
-        """Leaves the page that uses the camera; the camera stays with staff."""
-        if self._enrolling is not None:
-            self._enrolling.leave()
-            self._enrolling = None
-        self._office.booth.hold()
-        self._seen = self._office.booth.state
+    def _follow(self, pages: Pages, state: State, now: float) -> None:
+        before = self._view
+        self._show(pages.saw(state, before))
+        if pages.enrolling is not None and further(before, self._view):
+            self._touched_at = now
 
     def _close(self, why: Closed) -> None:
         """Signs out; the frames are the door's again."""
-        if self._enrolling is not None:
+        if self._pages is not None:
             with contextlib.suppress(GalleryError):
-                self._enrolling.leave()
-        who, self._who, self._applicant, self._enrolling = self._who, None, None, None
+                self._pages.break_off()
+        who, self._who, self._applicant, self._pages = self._who, None, None, None
         self._office.booth.release()
         self._seen = self._office.booth.state
         if who is not None:

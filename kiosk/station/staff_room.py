@@ -12,6 +12,7 @@ from kiosk.domain.face import Vector
 from kiosk.domain.matching import rounded
 from kiosk.domain.staffing import StaffRequest
 from kiosk.domain.updates import Update
+from kiosk.station import levels
 from kiosk.station.booth import Booth
 from kiosk.station.candidates import Measure
 from kiosk.station.looking import Eyes
@@ -57,7 +58,9 @@ def staffed(
     store = open_database(home.database, check=False)
     with closing(Gallery(store, vault)) as gallery:
         register = GalleryRegister(gallery, entry.model_id, erasure=partial(erase, home, keeping=keeping(config)))
-        office = Office(gallery, register, booth, measure, config.consent)
+        points = entry.operating_points()
+        settings = lambda: levels.settings(config, points, gallery.sizes(entry.model_id))  # noqa: E731
+        office = Office(gallery, register, booth, measure, config.consent, settings)
         desk = StaffDesk(office, publish, boottime, duress=duress)
 
         def heard(update: Update) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.people import Subject
 from kiosk.domain.rights import Role
+from kiosk.domain.security_level import Settings
 from kiosk.domain.staff_views import Failure
 from kiosk.keeping import ConsentConfig
 from kiosk.station.booth import Booth
@@ -37,6 +38,8 @@ class Office:
     booth: Booth
     measure: Measure
     consent: ConsentConfig
+    settings: Callable[[], Settings]
+    """What an admin sees of the configuration, for the gallery as it is now."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property

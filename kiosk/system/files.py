@@ -41,6 +41,15 @@ def replace(path: Path, content: bytes) -> None:
         draft.rename(path)
 
 
+def rewrite(path: Path, content: bytes) -> None:
+    """Writes a file in the place of one that is there, with its mode and owner. See `replace`. Raises OSError."""
+    before = path.stat()
+    with _draft(path, content) as draft:
+        os.chown(draft, before.st_uid, before.st_gid)
+        draft.chmod(stat.S_IMODE(before.st_mode))
+        draft.rename(path)
+
+
 def make_once(path: Path, content: bytes) -> None:
     """Writes a small file with mode 0600, whole, and keeps one that is there: also one that another process makes at
     the same moment. It survives power loss. Raises OSError."""

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.security_level import LEVELS, MONTH, YEAR, Level, Terms, in_words, meaning
+from kiosk.domain.security_level import (
+    LEVELS,
+    MONTH,
+    YEAR,
+    Level,
+    Terms,
+    in_words,
+    level_of,
+    meaning,
+    terms_at,
+)
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.domain.verification import Verification
 
@@ -68,3 +78,24 @@ def test_days_are_those_of_the_rate() -> None:
 )
 def test_times_in_words(days: float, words: str) -> None:
     assert in_words(days) == words
+
+
+@pytest.mark.parametrize("claims", [True, False])
+def test_a_level_is_known_by_its_terms(claims: bool) -> None:
+    for level in Level:
+        terms = terms_at(level, claims)
+        assert terms is None or level_of(terms, claims) is level
+    assert level_of(Terms(3e-4, Verification.SUBJECT), claims) is None
+
+
+def test_where_only_a_face_says_who_somebody_is_the_highest_level_is_not_possible() -> None:
+    assert terms_at(Level.HIGHEST, claims=False) is None
+    for level in (Level.STANDARD, Level.HIGH):
+        terms = terms_at(level, claims=False)
+        assert terms == Terms(LEVELS[level].fpir, Verification.SUBJECT)
+
+
+def test_a_gallery_larger_than_what_was_measured_gives_a_guess() -> None:
+    terms = Terms(1e-3, Verification.SUBJECT)
+    assert not meaning(Thresholds(TABLE, 1e-3), terms, {1: 10}, 1.0).estimated
+    assert meaning(Thresholds(TABLE, 1e-3), terms, {1: 100_000}, 1.0).estimated

@@ -64,6 +64,7 @@ def test_what_changes_something_is_for_staff(request_: StaffRequest, who: set[Ro
 def test_the_first_page_offers_what_one_may_see() -> None:
     assert pages(Role.AUDITOR) == (Place.PEOPLE, Place.EVENTS, Place.WHY, Place.DOOR)
     assert pages(Role.STAFF) == (Place.ENROL, Place.PEOPLE, Place.EVENTS, Place.WHY, Place.DOOR)
+    assert pages(Role.ADMIN) == (*pages(Role.STAFF), Place.SETTINGS)
     assert Place.HOME not in pages(Role.ADMIN)
     assert Right.ENROL is NEEDS[Place.ENROL]
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from kiosk.config import Config
 from kiosk.domain.audit import AuditRecord
 from kiosk.domain.looks import Pose
 from kiosk.domain.matching import Cohort
@@ -19,6 +20,7 @@ from kiosk.domain.staffing import About, Answered, Finish, Open, Place, SignIn, 
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.domain.updates import StaffChanged
 from kiosk.keeping import ConsentConfig
+from kiosk.station import levels
 from kiosk.station.candidates import Measure
 from kiosk.station.register import GalleryRegister
 from kiosk.station.staff import StaffDesk
@@ -29,10 +31,12 @@ from kiosk.storage.erasure import Keeping, erase
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.pins import Pins, set_pin, set_role
+from kiosk.ways import EntryConfig
 from tests.station.booths import Camera, vector
 
 T = TypeVar("T", bound=StaffView)
-MEASURE = Measure("m", 128, Thresholds([OperatingPoint(1e-4, 0.5), OperatingPoint(1e-5, 0.6)], 1e-3), Cohort())
+POINTS = [OperatingPoint(1e-4, 0.5), OperatingPoint(1e-5, 0.6)]
+MEASURE = Measure("m", 128, Thresholds(POINTS, 1e-3), Cohort())
 STAFF, NUMBER, PIN = 9, "1234", "482915"
 """Which face the member of staff has, and how they sign in."""
 
@@ -47,7 +51,9 @@ class Site:
         self.forced: list[str] = []
         erasure = partial(erase, Home(folder), keeping=Keeping())
         register = GalleryRegister(gallery, "m", erasure=erasure)
-        office = Office(gallery, register, self.camera.booth, MEASURE, ConsentConfig())
+        config = Config(entry=EntryConfig(number=True))
+        settings = lambda: levels.settings(config, POINTS, gallery.sizes("m"))  # noqa: E731
+        office = Office(gallery, register, self.camera.booth, MEASURE, ConsentConfig(), settings)
         clock = lambda: self.camera.at  # noqa: E731
         pins = Pins(gallery, clock)
         self.desk = StaffDesk(office, self._take, clock, pins, self.forced.append)

@@ -87,3 +87,15 @@ def test_a_new_folder_is_synced_in_its_parent_and_so_are_those_above(
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         make_folder(tmp_path / "file")
+
+
+def test_a_file_that_is_rewritten_keeps_its_mode_and_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "kiosk.toml"
+    path.write_text("old")
+    path.chmod(0o640)
+    with path.open() as before:
+        files.rewrite(path, b"new")
+        assert before.read() == "old", "whoever reads it meanwhile reads the old one"
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in tmp_path.iterdir()] == ["kiosk.toml"]

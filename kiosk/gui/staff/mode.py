@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QWidget
 
+from kiosk.domain.security_level import Settings
 from kiosk.domain.staff_views import (
     Closed,
     ComeBack,
@@ -38,6 +39,7 @@ from kiosk.gui.staff.event_pages import DoorPage, EventsPage, WhyPage
 from kiosk.gui.staff.live_pages import BackPage, LookPage, PosesPage
 from kiosk.gui.staff.parts import Ask
 from kiosk.gui.staff.people_pages import ErasedPage, PeoplePage, PersonPage
+from kiosk.gui.staff.settings_page import SettingsPage
 from kiosk.gui.staff.sign_in import HomePage, SignInPage
 from kiosk.gui.toolkit.page import Page
 from kiosk.system.clock import boottime
@@ -207,6 +209,7 @@ SHOWN: dict[type, Callable[..., Page]] = {
     Erased: ErasedPage,
     WhyRefused: WhyPage,
     DoorIs: DoorPage,
+    Settings: SettingsPage,
 }
 """Of each that only shows something: made with look and view."""
 

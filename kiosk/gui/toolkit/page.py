@@ -59,7 +59,7 @@ class Page(QWidget):
         self.look = look
         measures = look.measures
         self.back = Button(look, back, icon=Icon.BACK, bare=measures.width < 60 * measures.per_mm)
-        self.back.clicked.connect(self.went_back)
+        self.back.clicked.connect(lambda *_: self.go_back())
         self.title = Fitted(measures.font_px(Letters.TITLE), look.texts(title, **values), bold=True)
         self.done = Button(look, "key.done", primary=True)
         self.done.clicked.connect(self.finished)
@@ -86,10 +86,14 @@ class Page(QWidget):
             Qt.LayoutDirection.RightToLeft if look.texts.right_to_left else Qt.LayoutDirection.LeftToRight
         )
 
+    def go_back(self) -> None:
+        """Back. A page that shows something in place of its first view goes back to that."""
+        self.went_back.emit()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Escape goes back."""
         if event.key() == Qt.Key.Key_Escape:
-            self.went_back.emit()
+            self.go_back()
             return
         super().keyPressEvent(event)
 

@@ -243,6 +243,17 @@ def test_all_other_pages_fit(application: QApplication, tmp_path: Path, size: tu
                 desk.faces(10, 1)
             desk.snap(f"place-{place}")
             desk.click(desk.page.back)  # type: ignore[attr-defined]
+        desk.key(desk.said("place.settings"))
+        desk.snap("place-settings")
+        settings = desk.page.settings  # type: ignore[attr-defined]
+        rows = [settings.item(at).text() for at in range(settings.count())]
+        high = next(at for at, text in enumerate(rows) if desk.said("level.high") in text)
+        touch(desk, settings, high)
+        assert "sudo kiosk level set high\n" in desk.page.text  # type: ignore[attr-defined]
+        desk.snap("setting")
+        desk.click(desk.page.back)  # type: ignore[attr-defined]
+        assert settings.isVisible(), "back to the list"
+        desk.click(desk.page.back)  # type: ignore[attr-defined]
         desk.key(desk.said("place.people"))
         desk.key(desk.said("office.search"))
         desk.snap("search")
