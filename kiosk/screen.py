@@ -27,6 +27,8 @@ class ScreenConfig(Section):
     """Whether picture and keys are at the bottom of the screen, for people who sit."""
     privacy: Annotated[str, Field(max_length=200)] = ""
     """The operator's privacy notice. Empty: "No pictures are stored.", in the screen's language."""
+    second_light: bool = False
+    """Whether somebody who is let in is asked, once, to have more pictures taken in this light."""
     sounds: bool = True
     """Whether a tone is played when somebody is let in, and another one when not."""
 

@@ -111,6 +111,10 @@ class AuditOutcome(StrEnum):
     FACE_STAYS = "face_stays"
     """STAFF: a face that never leaves is in view (a poster), and is left out."""
     FACE_GONE = "face_gone"
+    OTHER_LIGHT = "other_light"
+    """STAFF: somebody was let in who has references of other light only. Once for each person."""
+    REFERENCES_ADDED = "references_added"
+    """ENROLMENT: pictures in other light, beside those that there were."""
 
 
 class AuditReason(StrEnum):

@@ -7,7 +7,7 @@ it, and it counts while the machine is suspended.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -105,7 +105,8 @@ class Hint(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Quality:
     """Quality of a sample: `score` 0 (useless) to 1 (good). `flaw`: the first flaw found, or None if the sample may be
-    compared."""
+    compared. `light`: mean luminance of the aligned face, 0..255; None where it was not measured."""
 
     score: float
     flaw: Flaw | None = None
+    light: float | None = field(default=None, compare=False)

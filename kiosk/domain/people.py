@@ -93,13 +93,16 @@ class Reference:
     template: Template
     quality: float
     created_at: datetime
+    light: float | None = None
+    """Mean luminance of the face, 0..255 (domain.second_light); None if it is not known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewReference:
-    """What is to be enrolled: a scaled feature vector of 128 numbers (Embedding), and the quality of its sample, 0..1.
-    The gallery makes the template, because only it knows by which matrix to turn it."""
+    """What is to be enrolled: a scaled feature vector of 128 numbers (Embedding), the quality of its sample, 0..1, and
+    the light that it was taken in. The gallery makes the template, because only it knows by which matrix to turn it."""
 
     vector: Vector
     model_id: str
     quality: float
+    light: float | None = None

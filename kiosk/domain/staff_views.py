@@ -164,7 +164,8 @@ class WaysIn:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It is written. `qr`: the text of the person's QR code, shown this once. `renewed`: new pictures only."""
+    """It is written. `qr`: the text of the person's QR code, shown this once. `renewed`: new pictures only;
+    `added`: beside the old ones."""
 
     name: str
     number: str | None
@@ -172,6 +173,7 @@ class Done:
     valid_from: datetime | None = None
     qr: str | None = field(default=None, repr=False)
     renewed: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,8 @@ class PersonRow:
     number: str | None
     disabled: bool
     until: datetime | None
+    one_light: bool = False
+    """Whether all their references are of one light, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)

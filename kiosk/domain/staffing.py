@@ -167,6 +167,13 @@ class Renew:
 
 
 @dataclass(frozen=True, slots=True)
+class AddPictures:
+    """Takes more pictures of somebody, in other light, beside those that there are."""
+
+    subject_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotMe:
     """The person of an event says that they are not whom the kiosk took them for."""
 
@@ -191,6 +198,7 @@ StaffRequest = (
     | SetVerify
     | Remove
     | Renew
+    | AddPictures
     | NotMe
 )
 NEEDED: Mapping[type, Right] = {
@@ -207,6 +215,7 @@ NEEDED: Mapping[type, Right] = {
     SetVerify: Right.SWITCH,
     Remove: Right.ERASE,
     Renew: Right.RENEW,
+    AddPictures: Right.RENEW,
     NotMe: Right.SWITCH,
 }
 """The right that each request needs. Open needs that of its page; whoever is at the screen may sign in, sign out and

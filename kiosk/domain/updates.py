@@ -146,6 +146,13 @@ class FaceStays:
     there: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OtherLight:
+    """Whom this decision let in has pictures of other light only. Told once for each person."""
+
+    decision_id: str
+
+
 Finding = Waiting | Observed | Proposed | Faulted | Recovered | FaceStays
 """What the pipeline reports about a frame, or about missing frames."""
 
@@ -163,5 +170,6 @@ Update = (
     | EntryChanged
     | StaffChanged
     | FaceStays
+    | OtherLight
 )
 """Updates inside the kiosk's process: for window, console, announcer and demonstration."""

@@ -23,6 +23,7 @@ from kiosk.domain.updates import (
     EntryChanged,
     Faulted,
     Observed,
+    OtherLight,
     Recovered,
     Update,
     Waiting,
@@ -67,15 +68,24 @@ class _Result:
 
 class Presenter:
     """`name_of` gives the name of a subject, or None for an unknown id; it is called once for each released grant.
-    `ways`: what this door offers beside a face alone. `texts` may be replaced at any time."""
+    `ways`: what this door offers beside a face alone. `second_light`: whether somebody is asked to have pictures taken
+    in this light. `texts` may be replaced at any time."""
 
-    def __init__(self, name_of: Callable[[str], str | None], texts: Texts, ways: Ways | None = None) -> None:
+    def __init__(
+        self,
+        name_of: Callable[[str], str | None],
+        texts: Texts,
+        ways: Ways | None = None,
+        second_light: bool = False,
+    ) -> None:
         self.texts = texts
         self._name_of = name_of
         self._ways = ways if ways is not None else Ways()
         self._faults: dict[Reason, float] = {}
         self._door: DoorState | None = None
         self._left_open = False
+        self._second_light = second_light
+        self._other_light = ""  # the decision that let somebody in whose pictures are of other light
         self._result: _Result | None = None
         self._guidance = Guidance()
         self._lamp = Lamp()
@@ -130,6 +140,8 @@ class Presenter:
                 self._change(state)
             case DoorLeftOpen(lasts):
                 self._left_open = lasts
+            case OtherLight(decision_id) if self._second_light:
+                self._other_light = decision_id
             case EntryChanged():
                 self._entry.changed(event, at)
             case Faulted(reason):
@@ -153,9 +165,11 @@ class Presenter:
         if result is not None and self._left_at is not None and now - self._left_at >= FORGET_SECONDS:
             result = None
         if result is not None and result.mode is Mode.GRANTED and now < result.until:
-            welcome = words.welcome(self.texts, result.name)
             shown = self._screen(Mode.GRANTED, result.words, preview=preview)
-            return replace(shown, headline=welcome, progress=1.0, countdown=_countdown(result, now))
+            other = result.decision.id == self._other_light
+            detail = self.texts("welcome.second_light") if other else shown.detail
+            welcome = words.welcome(self.texts, result.name)
+            return replace(shown, headline=welcome, detail=detail, progress=1.0, countdown=_countdown(result, now))
         fault = self._fault()
         if self._entry.place is not Place.NONE and (fault is None or fault in words.WITHOUT_A_FACE):
             return self._entering(now, preview and fault is None)

@@ -72,7 +72,10 @@ class KioskWindow(QWidget):
         self._setting = setting if setting is not None else Setting()
         self._languages = self._setting.languages()
         self._presenter = Presenter(
-            lambda subject_id: _drawable(name_of(subject_id)), self._languages[0], self._setting.ways
+            lambda subject_id: _drawable(name_of(subject_id)),
+            self._languages[0],
+            self._setting.ways,
+            self._setting.screen.second_light,
         )
         self._ask, self._clock, self._wall_clock, self._beat = ask, clock, wall_clock, beat
         self._screen: Screen | None = None

@@ -12,6 +12,7 @@ from kiosk.domain.face import Vector
 from kiosk.domain.matching import Cohort, rounded
 from kiosk.domain.people import Reference
 from kiosk.domain.renewal import UNTURNED, Enrolled, TurnedMatrix
+from kiosk.domain.second_light import MOST
 from kiosk.domain.thresholds import Sizes, Thresholds
 from kiosk.station.enrolment import with_another
 from kiosk.storage.gallery import Gallery
@@ -78,15 +79,17 @@ class Candidates:
         matrix = self._matrix(known, own)
         return _searching(matrix, self._threshold(self._matrix(known, known.references).sizes))
 
-    def with_these(self, vectors: Sequence[Vector], but: str | None = None) -> Callable[[Vector], Comparison]:
+    def with_these(
+        self, vectors: Sequence[Vector], but: str | None = None, beside: int = 0
+    ) -> Callable[[Vector], Comparison]:
         """Compares with these pictures alone, by the threshold of the gallery as it will be with them. `but`: whose
-        references they replace."""
+        references they replace, or stand `beside` so many of."""
         known = self._enrolled()
         sizes = self._matrix(known, [r for r in known.references if r.subject_id != but]).sizes
         now, m = datetime.now(UTC), self._measure
         new = [Reference(str(i), "candidate", m.model_id, rounded(v), 1.0, now) for i, v in enumerate(vectors)]
         matrix = TurnedMatrix(m.model_id, m.dimension, m.cohort, UNTURNED, new)
-        return _searching(matrix, self._threshold(with_another(sizes, len(vectors))))
+        return _searching(matrix, self._threshold(with_another(sizes, min(MOST, beside + len(vectors)))))
 
     def _threshold(self, sizes: Sizes) -> float:
         return self._measure.thresholds.for_gallery(sizes).score

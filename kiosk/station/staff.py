@@ -16,8 +16,9 @@ from kiosk.domain.audit import AuditKind, AuditOutcome
 from kiosk.domain.errors import GalleryError, KioskError
 from kiosk.domain.staff_views import Closed, Failure, LookHere, Problem, StaffView
 from kiosk.domain.staffing import IDLE_SECONDS, SignIn, SignOut, StaffRequest, Touched, may
-from kiosk.domain.updates import DoorChanged, FaceStays, StaffChanged, Update
+from kiosk.domain.updates import Decided, DoorChanged, FaceStays, StaffChanged, Update
 from kiosk.station.booth_tasks import State, Task
+from kiosk.station.light_watch import LightWatch
 from kiosk.station.staff_enrolment import further
 from kiosk.station.staff_pages import Around, Pages
 from kiosk.station.staff_session import REASONS, Office, Person
@@ -40,11 +41,13 @@ class StaffDesk:
         clock: Callable[[], float],
         pins: Pins | None = None,
         duress: Callable[[str], None] = lambda _: None,
+        light: LightWatch | None = None,
     ) -> None:
-        """`clock`: seconds of CLOCK_BOOTTIME. `duress`: is told, silently, of whom somebody made sign in."""
+        """`clock`: seconds of CLOCK_BOOTTIME. `duress`: is told, silently, of whom somebody made sign in. `light`: is
+        told who is let in."""
         self._office, self._publish, self._clock = office, publish, clock
         self._sign_ins = SignIns(office, pins or Pins(office.gallery, clock))
-        self._duress = duress
+        self._duress, self._light = duress, light
         self._requests: queue.Queue[StaffRequest | None] = queue.Queue(WAITING)
         self._applicant: Person | None = None
         self._who: Person | None = None
@@ -74,6 +77,9 @@ class StaffDesk:
                 self._around.door = state
             case FaceStays(there):
                 self._around.lingering = there
+            case Decided(decision) if self._light is not None:
+                self._light.let_in(decision)
+                self._wake()
 
     def _wake(self) -> None:
         """The booth has seen something: `turn` looks at it at once."""
@@ -92,6 +98,8 @@ class StaffDesk:
         except Exception as error:  # noqa: BLE001 - it ends the session; nothing half-done is written
             log.error("staff_mode_fault", error=type(error).__name__)
             self._close(Closed(failure=Failure.FAULT))
+        if self._light is not None:
+            self._light.turn()
 
     def close(self) -> None:
         """Ends staff mode, when the kiosk stops."""

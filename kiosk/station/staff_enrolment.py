@@ -39,12 +39,14 @@ RETRY = frozenset({Failure.TOO_LONG, Failure.SOMEBODY_ELSE, Failure.NOT_RECOGNIS
 
 
 class Enrolling:
-    """One enrolment; of somebody new, or with new pictures of `again`."""
+    """One enrolment; of somebody new, or with new pictures of `again`, in place of the old ones or beside them
+    (`add`)."""
 
-    def __init__(self, office: Office, who: Person, again: Subject | None = None) -> None:
+    def __init__(self, office: Office, who: Person, again: Subject | None = None, *, add: bool = False) -> None:
         self._office = office
         self._who = who
         self._again = again
+        self._add = add
         self._draft = Draft()
         self._text = consent.find(office.consent, None)
         self._step = Step.CONSENT
@@ -165,7 +167,8 @@ class Enrolling:
             checked=Checked(len(vectors), found.alike),
         )
         self._step = Step.BACK
-        self._office.booth.back(self._office.candidates.with_these(vectors, self._renewed))
+        beside = len(self._office.lights([self._again.id])[self._again.id]) if self._again and self._add else 0
+        self._office.booth.back(self._office.candidates.with_these(vectors, self._renewed, beside))
         self.view = ComeBack(self._draft.checked, away=False)
 
     def _refused(self, vectors: Sequence[Vector]) -> NotEnrolled | None:
@@ -214,19 +217,17 @@ class Enrolling:
         return Done(subject.name, subject.number, subject.verify, subject.valid_from, code)
 
     def _renew(self, subject: Subject) -> StaffView:
+        gallery, references, detail = self._office.gallery, self._references(), self._detail()
         try:
-            enrolling.renew(
-                self._office.gallery,
-                subject.id,
-                self._references(),
-                self._draft.agreed,
-                self._detail(),
-                self._check_again,
-            )
+            if self._add:
+                enrolling.add(gallery, subject.id, references, self._draft.agreed, detail, self._check_again)
+            else:
+                enrolling.renew(gallery, subject.id, references, self._draft.agreed, detail, self._check_again)
         except SampleError:
             return self._end(AuditReason.LOOKS_LIKE_ANOTHER, Problem.ENROLLED_ALREADY)
         self._step, self._draft = Step.OVER, Draft()
-        return Done(subject.name, subject.number, subject.verify, subject.valid_from, renewed=True)
+        added, renewed = self._add, not self._add
+        return Done(subject.name, subject.number, subject.verify, subject.valid_from, renewed=renewed, added=added)
 
     def _check_again(self) -> None:
         """Inside the transaction: somebody may have been enrolled by a command since the checks. Raises SampleError."""
@@ -235,8 +236,9 @@ class Enrolling:
 
     def _references(self) -> list[NewReference]:
         model = self._office.measure.model_id
-        pairs = zip(self._draft.vectors, self._draft.qualities, strict=True)
-        return [NewReference(vector, model, quality) for vector, quality in pairs]
+        draft = self._draft
+        taken = zip(draft.vectors, draft.qualities, draft.lights, strict=True)
+        return [NewReference(vector, model, quality, light) for vector, quality, light in taken]
 
     def _detail(self) -> dict[str, str | int | float | bool | None]:
         lights = self._draft.lights

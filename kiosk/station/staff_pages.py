@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.rights import Right
 from kiosk.domain.staff_views import Bars, DoorIs, Failure, Home, NotEnrolled, Problem, StaffView, WhyRefused
-from kiosk.domain.staffing import NEEDED, NotMe, Open, Place, Renew, StaffRequest, pages
+from kiosk.domain.staffing import NEEDED, AddPictures, NotMe, Open, Place, Renew, StaffRequest, pages
 from kiosk.station.booth_tasks import State, Task
 from kiosk.station.staff_enrolment import Enrolling
 from kiosk.station.staff_events import EventPages
@@ -40,7 +40,9 @@ class Pages:
                 self.leave()
                 return self._opened(place)
             case Renew(subject_id):
-                return self._again(subject_id)
+                return self._again(subject_id, add=False)
+            case AddPictures(subject_id):
+                return self._again(subject_id, add=True)
             case NotMe(event):
                 return EventPages(self._office).not_me(event)
             case _ if NEEDED[type(request)] is Right.ENROL:
@@ -75,12 +77,12 @@ class Pages:
             self.enrolling.leave()
             self.enrolling = None
 
-    def _again(self, subject_id: str) -> StaffView:
+    def _again(self, subject_id: str, *, add: bool) -> StaffView:
         self.leave()
         subject = self._office.gallery.find(subject_id)
         if not self._who.may_change(subject):
             return PeoplePages(self._office, self._who).one(subject_id, Problem.NOT_ALLOWED)
-        self.enrolling = Enrolling(self._office, self._who, subject)
+        self.enrolling = Enrolling(self._office, self._who, subject, add=add)
         return self.enrolling.view
 
     def _opened(self, place: Place) -> StaffView:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kiosk.domain.audit import AuditReason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.people import Subject
 from kiosk.domain.rights import MAY, Right
+from kiosk.domain.second_light import of_one_light
 from kiosk.domain.staff_views import MOST_SHOWN, Erased, People, PersonRow, Problem, StaffView
 from kiosk.domain.staff_views import Person as PersonView
 from kiosk.domain.staffing import Choose, Remove, Search, SetDisabled, SetUntil, SetVerify, StaffRequest
@@ -36,21 +39,28 @@ class PeoplePages:
         """Those whose name, number or id holds the text, by name."""
         wanted = text.strip().casefold()
         everybody = sorted(self._office.gallery.subjects(), key=lambda s: s.name.casefold())
-        rows = [_row(s) for s in everybody if _fits(s, wanted)]
-        return People(text, tuple(rows[:MOST_SHOWN]), len(rows))
+        found = [s for s in everybody if _fits(s, wanted)]
+        return People(text, self._rows(found[:MOST_SHOWN]), len(found))
 
     def one(self, subject_id: str, problem: Problem | None = None) -> PersonView:
         """One person. Raises GalleryError for somebody who is not enrolled."""
         subject = self._office.gallery.find(subject_id)
         rights = MAY[self._who.role] if self._who.may_change(subject) else frozenset()
         return PersonView(
-            _row(subject),
+            self._rows([subject])[0],
             subject.verify,
             subject.created_at,
             may_switch=Right.SWITCH in rights,
             may_renew=Right.RENEW in rights,
             may_erase=Right.ERASE in rights,
             problem=problem,
+        )
+
+    def _rows(self, found: Sequence[Subject]) -> tuple[PersonRow, ...]:
+        lights = self._office.lights(s.id for s in found)
+        return tuple(
+            PersonRow(s.id, s.name, s.number, s.disabled, s.valid_until, of_one_light(lights.get(s.id, ())))
+            for s in found
         )
 
     def _change(self, subject_id: str, request: StaffRequest) -> StaffView:
@@ -77,10 +87,6 @@ class PeoplePages:
         done = self._office.register.erase(subject_id, reason)
         remains = tuple((r.what, r.ends) for r in done.remains)
         return Erased(done.subject, done.at, done.references, done.backups, remains)
-
-
-def _row(s: Subject) -> PersonRow:
-    return PersonRow(s.id, s.name, s.number, s.disabled, s.valid_until)
 
 
 def _fits(s: Subject, wanted: str) -> bool:

@@ -11,10 +11,11 @@ from kiosk.config import Config
 from kiosk.domain.face import Vector
 from kiosk.domain.matching import rounded
 from kiosk.domain.staffing import StaffRequest
-from kiosk.domain.updates import Update
+from kiosk.domain.updates import OtherLight, Update
 from kiosk.station import levels
 from kiosk.station.booth import Booth
 from kiosk.station.candidates import Measure
+from kiosk.station.light_watch import LightWatch
 from kiosk.station.looking import Eyes
 from kiosk.station.register import GalleryRegister
 from kiosk.station.staff import StaffDesk
@@ -61,7 +62,8 @@ def staffed(
         points = entry.operating_points()
         settings = lambda: levels.settings(config, points, gallery.sizes(entry.model_id))  # noqa: E731
         office = Office(gallery, register, booth, measure, config.consent, settings)
-        desk = StaffDesk(office, publish, boottime, duress=duress)
+        light = LightWatch(office, lambda decision: publish(OtherLight(decision)), config.audit.subject_ids)
+        desk = StaffDesk(office, publish, boottime, duress=duress, light=light)
 
         def heard(update: Update) -> None:
             publish(update)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.people import Subject
 from kiosk.domain.rights import Role
+from kiosk.domain.second_light import Lights
 from kiosk.domain.security_level import Settings
 from kiosk.domain.staff_views import Failure
 from kiosk.keeping import ConsentConfig
@@ -46,6 +47,10 @@ class Office:
     def candidates(self) -> Candidates:
         """Comparisons with the gallery as it is now."""
         return Candidates(self.gallery, self.measure)
+
+    def lights(self, who: Iterable[str]) -> Mapping[str, Lights]:
+        """In which light the references of these subjects were taken. Raises GalleryError."""
+        return enrolling.lights(self.gallery, who)
 
     def note(
         self,

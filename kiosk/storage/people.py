@@ -96,25 +96,28 @@ def record_of(row: dict[str, Any], version: int, own: Vault) -> Record:
 
 
 def seal_reference(reference: Reference, own: Vault, turning: int) -> bytes:
-    """Template, quality and time of a reference as they are stored. `turning`: the version of the matrix that the
-    template is turned by, so that one of an earlier matrix cannot be put beside a later one. Raises ValueError for what
-    is no template."""
+    """Template, quality, time and light of a reference as they are stored. `turning`: the version of the matrix that
+    the template is turned by, so that one of an earlier matrix cannot be put beside a later one. Raises ValueError for
+    what is no template."""
     data = template_bytes(reference.template) + _QUALITY.pack(reference.quality)
     data += to_text(reference.created_at).encode()
+    if reference.light is not None:
+        data += f" {reference.light:.1f}".encode()
     return own.wrap(data, *_bound(reference.id, reference.subject_id, reference.model_id, turning))
 
 
 def reference_of(row: dict[str, Any], own: Vault, turning: int) -> Reference:
     """The inverse of `seal_reference`, for a row of the table `reference`. Raises TamperedError."""
     data = own.unwrap(row["sealed"], *_bound(row["id"], row["subject_id"], row["model_id"], turning))
-    at = TEMPLATE_BYTES + _QUALITY.size
+    at, _, light = data[TEMPLATE_BYTES + _QUALITY.size :].decode().partition(" ")
     return Reference(
         id=row["id"],
         subject_id=row["subject_id"],
         model_id=row["model_id"],
         template=np.frombuffer(data, np.int8, TEMPLATE_BYTES),
         quality=_QUALITY.unpack_from(data, TEMPLATE_BYTES)[0],
-        created_at=to_time(data[at:].decode()),
+        created_at=to_time(at),
+        light=float(light) if light else None,  # none in a reference of before, or of a photograph
     )
 
 

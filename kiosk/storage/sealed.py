@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -140,6 +140,22 @@ class SealedRows:
         self._store.execute("DELETE FROM reference WHERE subject_id = ?", [subject_id])
         self._put(replace(record, references=self._insert(subject_id, new, now, own)), own)
 
+    def exchange(self, subject_id: str, out: Collection[str], new: Sequence[NewReference], now: datetime) -> None:
+        """Adds references to a subject, and deletes those whose ids are in `out`. Raises as `renew`."""
+        record, own = self._open(subject_id)
+        kept = tuple(one for one in record.references if one not in out)
+        for one in out:
+            self._store.execute("DELETE FROM reference WHERE id = ? AND subject_id = ?", [one, subject_id])
+        self._put(replace(record, references=(*kept, *self._insert(subject_id, new, now, own))), own)
+
+    def of(self, subject_id: str) -> list[Reference]:
+        """The references of one subject. Raises KeyError for an unknown one."""
+        record, own = self._open(subject_id)
+        turning = self.roster().turning
+        rows = self._store.rows("SELECT * FROM reference WHERE subject_id = ? ORDER BY rowid", [subject_id])
+        expect([row["id"] for row in rows], record.references, "reference")
+        return [reference_of(row, own, turning) for row in rows]
+
     def remove(self, subject_id: str, now: datetime) -> None:
         """Deletes a subject, its key, its references and its tries of PINs, and lists the id as erased."""
         roster = self.roster().without(subject_id, to_text(now))
@@ -207,7 +223,8 @@ class SealedRows:
         ids = tuple(new_id() for _ in new)
         for reference_id, given in zip(ids, new, strict=True):
             template = turning.template(given.vector)
-            reference = Reference(reference_id, subject_id, given.model_id, template, given.quality, created_at)
+            made = (given.model_id, template, given.quality, created_at, given.light)
+            reference = Reference(reference_id, subject_id, *made)
             self._store.execute(
                 "INSERT INTO reference (id, subject_id, model_id, sealed) VALUES (?, ?, ?, ?)",
                 [reference_id, subject_id, given.model_id, seal_reference(reference, own, version)],

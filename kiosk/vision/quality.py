@@ -76,7 +76,7 @@ class Gate:
             1 - 0.5 * turn / b.max_turn,
             0.5 + sharp / (8 * b.min_sharpness) if b.min_sharpness else 1.0,
         )
-        return Quality(round(float(np.clip(min(margins), 0, 1)), 4))
+        return Quality(round(float(np.clip(min(margins), 0, 1)), 4), light=round(float(grey.mean()), 1))
 
     def _place(self, image: Image, face: Face, turn: float, roll: float) -> Flaw | None:
         """A flaw of the face's position or of the head's pose."""

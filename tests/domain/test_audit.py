@@ -20,7 +20,8 @@ GOLDEN: dict[type[StrEnum], str] = {
     "key_changed everything_sealed_anew recovery_passphrase_made passphrase_chosen "
     "made exported restored begun cut key_made key_replaced consent_recorded templates_renewed "
     "number_set number_cleared qr_set qr_cleared card_set card_cleared verify_on verify_off extended_on extended_off "
-    "issued revoked used signed_in sign_in_failed signed_out not_enrolled not_me face_stays face_gone",
+    "issued revoked used signed_in sign_in_failed signed_out not_enrolled not_me face_stays face_gone "
+    "other_light references_added",
     AuditReason: "kiosk_restarted reset face_off face_on asked withdrawn expired records_dropped "
     "release_without_decision looks_like_another not_agreed not_recognised presentation_attack broken_off",
     Command: "status monitor release extend hold_open secure lockdown lockdown_end pair forget_gallery simulate_open "

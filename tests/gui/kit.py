@@ -23,6 +23,7 @@ from kiosk.domain.updates import (
     EntryChanged,
     Faulted,
     Observed,
+    OtherLight,
     Update,
     Waiting,
 )
@@ -66,6 +67,7 @@ STATES: dict[str, list[Update]] = {
     "waits": [Observed(1, (FACE,), Quality(0.9), 0.0, waits=12.0)],
     "let_in": [Observed(1, (FACE,), Quality(0.9), 0.0, let_in=True)],
     "granted": GRANTED,
+    "second_light": [*GRANTED, OtherLight("g1")],
     "refused": [refused()],
     "look_here": [EntryChanged(Step.FACE), Waiting(2)],
     "pin": [EntryChanged(Step.PIN)],
@@ -95,7 +97,14 @@ def screenful(
     languages: tuple[str, ...] = ("en",),
     large: bool = False,
 ) -> Screenful:
-    config = ScreenConfig(diagonal_mm=diagonal, distance_mm=distance, languages=languages, large=large, sounds=False)
+    config = ScreenConfig(
+        diagonal_mm=diagonal,
+        distance_mm=distance,
+        languages=languages,
+        large=large,
+        sounds=False,
+        second_light=True,
+    )
     return Screenful(width, height, config)
 
 

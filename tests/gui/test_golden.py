@@ -8,8 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from kiosk.screen import ScreenConfig
-from tests.gui.kit import SIZES, STATES, Kit, frame
+from tests.gui.kit import SIZES, STATES, Kit, frame, screenful
 
 pytestmark = pytest.mark.qt
 
@@ -35,7 +34,7 @@ def test_pictures_look_as_they_did(make: Callable[..., Kit], size: str, tmp_path
     if not figures_have_one_width():
         pytest.skip("PySide6 6.8.0 cannot give figures one width: the lines lie a little differently")
     width, height, diagonal, distance = SIZES[size]
-    config = ScreenConfig(diagonal_mm=diagonal, distance_mm=distance, languages=("en", "de"), sounds=False)
+    config = screenful(width, height, diagonal, distance, ("en", "de")).config
     different: list[Path] = []
     for state, events in STATES.items():
         kit = make(screen=config, simulated=True)

@@ -22,6 +22,7 @@ from kiosk.domain.updates import (
     EntryChanged,
     Faulted,
     Observed,
+    OtherLight,
     Recovered,
     Update,
     Waiting,
@@ -499,3 +500,17 @@ def test_no_story_shows_an_open_door_that_is_not(story: list[tuple[float, Update
             assert not any(name in screen.headline for name in NAMES.values())
         assert 0 <= screen.progress <= 1
     assert watched.screen(now) == unwatched.screen(now)
+
+
+def test_who_was_let_in_in_other_light_is_asked_for_more_pictures_where_that_is_configured() -> None:
+    news: list[Update] = [granted(), OtherLight("g1"), answer(DoorResult.RELEASED, 5.0)]
+    for asked in (False, True):
+        made = Presenter(NAMES.get, TEXTS, second_light=asked)
+        for event in news:
+            made.handle(event, 1.0)
+        shown = made.screen(1.1)
+        assert shown.mode is Mode.GRANTED
+        assert (shown.detail == TEXTS("welcome.second_light")) is asked
+        made.handle(granted("g2", "s2"), 9.0)
+        made.handle(answer(DoorResult.RELEASED, 12.0, "g2"), 9.1)
+        assert made.screen(9.2).detail == TEXTS("welcome.detail"), "the next one is not asked"

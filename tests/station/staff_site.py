@@ -22,6 +22,7 @@ from kiosk.domain.updates import StaffChanged
 from kiosk.keeping import ConsentConfig
 from kiosk.station import levels
 from kiosk.station.candidates import Measure
+from kiosk.station.light_watch import LightWatch
 from kiosk.station.register import GalleryRegister
 from kiosk.station.staff import StaffDesk
 from kiosk.station.staff_session import Office
@@ -53,10 +54,14 @@ class Site:
         register = GalleryRegister(gallery, "m", erasure=erasure)
         config = Config(entry=EntryConfig(number=True))
         settings = lambda: levels.settings(config, POINTS, gallery.sizes("m"))  # noqa: E731
-        office = Office(gallery, register, self.camera.booth, MEASURE, ConsentConfig(), settings)
+        self.office = Office(gallery, register, self.camera.booth, MEASURE, ConsentConfig(), settings)
         clock = lambda: self.camera.at  # noqa: E731
-        pins = Pins(gallery, clock)
-        self.desk = StaffDesk(office, self._take, clock, pins, self.forced.append)
+        self._parts = (self.office, self._take, clock, Pins(gallery, clock), self.forced.append)
+        self.desk = StaffDesk(*self._parts)
+
+    def watch(self, light: LightWatch) -> None:
+        """Begins anew with somebody who watches the light."""
+        self.desk = StaffDesk(*self._parts, light)
 
     def _take(self, update: StaffChanged) -> None:
         self.shown.append(update.view)

@@ -22,6 +22,7 @@ from kiosk.domain.staff_views import (
     Failure,
     Home,
     NotEnrolled,
+    People,
     Posing,
     Problem,
     WaysIn,
@@ -30,8 +31,10 @@ from kiosk.domain.staff_views import (
 from kiosk.domain.staffing import (
     IDLE_SECONDS,
     About,
+    AddPictures,
     Again,
     Answered,
+    Choose,
     Finish,
     Open,
     Place,
@@ -308,6 +311,43 @@ def test_new_pictures_are_of_the_same_person(here: Site) -> None:
     assert here.gallery.find("Ada") == ada
     record = here.records()[-1]
     assert (record.outcome, record.detail["source"]) == (AuditOutcome.ENROLLED_AGAIN, "camera")
+
+
+def test_pictures_in_another_light_are_added_with_the_same_checks(here: Site) -> None:
+    here.enrolled("Ada", ADA)
+    ada = here.gallery.find("Ada")
+    old = {r.id for r in here.gallery.references("m") if r.subject_id == ada.id}
+    assert isinstance(here.ask(AddPictures(ada.id)), Posing)
+    assert here.posed(2) == NotEnrolled(Problem.NOT_THE_SAME)
+    here.ask(AddPictures(ada.id))
+    here.camera.stages.live = False
+    shown = here.faces(20, ADA)
+    assert isinstance(shown, NotEnrolled)
+    assert shown.failure is Failure.ATTACK
+    here.camera.stages.live = True
+    here.ask(AddPictures(ada.id))
+    here.posed(ADA)
+    assert {r.id for r in here.gallery.references("m") if r.subject_id == ada.id} == old, "not before they come back"
+    shown = here.came_back()
+    assert isinstance(shown, Done)
+    assert (shown.added, shown.renewed) == (True, False)
+    mine = {r.id for r in here.gallery.references("m") if r.subject_id == ada.id}
+    assert len(mine) == 5
+    assert mine & old, "both old"
+    assert mine - old, "and new ones"
+    record = here.records()[-1]
+    assert (record.outcome, record.detail["source"]) == (AuditOutcome.REFERENCES_ADDED, "camera")
+    assert record.detail["by"] == f"subject {here.gallery.find('Grace Hopper').id}"
+    assert here.gallery.find("Ada") == ada
+
+
+def test_staffs_list_says_whose_pictures_are_of_one_light(here: Site) -> None:
+    ben = here.gallery.add_subject("Ben", [NewReference(vector(3), "m", 0.9, light) for light in (60.0, 150.0)])
+    here.enrolled("Ada", ADA)
+    shown = here.ask(Open(Place.PEOPLE))
+    assert isinstance(shown, People)
+    assert {row.name: row.one_light for row in shown.rows} == {"Ada": True, "Ben": False, "Grace Hopper": True}
+    assert here.ask(Choose(ben.id)).row.one_light is False  # type: ignore[union-attr]
 
 
 def test_nobody_renews_themselves(here: Site) -> None:

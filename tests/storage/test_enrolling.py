@@ -13,6 +13,7 @@ import pytest
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.errors import GalleryError, SampleError
+from kiosk.domain.people import NewReference
 from kiosk.storage import enrolling
 from kiosk.storage.audit import Audit
 from kiosk.storage.enrolling import Newcomer
@@ -23,7 +24,7 @@ from kiosk.storage.pins import made_both
 from kiosk.storage.verification import verify
 from tests.station.staff_killed import STEPS
 from tests.station.staff_site import site
-from tests.storage.conftest import NOON, a_reference
+from tests.storage.conftest import MODEL, NOON, a_reference
 
 ADA = Newcomer("Ada Lovelace", "482915", verify=True)
 
@@ -153,3 +154,47 @@ def test_kill_9_at_each_statement_of_the_last_step_leaves_all_or_nothing(prepare
     assert found == sorted(found), "nothing up to one statement, all from then on"
     assert found.count(False) > 5
     assert found[-1]
+
+
+def lit(seed: int, light: float, model_id: str = MODEL) -> NewReference:
+    return replace(a_reference(seed, model_id), light=light)
+
+
+def test_pictures_in_other_light_stand_beside_the_old_ones_five_in_all(gallery: Gallery) -> None:
+    ada = enrolling.enrol(gallery, ADA, [lit(n, 60.0) for n in range(4)], NO_SECRETS, {}, lambda: None).id
+    gallery.by = "subject abc"
+    enrolling.add(gallery, ada, [lit(n, 150.0) for n in (10, 11, 12)], None, {"light": 150}, lambda: None)
+    lights = enrolling.lights(gallery, [ada, "nobody"])
+    assert set(lights) == {ada}
+    assert len(lights[ada]) == 5
+    assert set(lights[ada]) == {60.0, 150.0}
+    record = Audit(gallery.store).records()[-1]
+    assert record.outcome == AuditOutcome.REFERENCES_ADDED
+    assert record.detail["by"] == "subject abc"
+    assert record.detail["source"] == "camera"
+    taken = record.detail["references"]
+    assert (record.detail["replaced"], taken) == (4 - lights[ada].count(60.0), lights[ada].count(150.0))
+
+
+def test_pictures_of_another_network_stay_and_take_no_place(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [lit(n, 60.0, "old") for n in range(5)]).id
+    enrolling.add(gallery, ada, [lit(n, 150.0) for n in range(5)], None, {}, lambda: None)
+    assert gallery.counts() == {"old": 5, MODEL: 5}
+
+
+def test_a_check_that_fails_adds_nothing(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [lit(1, 60.0)]).id
+
+    def twin() -> None:
+        raise SampleError("a twin")
+
+    with pytest.raises(SampleError):
+        enrolling.add(gallery, ada, [lit(2, 150.0)], None, {}, twin)
+    assert enrolling.lights(gallery, [ada]) == {ada: (60.0,)}
+    with pytest.raises(GalleryError):
+        enrolling.add(gallery, "nobody", [lit(2, 150.0)], None, {}, lambda: None)
+
+
+def test_light_that_is_not_known_stays_unknown(gallery: Gallery) -> None:
+    ada = gallery.add_subject("Ada", [a_reference(1), lit(2, 88.04)]).id
+    assert enrolling.lights(gallery, [ada]) == {ada: (None, 88.0)}

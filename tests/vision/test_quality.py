@@ -78,3 +78,9 @@ def test_a_tilted_head_is_rolled() -> None:
     (ax, ay), (bx, by), *rest = upright.landmarks
     tilted = replace(upright, landmarks=((ax, ay - 30), (bx, by + 30), *rest))
     assert turned(tilted)[1] > 0.6
+
+
+@pytest.mark.parametrize("level", [80.0, 128.0, 180.0])
+def test_the_light_on_a_good_face_is_kept(level: float) -> None:
+    light = Gate(BOUNDS, lambda *_: True).assess(picture(level), face()).light
+    assert light == pytest.approx(level, abs=15)

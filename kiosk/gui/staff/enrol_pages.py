@@ -204,6 +204,8 @@ def done(look: Look, view: Done) -> Page:
     later = view.valid_from is not None and view.valid_from > datetime.now(UTC)
     if view.renewed:
         headline = texts("office.renewed", name=view.name)
+    elif view.added:
+        headline = texts("office.added", name=view.name)
     elif later and view.valid_from is not None:
         headline = texts("office.written_later", name=view.name, day=day(view.valid_from))
     else:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from kiosk.domain.staff_views import Erased, People, Person, PersonRow
-from kiosk.domain.staffing import Choose, Remove, Renew, Search, SetDisabled, SetUntil, SetVerify
+from kiosk.domain.staffing import AddPictures, Choose, Remove, Renew, Search, SetDisabled, SetUntil, SetVerify
 from kiosk.gui.look import Look
 from kiosk.gui.staff.enrol_pages import end_of, spans
 from kiosk.gui.staff.parts import Ask, day, key, minute, said, scrolled
@@ -54,6 +54,7 @@ def _row(look: Look, row: PersonRow) -> Row:
     notes = [row.number or ""]
     notes += [look.texts("office.until_day", day=day(row.until))] if row.until else []
     notes += [look.texts("office.shut_out")] if row.disabled else []
+    notes += [look.texts("office.one_light")] if row.one_light else []
     return Row(row.subject_id, row.name, " · ".join(note for note in notes if note))
 
 
@@ -80,6 +81,7 @@ class PersonPage(Page):
         )
         self.until = key(look, "office.change_until", self._ask_until)
         self.renew = key(look, "office.renew", lambda: ask(Renew(row.subject_id)))
+        self.add = key(look, "office.add", lambda: ask(AddPictures(row.subject_id)))
         self.erase = key(look, "office.erase", self._ask_erase)
         self._ask, self._row = ask, row
         self.keys = QWidget()
@@ -89,6 +91,7 @@ class PersonPage(Page):
                 (self.switch, view.may_switch),
                 (self.verify, view.may_switch),
                 (self.until, view.may_switch),
+                (self.add, view.may_renew),
                 (self.renew, view.may_renew),
                 (self.erase, view.may_erase),
             )
