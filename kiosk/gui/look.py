@@ -14,3 +14,11 @@ class Look:
 
     texts: Texts
     measures: Measures
+    languages: tuple[str, ...] = ()
+    """All that are configured: names are typed in any of them."""
+
+    @property
+    def keyboards(self) -> tuple[str, ...]:
+        """The languages whose letters the on-screen keyboard has, the screen's own first."""
+        own = self.texts.language
+        return (own, *(language for language in self.languages if language != own))

@@ -25,6 +25,8 @@ class Sounds:
 
     def __init__(self, wanted: bool) -> None:
         self._program = shutil.which("aplay") if wanted else None
+        self._tones = {mode: tone(notes) for mode, notes in TONES.items()} if self._program is not None else {}
+        """Made now: at the moment when somebody is let in, the window has other things to do."""
         self._playing: subprocess.Popen[bytes] | None = None
         self._mode: Mode | None = None
 
@@ -49,7 +51,7 @@ class Sounds:
         if self._playing.stdin is not None:
             # Less than a pipe holds: this waits for nobody. A program that has ended takes nothing.
             with self._playing.stdin as pipe, suppress(OSError):
-                pipe.write(tone(TONES[mode]))
+                pipe.write(self._tones[mode])
 
     def close(self) -> None:
         """Ends a tone that still plays."""

@@ -84,7 +84,7 @@ class KioskWindow(QWidget):
         """When somebody last touched the screen or a key."""
         self._make: Callable[[Look], QWidget] | None = None
         self._page: QWidget | None = None
-        self._look = Look(self._languages[0], self._measured(LARGEST))
+        self._look = Look(self._languages[0], self._measured(LARGEST), self._setting.screen.languages)
         self._visitor = Visitor(self, self._setting, self._languages, self._look)
         self._visitor.chosen.connect(self._choose)
         self._visitor.cancelled.connect(self._cancel)
@@ -194,7 +194,7 @@ class KioskWindow(QWidget):
     def _speak(self, language: str) -> None:
         """Takes a language and the present size: makes all parts that depend on them anew."""
         texts = next(t for t in self._languages if t.language == language)
-        self._look = Look(texts, self._measured(self.size()))
+        self._look = Look(texts, self._measured(self.size()), self._setting.screen.languages)
         self._presenter.texts = texts
         right = texts.right_to_left
         self.setLayoutDirection(Qt.LayoutDirection.RightToLeft if right else Qt.LayoutDirection.LeftToRight)

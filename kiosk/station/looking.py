@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 
 from kiosk.domain.attempt import Rules
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Face, Flaw, Frame, Image, Quality
+from kiosk.domain.lingering import Lingering
 from kiosk.domain.looks import OF_FLAW, OF_HINT, Look, Trouble, head_pose
 from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
 from kiosk.domain.tracking import Seen, Tracker
@@ -18,13 +19,15 @@ from kiosk.vision.frozen import Memory
 
 @dataclass(frozen=True, slots=True)
 class Eyes:
-    """The stages that a frame goes through. `min_face`: a second face counts from this width of its box on (px)."""
+    """The stages that a frame goes through. `min_face`: a second face counts from this width of its box on (px).
+    `lingering`: faces that never leave, which are left out here too."""
 
     detector: Detector
     quality: QualityGate
     pad: PresentationAttackDetector
     embedder: Embedder
     min_face: float
+    lingering: Lingering = field(default_factory=Lingering)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +54,7 @@ class Looker:
         seen = self._memory.take(frame)
         if self._memory.frozen:
             raise CameraError("the camera shows what it has shown before")
-        faces = self._eyes.detector.detect(frame.image)
+        faces = self._eyes.lingering.without(self._eyes.detector.detect(frame.image), at)
         if not faces:
             self._tracker.lost(at)
             return Looked(Look(at, Trouble.NOBODY))

@@ -16,7 +16,6 @@ from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
 from kiosk.domain.decision import Comparison, Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality, Vector
-from kiosk.domain.lingering import Lingering
 from kiosk.domain.people import Embedding
 from kiosk.domain.refusals import FaceAlone, FaceLimit
 from kiosk.domain.tracking import Seen, Tracker
@@ -59,7 +58,6 @@ class Pipeline:
         self._decider = Decider(stages.matcher, door_ready, largest_badge, new_id, clock, self._limit, face_alone)
         self._tracker = Tracker()
         self._memory = Memory()
-        self._lingering = Lingering()
         self._aftermath = Aftermath(rules, alike)
         self._attempt: Attempt | None = None
         self._expected: Expected | None = None
@@ -92,6 +90,10 @@ class Pipeline:
         """Takes news of a claim, from any thread. It counts from the next frame on."""
         self._told.put(told)
 
+    def stays(self) -> list[Finding]:
+        """News of a face that never leaves, also from frames that staff's booth has looked at."""
+        return [] if (news := self._stages.lingering.news()) is None else [FaceStays(news)]
+
     def expect(self, reason: Reason) -> None:
         """Takes a fault that was reported before the first frame. It is not reported again, but its end is."""
         self._faults.see(reason, -math.inf)
@@ -114,9 +116,7 @@ class Pipeline:
     def _step(self, frame: Frame) -> list[Finding]:
         """A claim that has come, or whose time is over, ends the open attempt. The frame counts for the next one."""
         self._listen()
-        ended = self._ended(frame)
-        seen, stays = self._seen(frame), self._lingering.news()
-        return [*ended, *seen] if stays is None else [*ended, *seen, FaceStays(stays)]
+        return [*self._ended(frame), *self._seen(frame), *self.stays()]
 
     def _listen(self) -> None:
         """Takes what the reception has told."""
@@ -150,7 +150,7 @@ class Pipeline:
         if self._memory.frozen:
             raise StageError(Reason.CAMERA_UNAVAILABLE, CameraError("the camera shows what it has shown before"))
         with watch.stage("detect", Reason.DETECTOR_FAULT):
-            faces = self._lingering.without(stages.detector.detect(frame.image), frame.captured_at)
+            faces = stages.lingering.without(stages.detector.detect(frame.image), frame.captured_at)
         near = [f for f in faces if f.box.width >= self._min_face]
         self._aftermath.look(frame.captured_at, bool(near))
         if not faces:

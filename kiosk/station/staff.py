@@ -14,7 +14,7 @@ import structlog
 
 from kiosk.domain.audit import AuditKind, AuditOutcome
 from kiosk.domain.errors import GalleryError, KioskError
-from kiosk.domain.staff_views import Closed, Failure, LookHere, Problem, StaffView
+from kiosk.domain.staff_views import Closed, Failure, Home, LookHere, Problem, StaffView
 from kiosk.domain.staffing import IDLE_SECONDS, SignIn, SignOut, StaffRequest, Touched, may
 from kiosk.domain.updates import Decided, DoorChanged, FaceStays, StaffChanged, Update
 from kiosk.station.booth_tasks import State, Task
@@ -110,6 +110,8 @@ class StaffDesk:
         if request is not None:
             self._take(request, now)
         self._look(now)
+        if self._pages is not None and isinstance(self._view, Home):  # it says what is around
+            self._show(self._pages.home(self._view.problem))
         if self._who is not None and now - self._touched_at >= IDLE_SECONDS:
             self._close(Closed())
         if self._who is not None or self._applicant is not None:

@@ -54,7 +54,8 @@ def staffed(
     watchdog does not watch its thread: an erasure may take long, and nobody at the door waits for it."""
     entry = models.embedder_entry
     measure = Measure(entry.model_id, entry.dimension, models.thresholds, models.cohort)
-    eyes = Eyes(stages.detector, stages.quality, stages.pad, stages.embedder, config.quality.min_face)
+    looks = (stages.detector, stages.quality, stages.pad, stages.embedder)
+    eyes = Eyes(*looks, config.quality.min_face, stages.lingering)
     booth = Booth(eyes, stages.matcher.search, _same(measure), boottime)
     store = open_database(home.database, check=False)
     with closing(Gallery(store, vault)) as gallery:

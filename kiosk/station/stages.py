@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from kiosk.domain.decision import Reason
 from kiosk.domain.errors import OutdatedError, StageError, UnsafeError
+from kiosk.domain.lingering import Lingering
 from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The stages of a frame, in this order."""
+    """The stages of a frame, in this order. `lingering`: faces that never leave; the door and staff's booth leave out
+    the same ones."""
 
     detector: Detector
     quality: QualityGate
     pad: PresentationAttackDetector
     embedder: Embedder
     matcher: Matcher
+    lingering: Lingering = field(default_factory=Lingering)
 
 
 class Stopwatch:

@@ -61,6 +61,19 @@ def test_only_the_end_of_a_story_is_heard_and_once(played: Played) -> None:
     assert played.closed == 2
 
 
+def test_tones_are_made_at_the_start_and_not_when_somebody_waits(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Sounds(wanted=True)
+
+    def late(_: object) -> bytes:
+        raise AssertionError("a tone is made while somebody waits")
+
+    monkeypatch.setattr(sounds, "tone", late)
+    said.show(Mode.GRANTED)
+    assert len(played.files) == 1
+
+
 def test_no_page_of_keys_has_a_sound() -> None:
     assert set(sounds.TONES) == {Mode.GRANTED, Mode.REFUSED}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk.domain.face import Flaw, Hint
+from kiosk.domain.lingering import STAYS_SECONDS, Lingering
 from kiosk.domain.looks import Trouble
 from kiosk.station.looking import Eyes, Looked, Looker
 from tests.station.booths import Camera, face
@@ -43,6 +44,22 @@ def test_nobody_several_and_no_natural_face() -> None:
     camera.stages.who = None
     seen = looked(camera)
     assert (seen.look.trouble, seen.look.vector) == (Trouble.UNNATURAL, None)
+
+
+def test_a_poster_that_the_door_has_left_out_is_left_out_here_too() -> None:
+    camera = Camera()
+    s = camera.stages
+    poster, lingering = face(x=20), Lingering()
+    for second in range(int(STAYS_SECONDS) + 2):
+        lingering.without([poster], second)
+    camera.at = STAYS_SECONDS + 2
+    looker = Looker(Eyes(s, s, s, s, 80, lingering))
+    s.faces = [poster]
+    assert looker.look(camera.frame()).look.trouble is Trouble.NOBODY
+    s.faces = [face(), poster]
+    assert [looker.look(camera.frame()) for _ in range(9)][-1].look.vector is not None
+    s.faces = [face(), face(x=450)]
+    assert looker.look(camera.frame()).look.trouble is Trouble.SEVERAL, "who comes is not left out"
 
 
 @pytest.mark.parametrize("flaw", list(Flaw))

@@ -13,12 +13,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from kiosk.domain.audit import AuditRecord
+from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame
-from kiosk.domain.updates import Faulted, Finding, Observed, Update, Waiting
+from kiosk.domain.updates import FaceStays, Faulted, Finding, Observed, Update, Waiting
 from kiosk.station import attention
 from kiosk.station.access import Access
 from kiosk.station.loop import Aside, Station, unfailing
@@ -37,6 +37,11 @@ class Seen(Pipeline):
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.findings: list[Finding] = []
+        self.news: list[Finding] = []
+
+    def stays(self) -> list[Finding]:
+        news, self.news = self.news, []
+        return news
 
     def step(self, frame: Frame) -> list[Finding]:
         self.numbers.append(frame.number)
@@ -287,6 +292,15 @@ def test_a_frame_that_staff_use_is_shown_and_the_door_never_sees_it() -> None:
     assert staff.kept == [1, 2]
     assert world.pipeline.numbers == [3, 4]
     assert world.shown == [1, 2, 3, 4]
+
+
+def test_a_face_that_stays_is_told_while_staff_use_the_camera_too() -> None:
+    world = World([0.0, 0.0], aside=Staff(until=2))
+    world.pipeline.news = [FaceStays(there=True)]
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.events.get(timeout=PATIENCE) == FaceStays(there=True)
+    assert [r.outcome for r in world.paper.records if r.kind is AuditKind.STAFF] == [AuditOutcome.FACE_STAYS]
 
 
 def test_staff_hear_of_a_camera_that_fails_and_get_no_old_frame() -> None:

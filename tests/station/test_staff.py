@@ -196,6 +196,9 @@ def test_the_pages_show_the_door_and_a_face_that_stays(here: Site) -> None:
     shown = here.signed_in()
     assert isinstance(shown, Home)
     assert shown.lingering
+    here.desk.heard(FaceStays(False))
+    here.desk.turn()
+    assert here.last(Home).lingering is False, "the page that is shown follows"
     assert here.ask(Open(Place.DOOR)) == DoorIs(DoorState.SECURED)
 
 

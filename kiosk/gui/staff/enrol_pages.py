@@ -118,7 +118,7 @@ class WhoPage(Page):
         self.field = Field(look, longest=100)
         self.field.setText("" if about is None else about.name)
         self.problem = Label(look, plain="" if view.problem is None else said(look.texts, "problem", view.problem))
-        self.keyboard = Keyboard(look, (look.texts.language,), self.field)
+        self.keyboard = Keyboard(look, look.keyboards, self.field)
         self.keyboard.entered.connect(self._named)
         self.field.returnPressed.connect(self._named)
         self.keypad = Keypad(look, hidden=False, shortest=SHORTEST, longest=LONGEST)

@@ -29,6 +29,9 @@ class LivePage(Page):
         self.beside = QVBoxLayout()
         self.beside.addWidget(self.instruction, 3)
         self.beside.addWidget(self.trouble, 2)
+        self.poster = Label(look, "office.poster")
+        self.poster.hide()
+        self.beside.addWidget(self.poster)
         wide = not look.measures.portrait
         split = QBoxLayout(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
         split.addWidget(self.mirror, 1)

@@ -31,12 +31,12 @@ from kiosk.domain.staff_views import (
     WhyRefused,
 )
 from kiosk.domain.staffing import Open, Place, ReadIn, SignOut, Touched
-from kiosk.domain.updates import StaffChanged
+from kiosk.domain.updates import FaceStays, StaffChanged
 from kiosk.gui.bridge import Bridge
 from kiosk.gui.look import Look
 from kiosk.gui.staff.enrol_pages import ConsentPage, WaysPage, WhoPage, declined, done, not_enrolled
 from kiosk.gui.staff.event_pages import DoorPage, EventsPage, WhyPage
-from kiosk.gui.staff.live_pages import BackPage, LookPage, PosesPage
+from kiosk.gui.staff.live_pages import BackPage, LivePage, LookPage, PosesPage
 from kiosk.gui.staff.parts import Ask
 from kiosk.gui.staff.people_pages import ErasedPage, PeoplePage, PersonPage
 from kiosk.gui.staff.settings_page import SettingsPage
@@ -92,6 +92,8 @@ class StaffMode(QObject):
         """What is shown now."""
         self._told_at = self._touched_at = self._seen_at = -math.inf
         self._reading = False
+        self._poster = False
+        """Whether a face that never leaves is in the camera's view."""
 
     def open(self) -> None:
         """Somebody wants to sign in."""
@@ -102,6 +104,9 @@ class StaffMode(QObject):
 
     def take_event(self, event: object, _at: float) -> None:
         """Takes what the station publishes."""
+        if isinstance(event, FaceStays):
+            self._poster = event.there
+            self._tell_of_poster()
         if not isinstance(event, StaffChanged) or not self._open:
             return
         view, before, self._view = event.view, self._view, event.view
@@ -154,7 +159,13 @@ class StaffMode(QObject):
         page.went_back.connect(self._back)
         page.finished.connect(self._back)
         self.page = page
+        self._tell_of_poster()
         return page
+
+    def _tell_of_poster(self) -> None:
+        """Where the camera is used, staff read there that a face is left out."""
+        if isinstance(self.page, LivePage):
+            self.page.poster.setVisible(self._poster)
 
     def _read_in(self, language: str) -> None:
         """A consent text is first shown in the screen's language, if there is one."""

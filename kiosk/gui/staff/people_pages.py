@@ -33,7 +33,7 @@ class PeoplePage(Page):
         self.people = TouchList(look)
         self.people.show_rows(_row(look, row) for row in view.rows)
         self.people.chosen.connect(lambda subject_id: ask(Choose(subject_id)))
-        self.keyboard = Keyboard(look, (look.texts.language,), self.field)
+        self.keyboard = Keyboard(look, look.keyboards, self.field)
         self.keyboard.entered.connect(lambda: ask(Search(self.field.text())))
         self.field.returnPressed.connect(lambda: ask(Search(self.field.text())))
         self.body.addLayout(line)

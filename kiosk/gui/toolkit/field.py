@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPalette
 from PySide6.QtWidgets import QLineEdit, QWidget
@@ -9,15 +11,28 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from kiosk.gui import theme
 from kiosk.gui.look import Look
 from kiosk.gui.sizes import Letters
+from kiosk.gui.toolkit.pace import Pace
+from kiosk.system.clock import boottime
 
 _COMMANDS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
 
 
 class Field(QLineEdit):
-    """No menu, no clipboard, no dragging, no undo: `longest` characters, and what was typed is forgotten with it."""
+    """No menu, no clipboard, no dragging, no undo: `longest` characters, and what was typed is forgotten with it. No
+    scanner types into it (toolkit.pace): what came in a burst is taken out again, and its Enter does nothing."""
 
-    def __init__(self, look: Look, *, longest: int = 80, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        look: Look,
+        *,
+        longest: int = 80,
+        clock: Callable[[], float] = boottime,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._clock, self._pace = clock, Pace()
+        self._before = ""
+        """What stood here before the last key that counted."""
         self.setMaxLength(longest)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setDragEnabled(False)
@@ -49,7 +64,19 @@ class Field(QLineEdit):
         if _commands(event) or event.key() in {Qt.Key.Key_Paste, Qt.Key.Key_Copy, Qt.Key.Key_Cut, Qt.Key.Key_Insert}:
             event.ignore()
             return
+        if event.text() and not self._counts(event):
+            return
         super().keyPressEvent(event)
+
+    def _counts(self, event: QKeyEvent) -> bool:
+        """Whether a key that types, erases or confirms was pressed by a person."""
+        if event.isAutoRepeat():
+            return event.key() in {Qt.Key.Key_Backspace, Qt.Key.Key_Delete}
+        if not self._pace.key(self._clock()):
+            self.setText(self._before)
+            return False
+        self._before = self.text()
+        return True
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """The middle button would paste what another window has marked."""

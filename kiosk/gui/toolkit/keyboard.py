@@ -18,8 +18,8 @@ ACCENTS, SIGNS = "accents", "signs"
 
 
 class Keyboard(QWidget):
-    """Types into `field`. One layer of letters for each of `languages`, one of accents, one of digits and signs.
-    `entered` is emitted by the OK key."""
+    """Types into `field`. One layer of letters for each of `languages`, one of accents, one of digits and signs; one
+    key leads from each language to the next. `entered` is emitted by the OK key."""
 
     entered = Signal()
 
@@ -27,7 +27,7 @@ class Keyboard(QWidget):
         super().__init__(parent)
         self._look, self._field = look, field
         self._languages = tuple(languages) or (look.texts.language,)
-        self._layer = self._languages[0]
+        self._layer = self._language = self._languages[0]
         self._capitals = True
         self.keys: dict[str, Button] = {}
         """The keys of the present layer, by their small letter, their layer, or the key of their text."""
@@ -41,6 +41,8 @@ class Keyboard(QWidget):
     def show_layer(self, layer: str) -> None:
         """Shows the letters of a language, "accents" or "signs"."""
         self._layer = layer
+        if layer in self._languages:
+            self._language = layer
         if self._body is not None:
             self._body.hide()
             self._rows.removeWidget(self._body)
@@ -67,14 +69,21 @@ class Keyboard(QWidget):
         for layer, key in ((ACCENTS, "key.accents"), (SIGNS, "key.signs")):
             if layer != self._layer:
                 self._key(line, layer, Button(look, key), partial(self.show_layer, layer))
-        for language in self._languages:
-            if language != self._layer:
-                name = language.upper() if len(self._languages) > 1 else "abc"
-                self._key(line, language, Button(look, glyph=name), partial(self.show_layer, language))
+        to = self._next()
+        if to is not None:
+            name = to.upper() if len(self._languages) > 1 else "abc"
+            self._key(line, to, Button(look, glyph=name), partial(self.show_layer, to))
         space = self._key(line, " ", Button(look, "key.space"), partial(self._type, " "))
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._key(line, "key.erase", Button(look, "key.erase", icon=Icon.ERASE, bare=True), self._field.backspace)
         self._key(line, "key.enter", Button(look, "key.enter", primary=True), self.entered.emit)
+
+    def _next(self) -> str | None:
+        """The language that the key leads to: back from accents and signs, else on; None if this is the only one."""
+        if self._layer != self._language:
+            return self._language
+        at = self._languages.index(self._language) + 1
+        return self._languages[at % len(self._languages)] if len(self._languages) > 1 else None
 
     def _letters(self) -> tuple[str, ...]:
         if self._layer == ACCENTS:

@@ -344,6 +344,25 @@ def test_a_sign_in_page_that_nobody_touches_goes_away(desk: Desk) -> None:
     assert desk.asked == ["SignOut"], "whose face is looked for already is not signed in behind the ordinary screen"
 
 
+def test_a_poster_is_told_where_the_camera_is_used(desk: Desk) -> None:
+    from kiosk.domain.updates import FaceStays
+
+    desk.bridge.publish(FaceStays(there=True))
+    desk.sign_in()
+    desk.key(desk.said("place.enrol"))
+    desk.key(desk.said("office.agree"))
+    desk.page.field.setText("Ada")  # type: ignore[attr-defined]
+    desk.click(desk.page.keyboard.keys["key.enter"])  # type: ignore[attr-defined]
+    desk.key(desk.said("office.choose_number"))
+    desk.key(desk.said("office.no_end"))
+    poster = desk.page.poster  # type: ignore[attr-defined]
+    assert poster.isVisible()
+    desk.snap("poses-poster")
+    desk.bridge.publish(FaceStays(there=False))
+    desk.application.processEvents()
+    assert not poster.isVisible()
+
+
 def test_what_is_told_while_no_page_is_open_opens_none(desk: Desk) -> None:
     desk.bridge.publish(StaffChanged(Home("Grace", Role.STAFF, (Place.ENROL,))))
     desk.application.processEvents()

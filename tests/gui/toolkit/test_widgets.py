@@ -268,7 +268,8 @@ def test_a_field_has_no_clipboard_no_menu_and_no_dropping(application: QApplicat
 
     from kiosk.gui.toolkit.field import Field
 
-    field = Field(look(), longest=5)
+    keys = Keys()
+    field = Field(look(), longest=5, clock=keys.clock)
     put(application, shown, field, look())
     application.clipboard().setText("secret")
     field.setText("Ada")
@@ -280,8 +281,63 @@ def test_a_field_has_no_clipboard_no_menu_and_no_dropping(application: QApplicat
     assert application.clipboard().text() == "secret"
     assert not field.acceptDrops()
     assert field.contextMenuPolicy() is Qt.ContextMenuPolicy.PreventContextMenu
-    QTest.keyClicks(field, "lovelace")
+    keys.type(field, "lovelace")
     assert field.text() == "Adalo"
+
+
+def test_a_scan_types_nothing_into_a_text_and_its_enter_does_nothing(
+    application: QApplication, shown: list[QWidget]
+) -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    from kiosk.gui.toolkit.field import Field
+
+    keys, entered = Keys(), []
+    field = Field(look(), clock=keys.clock)
+    put(application, shown, field, look())
+    field.returnPressed.connect(lambda: entered.append(field.text()))
+    keys.type(field, "Ada")
+    keys.pause = 0.005
+    QTest.keyClick(field, Qt.Key.Key_Shift)
+    for scan in ("DROP42", "99"):
+        keys.now += 1
+        keys.type(field, scan, enter=True)
+        assert (field.text(), entered) == ("Ada", [])
+    keys.pause = 0.2
+    keys.now += 1
+    keys.type(field, " L", enter=True)
+    assert (field.text(), entered) == ("Ada L", ["Ada L"])
+    field.insert("ö")
+    assert field.text() == "Ada Lö", "the on-screen keyboard is no keyboard"
+
+
+def test_one_key_leads_from_each_language_to_the_next(application: QApplication, shown: list[QWidget]) -> None:
+    from kiosk.gui.toolkit.field import Field
+    from kiosk.gui.toolkit.keyboard import Keyboard
+
+    given = Look(texts("de"), SCREENS["7 inches"], ("en", "de", "ar"))
+    assert given.keyboards == ("de", "en", "ar")
+    assert look().keyboards == ("en",)
+    field = Field(given)
+    keyboard = Keyboard(given, given.keyboards, field)
+    put(application, shown, keyboard, given)
+
+    def others() -> list[str]:
+        return [name for name in keyboard.keys if name in given.keyboards]
+
+    for now, following in (("ü", "en"), ("q", "ar"), ("ض", "de")):
+        assert now in keyboard.keys
+        assert others() == [following]
+        keyboard.show_layer("accents")
+        assert len(others()) == 1, "back to the letters of before"
+        keyboard.keys[others()[0]].click()
+        assert now in keyboard.keys
+        keyboard.keys[now].click()
+        keyboard.keys[following].click()
+    assert field.text() == "Üqض"
+    alone = Keyboard(look(), look().keyboards, field)
+    assert "en" not in alone.keys
 
 
 def test_a_list_is_chosen_from_by_tap_and_by_keys(application: QApplication, shown: list[QWidget]) -> None:
