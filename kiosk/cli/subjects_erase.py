@@ -23,7 +23,10 @@ from kiosk.cli.console import (
 )
 from kiosk.cli.moments import shown
 from kiosk.cli.registers import ask_the_kiosk, register_of
+from kiosk.domain.certificate import Remains
 from kiosk.domain.errors import ConfigError
+from kiosk.gui.catalogue import texts
+from kiosk.gui.certificate import sentences
 from kiosk.storage.erasure import ASKED, WITHDRAWN, Certificate, Keeping, keeping
 from kiosk.storage.erasure import erase as erase_now
 from kiosk.storage.home import Home
@@ -76,7 +79,9 @@ def row(done: Certificate) -> Row:
         "reason": done.reason,
         "references": done.references,
         "backups": done.backups,
-        "out_of_reach": [{"what": remains.what, "ends": remains.ends} for remains in done.remains],
+        "out_of_reach": [
+            {"kind": remains.kind.value, "what": what, "ends": ends} for remains, what, ends in _left(done)
+        ],
     }
 
 
@@ -87,6 +92,12 @@ def lines(done: Certificate, name: str) -> Iterator[str]:
     yield f"  removed    the key, the record with all that it holds, visitor passes, {done.references} reference(s)"
     yield f"             {done.backups} backup(s) of before; the key of backups was changed"
     yield "  not reached"
-    for remains in done.remains:
-        yield f"    {remains.what}"
-        yield f"      ends: {remains.ends}"
+    for _, what, ends in _left(done):
+        yield f"    {what}"
+        yield f"      ends: {ends}"
+
+
+def _left(done: Certificate) -> list[tuple[Remains, str, str]]:
+    """What is out of reach, in English: the language of all commands."""
+    english = texts()
+    return [(remains, *sentences(english, remains)) for remains in done.remains]

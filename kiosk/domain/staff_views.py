@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from kiosk.domain.certificate import Remains
 from kiosk.domain.coaching import Progress
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.looks import Trouble
@@ -229,7 +230,7 @@ class Erased:
     at: datetime
     references: int
     backups: int
-    remains: tuple[tuple[str, str], ...]
+    remains: tuple[Remains, ...]
 
 
 @dataclass(frozen=True, slots=True)

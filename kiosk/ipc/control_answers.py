@@ -8,12 +8,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter
 
+from kiosk.domain.certificate import OutOfReach, Remains
 from kiosk.domain.entry import LONGEST_CLAIM
 from kiosk.domain.passes import Issued, Pass
 from kiosk.domain.people import Subject
 from kiosk.domain.rights import Role
 from kiosk.ipc.control_messages import Badge, DoorName, SubjectId
 from kiosk.ipc.door_messages import Message, Moment, decode
+
+LONGEST_REMAINS = 200
+"""Characters of a path, or of what was wrong with it."""
 
 
 class SubjectBody(Message):
@@ -106,10 +110,23 @@ class EnrolledMessage(Message):
 
 
 class RemainsBody(Message):
-    """A storage.erasure.Remains as a message."""
+    """A domain.certificate.Remains as a message."""
 
-    what: str
-    ends: str
+    kind: OutOfReach
+    count: Annotated[int, Field(ge=0)] = 0
+    place: str = ""
+    day: str = ""
+    trouble: str = ""
+
+    @classmethod
+    def of(cls, remains: Remains) -> Self:
+        """The message; long texts are cut."""
+        place, trouble = remains.place[:LONGEST_REMAINS], remains.trouble[:LONGEST_REMAINS]
+        return cls(kind=remains.kind, count=remains.count, place=place, day=remains.day, trouble=trouble)
+
+    def remains(self) -> Remains:
+        """The Remains of this message."""
+        return Remains(self.kind, self.count, self.place, self.day, self.trouble)
 
 
 class ErasedMessage(Message):

@@ -64,7 +64,7 @@ from kiosk.ipc.door_messages import Message, encode
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Listed
 from kiosk.station.upkeep import Made
-from kiosk.storage.erasure import Certificate, Remains
+from kiosk.storage.erasure import Certificate
 from kiosk.storage.people import checked_number
 from kiosk.storage.pins import check_both
 from kiosk.system.clock import boottime
@@ -193,7 +193,7 @@ class RemoteRegister:
         """See Register. Waits long: backups are replaced."""
         request = EraseRequest.model_validate({"subject_id": subject_id, "reason": reason})
         done = self._ask(request, ErasedMessage, LONG_SECONDS)
-        remains = tuple(Remains(each.what, each.ends) for each in done.remains)
+        remains = tuple(each.remains() for each in done.remains)
         return Certificate(done.subject, done.at, done.reason, done.references, done.backups, remains)
 
     def back_up(self) -> Made:

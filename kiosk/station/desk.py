@@ -77,9 +77,6 @@ ROOM = 200
 """Bytes of a packet of people that are kept free for what is around them."""
 PASSES = 5
 """Visitor passes of one packet: with the longest names of doors they fit."""
-LONGEST_REMAINS = 200
-"""Characters of a text of a certificate that are sent."""
-
 
 CHANGES = (SwitchRequest, BadgeRequest, NumberRequest, CodeRequest, NeedRequest, EraseRequest, RenewRequest)
 """Requests that change the person whom they name, and that others than admins may make."""
@@ -257,7 +254,7 @@ def _erased(done: Certificate) -> ErasedMessage:
         reason=done.reason,
         references=done.references,
         backups=done.backups,
-        remains=tuple(RemainsBody(what=r.what[:LONGEST_REMAINS], ends=r.ends[:LONGEST_REMAINS]) for r in done.remains),
+        remains=tuple(map(RemainsBody.of, done.remains)),
     )
 
 

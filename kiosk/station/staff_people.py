@@ -85,8 +85,7 @@ class PeoplePages:
 
     def _erase(self, subject_id: str, reason: AuditReason) -> Erased:
         done = self._office.register.erase(subject_id, reason)
-        remains = tuple((r.what, r.ends) for r in done.remains)
-        return Erased(done.subject, done.at, done.references, done.backups, remains)
+        return Erased(done.subject, done.at, done.references, done.backups, done.remains)
 
 
 def _fits(s: Subject, wanted: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kiosk.config import Config
 from kiosk.domain.audit import AuditKind, AuditReason
+from kiosk.domain.certificate import OutOfReach, Remains
 from kiosk.domain.errors import KioskError
 from kiosk.domain.people import Subject
 from kiosk.storage import backups, restoring
@@ -32,14 +33,6 @@ class Keeping:
     daily: int = 7
     weekly: int = 4
     log_days: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Remains:
-    """What an erasure does not reach, and when or by what that ends."""
-
-    what: str
-    ends: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +87,6 @@ def _from_folder(home: Home, gallery: Gallery, keeping: Keeping) -> tuple[int, l
     folder = keeping.folder
     if folder is None:
         return 0, []
-    until = "the next `kiosk backup make` that reaches it removes them; the key that is here opens them no more"
     try:
         before = backups.of_before(folder, gallery)
         if not before:
@@ -102,33 +94,21 @@ def _from_folder(home: Home, gallery: Gallery, keeping: Keeping) -> tuple[int, l
         backups.to_folder(home, gallery, folder, keeping.daily, keeping.weekly)
         left = backups.of_before(folder, gallery)
     except KioskError as error:
-        return 0, [Remains(f"backups of before in {folder}, which cannot be reached now ({error})", until)]
+        return 0, [Remains(OutOfReach.FOLDER_AWAY, place=str(folder), trouble=str(error))]
     gone = len(before) - len(left)
-    return gone, [Remains(f"{len(left)} backups of before in {folder}, which cannot be removed", until)] if left else []
+    return gone, [Remains(OutOfReach.FOLDER_LEFT, len(left), str(folder))] if left else []
 
 
 def _elsewhere(home: Home, gallery: Gallery, since: datetime | None, keeping: Keeping) -> Iterator[Remains]:
     records = Audit(gallery.store).records(kinds=[AuditKind.BACKUP], since=since)
     exported = [record.wall_at for record in records if record.outcome == backups.EXPORTED]
     if exported:
-        yield Remains(
-            f"{len(exported)} exported backups, the newest of {max(exported):%Y-%m-%d}, sealed",
-            "when they are destroyed, or the paper of the recovery passphrase is (make another one first: `kiosk keys "
-            "recovery`): nothing else opens them any more",
-        )
+        yield Remains(OutOfReach.EXPORTED, len(exported), day=f"{max(exported):%Y-%m-%d}")
     for folder in restoring.set_aside(home):
-        yield Remains(f"the gallery that was set aside in {folder}, sealed", "when that folder is removed")
+        yield Remains(OutOfReach.SET_ASIDE, place=str(folder))
     days = keeping.log_days
-    yield Remains(
-        "records of the audit log, with the opaque id and without a name",
-        "they are not cut by themselves (`kiosk audit cut`)"
-        if days is None
-        else f"after {days} days, by `kiosk retention`",
-    )
-    yield Remains(
-        "blocks of the card that no program reaches (wear levelling), sealed; their key was overwritten in the file",
-        "when the card writes over them; destroy the card when it is taken out of use",
-    )
+    yield Remains(OutOfReach.LOG) if days is None else Remains(OutOfReach.LOG_CUT, days)
+    yield Remains(OutOfReach.CARD)
 
 
 def ended_before(people: Iterable[Subject], now: datetime, days: int) -> list[Subject]:

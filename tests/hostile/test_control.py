@@ -89,7 +89,7 @@ ANSWERS: list[Any] = [
         "reason": "asked",
         "references": 1,
         "backups": 0,
-        "remains": [{"what": "a", "ends": "b"}],
+        "remains": [{"kind": "exported", "count": 2, "place": "", "day": "2026-11-29", "trouble": ""}],
     },
     {"type": "backed_up", "path": "/media/stick/a.backup", "off_card": True},
     {"type": "cut", "records": 7},

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.domain.certificate import OutOfReach, Remains
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.people import Subject
 from kiosk.storage import backup_keys, backups, erasure, recovery
@@ -107,7 +108,7 @@ def test_a_backup_of_before_does_not_bring_the_person_back(
     passphrase = recovery.make(gallery.store, home.keys.read() or b"")
     backups.to_file(home, gallery, tmp_path / "again")
     (done,) = erase(home, gallery, [ada.id], ASKED, keeping)
-    assert "2 exported backups" in done.remains[0].what
+    assert (done.remains[0].kind, done.remains[0].count) == (OutOfReach.EXPORTED, 2)
     with opened(tmp_path / "again") as backup:
         assert backups.opens_with(home, gallery.vault, backup.header) is None
     gallery.close()
@@ -128,7 +129,8 @@ def test_a_folder_that_cannot_be_reached_is_named_and_done_later(
     folder.rename(folder.with_name("away"))
     (done,) = erase(home, gallery, [ada.id], ASKED, keeping)
     assert done.backups == 0
-    assert "cannot be reached now" in done.remains[0].what
+    assert (done.remains[0].kind, done.remains[0].place) == (OutOfReach.FOLDER_AWAY, str(folder))
+    assert done.remains[0].trouble
     folder.with_name("away").rename(folder)
     assert old.exists()
     new = backups.to_folder(home, gallery, folder, 7, 4)
@@ -155,8 +157,7 @@ def test_an_erasure_that_was_cut_off_is_ended_by_doing_it_again(
 def test_without_backups_no_key_of_them_is_made(home: Home, gallery: Gallery, ada: Subject) -> None:
     (done,) = erase(home, gallery, [ada.id], ASKED, Keeping(log_days=400))
     assert not (home.folder / backup_keys.FILE).exists()
-    assert done.remains[0].ends == "after 400 days, by `kiosk retention`"
-    assert "wear levelling" in done.remains[-1].what
+    assert done.remains == (Remains(OutOfReach.LOG_CUT, 400), Remains(OutOfReach.CARD))
 
 
 def test_a_gallery_that_was_set_aside_is_named(home: Home, gallery: Gallery, ada: Subject, tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_gallery_that_was_set_aside_is_named(home: Home, gallery: Gallery, ada
         done = restore(home, tmp_path / "b", str, [], [])
     with closing(open_gallery(home)) as again:
         (certificate,) = erase(home, again, [ada.id], ASKED, Keeping())
-    assert any(str(done.aside) in remains.what for remains in certificate.remains)
+    assert Remains(OutOfReach.SET_ASIDE, place=str(done.aside)) in certificate.remains
 
 
 def test_nobody_is_erased_for_an_id_that_nobody_has(home: Home, gallery: Gallery, ada: Subject) -> None:

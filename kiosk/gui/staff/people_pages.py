@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from kiosk.domain.staff_views import Erased, People, Person, PersonRow
 from kiosk.domain.staffing import AddPictures, Choose, Remove, Renew, Search, SetDisabled, SetUntil, SetVerify
+from kiosk.gui.certificate import sentences
 from kiosk.gui.look import Look
 from kiosk.gui.staff.enrol_pages import end_of, spans
 from kiosk.gui.staff.parts import Ask, day, key, minute, said, scrolled
@@ -141,6 +142,6 @@ class ErasedPage(Page):
             backups=view.backups,
             day=minute(view.at),
         )
-        rest = [f"{what}: {ends}" for what, ends in view.remains]
-        self.text = "\n\n".join([first, *rest])
+        rest = (sentences(look.texts, remains) for remains in view.remains)
+        self.text = "\n\n".join([first, *(f"{what}: {ends}" for what, ends in rest)])
         self.body.addWidget(scrolled(look, self.text), 1)

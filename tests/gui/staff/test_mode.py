@@ -276,6 +276,7 @@ def test_all_other_pages_fit(application: QApplication, tmp_path: Path, size: tu
         desk.key(desk.said("office.erase_withdrawn"))
         assert here.gallery.subject(ada.id) is None
         desk.snap("certificate")
+        assert desk.said("left_until.card") in desk.page.text  # type: ignore[attr-defined]
         desk.close()
 
 
