@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from kiosk.domain.number import LONGEST, SHORTEST
 from kiosk.domain.pin import LONGEST as LONGEST_PIN
@@ -30,6 +30,7 @@ from kiosk.gui.toolkit.keyboard import Keyboard
 from kiosk.gui.toolkit.keypad import Keypad
 from kiosk.gui.toolkit.page import Label, Page
 from kiosk.gui.words import Icon
+from kiosk.keeping import ConsentConfig
 
 SPANS = {
     "office.one_day": timedelta(days=1),
@@ -91,8 +92,10 @@ class MessagePage(Page):
 
 
 def declined(look: Look, view: Declined) -> Page:
-    """The other way in is named."""
-    detail = look.texts("office.declined_detail", alternative=view.alternative)
+    """The other way in is named: in the screen's language, unless the operator has words of their own."""
+    own = view.alternative != ConsentConfig.model_fields["alternative"].default
+    alternative = view.alternative if own else look.texts("office.alternative")
+    detail = look.texts("office.declined_detail", alternative=alternative)
     return MessagePage(look, "place.enrol", look.texts("office.declined"), detail, Icon.TICK)
 
 
@@ -173,7 +176,8 @@ class WaysPage(Page):
         self.keypad.entered.connect(self._typed)
         self.body.addWidget(self.note)
         self.body.addWidget(self.keypad, 1)
-        choices = QHBoxLayout()
+        upright = look.measures.portrait
+        choices = QBoxLayout(QBoxLayout.Direction.TopToBottom if upright else QBoxLayout.Direction.LeftToRight)
         choices.addWidget(self.code, 1)
         choices.addWidget(self.coded, 1)
         self.without = key(look, "office.no_pin", lambda: ask(Finish(qr=self._wanted)))

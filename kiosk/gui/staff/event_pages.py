@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QBoxLayout, QVBoxLayout
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from kiosk.domain.staff_views import QUALITY_LIMIT, DoorIs, EventRow, Events, WhyRefused
 from kiosk.domain.staffing import NotMe, SetVerify
@@ -21,6 +22,8 @@ class EventsPage(Page):
     def __init__(self, look: Look, view: Events, ask: Ask) -> None:
         super().__init__(look, "office.events")
         self._ask = ask
+        self._parts: list[QWidget] = []
+        """What is shown of one event, in place of the list."""
         self._rows = {str(row.id): row for row in view.rows}
         self.events = TouchList(look)
         self.events.show_rows(Row(str(row.id), _title(look, row), _detail(look, row)) for row in view.rows)
@@ -29,14 +32,28 @@ class EventsPage(Page):
         if view.noted is not None and str(view.noted) in self._rows:
             self._show(str(view.noted), noted=True)
 
+    def go_back(self) -> None:
+        """From one event to the list."""
+        if not self._parts:
+            super().go_back()
+            return
+        for part in self._parts:
+            part.hide()
+            self.body.removeWidget(part)
+        self._parts = []
+        self.title.set_text(self.look.texts("office.events"))
+        self.events.show()
+
     def _show(self, event: str, noted: bool = False) -> None:
         """One event in place of the list."""
         row, look = self._rows[event], self.look
         self.title.set_text(look.texts("office.event"))
         self.events.hide()
         lines = [_title(look, row), _detail(look, row)] + [look.texts("office.noted")] * noted
-        self.one = Label(look, plain="\n\n".join(lines))
+        self.one = Label(look, plain="\n\n".join(lines), letters=Letters.TITLE)
+        self.one.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeading)
         self.body.addWidget(self.one, 1)
+        self._parts = [self.one]
         who = row.subject_id
         if row.granted is None or who is None:
             return
@@ -45,6 +62,7 @@ class EventsPage(Page):
         else:
             self.act = key(look, "office.not_me", lambda: self._ask(NotMe(row.id)))
         self.body.addWidget(self.act)
+        self._parts.append(self.act)
 
 
 def _title(look: Look, row: EventRow) -> str:

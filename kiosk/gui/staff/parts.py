@@ -20,6 +20,7 @@ from kiosk.gui import icons, theme
 from kiosk.gui.look import Look
 from kiosk.gui.sizes import Letters
 from kiosk.gui.toolkit.button import Button
+from kiosk.gui.toolkit.listing import scroll_bar
 from kiosk.gui.toolkit.page import Label
 from kiosk.gui.words import Icon
 
@@ -69,10 +70,7 @@ def scrolled(look: Look, text: str) -> QScrollArea:
     palette = area.palette()
     palette.setColor(area.backgroundRole(), theme.GROUND_BOTTOM)
     area.setPalette(palette)
-    area.verticalScrollBar().setStyleSheet(
-        f"QScrollBar {{ background: {theme.PANEL.name()}; width: {look.measures.px(2)}px; }}"
-        f"QScrollBar::handle {{ background: {theme.KEY_EDGE.name()}; }}"
-    )
+    scroll_bar(area.verticalScrollBar(), look)
     QScroller.grabGesture(area.viewport(), QScroller.ScrollerGestureType.LeftMouseButtonGesture)
     return area
 

@@ -43,6 +43,15 @@ class PeoplePage(Page):
         self.body.addWidget(self.keyboard, 1)
         self.keyboard.hide()
 
+    def go_back(self) -> None:
+        """From the keyboard to the list."""
+        if self.keyboard.isHidden():
+            super().go_back()
+            return
+        self.keyboard.hide()
+        self.people.show()
+        self.count.show()
+
     def _search(self) -> None:
         """Shows the keyboard in place of the list."""
         self.keyboard.show()
@@ -85,6 +94,8 @@ class PersonPage(Page):
         self.add = key(look, "office.add", lambda: ask(AddPictures(row.subject_id)))
         self.erase = key(look, "office.erase", self._ask_erase)
         self._ask, self._row = ask, row
+        self._part: QWidget | None = None
+        """A question in place of the keys."""
         self.keys = QWidget()
         grid = QGridLayout(self.keys)
         for place, (button, may) in enumerate(
@@ -102,6 +113,18 @@ class PersonPage(Page):
             grid.addWidget(button, place // columns, place % columns)
         self.body.addWidget(self.note)
         self.body.addWidget(self.keys, 1)
+
+    def go_back(self) -> None:
+        """From a question to the person."""
+        if self._part is None:
+            super().go_back()
+            return
+        self._part.hide()
+        self.body.removeWidget(self._part)
+        self._part = None
+        self.title.set_text(self._row.name)
+        self.note.show()
+        self.keys.show()
 
     def _ask_until(self) -> None:
         self.spans = QWidget()
@@ -127,6 +150,7 @@ class PersonPage(Page):
         self.title.set_text(title)
         self.note.hide()
         self.keys.hide()
+        self._part = part
         self.body.addWidget(part, 1)
 
 

@@ -63,7 +63,7 @@ class HomePage(Page):
         self.body.addWidget(self.note)
         grid = QGridLayout()
         self.places: dict[str, Button] = {}
-        columns = 1 if look.measures.portrait else 2
+        columns = 1 if look.measures.portrait else 3 if look.measures.short else 2
         for at, place in enumerate(view.pages):
             made = key(look, ".".join(("place", place)), partial(ask, Open(place)))
             self.places[place] = made

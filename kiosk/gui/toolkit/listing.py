@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
     QListWidgetItem,
+    QScrollBar,
     QScroller,
     QStyle,
     QStyledItemDelegate,
@@ -35,6 +36,15 @@ class Row:
     detail: str = ""
 
 
+def scroll_bar(bar: QScrollBar, look: Look) -> None:
+    """Gives a list or a long text a bar of the kiosk's own colours, which only shows where one is."""
+    bar.setStyleSheet(
+        f"QScrollBar {{ background: {theme.PANEL.name()}; width: {look.measures.px(2)}px; }}"
+        f"QScrollBar::handle {{ background: {theme.KEY_EDGE.name()}; }}"
+        "QScrollBar::add-line, QScrollBar::sub-line { height: 0; }"
+    )
+
+
 class TouchList(QListWidget):
     """Emits `chosen` with the id of a row. A finger that moves the list chooses nothing."""
 
@@ -43,6 +53,7 @@ class TouchList(QListWidget):
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setItemDelegate(_Painted(look, self))
+        scroll_bar(self.verticalScrollBar(), look)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setDragDropMode(QAbstractItemView.DragDropMode.NoDragDrop)

@@ -364,6 +364,46 @@ def test_a_poster_is_told_where_the_camera_is_used(desk: Desk) -> None:
     assert not poster.isVisible()
 
 
+def test_back_leads_one_step_back_and_not_to_the_first_page(desk: Desk) -> None:
+    from kiosk.domain.decision import Outcome, Reason
+
+    desk.here.person("Ada", 1, number="7711", pin="739182")
+    decided(desk.here, "g1", Outcome.GRANTED, Reason.MATCHED, desk.here.gallery.find("Ada").id, None)
+    desk.sign_in()
+    desk.key(desk.said("place.events"))
+    touch(desk, desk.page.events, 1)  # type: ignore[attr-defined]
+    assert desk.page.one.isVisible()  # type: ignore[attr-defined]
+    desk.click(desk.page.back)  # type: ignore[attr-defined]
+    assert desk.page.events.isVisible()  # type: ignore[attr-defined]
+    assert not desk.page.one.isVisible()  # type: ignore[attr-defined]
+    desk.click(desk.page.back)  # type: ignore[attr-defined]
+    desk.key(desk.said("place.people"))
+    desk.key(desk.said("office.search"))
+    desk.click(desk.page.back)  # type: ignore[attr-defined]
+    assert desk.page.people.isVisible()  # type: ignore[attr-defined]
+    touch(desk, desk.page.people, 0)  # type: ignore[attr-defined]
+    for question in ("office.erase", "office.change_until"):
+        desk.key(desk.said(question))
+        assert not desk.page.keys.isVisible()  # type: ignore[attr-defined]
+        desk.click(desk.page.back)  # type: ignore[attr-defined]
+        assert desk.page.keys.isVisible()  # type: ignore[attr-defined]
+    assert desk.asked.count("Open") == 2, "nothing of it was asked of the station"
+    assert len(desk.here.gallery.subjects()) == 2
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_who_does_not_agree_reads_the_other_way_in_their_language(
+    application: QApplication, tmp_path: Path, language: str
+) -> None:
+    with site(tmp_path / "home") as here:
+        desk = Desk(application, here, SIZES[0], language)
+        desk.sign_in()
+        desk.key(desk.said("place.enrol"))
+        desk.key(desk.said("office.disagree"))
+        assert desk.said("office.alternative") in desk.page.detail.text()  # type: ignore[attr-defined]
+        desk.close()
+
+
 def test_what_is_told_while_no_page_is_open_opens_none(desk: Desk) -> None:
     desk.bridge.publish(StaffChanged(Home("Grace", Role.STAFF, (Place.ENROL,))))
     desk.application.processEvents()
