@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from kiosk.domain.number import LONGEST, SHORTEST
 from kiosk.domain.pin import LONGEST as LONGEST_PIN
@@ -49,12 +49,13 @@ def end_of(span: timedelta | None, now: datetime | None = None) -> datetime | No
     return later.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
-def spans(look: Look, chosen: Callable[[timedelta | None], None]) -> QVBoxLayout:
+def spans(look: Look, chosen: Callable[[timedelta | None], None]) -> QGridLayout:
     """A key for each span, and one for no end."""
-    keys = QVBoxLayout()
-    keys.addWidget(key(look, "office.no_end", partial(chosen, None), primary=True))
-    for text, span in SPANS.items():
-        keys.addWidget(key(look, text, partial(chosen, span)))
+    keys = QGridLayout()
+    columns = 2 if look.measures.short else 1
+    keys.addWidget(key(look, "office.no_end", partial(chosen, None), primary=True), 0, 0, 1, columns)
+    for at, (text, span) in enumerate(SPANS.items()):
+        keys.addWidget(key(look, text, partial(chosen, span)), 1 + at // columns, at % columns)
     return keys
 
 
@@ -82,13 +83,24 @@ class ConsentPage(Page):
 class MessagePage(Page):
     """One thing that has happened, and what follows."""
 
-    def __init__(self, look: Look, title: str, headline: str, detail: str, icon: Icon) -> None:
+    def __init__(
+        self, look: Look, title: str, headline: str, detail: str, icon: Icon, code: QWidget | None = None
+    ) -> None:
+        """`code`: stands beside the words in place of the icon."""
         super().__init__(look, title, done=True)
         self.headline = Fitted(look.measures.font_px(Letters.SECOND), headline, bold=True)
         self.detail = Fitted(look.measures.font_px(Letters.TITLE), detail)
-        self.body.addWidget(Sign(look, icon), 2)
-        self.body.addWidget(self.headline, 2)
-        self.body.addWidget(self.detail, 2)
+        words = QVBoxLayout()
+        if code is None:
+            words.addWidget(Sign(look, icon), 2)
+        words.addWidget(self.headline, 2)
+        words.addWidget(self.detail, 2)
+        wide = not look.measures.portrait
+        split = QBoxLayout(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        if code is not None:
+            split.addWidget(code, 1)
+        split.addLayout(words, 1)
+        self.body.addLayout(split, 1)
 
 
 def declined(look: Look, view: Declined) -> Page:
@@ -124,9 +136,10 @@ class WhoPage(Page):
         self.keyboard = Keyboard(look, look.keyboards, self.field)
         self.keyboard.entered.connect(self._named)
         self.field.returnPressed.connect(self._named)
-        self.keypad = Keypad(look, hidden=False, shortest=SHORTEST, longest=LONGEST)
-        self.keypad.entered.connect(self._numbered)
         self.choose = key(look, "office.choose_number", lambda: self._numbered(None), primary=True)
+        self.keypad = Keypad(look, hidden=False, shortest=SHORTEST, longest=LONGEST, around=(self.choose,))
+        self.keypad.entered.connect(self._numbered)
+        self.keypad.hide()
         self._parts: list[QWidget] = []
         self._show([self.problem, self.field, self.keyboard])
         if not self.problem.text():
@@ -137,7 +150,7 @@ class WhoPage(Page):
         if not self.field.text().strip():
             return
         self.title.set_text(self.look.texts("office.who_number"))
-        self._show([self.choose, self.keypad])
+        self._show([self.keypad])
         self.keypad.setFocus()
 
     def _numbered(self, number: str | None) -> None:
@@ -166,24 +179,29 @@ class WaysPage(Page):
     def __init__(self, look: Look, view: WaysIn, ask: Ask) -> None:
         super().__init__(look, "office.ways")
         self._ask, self._first, self._wanted = ask, "", False
-        wrong = said(look.texts, "problem", view.problem) if view.problem else ""
-        asked = look.texts("office.ways_detail", name=view.name, number=view.number)
-        self.note = Label(look, plain=wrong or asked)
+        self.note = Label(look)
+        if look.measures.short:
+            self.note.hide()
+        if view.problem is not None:
+            self._say(said(look.texts, "problem", view.problem))
+        else:
+            long = "office.ways_short" if look.measures.short else "office.ways_detail"
+            self._say(look.texts(long, name=view.name, number=view.number))
         self.code = key(look, "office.with_code", self._toggle)
         self.coded = key(look, "office.with_code", self._toggle, icon=Icon.TICK)
         self.coded.hide()
-        self.keypad = Keypad(look, hidden=True, shortest=SHORTEST_PIN, longest=LONGEST_PIN)
-        self.keypad.entered.connect(self._typed)
-        self.body.addWidget(self.note)
-        self.body.addWidget(self.keypad, 1)
-        upright = look.measures.portrait
-        choices = QBoxLayout(QBoxLayout.Direction.TopToBottom if upright else QBoxLayout.Direction.LeftToRight)
-        choices.addWidget(self.code, 1)
-        choices.addWidget(self.coded, 1)
         self.without = key(look, "office.no_pin", lambda: ask(Finish(qr=self._wanted)))
-        choices.addWidget(self.without, 1)
-        self.body.addLayout(choices)
+        around = (self.note, self.code, self.coded, self.without)
+        self.keypad = Keypad(look, hidden=True, shortest=SHORTEST_PIN, longest=LONGEST_PIN, around=around)
+        self.keypad.entered.connect(self._typed)
+        self.body.addWidget(self.keypad, 1)
         self.keypad.setFocus()
+
+    def _say(self, text: str) -> None:
+        """Beside the keys; on the smallest screens there is room for it in the title's place alone."""
+        self.note.setText(text)
+        if self.look.measures.short:
+            self.title.set_text(text)
 
     def _toggle(self) -> None:
         """A tick stands beside what was chosen."""
@@ -194,12 +212,12 @@ class WaysPage(Page):
     def _typed(self, pin: str) -> None:
         if not self._first:
             self._first = pin
-            self.note.say("office.same_pin")
+            self._say(self.look.texts("office.same_pin"))
         elif pin == self._first:
             self._ask(Finish(pin, qr=self._wanted))
         else:
             self._first = ""
-            self.note.say("office.pins_differ")
+            self._say(self.look.texts("office.pins_differ"))
 
 
 def done(look: Look, view: Done) -> Page:
@@ -217,7 +235,5 @@ def done(look: Look, view: Done) -> Page:
     lines = [] if view.number is None else [texts("office.number_is", number=view.number)]
     lines += [texts("office.must_say")] * view.verify
     lines += [texts("office.code_once")] * (view.qr is not None)
-    page = MessagePage(look, "place.enrol", headline, "\n".join(lines), Icon.TICK)
-    if view.qr is not None:
-        page.body.insertWidget(0, Code(look, view.qr), 5)
-    return page
+    code = None if view.qr is None else Code(look, view.qr)
+    return MessagePage(look, "place.enrol", headline, "\n".join(lines), Icon.TICK, code)

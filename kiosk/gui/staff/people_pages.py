@@ -111,6 +111,7 @@ class PersonPage(Page):
             button.setEnabled(may)
             columns = 1 if look.measures.portrait else 2
             grid.addWidget(button, place // columns, place % columns)
+            grid.setColumnStretch(place % columns, 1)
         self.body.addWidget(self.note)
         self.body.addWidget(self.keys, 1)
 

@@ -26,11 +26,11 @@ class SignInPage(Page):
         super().__init__(look, "office.sign_in_number")
         self._ask = ask
         self.note = Label(look, plain=_problem(look, view))
-        self.note.setVisible(bool(self.note.text()))
         self.number = Keypad(look, hidden=False, shortest=SHORTEST, longest=LONGEST)
         self.pin = Keypad(look, hidden=True, shortest=SHORTEST_PIN, longest=LONGEST_PIN)
         self.number.entered.connect(self._numbered)
         self.body.addWidget(self.note)
+        self.note.setVisible(bool(self.note.text()))
         self.body.addWidget(self.number, 1)
         self.body.addWidget(self.pin, 1)
         self.pin.hide()
@@ -59,13 +59,14 @@ class HomePage(Page):
         notes = [look.texts("office.poster")] * view.lingering
         notes += [said(look.texts, "problem", view.problem)] if view.problem else []
         self.note = Label(look, plain="\n".join(notes))
-        self.note.setVisible(bool(notes))
         self.body.addWidget(self.note)
+        self.note.setVisible(bool(notes))
         grid = QGridLayout()
         self.places: dict[str, Button] = {}
-        columns = 1 if look.measures.portrait else 3 if look.measures.short else 2
+        columns = 1 if look.measures.portrait else 3 if look.measures.short and notes else 2
         for at, place in enumerate(view.pages):
             made = key(look, ".".join(("place", place)), partial(ask, Open(place)))
             self.places[place] = made
             grid.addWidget(made, at // columns, at % columns)
+            grid.setColumnStretch(at % columns, 1)
         self.body.addLayout(grid, 1)

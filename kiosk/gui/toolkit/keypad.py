@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QBoxLayout, QGridLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from kiosk.gui import theme
 from kiosk.gui.look import Look
@@ -73,8 +73,10 @@ class Keypad(QWidget):
         shortest: int,
         longest: int,
         clock: Callable[[], float] = boottime,
+        around: Sequence[QWidget] = (),
         parent: QWidget | None = None,
     ) -> None:
+        """`around`: what stands beside the digits, above and below what was typed: the first above, the rest below."""
         super().__init__(parent)
         self._shortest, self._longest, self._clock = shortest, longest, clock
         self._typed = ""
@@ -103,7 +105,13 @@ class Keypad(QWidget):
         outer = QBoxLayout(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom, self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(2 * look.measures.gap)
-        outer.addWidget(self.shown, 2 if beside else 0)
+        aside = QVBoxLayout()
+        aside.setSpacing(look.measures.gap)
+        aside.addStretch(1)
+        for part in (*around[:1], self.shown, *around[1:]):
+            aside.addWidget(part)
+        aside.addStretch(1)
+        outer.addLayout(aside, 2 if beside else 0)
         outer.addLayout(grid, 3)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         for key in self.keys.values():

@@ -16,7 +16,18 @@ from kiosk.domain.audit import AuditReason
 from kiosk.domain.decision import Reason
 from kiosk.domain.looks import Pose
 from kiosk.domain.rights import Role
-from kiosk.domain.staff_views import Closed, ComeBack, ConsentText, Done, Home, Posing, Problem, StaffView
+from kiosk.domain.staff_views import (
+    Closed,
+    ComeBack,
+    ConsentText,
+    Done,
+    Home,
+    Posing,
+    Problem,
+    StaffView,
+    WaysIn,
+    WhoIsIt,
+)
 from kiosk.domain.staffing import IDLE_SECONDS, Place
 from kiosk.domain.updates import StaffChanged
 from kiosk.gui.catalogue import texts
@@ -364,6 +375,34 @@ def test_a_poster_is_told_where_the_camera_is_used(desk: Desk) -> None:
     assert not poster.isVisible()
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_on_three_and_a_half_inches_each_key_is_hit_by_a_finger(application: QApplication, language: str) -> None:
+    from kiosk.domain.staffing import pages
+    from kiosk.gui.look import Look
+    from kiosk.gui.sizes import Measures
+    from kiosk.gui.staff.enrol_pages import WaysPage, WhoPage
+    from kiosk.gui.staff.sign_in import HomePage
+    from kiosk.gui.toolkit.button import Button
+
+    look = Look(texts(language), Measures(480, 320, 89.0, 600.0))
+    who = WhoPage(look, WhoIsIt(), lambda _: None)
+    who.field.setText("Ada")
+    who.keyboard.entered.emit()
+    home = Home("Grace Hopper", Role.ADMIN, pages(Role.ADMIN), lingering=True)
+    ways = WaysPage(look, WaysIn("Ada Lovelace", "173123"), lambda _: None)
+    assert "173123" in ways.title.text()
+    for page in (who, ways, HomePage(look, home, lambda _: None)):
+        page.resize(480, 320)
+        page.show()
+        application.processEvents()
+        assert (page.width(), page.height()) == (480, 320), "nothing is pushed off the screen"
+        for key in page.findChildren(Button):
+            if key.isVisible():
+                assert key.height() >= look.measures.touch - 1, (type(page).__name__, key.accessibleName())
+        page.close()
+        page.deleteLater()
+
+
 def test_back_leads_one_step_back_and_not_to_the_first_page(desk: Desk) -> None:
     from kiosk.domain.decision import Outcome, Reason
 
@@ -387,7 +426,7 @@ def test_back_leads_one_step_back_and_not_to_the_first_page(desk: Desk) -> None:
         assert not desk.page.keys.isVisible()  # type: ignore[attr-defined]
         desk.click(desk.page.back)  # type: ignore[attr-defined]
         assert desk.page.keys.isVisible()  # type: ignore[attr-defined]
-    assert desk.asked.count("Open") == 2, "nothing of it was asked of the station"
+    assert desk.asked.count("Open") == 3, "nothing of it was asked of the station"
     assert len(desk.here.gallery.subjects()) == 2
 
 
