@@ -11,6 +11,7 @@ from typing import cast
 
 from kiosk.config import Config
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.staff_views import Closed, LookHere, Problem, StaffView
 from kiosk.domain.staffing import SignIn, SignOut
 from kiosk.domain.updates import DoorChanged, StaffChanged, Update
@@ -19,7 +20,7 @@ from kiosk.station.stages import Stages
 from kiosk.storage.home import Home
 from kiosk.vision.models import Models
 from tests.station.booths import Camera
-from tests.station.staff_site import MEASURE, NUMBER, PIN, site
+from tests.station.staff_site import MEASURE, NUMBER, PIN, POINTS, site
 
 PATIENCE = 30.0
 
@@ -41,10 +42,10 @@ class Running:
 @contextmanager
 def running(folder: Path) -> Iterator[Running]:
     scripted = Camera()
-    entry = SimpleNamespace(model_id=MEASURE.model_id, dimension=MEASURE.dimension)
+    entry = SimpleNamespace(model_id=MEASURE.model_id, dimension=MEASURE.dimension, operating_points=lambda: POINTS)
     models = cast("Models", SimpleNamespace(embedder_entry=entry, thresholds=MEASURE.thresholds, cohort=MEASURE.cohort))
     s = scripted.stages
-    stages = cast("Stages", SimpleNamespace(detector=s, quality=s, pad=s, embedder=s, matcher=scripted))
+    stages = Stages(s, s, s, s, cast("Matcher", scripted))
     made = Running()
     with (
         site(folder) as here,

@@ -107,10 +107,11 @@ class Keypad(QWidget):
         outer.setSpacing(2 * look.measures.gap)
         aside = QVBoxLayout()
         aside.setSpacing(look.measures.gap)
-        aside.addStretch(1)
         for part in (*around[:1], self.shown, *around[1:]):
             aside.addWidget(part)
-        aside.addStretch(1)
+        if around:
+            aside.insertStretch(0, 1)
+            aside.addStretch(1)
         outer.addLayout(aside, 2 if beside else 0)
         outer.addLayout(grid, 3)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

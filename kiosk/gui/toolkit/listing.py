@@ -41,7 +41,7 @@ def scroll_bar(bar: QScrollBar, look: Look) -> None:
     bar.setStyleSheet(
         f"QScrollBar {{ background: {theme.PANEL.name()}; width: {look.measures.px(2)}px; }}"
         f"QScrollBar::handle {{ background: {theme.KEY_EDGE.name()}; }}"
-        "QScrollBar::add-line, QScrollBar::sub-line { height: 0; }"
+        "QScrollBar::add-line{height:0}QScrollBar::sub-line{height:0}"
     )
 
 
