@@ -129,6 +129,7 @@ def _reference(reference: Reference, templates: bool) -> Row:
         "made_at": local(reference.created_at).isoformat(),
         "network": reference.model_id,
         "quality": round(reference.quality, 3),
+        "light": reference.light,
         "bytes": reference.template.nbytes,
     }
     if not templates:

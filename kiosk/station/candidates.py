@@ -50,12 +50,12 @@ class Candidates:
         self._gallery = gallery
         self._measure = measure
 
-    def look(self, vectors: Sequence[Vector], but: str | None = None) -> Found:
-        """Compares with everybody who is enrolled, but for one."""
+    def look(self, vectors: Sequence[Vector], but: str | None = None, beside: int = 0) -> Found:
+        """Compares with everybody who is enrolled, but for one, who keeps so many references `beside` these."""
         known = self._enrolled()
         rest = [r for r in known.references if r.subject_id != but]
         matrix = self._matrix(known, rest)
-        sizes = with_another(matrix.sizes, len(vectors))
+        sizes = with_another(matrix.sizes, _count(vectors, beside))
         threshold = self._measure.thresholds.for_gallery(sizes).score
         best = max((matrix.search(v, threshold) for v in vectors), key=lambda found: found.score)
         return Found(
@@ -89,7 +89,7 @@ class Candidates:
         now, m = datetime.now(UTC), self._measure
         new = [Reference(str(i), "candidate", m.model_id, rounded(v), 1.0, now) for i, v in enumerate(vectors)]
         matrix = TurnedMatrix(m.model_id, m.dimension, m.cohort, UNTURNED, new)
-        return _searching(matrix, self._threshold(with_another(sizes, min(MOST, beside + len(vectors)))))
+        return _searching(matrix, self._threshold(with_another(sizes, _count(vectors, beside))))
 
     def _threshold(self, sizes: Sizes) -> float:
         return self._measure.thresholds.for_gallery(sizes).score
@@ -100,6 +100,11 @@ class Candidates:
     def _matrix(self, known: Enrolled, references: Sequence[Reference]) -> TurnedMatrix:
         m = self._measure
         return TurnedMatrix(m.model_id, m.dimension, m.cohort, known.turning, references)
+
+
+def _count(vectors: Sequence[Vector], beside: int) -> int:
+    """How many references somebody has with these."""
+    return min(MOST, beside + len(vectors)) if beside else len(vectors)
 
 
 def _searching(matrix: TurnedMatrix, threshold: float) -> Callable[[Vector], Comparison]:

@@ -98,7 +98,7 @@ class StaffDesk:
         except Exception as error:  # noqa: BLE001 - it ends the session; nothing half-done is written
             log.error("staff_mode_fault", error=type(error).__name__)
             self._close(Closed(failure=Failure.FAULT))
-        if self._light is not None:
+        if self._light is not None and self._who is None:  # later: its record is of nobody who is signed in
             self._light.turn()
 
     def close(self) -> None:

@@ -158,7 +158,7 @@ class Enrolling:
         if ended is not None:
             self.view = ended
             return
-        found = self._office.candidates.look(vectors, but=self._renewed)
+        found = self._office.candidates.look(vectors, self._renewed, self._beside())
         self._draft = replace(
             self._draft,
             vectors=vectors,
@@ -167,23 +167,28 @@ class Enrolling:
             checked=Checked(len(vectors), found.alike),
         )
         self._step = Step.BACK
-        beside = len(self._office.lights([self._again.id])[self._again.id]) if self._again and self._add else 0
-        self._office.booth.back(self._office.candidates.with_these(vectors, self._renewed, beside))
+        self._office.booth.back(self._office.candidates.with_these(vectors, self._renewed, self._beside()))
         self.view = ComeBack(self._draft.checked, away=False)
 
     def _refused(self, vectors: Sequence[Vector]) -> NotEnrolled | None:
         """Why these pictures cannot be enrolled; None if they can."""
         again = self._renewed
-        found = self._office.candidates.look(vectors, but=again)
+        found = self._office.candidates.look(vectors, again, self._beside())
         if found.twin is not None:
             other = self._office.gallery.subject(found.twin)
             name = other.name if other else None
             return self._end(AuditReason.LOOKS_LIKE_ANOTHER, Problem.ENROLLED_ALREADY, name=name)
         if again is not None and not self._office.candidates.is_of(vectors, again):
             return self._end(AuditReason.LOOKS_LIKE_ANOTHER, Problem.NOT_THE_SAME)
-        if found.beyond and again is None:
+        if found.beyond and (again is None or self._add):
             return self._end(AuditReason.BROKEN_OFF, Problem.FULL)
         return None
+
+    def _beside(self) -> int:
+        """How many references the person keeps beside the new ones."""
+        if self._again is None or not self._add:
+            return 0
+        return len(self._office.lights([self._again.id]).get(self._again.id, ()))
 
     def _recognised(self) -> None:
         """The person came back and was recognised by the pictures alone."""
@@ -231,7 +236,7 @@ class Enrolling:
 
     def _check_again(self) -> None:
         """Inside the transaction: somebody may have been enrolled by a command since the checks. Raises SampleError."""
-        if self._office.candidates.look(self._draft.vectors, but=self._renewed).twin is not None:
+        if self._office.candidates.look(self._draft.vectors, self._renewed, self._beside()).twin is not None:
             raise SampleError("somebody who looks the same was enrolled meanwhile")
 
     def _references(self) -> list[NewReference]:

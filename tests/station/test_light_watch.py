@@ -12,6 +12,7 @@ from kiosk.domain.audit import AuditOutcome
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.face import Quality
 from kiosk.domain.people import NewReference
+from kiosk.domain.staffing import SignOut
 from kiosk.domain.updates import Decided
 from kiosk.station.light_watch import LightWatch
 from kiosk.storage import enrolling
@@ -88,6 +89,11 @@ def test_the_desk_hears_decisions(here: Site) -> None:
     here.desk.heard(Decided(replace(decision, outcome=Outcome.REFUSED)))
     here.desk.turn()
     assert watch.told == []
+    here.signed_in()
     here.desk.heard(Decided(decision))
     here.desk.turn()
+    assert watch.told == [], "a record would name who is signed in"
+    here.ask(SignOut())
+    here.desk.turn()
     assert watch.told == ["g1"]
+    assert "by" not in next(r for r in here.records() if r.outcome == AuditOutcome.OTHER_LIGHT).detail
