@@ -78,7 +78,7 @@ def threshold(patient: Patient) -> Iterator[Finding]:
     elif chosen.unsafe:
         yield problem(f"{message}; {chosen.caution}")
     else:
-        yield ok(f"{message}; {chosen.caution}", "kiosk level")
+        yield ok(f"{message}; {chosen.caution}", "kiosk level show")
 
 
 def references(patient: Patient) -> Iterator[Finding]:

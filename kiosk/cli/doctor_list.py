@@ -69,7 +69,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "threshold",
         "above what was measured strangers would be let in",
-        "kiosk level, and [policy] fpir",
+        "kiosk level show, and [policy] fpir",
         doctor_gallery.threshold,
         after=("config", "gallery"),
         as_owner=True,
