@@ -81,7 +81,7 @@ installed() { inside dpkg-query -W -f '${Version} ${db:Status-Abbrev}' face-kios
 # What must outlive an upgrade: people, key, configuration as it was read.
 kept() {
     inside kiosk subjects list
-    (cd "$root" && sha256sum var/lib/kiosk/gallery.key && grep -v -e '^embedder' -e 'no upgrade changes' etc/kiosk/kiosk.toml)
+    (cd "$root" && sha256sum var/lib/kiosk/gallery.key && grep -v -e '^embedder' -e '^.models.$' -e 'no upgrade changes' -e '^$' etc/kiosk/kiosk.toml)
 }
 
 trap leave EXIT
