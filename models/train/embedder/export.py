@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ def settle(net: nn.Module, x: torch.Tensor) -> None:
 
 
 def export_fp32(state: dict[str, torch.Tensor], path: Path, network: type[nn.Module] = MobileFaceNet) -> nn.Module:
-    """A state dict -> ONNX: input N x 3 x 112 x 112 RGB (x - 127.5) / 128, output N x 128, not normalised.
+    """A state dict -> ONNX: the network's input, output N x 128, not normalised.
 
     -> the network as it was written: batch norms folded.
     """
@@ -56,13 +56,14 @@ def export_fp32(state: dict[str, torch.Tensor], path: Path, network: type[nn.Mod
 
 def write_onnx(net: nn.Module, path: Path) -> None:
     """A network in evaluation mode -> ONNX, batch norms folded; the network itself is changed by it."""
+    side = net.side if isinstance(net, MobileFaceNet) else MobileFaceNet.side
     for unit in [m for m in net.modules() if isinstance(m, Unit)]:
         unit.fold()
     if isinstance(net, MobileFaceNet):
         without_zeros(net)
     torch.onnx.export(
         net,
-        (torch.zeros(1, 3, 112, 112),),
+        (torch.zeros(1, 3, side, side),),
         str(path),
         input_names=["input"],
         output_names=["embedding"],
@@ -103,12 +104,12 @@ def shuffle_stem(graph: onnx.GraphProto) -> None:
 
 
 class _Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
-    def __init__(self, x: torch.Tensor) -> None:
-        self.batches: Iterator[NDArray[np.float32]] = iter(((x - 127.5) / 128).split(16))
+    def __init__(self, inputs: torch.Tensor) -> None:
+        self.batches: Iterator[torch.Tensor] = iter(inputs.split(16))
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         x = next(self.batches, None)
-        return None if x is None else {"input": x.numpy()}  # type: ignore[attr-defined]
+        return None if x is None else {"input": np.ascontiguousarray(x.numpy())}
 
 
 def calibration_faces(shared: Path, work: Path, share: float = 1.0) -> torch.Tensor:
@@ -129,10 +130,12 @@ def export_int8(
     reduce_range: bool = False,
     ranges: dict[str, tuple[float, float]] | None = None,
     moments: dict[str, torch.Tensor] | None = None,
+    given: Callable[[torch.Tensor], torch.Tensor] = net_input,
 ) -> None:
     """Quantizes a file of `export_fp32`.
 
-    `x`: the faces that the ranges of the tensors are found from, n x 3 x 112 x 112 RGB 0..255. `ranges`: of the tensors
+    `x`: the faces that the ranges of the tensors are found from, n x 3 x 112 x 112 RGB 0..255, or what `given` makes
+    inputs of. `ranges`: of the tensors
     whose range was trained. `moments`: of embedder_squares, for weights that are rounded by least squares.
     `reduce_range`: weights of 7 bits, onnxruntime's way for x86 processors without VNNI, where the sum of two 8-bit
     products can overflow 16 bits.
@@ -140,7 +143,7 @@ def export_int8(
     quantization.quantize_static(
         fp32,
         path,
-        _Reader(x),
+        _Reader(given(x)),
         quant_format=quantization.QuantFormat.QDQ,
         per_channel=True,
         reduce_range=reduce_range,

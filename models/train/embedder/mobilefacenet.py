@@ -194,6 +194,8 @@ class Bottleneck(Block):
 class MobileFaceNet(nn.Module):
     """N x 3 x 112 x 112 RGB, (x - 127.5) / 128 -> N x 128, not normalised."""
 
+    side = 112
+
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = [Unit(3, 64, 3, 2, 1), Unit(64, 64, 3, 1, 1, 64)]
@@ -202,7 +204,8 @@ class MobileFaceNet(nn.Module):
             for k in range(repeats):
                 layers.append(Bottleneck(i, o, stride if k == 0 else 1, expand, len(layers) >= CURVED))
                 i = o
-        layers += [Unit(128, 512, curved=True), Unit(512, 512, 7, 1, 0, 512, linear=True), End(512, 128)]
+        layers += [Unit(128, 512, curved=True), Unit(512, 512, self.side // 16, 1, 0, 512, linear=True)]
+        layers.append(End(512, 128))
         self.n = nn.Sequential(*layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,196 @@
+"""The embedder under free terms: it begins as retail_0095 (Apache-2.0), follows its maps, and becomes int8.
+
+    python -m models.train.embedder.free start   --work FOLDER            the teacher's weights, by least squares
+    python -m models.train.embedder.free train   --work FOLDER --steps N  goes on from the work folder's checkpoint
+    python -m models.train.embedder.free export  --work FOLDER --out FILE fp32 and int8 ONNX, and FILE's figures on LFW
+
+`train --from models/train/checkpoints/freefacenet.pt` goes on from the kept weights. A training can be stopped at any
+time (SIGTERM); the next start goes on exactly there. Nothing of networks for research only enters it: the pictures are
+aligned by the kiosk's detector (from YuNet, MIT), and no other teacher is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import nn
+
+from models.train.common.faces import Batches, pictures, read_faces, shared_folder, training_faces
+from models.train.common.runtime import ort
+from models.train.embedder.distillation import FOLLOWED, relative_error, towards
+from models.train.embedder.export import CALIBRATION_FACES, export_fp32, export_int8
+from models.train.embedder.free_start import started
+from models.train.embedder.freefacenet import FreeFaceNet
+from models.train.embedder.gptq import second_moments
+from models.train.embedder.lfw import lfw, lfw_faces, told
+from models.train.embedder.loop import Plan, State, run_steps
+from models.train.embedder.measure import cosines, session, templates
+from models.train.embedder.mobilefacenet import read_weights, write_weights
+from models.train.embedder.qat import equalise, find_ranges, tensor_ranges
+from models.train.embedder.retail import RetailTeacher, retail_input, tensor_of, views
+
+LAYERS_BY, PROJECTION_BY = 240, 4000  # faces that the start is fitted by
+MIXED = 8  # one of so many pictures is a blend of two faces
+RATE, BATCH, FEATURES = 5e-4, 16, 0.5
+
+
+class Inputs:
+    """The training's pictures: what the networks see of them, and what is kept in the work folder."""
+
+    def __init__(self, shared: Path, work: Path, share: float) -> None:
+        faces = read_faces(shared)
+        chosen = training_faces(faces, share)
+        self.x = pictures(shared, work, faces, None if share == 1 else chosen)
+        self.batches = Batches(self.x, np.array([f.index for f in chosen], np.int64), seed=0)
+        self.shared = shared
+
+    def some(self, count: int, seed: int) -> torch.Tensor:
+        """Network inputs of training faces drawn once, at most so many: n x 3 x 128 x 128."""
+        rng = np.random.default_rng(seed)
+        which = np.sort(rng.permutation(self.batches.all_views)[:count])
+        return retail_input(tensor_of(views(self.x[which], rng)))
+
+    def changed(self, n: int) -> torch.Tensor:
+        """The next n pictures, as a door's camera may see them, and some blends of two: n x 3 x 128 x 128."""
+        b = self.batches
+        x = b.blend(tensor_of(views(self.x[b.views(n)], b.rng)), n // MIXED)
+        return retail_input(b.tint(b.light(x, 0.2, 15), 0.08))
+
+
+def embedding_and_maps(net: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Network inputs -> unit embeddings and the maps of FOLLOWED, of the student or of the teacher."""
+    maps = []
+    for layers, layer in enumerate(net.n, 1):  # type: ignore[arg-type]
+        x = layer(x)
+        if layers in FOLLOWED:
+            maps.append(x)
+    return F.normalize(x.flatten(1)), maps
+
+
+def losses(
+    net: nn.Module, teacher: RetailTeacher, projection: torch.Tensor, x: torch.Tensor, resting: int = 0
+) -> list[torch.Tensor]:
+    """1 - cosine to the teacher's projected embedding, squared difference of the similarities, errors of the maps.
+
+    The first `resting` layers learn nothing.
+    """
+    with torch.no_grad():
+        y, wanted = embedding_and_maps(teacher, x)
+        still = net.n[:resting](x) if resting else x  # type: ignore[index,operator]
+    passed = sum(layers <= resting for layers in FOLLOWED)
+    e, maps = still, []
+    for layers, layer in enumerate(net.n, 1):  # type: ignore[arg-type]
+        if layers > resting:
+            e = layer(e)
+            if layers in FOLLOWED:
+                maps.append(e)
+    target = F.normalize(y @ projection.T)
+    near = towards(F.normalize(e.flatten(1)), target)
+    return near + [relative_error(z, t) for z, t in zip(maps, wanted[passed:], strict=True)]
+
+
+def start(shared: Path, work: Path, share: float) -> None:
+    inputs = Inputs(shared, work, share)
+    net, projection = started(RetailTeacher.read(shared), inputs.some(LAYERS_BY, 0), inputs.some(PROJECTION_BY, 1))
+    torch.save(projection, work / "projection.pt")
+    write_weights(net.state_dict(), work / "start.pt")
+
+
+def train(shared: Path, work: Path, share: float, plan: Plan, begin: Path) -> None:
+    """Runs the plan, from the work folder's checkpoint where there is one, else from the weights in `begin`."""
+    inputs, teacher = Inputs(shared, work, share), RetailTeacher.read(shared)
+    projection = torch.load(work / "projection.pt", weights_only=True)
+    state, checkpoint = State(FreeFaceNet, inputs.batches, 0, "cpu"), work / "free.pt"
+    if checkpoint.exists():
+        state.load(checkpoint)
+    else:
+        state.net.load_state_dict(read_weights(begin, FreeFaceNet))
+        state.average.load_state_dict(state.net.state_dict())
+        state.phase = 2
+    for norm in [m for net in (state.net, state.average) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]:
+        norm.eval()
+    run_steps(
+        plan,
+        state,
+        lambda: (losses(state.net, teacher, projection, inputs.changed(plan.batch), plan.resting), True),
+        checkpoint,
+    )
+    write_weights(state.average.state_dict(), work / "freefacenet.pt")
+
+
+def export(shared: Path, work: Path, share: float, weights: Path, out: Path) -> None:
+    """Writes fp32 into the work folder and int8 to `out`."""
+    x = Inputs(shared, work, share).some(CALIBRATION_FACES, 2)
+    net = FreeFaceNet().eval()
+    net.load_state_dict(read_weights(weights, FreeFaceNet))
+    equalise(net, x[::2])
+    ranges = find_ranges(net, x[::2])
+    fp32 = work / f"{out.stem}_fp32.onnx"
+    written = export_fp32(net.state_dict(), fp32, FreeFaceNet)
+    named = tensor_ranges(FreeFaceNet(), ranges, onnx.load(fp32).graph)
+    moments = second_moments(written, x[::4])
+    export_int8(fp32, out, x[:64], ranges=named, moments=moments, given=lambda inputs: inputs)
+
+
+def unit_vectors(net: ort.InferenceSession, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """N x 112 x 112 x 3 aligned BGR faces -> N x d unit vectors of such a network, of both sides of each face."""
+    sums = []
+    for part in np.array_split(faces, max(1, len(faces) // 16)):
+        seen = views(part, margin=0)
+        sides = [retail_input(tensor_of(s)).numpy() for s in (seen, seen[:, :, ::-1])]
+        found = [net.run(None, {net.get_inputs()[0].name: np.ascontiguousarray(s)})[0] for s in sides]
+        sums.append(found[0] + found[1])
+    e = np.concatenate(sums)
+    unit: NDArray[np.float32] = e / np.linalg.norm(e, axis=1, keepdims=True)
+    return unit
+
+
+def measure(shared: Path, work: Path, path: Path) -> None:
+    """Prints LFW View 1's figures of an ONNX file, in floats and bytes."""
+    names, faces, pairs = lfw_faces(shared, work)
+    unit = unit_vectors(session(path, 1), faces)
+    for what, score in (("floats", unit @ unit.T), ("bytes", cosines(templates(unit)))):
+        got = lfw(score, names, pairs)
+        print(f"{path.name}: LFW View 1, {what}: accuracy {got.accuracy:.3f}, all pairs {told(got.tar)}", flush=True)
+
+
+def main() -> None:
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("do", choices=["start", "train", "export", "measure"])
+    a.add_argument("--shared", help="the data folder")
+    a.add_argument("--work", type=Path, default=Path("work-free"), help="caches and checkpoints")
+    a.add_argument("--share", type=float, default=1.0, help="of the people, for a try in small")
+    a.add_argument("--threads", type=int, default=1)
+    a.add_argument("--from", dest="begin", type=Path, help="weights to begin with (default: of `start`)")
+    a.add_argument("--steps", type=int, default=6000, help="the step at which the training ends")
+    a.add_argument("--finish", type=int, default=5000, help="bring the rate to zero over this many last steps")
+    a.add_argument("--rate", type=float, default=RATE)
+    a.add_argument("--batch", type=int, default=BATCH)
+    a.add_argument("--features", type=float, default=FEATURES, help="weight of the teacher's maps")
+    a.add_argument("--resting", type=int, default=0, help="leading layers of 20 that learn nothing")
+    a.add_argument("--weights", type=Path, help="what to export (default: of `train`)")
+    a.add_argument("--out", type=Path, default=Path("freefacenet.onnx"), help="the int8 model to write or measure")
+    o = a.parse_args()
+    torch.set_num_threads(o.threads)
+    torch.set_flush_denormal(True)
+    shared = shared_folder(o.shared)
+    o.work.mkdir(parents=True, exist_ok=True)
+    if o.do == "start":
+        start(shared, o.work, o.share)
+    elif o.do == "train":
+        plan = Plan(2, o.steps, o.finish, o.batch, o.rate, 0.01, o.features, o.resting, settled=True, follow=True)
+        train(shared, o.work, o.share, plan, o.begin or o.work / "start.pt")
+    elif o.do == "export":
+        export(shared, o.work, o.share, o.weights or o.work / "freefacenet.pt", o.out)
+    else:
+        measure(shared, o.work, o.out)
+
+
+if __name__ == "__main__":
+    main()

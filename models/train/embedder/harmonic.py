@@ -1,0 +1,181 @@
+"""Harmonic embeddings (FaceNet, arXiv 1503.03832, appendix): a new network's vectors compared with an old one's.
+
+    python -m models.train.embedder.harmonic vectors NETWORK.onnx OLD.npz
+    python -m models.train.embedder.harmonic map OLD.npz NEW.npz --out MAP.npy
+
+`vectors` writes `training` (N x 128) and `faces` (M x 128), a network's vectors of N training faces and of LFW's View
+1, and `names` (M). An affine map takes the new vectors to the old network's place:
+ridge regression on unit vectors, then steps of the triplet loss that FaceNet's appendix names, with the old vectors as
+anchors. A map to or from a network for research only is for research only, too; it travels apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from models.train.common.faces import MARGIN, pictures, read_faces, shared_folder, training_faces
+from models.train.embedder.free import unit_vectors
+from models.train.embedder.lfw import lfw_faces, told
+from models.train.embedder.measure import cosines, embed, session, templates
+from models.train.embedder.retail import SIDE
+
+RIDGE = 1e-3  # of the vectors' mean square
+APART = 0.2  # of squared distances of unit vectors, FaceNet's
+HELD = 10  # one of so many training faces chooses between the maps
+FARS = (1e-3, 1e-4, 1e-5)
+
+
+def unit(v: NDArray[np.float32]) -> NDArray[np.float32]:
+    out: NDArray[np.float32] = v / np.linalg.norm(v, axis=1, keepdims=True)
+    return out
+
+
+@dataclass(frozen=True)
+class Map:
+    """n x 128 vectors of one network -> unit vectors where another network has them: v W^T + b, of unit length.
+
+    `weight`: 128 x 128. `bias`: 128.
+    """
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return unit(unit(vectors) @ self.weight.T + self.bias)
+
+
+def fitted(source: NDArray[np.float32], target: NDArray[np.float32], ridge: float = RIDGE) -> Map:
+    """By ridge regression, from n x 128 vectors of the same n faces by both networks. Raises ValueError if there are
+    not as many of one as of the other."""
+    if len(source) != len(target):
+        raise ValueError(f"{len(source)} and {len(target)} vectors are not of the same faces")
+    x, y = unit(source).astype(np.float64), unit(target).astype(np.float64)
+    mean_x, mean_y = x.mean(0), y.mean(0)
+    squares = (x - mean_x).T @ (x - mean_x) / len(x)
+    squares += ridge * np.diag(squares).mean() * np.eye(len(squares))
+    weight = np.linalg.solve(squares, (x - mean_x).T @ (y - mean_y) / len(x)).T
+    return Map(weight.astype(np.float32), (mean_y - weight @ mean_x).astype(np.float32))
+
+
+def refined(
+    first: Map,
+    source: NDArray[np.float32],
+    target: NDArray[np.float32],
+    steps: int,
+    rate: float = 2e-4,
+    batch: int = 512,
+) -> Map:
+    """The same map after steps of the compatible triplet loss.
+
+    Anchor: a face's old vector. Positive: its own mapped new vector. Negative: of the batch's other faces, the mapped
+    new vector that is nearest to the anchor, and the old vector nearest to the mapped new one.
+    """
+    weight = torch.tensor(first.weight, requires_grad=True)
+    bias = torch.tensor(first.bias, requires_grad=True)
+    x, y = torch.from_numpy(unit(source)), torch.from_numpy(unit(target))
+    optimiser = torch.optim.Adam([weight, bias], lr=rate)
+    order = torch.Generator().manual_seed(0)
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate * (1 - step / steps)
+        chosen = torch.randperm(len(x), generator=order)[:batch]
+        near = F.normalize(x[chosen] @ weight.T + bias) @ y[chosen].T
+        own = near.diagonal()
+        others = near - 4 * torch.eye(len(near))
+        beyond = 2 * torch.cat([others.amax(0), others.amax(1)]) - 2 * own.repeat(2) + APART
+        loss = F.relu(beyond).mean() + (1 - own).mean()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return Map(weight.detach().numpy(), bias.detach().numpy())
+
+
+def best(source: NDArray[np.float32], target: NDArray[np.float32], steps: int) -> Map:
+    """The fitted or the refined map, whichever tells more of the held training faces by their highest score."""
+    held = np.arange(len(source)) % HELD == 0
+    first = fitted(source[~held], target[~held])
+    second = refined(first, source[~held], target[~held], steps) if steps else first
+    return max((first, second), key=lambda m: margin(m(source[held]), unit(target[held])))
+
+
+def margin(mapped: NDArray[np.float32], target: NDArray[np.float32]) -> float:
+    """How many standard deviations the own scores lie above the highest of others, in the mean."""
+    scores = mapped @ target.T
+    own = np.diag(scores)
+    others = (scores - 4 * np.eye(len(scores), dtype=np.float32)).max(1)
+    return float((own - others).mean() / (own - others).std())
+
+
+def tar(scores: NDArray[np.float32], people: NDArray[np.int64], far: float) -> float:
+    """The share of mated pairs above the score that `far` of the non-mated pairs reach, each face by each other."""
+    same = people[:, None] == people[None]
+    apart = ~np.eye(len(people), dtype=bool)
+    strangers = np.sort(scores[~same])[::-1]
+    return float((scores[same & apart] > strangers[int(far * len(strangers))]).mean())
+
+
+def write_vectors(network: Path, out: Path, shared: Path, work: Path, count: int) -> None:
+    """Of both sides of each face, by a network that takes 112 x 112 as mobilefacenet.py's, or 128 x 128 as retail.py's.
+
+    The `count` training faces lie evenly over all sources.
+    """
+    known = training_faces(read_faces(shared))
+    x = pictures(shared, work, read_faces(shared))
+    chosen = [f.index for f in known[:: max(1, len(known) // count)][:count]]
+    net = session(network, 1)
+    names, faces, _ = lfw_faces(shared, work)
+    look = unit_vectors if net.get_inputs()[0].shape[-1] == SIDE else embed
+    training = np.stack([x[i, MARGIN:-MARGIN, MARGIN:-MARGIN] for i in chosen])
+    np.savez(out, training=look(net, training), faces=look(net, faces), names=np.array(names))
+
+
+def write_map(before: Path, after: Path, steps: int, out: Path | None) -> None:
+    """Fits the map from the new vectors to the old ones, prints the figures on View 1, and writes the map.
+
+    Raises SystemExit if the two files are not of the same faces.
+    """
+    old, new = np.load(before), np.load(after)
+    if list(old["names"]) != list(new["names"]):
+        raise SystemExit(f"{before} and {after} are not of the same faces: make both anew")
+    people = np.unique([str(n)[:-5] for n in new["names"]], return_inverse=True)[1]
+    if list(old["names"]) != list(new["names"]):
+        raise SystemExit(f"{before} and {after} are not of the same faces: make both anew")
+    old_faces, new_faces = unit(old["faces"]), unit(new["faces"])
+    found = best(new["training"], old["training"], steps)
+    mixed = cosines(templates(found(new_faces)), templates(old_faces))
+    for what, scores in (
+        ("old-old", cosines(templates(old_faces))),
+        ("new-new", cosines(templates(new_faces))),
+        ("new-old", mixed),
+    ):
+        print(f"{what}: {told({far: tar(scores, people, far) for far in FARS})}")
+    if out:
+        np.save(out, np.c_[found.weight, found.bias].astype(np.float32))
+
+
+def main() -> None:
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("do", choices=["vectors", "map"])
+    a.add_argument("first", type=Path, help="the network; or the old network's vectors")
+    a.add_argument("second", type=Path, help="the vectors to write; or the new network's vectors")
+    a.add_argument("--shared", help="the data folder")
+    a.add_argument("--work", type=Path, default=Path("work-free"), help="where the pictures are")
+    a.add_argument("--count", type=int, default=12_000, help="of training faces")
+    a.add_argument("--steps", type=int, default=500, help="of the triplet loss; 0: the regression alone")
+    a.add_argument("--out", type=Path, help="write the map there: 128 x 129, the bias last")
+    o = a.parse_args()
+    if o.do == "vectors":
+        write_vectors(o.first, o.second, shared_folder(o.shared), o.work, o.count)
+    else:
+        write_map(o.first, o.second, o.steps, o.out)
+
+
+if __name__ == "__main__":
+    main()
