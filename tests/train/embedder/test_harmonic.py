@@ -1,0 +1,78 @@
+"""The map between two networks' vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
+pytest.importorskip("onnx", reason="needs the extra train")
+
+from models.train.embedder.harmonic import best, fitted, margin, refined, tar, unit, write_map
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Products this small are no work for several threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def two_networks(n: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of n faces by an old network, and by a new one that sees the same, turned, with a noise of its own."""
+    rng = np.random.default_rng(seed)
+    turn = np.linalg.qr(np.random.default_rng(9).normal(size=(128, 128)))[0]
+    old = unit(rng.normal(size=(n, 128)).astype(np.float32))
+    new = old @ turn + noise * rng.normal(size=(n, 128)) / np.sqrt(128)
+    return old, 7 * new.astype(np.float32)
+
+
+def test_the_map_brings_new_vectors_to_the_old_ones_place() -> None:
+    old, new = two_networks(2000, 0.1)
+    found = fitted(new, old)
+    other_old, other_new = two_networks(200, 0.1, seed=1)
+    mapped = found(other_new)
+    assert np.linalg.norm(mapped, axis=1) == pytest.approx(1, abs=1e-5)
+    assert float((mapped * other_old).sum(1).mean()) > 0.97
+    assert float((unit(other_new) * other_old).sum(1).mean()) < 0.3, "without it they are strangers"
+
+
+def test_vectors_of_other_faces_are_refused() -> None:
+    with pytest.raises(ValueError, match="not of the same faces"):
+        fitted(np.ones((3, 128), np.float32), np.ones((2, 128), np.float32))
+
+
+def test_triplets_draw_the_own_score_away_from_the_others() -> None:
+    old, new = two_networks(1500, 1.0)
+    first = fitted(new[:300], old[:300], ridge=1e-6)  # as many numbers as faces: badly fitted
+    second = refined(first, new, old, steps=150)
+    probe_old, probe_new = two_networks(300, 1.0, seed=2)
+    assert margin(second(probe_new), probe_old) > margin(first(probe_new), probe_old)
+    chosen = best(new, old, steps=20)
+    assert margin(chosen(probe_new), probe_old) > 0.9 * margin(second(probe_new), probe_old)
+
+
+def test_tar_counts_each_face_by_each_other() -> None:
+    people = np.array([0, 0, 1, 1])
+    scores = np.array([[1, 0.9, 0.1, 0.2], [0.3, 1, 0.5, 0.1], [0.1, 0.1, 1, 0.4], [0.2, 0.1, 0.8, 1]], np.float32)
+    assert tar(scores, people, 0.0) == 0.5, "of .9, .3, .4 and .8 two are above the highest stranger's .5"
+
+
+def test_the_maps_file_and_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = np.array([f"person{i // 2}_{i:04}" for i in range(60)])
+    old, new = two_networks(500, 0.1)
+    for name, v in (("old", old), ("new", new)):
+        np.savez(tmp_path / f"{name}.npz", training=v, faces=v[:60], names=names)
+    write_map(tmp_path / "old.npz", tmp_path / "new.npz", 0, tmp_path / "map.npy")
+    assert np.load(tmp_path / "map.npy").shape == (128, 129)
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["old-old", "new-new", "new-old"]
+    np.savez(tmp_path / "other.npz", training=old, faces=old[:60], names=names[::-1])
+    with pytest.raises(SystemExit, match="not of the same faces"):
+        write_map(tmp_path / "other.npz", tmp_path / "new.npz", 0, None)
