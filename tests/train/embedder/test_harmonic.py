@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("onnx", reason="needs the extra train")
 
-from models.train.embedder.harmonic import best, fitted, margin, refined, tar, unit, write_map
+from models.train.embedder.harmonic import best, fitted, margin, refined, tar, unit, write_map  # noqa: E402
 
 pytestmark = pytest.mark.train
 
