@@ -31,7 +31,7 @@ from models.train.embedder.gptq import second_moments
 from models.train.embedder.lfw import lfw, lfw_faces, told
 from models.train.embedder.loop import Plan, State, run_steps
 from models.train.embedder.measure import cosines, session, templates
-from models.train.embedder.mobilefacenet import read_weights, write_weights
+from models.train.embedder.mobilefacenet import write_weights
 from models.train.embedder.qat import equalise, find_ranges, tensor_ranges
 from models.train.embedder.retail import RetailTeacher, retail_input, tensor_of, views
 
@@ -98,22 +98,38 @@ def losses(
 def start(shared: Path, work: Path, share: float) -> None:
     inputs = Inputs(shared, work, share)
     net, projection = started(RetailTeacher.read(shared), inputs.some(LAYERS_BY, 0), inputs.some(PROJECTION_BY, 1))
-    torch.save(projection, work / "projection.pt")
-    write_weights(net.state_dict(), work / "start.pt")
+    keep(net, projection, work / "start.pt")
+
+
+def keep(net: nn.Module, projection: torch.Tensor, path: Path) -> None:
+    """Weights in half precision, and the projection that they were trained for."""
+    write_weights(net.state_dict() | {"projection": projection}, path)
+
+
+def kept(path: Path) -> tuple[FreeFaceNet, torch.Tensor]:
+    """The network of a file of `keep`, and its projection. Raises SystemExit if it is not such a file."""
+    saved = {k: v.float() for k, v in torch.load(path, map_location="cpu", weights_only=True).items()}
+    projection = saved.pop("projection", None)
+    net = FreeFaceNet().eval()
+    wanted = {k for k, v in net.state_dict().items() if v.dtype.is_floating_point}
+    if projection is None or saved.keys() != wanted:
+        raise SystemExit(f"{path} does not hold a FreeFaceNet's weights and projection")
+    net.load_state_dict(net.state_dict() | saved)
+    return net, projection
 
 
 def train(shared: Path, work: Path, share: float, plan: Plan, begin: Path) -> None:
     """Runs the plan, from the work folder's checkpoint where there is one, else from the weights in `begin`."""
     inputs, teacher = Inputs(shared, work, share), RetailTeacher.read(shared)
-    projection = torch.load(work / "projection.pt", weights_only=True)
+    net, projection = kept(begin)
     state, checkpoint = State(FreeFaceNet, inputs.batches, 0, "cpu"), work / "free.pt"
     if checkpoint.exists():
         state.load(checkpoint)
     else:
-        state.net.load_state_dict(read_weights(begin, FreeFaceNet))
-        state.average.load_state_dict(state.net.state_dict())
+        state.net.load_state_dict(net.state_dict())
+        state.average.load_state_dict(net.state_dict())
         state.phase = 2
-    for norm in [m for net in (state.net, state.average) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]:
+    for norm in [m for part in (state.net, state.average) for m in part.modules() if isinstance(m, nn.BatchNorm2d)]:
         norm.eval()
     run_steps(
         plan,
@@ -121,14 +137,13 @@ def train(shared: Path, work: Path, share: float, plan: Plan, begin: Path) -> No
         lambda: (losses(state.net, teacher, projection, inputs.changed(plan.batch), plan.resting), True),
         checkpoint,
     )
-    write_weights(state.average.state_dict(), work / "freefacenet.pt")
+    keep(state.average, projection, work / "freefacenet.pt")
 
 
 def export(shared: Path, work: Path, share: float, weights: Path, out: Path) -> None:
     """Writes fp32 into the work folder and int8 to `out`."""
     x = Inputs(shared, work, share).some(CALIBRATION_FACES, 2)
-    net = FreeFaceNet().eval()
-    net.load_state_dict(read_weights(weights, FreeFaceNet))
+    net, _ = kept(weights)
     equalise(net, x[::2])
     ranges = find_ranges(net, x[::2])
     fp32 = work / f"{out.stem}_fp32.onnx"

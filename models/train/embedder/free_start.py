@@ -109,7 +109,12 @@ def refit(net: FreeFaceNet, teacher: RetailTeacher, x: torch.Tensor) -> list[flo
 
 @torch.no_grad()
 def principal(teacher: nn.Module, x: torch.Tensor, dimensions: int = 128) -> torch.Tensor:
-    """The projection dimensions x 256 that keeps most of the teacher's unit embeddings of these inputs."""
+    """The projection dimensions x 256 that keeps most of the teacher's unit embeddings of these inputs.
+
+    Raises SystemExit if there are fewer inputs than dimensions.
+    """
+    if len(x) < dimensions:
+        raise SystemExit(f"{len(x)} faces are too few for {dimensions} dimensions: take a larger --share")
     unit = F.normalize(_in_parts(teacher, x))
     kept: torch.Tensor = torch.linalg.svd(unit, full_matrices=False)[2][:dimensions]
     return kept

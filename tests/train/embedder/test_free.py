@@ -17,10 +17,10 @@ from kiosk.vision.alignment import TEMPLATE  # noqa: E402
 from models.train.common.folders import SHARED  # noqa: E402
 from models.train.common.runtime import ort  # noqa: E402
 from models.train.embedder.export import write_onnx  # noqa: E402
-from models.train.embedder.free import losses  # noqa: E402
+from models.train.embedder.free import keep, kept, losses  # noqa: E402
 from models.train.embedder.free_start import carry_over, principal, put, refit, solved  # noqa: E402
 from models.train.embedder.freefacenet import CURVED, STRAIGHT, FreeFaceNet  # noqa: E402
-from models.train.embedder.mobilefacenet import End, Slopes, Unit, read_weights, write_weights  # noqa: E402
+from models.train.embedder.mobilefacenet import End, Slopes, Unit, write_weights  # noqa: E402
 from models.train.embedder.retail import (  # noqa: E402
     FROM_ARCFACE,
     LANDMARKS,
@@ -176,12 +176,15 @@ def test_layers_at_rest_learn_nothing_and_the_teachers_equal_has_no_loss(faces: 
 def test_weights_in_half_precision_and_the_exported_file_are_the_same_network(
     faces: torch.Tensor, tmp_path: Path
 ) -> None:
-    net = FreeFaceNet().eval()
-    carry_over(net, RetailTeacher(drawn_layers(gate=40.0)), torch.eye(256)[:128])
-    write_weights(net.state_dict(), tmp_path / "weights.pt")
+    net, projection = FreeFaceNet().eval(), torch.eye(256)[:128]
+    carry_over(net, RetailTeacher(drawn_layers(gate=40.0)), projection)
+    keep(net, projection, tmp_path / "weights.pt")
     assert (tmp_path / "weights.pt").stat().st_size < 3_000_000
-    again = FreeFaceNet().eval()
-    again.load_state_dict(read_weights(tmp_path / "weights.pt", FreeFaceNet))
+    again, its_projection = kept(tmp_path / "weights.pt")
+    assert (its_projection == projection).all()
+    write_weights(net.state_dict(), tmp_path / "other.pt")
+    with pytest.raises(SystemExit, match="does not hold"):
+        kept(tmp_path / "other.pt")
     wanted = embeddings(net, faces[:2])
     assert nn.functional.cosine_similarity(embeddings(again, faces[:2]), wanted).min() > 0.999
     write_onnx(net, tmp_path / "net.onnx")
