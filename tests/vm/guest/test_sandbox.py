@@ -125,7 +125,7 @@ def test_a_unit_writes_where_it_keeps_things_and_nowhere_else(unit: str) -> None
         "def writable(path):\n"
         "    try: return not os.statvfs(path).f_flag & os.ST_RDONLY\n"
         "    except OSError: return False\n"
-        "places = ('/', '/usr', '/etc', '/etc/kiosk', '/var', '/var/lib', '/var/log', '/run', '/home')\n"
+        "places = ('/', '/usr', '/etc', '/etc/kiosk', '/var', '/var/lib', '/var/log', '/home')\n"
         "say([path for path in (*places, os.environ['STATE_DIRECTORY']) if writable(path)])\n"
     )
     folder = {"kiosk-notify.service": "/var/lib/kiosk-notify"}.get(unit, "/var/lib/kiosk")
