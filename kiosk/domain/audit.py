@@ -102,7 +102,7 @@ class AuditOutcome(StrEnum):
     SIGNED_IN = "signed_in"
     """STAFF, by number, PIN and face."""
     SIGN_IN_FAILED = "sign_in_failed"
-    """STAFF: number and PIN were right, the face was not found."""
+    """STAFF: the reason says what was wrong: the PIN, the role, the face, or that this person may not pass now."""
     SIGNED_OUT = "signed_out"
     NOT_ENROLLED = "not_enrolled"
     """ENROLMENT at the kiosk, which ended with nothing written; the reason says why."""
@@ -146,6 +146,10 @@ class AuditReason(StrEnum):
     """The same: PAD has denied what the camera saw."""
     BROKEN_OFF = "broken_off"
     """The same: staff or the person left, or the camera failed."""
+    NO_ROLE = "no_role"
+    """A sign-in: somebody with the right PIN who is not of the staff."""
+    TEMPLATES = "of_another_network"
+    """A sign-in: no reference of this person can be compared."""
 
 
 class Command(StrEnum):

@@ -36,6 +36,8 @@ class Problem(StrEnum):
     """The sign-in: number, PIN or role are not right. Which of them is not said."""
     WAIT = "wait"
     """The PIN is not looked at for some seconds."""
+    CLOCK = "clock"
+    """The time is not known, so that nobody with a validity signs in."""
     NOT_ALLOWED = "not_allowed"
     ENROLLED_ALREADY = "enrolled_already"
     """The face is that of somebody enrolled."""

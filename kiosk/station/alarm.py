@@ -21,7 +21,8 @@ class SilentAlarm:
         self._wall = wall
 
     def forced(self, subject_id: str | None, grant_id: str | None = None) -> None:
-        """`grant_id`: of the decision that was made on the PIN; None for whoever signs in."""
+        """`grant_id`: of the decision that was made on the PIN; None for whoever signs in, and where
+        no decision could be made."""
         told = Duress(self._wall(), subject_id, grant_id)
         self._access.note(AuditRecord(AuditKind.DURESS, told.wall_at, grant_id, subject_id))
         self._publish(told)

@@ -232,7 +232,9 @@ def running(
         basis, who = decision_basis(config, models), config.audit.subject_ids
         access = Access(writer, client, config.policy.grant_seconds, boottime, boot_name(), basis, who)
         alarm = SilentAlarm(access, publish, lambda: datetime.now(UTC))
-        room = stack.enter_context(staffed(config, home, gallery.vault, models, looks, publish, alarm.forced))
+        room = stack.enter_context(
+            staffed(config, home, gallery.vault, models, looks, publish, keeper.trouble, alarm.forced)
+        )
         parts = Parts(pipeline.tell, access, client, keeper.trouble, largest_badge(config), health, status, alarm)
         entrance = stack.enter_context(receiving(config, home, gallery.vault, parts, room.publish))
         publish = entrance.publish

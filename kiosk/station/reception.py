@@ -60,6 +60,14 @@ class _Open:
     proof: Proof = Proof.VERIFICATION
 
 
+@dataclass(slots=True)
+class _Forced:
+    """Somebody has typed a duress PIN. `grant_id`: of the decision that was made on it; None while there is none."""
+
+    subject_id: str | None
+    grant_id: str | None = None
+
+
 class Reception:
     """`ask`, `heard` and `nudge` are for any thread and return at once; `turn` is for the reception's own one."""
 
@@ -94,6 +102,7 @@ class Reception:
         self._nudged = False
         self._faults: set[Reason] = set()
         self._open: _Open | None = None
+        self._alarm: _Forced | None = None
 
     @property
     def busy(self) -> bool:
@@ -143,6 +152,17 @@ class Reception:
                 self._late(self._open)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever fails lets nobody in, is recorded and told
             self._failed(error)
+        self._tell_of_force()
+
+    def _tell_of_force(self) -> None:
+        """The silent alarm comes last, after all that can be seen, and whatever has failed before."""
+        forced, self._alarm = self._alarm, None
+        if forced is None:
+            return
+        try:
+            self._forced(forced.subject_id, forced.grant_id)
+        except Exception as error:  # noqa: BLE001 - the boundary: it lets nobody in, and the next person can come
+            log.error("reception_failed", error=f"{type(error).__name__}: {error}")
 
     def _next(self) -> Decision | tuple[EntryRequest, Moment] | None:
         with self._changed:
@@ -222,14 +242,18 @@ class Reception:
         visit, opened.proof = opened.visit, Proof.PIN
         self._publish(EntryChanged(Step.CHECKING))
         checked = self._people.check(visit.claim.text, visit.subject_id, pin)
+        if checked.duress:
+            self._alarm = _Forced(visit.subject_id)
+        if checked.fault is not None:
+            raise checked.fault
         if checked.verdict is Verdict.RIGHT:
             settled = self._admission.person(visit, Proof.PIN, moment)
         else:
             reason = Reason.WRONG_PIN if checked.verdict is Verdict.WRONG else Reason.PIN_WAITS
             settled = self._admission.refuse(visit, Proof.PIN, reason, moment)
+        if self._alarm is not None:
+            self._alarm.grant_id = settled.decision.id
         self._close(settled, checked.wait)
-        if checked.duress:
-            self._forced(settled.decision.subject_id, settled.decision.id)
 
     def _close(self, settled: Settled, wait: float = 0.0) -> None:
         """Ends the claim after a decision. `wait`: until the next PIN is looked at."""

@@ -46,8 +46,8 @@ class StaffDesk:
         """`clock`: seconds of CLOCK_BOOTTIME. `duress`: is told, silently, of whom somebody made sign in. `light`: is
         told who is let in."""
         self._office, self._publish, self._clock = office, publish, clock
-        self._sign_ins = SignIns(office, pins or Pins(office.gallery, clock))
-        self._duress, self._light = duress, light
+        self._sign_ins = SignIns(office, pins or Pins(office.gallery, clock), duress)
+        self._light = light
         self._requests: queue.Queue[StaffRequest | None] = queue.Queue(WAITING)
         self._applicant: Person | None = None
         self._who: Person | None = None
@@ -98,6 +98,7 @@ class StaffDesk:
         except Exception as error:  # noqa: BLE001 - it ends the session; nothing half-done is written
             log.error("staff_mode_fault", error=type(error).__name__)
             self._close(Closed(failure=Failure.FAULT))
+        self._sign_ins.tell_of_force()  # last, so that nothing comes later than after the other PIN
         if self._light is not None and self._who is None:  # later: its record is of nobody who is signed in
             self._light.turn()
 
@@ -132,7 +133,7 @@ class StaffDesk:
                 if self._applicant is not None:  # otherwise faces could be tried without end, each before it counts
                     self._missed(self._applicant, Failure.NOT_RECOGNISED, now)
                 self._close(Closed())
-            case _ if self._who is not None and self._sign_ins.may(self._who):
+            case _ if self._who is not None and self._sign_ins.may(self._who, now):
                 self._try(request)
             case _:
                 self._close(Closed())
@@ -146,11 +147,9 @@ class StaffDesk:
         self._applicant = found.person
         self._office.booth.sign_in(found.compare)
         self._show(LookHere())
-        if found.duress:  # last, so that the page comes no later than after the other PIN
-            self._duress(found.person.subject_id)
 
     def _signed_in(self, who: Person, now: float) -> None:
-        if not self._sign_ins.may(who):
+        if not self._sign_ins.may(who, now):
             self._missed(who, Failure.NOT_RECOGNISED, now)
             self._close(Closed(failure=Failure.NOT_RECOGNISED))
             return

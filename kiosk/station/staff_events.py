@@ -41,13 +41,16 @@ class EventPages:
         decided = record.kind is AuditKind.DECISION
         granted = record.outcome == Outcome.GRANTED if decided else None
         reason = record.reason if decided or record.kind is AuditKind.FAULT else record.outcome
+        result: str | None = None if outcome is None else outcome.outcome
+        if record.outcome == AuditOutcome.SIGN_IN_FAILED:
+            result = record.reason
         subject = None if record.subject_id is None else self._office.gallery.subject(record.subject_id)
         return EventRow(
             record.id or 0,
             record.wall_at,
             granted,
             str(reason or ""),
-            None if outcome is None or outcome.outcome is None else str(outcome.outcome),
+            None if result is None else str(result),
             None if subject is None else subject.name,
             record.subject_id,
         )

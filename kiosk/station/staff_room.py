@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kiosk.config import Config
+from kiosk.domain.decision import Evidence, Reason
 from kiosk.domain.face import Vector
 from kiosk.domain.matching import rounded
 from kiosk.domain.staffing import StaffRequest
@@ -48,10 +49,12 @@ def staffed(
     models: Models,
     stages: Stages,
     publish: Callable[[Update], None],
+    clock: Callable[[Evidence], Reason | None],
     duress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[StaffRoom]:
-    """Runs staff mode. `stages`: those of the door; the booth uses them in the same thread, never at the same time. The
-    watchdog does not watch its thread: an erasure may take long, and nobody at the door waits for it."""
+    """Runs staff mode. `stages`: those of the door; the booth uses them in the same thread, never at the same time.
+    `clock`: Timekeeper.trouble. The watchdog does not watch its thread: an erasure may take long, and nobody at the
+    door waits for it."""
     entry = models.embedder_entry
     measure = Measure(entry.model_id, entry.dimension, models.thresholds, models.cohort)
     looks = (stages.detector, stages.quality, stages.pad, stages.embedder)
@@ -62,7 +65,7 @@ def staffed(
         register = GalleryRegister(gallery, entry.model_id, erasure=partial(erase, home, keeping=keeping(config)))
         points = entry.operating_points()
         settings = lambda: levels.settings(config, points, gallery.sizes(entry.model_id))  # noqa: E731
-        office = Office(gallery, register, booth, measure, config.consent, settings)
+        office = Office(gallery, register, booth, measure, config.consent, settings, clock)
         light = LightWatch(office, lambda decision: publish(OtherLight(decision)), config.audit.subject_ids)
         desk = StaffDesk(office, publish, boottime, duress=duress, light=light)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
+from kiosk.domain.decision import Evidence, Reason
 from kiosk.domain.people import Subject
 from kiosk.domain.rights import Role
 from kiosk.domain.second_light import Lights
@@ -41,6 +42,8 @@ class Office:
     consent: ConsentConfig
     settings: Callable[[], Settings]
     """What an admin sees of the configuration, for the gallery as it is now."""
+    clock: Callable[[Evidence], Reason | None]
+    """Why the time of an evidence is not known (Timekeeper.trouble)."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
@@ -56,7 +59,7 @@ class Office:
         self,
         kind: AuditKind,
         outcome: AuditOutcome,
-        reason: AuditReason | None = None,
+        reason: AuditReason | Reason | None = None,
         subject_id: str | None = None,
         **detail: str | float | bool | None,
     ) -> None:

@@ -48,11 +48,13 @@ class Verdict(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Checked:
     """The verdict, how long until the next PIN of this person is looked at, in seconds, and whether it was the duress
-    PIN, which is as right as the other one: whoever stands beside must see no difference."""
+    PIN, which is as right as the other one: whoever stands beside must see no difference. `fault`: the gallery failed
+    after the PIN was looked at. Then nobody is let in, but the alarm must leave."""
 
     verdict: Verdict
     wait: float
     duress: bool = False
+    fault: GalleryError | None = None
 
 
 class Pins:
@@ -87,8 +89,11 @@ class Pins:
             return Checked(Verdict.WAIT, wait)
         if not (plain or duress):
             return Checked(Verdict.WRONG, self._wait(who))
-        with self._store.transaction():
-            self._note(who, right=True)
+        try:
+            with self._store.transaction():
+                self._note(who, right=True)
+        except GalleryError as error:
+            return Checked(Verdict.WRONG, 0.0, duress and not plain, error)
         return Checked(Verdict.RIGHT, 0.0, duress and not plain)
 
     def _secrets_of(self, subject_id: str | None) -> Secrets:

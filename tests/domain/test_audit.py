@@ -23,7 +23,8 @@ GOLDEN: dict[type[StrEnum], str] = {
     "issued revoked used signed_in sign_in_failed signed_out not_enrolled not_me face_stays face_gone "
     "other_light references_added",
     AuditReason: "kiosk_restarted reset face_off face_on asked withdrawn expired records_dropped "
-    "release_without_decision looks_like_another not_agreed not_recognised presentation_attack broken_off",
+    "release_without_decision looks_like_another not_agreed not_recognised presentation_attack broken_off no_role "
+    "of_another_network",
     Command: "status monitor release extend hold_open secure lockdown lockdown_end pair forget_gallery simulate_open "
     "simulate_close simulate_rex simulate_tamper simulate_restore",
     Outcome: "granted refused",

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from kiosk.config import Config
 from kiosk.domain.audit import AuditRecord
+from kiosk.domain.decision import Reason
 from kiosk.domain.looks import Pose
 from kiosk.domain.matching import Cohort
 from kiosk.domain.people import NewReference, Subject
@@ -54,7 +55,9 @@ class Site:
         register = GalleryRegister(gallery, "m", erasure=erasure)
         config = Config(entry=EntryConfig(number=True))
         settings = lambda: levels.settings(config, POINTS, gallery.sizes("m"))  # noqa: E731
-        self.office = Office(gallery, register, self.camera.booth, MEASURE, ConsentConfig(), settings)
+        self.clock_trouble: Reason | None = None
+        trouble = lambda _: self.clock_trouble  # noqa: E731
+        self.office = Office(gallery, register, self.camera.booth, MEASURE, ConsentConfig(), settings, trouble)
         clock = lambda: self.camera.at  # noqa: E731
         self._parts = (self.office, self._take, clock, Pins(gallery, clock), self.forced.append)
         self.desk = StaffDesk(*self._parts)

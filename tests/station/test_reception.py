@@ -45,6 +45,7 @@ class World:
     door: DoorResult = DoorResult.RELEASED
     ready_door: bool = True
     wait: float = 0.0
+    fault: bool = False
     pass_word: PassWord = PassWord.GOOD
     clock_trouble: Reason | None = None
 
@@ -96,7 +97,9 @@ class World:
         if self.wait:
             return Checked(Verdict.WAIT, self.wait)
         right = subject_id == "ada" and pin in {PIN, DURESS_PIN}
-        return Checked(Verdict.RIGHT if right else Verdict.WRONG, 0.0, right and pin == DURESS_PIN)
+        verdict = Verdict.RIGHT if right and not self.fault else Verdict.WRONG
+        fault = GalleryError("it is broken") if self.fault else None
+        return Checked(verdict, 0.0, right and pin == DURESS_PIN, fault)
 
     def subject(self, subject_id: str) -> Subject | None:
         self.used("subject")
@@ -574,6 +577,39 @@ def test_a_duress_pin_is_told_even_where_the_person_may_not_pass() -> None:
     assert world.grants == []
     assert world.records[-1].kind is AuditKind.DURESS
     assert isinstance(world.updates[-1], Duress)
+
+
+@pytest.mark.parametrize("broken", ["subject", "ready", "append", "fault", "twice"])
+def test_the_alarm_leaves_whatever_fails_after_a_duress_pin_and_nothing_shows(broken: str) -> None:
+    traces = []
+    for pin in (PIN, DURESS_PIN):
+        world = World()
+        world.claim()
+        world.fault = broken == "fault"
+        world.broken = "" if broken in {"fault", "twice"} else broken
+        if broken == "twice":
+            world.reception._admission = None  # type: ignore[assignment]
+        world.ask(PinTyped(pin))
+        traces.append(world)
+    plain, duress = traces
+    assert duress.grants == []
+    assert isinstance(duress.updates[-1], Duress)
+    assert duress.updates[:-1] == plain.updates
+    silent = {(AuditKind.DURESS,), ("Duress",)}
+    assert [what for what in duress.trace if what[1:2] not in silent] == plain.trace
+    assert {what[1:2] for what in duress.trace[len(plain.trace) :]} <= silent, "it comes last"
+    if broken != "append":
+        assert duress.records[-1].kind is AuditKind.DURESS
+
+
+def test_an_alarm_that_fails_shows_nothing_and_is_no_end() -> None:
+    world = World()
+    world.reception._forced = lambda *_: 1 / 0  # type: ignore[assignment, return-value]
+    world.claim()
+    world.ask(PinTyped(DURESS_PIN))
+    assert [d.granted for d in world.decisions] == [True]
+    world.claim()
+    assert world.reception.busy
 
 
 # Bounds.

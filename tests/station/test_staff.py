@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason
+from kiosk.domain.decision import Reason
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.errors import GalleryError
+from kiosk.domain.people import Subject
 from kiosk.domain.pin import FREE
 from kiosk.domain.rights import Role
 from kiosk.domain.staff_views import (
@@ -140,6 +144,98 @@ def test_a_pin_that_somebody_was_made_to_type_signs_in_and_is_told_elsewhere(her
     set_pin(here.gallery, grace.id, PIN, "739182")
     assert isinstance(here.signed_in(pin="739182"), Home)
     assert here.forced == [grace.id]
+
+
+@pytest.mark.parametrize("because", ["role", "disabled", "face", "references", "gallery"])
+def test_a_forced_pin_is_told_elsewhere_whatever_becomes_of_the_sign_in_and_shows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, because: str
+) -> None:
+    """The same pages and records for both PINs. The one thing more goes where none of them look."""
+    shown, records = [], []
+    for pin in (PIN, "739182"):
+        with site(tmp_path / pin, role=None if because == "role" else Role.STAFF) as here:
+            grace = here.gallery.find("Grace Hopper")
+            set_pin(here.gallery, grace.id, PIN, "739182")
+            match because:
+                case "disabled":
+                    here.gallery.set_disabled(grace.id, True)
+                case "references":
+                    monkeypatch.setattr("kiosk.station.candidates.Candidates.with_subject", lambda *_: None)
+                case "face":
+                    for _ in range(FREE):
+                        here.ask(SignIn(NUMBER, PIN))
+                        here.ask(SignOut())
+                case "gallery":
+                    here.gallery.subject = broken  # type: ignore[method-assign]
+            before = len(here.records())
+            shown.append(here.ask(SignIn(NUMBER, pin)))
+            records.append([(r.kind, r.outcome, r.reason) for r in here.records()[before:]])
+            assert here.forced == ([] if pin == PIN else [grace.id])
+    assert isinstance(shown[0], Closed)
+    assert shown[0].problem is not Problem.WAIT or because == "face"
+    assert shown[0] == shown[1] or because == "face"
+    assert records[0] == records[1]
+
+
+def broken(_: str) -> Subject:
+    raise GalleryError("it is broken")
+
+
+def test_an_alarm_that_cannot_be_told_ends_nothing_else(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    grace = here.gallery.find("Grace Hopper")
+    set_pin(here.gallery, grace.id, PIN, "739182")
+    monkeypatch.setattr(here.desk._sign_ins, "_forced", broken)
+    assert isinstance(here.signed_in(pin="739182"), Home)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("pin", Reason.WRONG_PIN),
+        ("number", Reason.WRONG_PIN),
+        ("wait", Reason.PIN_WAITS),
+        ("role", AuditReason.NO_ROLE),
+        ("disabled", Reason.SUBJECT_DISABLED),
+        ("ended", Reason.VALIDITY_ENDED),
+    ],
+)
+def test_a_sign_in_that_fails_is_recorded_with_its_true_reason_and_nothing_that_was_typed(
+    here: Site, what: str, reason: Reason | AuditReason
+) -> None:
+    grace = here.gallery.find("Grace Hopper")
+    number, pin = ("8642", PIN) if what == "number" else (NUMBER, "864209" if what in {"pin", "wait"} else PIN)
+    match what:
+        case "wait":
+            for _ in range(FREE):
+                here.ask(SignIn(number, pin))
+        case "role":
+            set_role(here.gallery, grace.id, None)
+        case "disabled":
+            here.gallery.set_disabled(grace.id, True)
+        case "ended":
+            here.gallery.set_validity(grace.id, None, datetime(2026, 1, 1, tzinfo=UTC))
+    before = len(here.records())
+    here.ask(SignIn(number, pin))
+    (record,) = here.records()[before:]
+    named = None if what == "number" else grace.id
+    assert (record.kind, record.outcome, record.reason) == (AuditKind.STAFF, AuditOutcome.SIGN_IN_FAILED, reason)
+    assert (record.subject_id, record.detail.get("by")) == (named, None)
+    assert not {"8642", "864209", PIN} & set(map(str, record.detail.values()))
+
+
+def test_staff_with_a_validity_sign_in_by_the_clock_that_the_door_trusts(here: Site) -> None:
+    grace = here.gallery.find("Grace Hopper")
+    here.gallery.set_validity(grace.id, None, datetime(2099, 1, 1, tzinfo=UTC))
+    here.clock_trouble = Reason.CLOCK_BEHIND
+    assert here.ask(SignIn(NUMBER, PIN)) == Closed(Problem.CLOCK)
+    assert here.records()[-1].reason == Reason.CLOCK_BEHIND
+    assert here.ask(SignIn(NUMBER, "111222")) == Closed(Problem.NOT_KNOWN), "a guess learns nothing of the clock"
+    here.clock_trouble = None
+    assert isinstance(here.signed_in(), Home)
+    here.clock_trouble = Reason.CLOCK_BEHIND
+    assert here.ask(Open(Place.PEOPLE)) == Closed(), "nor do they stay, once it is not known"
+    here.gallery.set_validity(grace.id, None, None)
+    assert isinstance(here.signed_in(), Home), "who has no end needs no clock, as at the door"
 
 
 def test_the_door_gets_no_frame_until_staff_have_signed_out(here: Site) -> None:

@@ -49,7 +49,7 @@ def running(folder: Path) -> Iterator[Running]:
     made = Running()
     with (
         site(folder) as here,
-        staffed(Config(), Home(folder), here.gallery.vault, models, stages, made.said.put) as room,
+        staffed(Config(), Home(folder), here.gallery.vault, models, stages, made.said.put, lambda _: None) as room,
     ):
         made.room = room
         yield made

@@ -139,6 +139,25 @@ def test_the_duress_pin_opens_like_the_other_and_only_the_kiosk_knows(
     assert found.check("7", ada.id, DURESS) == Checked(Verdict.WAIT, FIRST_WAIT, duress=False)
 
 
+def test_a_gallery_that_fails_after_the_pin_lets_nobody_in_and_still_knows_of_duress(
+    gallery: Gallery, ada: Subject, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = pins_of(gallery, clocks)
+    set_pin(gallery, ada.id, PIN, DURESS)
+    note = Pins._note
+
+    def noted(self: Pins, who: str, *, right: bool) -> None:
+        if right:
+            raise GalleryError("the disk is full")
+        note(self, who, right=right)
+
+    monkeypatch.setattr(Pins, "_note", noted)
+    for pin in (PIN, DURESS):
+        checked = found.check("7", ada.id, pin)
+        assert checked.verdict is not Verdict.RIGHT
+        assert (str(checked.fault), checked.duress) == ("the disk is full", pin == DURESS)
+
+
 def test_no_call_and_no_query_tells_a_duress_pin_from_a_pin_or_nobodys_number_from_somebodys(
     gallery: Gallery, ada: Subject, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
