@@ -42,6 +42,11 @@ class Rules:
     fresh_at_most: float = 0.7
     again: bool = False
 
+    def followed(self, frames: int, seconds: float) -> bool:
+        """Whether a face was followed long enough to notice a driver that shows its buffers in turns."""
+        enough = frames > self.fresh_frames and seconds >= self.fresh_seconds
+        return enough or (frames > 0 and seconds >= self.fresh_at_most)
+
     def pause_after(self, refusals: int) -> float:
         """Seconds until the next attempt may open. Doubles from the fourth refusal in a row on, up to 30 s."""
         return float(min(self.pause * 2.0 ** max(0, min(refusals, 10) - 3), max(30.0, self.pause)))

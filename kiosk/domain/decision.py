@@ -62,6 +62,8 @@ class Reason(StrEnum):
     POOR_QUALITY = "poor_quality"
     SEVERAL_FACES = "several_faces"
     INCOMPLETE = "incomplete"
+    CAMERA_TAKEN = "camera_taken"
+    """Staff took the camera in the middle of the attempt."""
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     """This face was refused so often within the last hour that it is not compared."""
     VERIFICATION_REQUIRED = "verification_required"

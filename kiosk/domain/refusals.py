@@ -28,8 +28,8 @@ ABOUT_PEOPLE = frozenset(
     }
 )
 """Refusals that are about the person, and not about the kiosk or the light."""
-UNCLEAR = frozenset({Reason.POOR_QUALITY, Reason.CAMERA_UNAVAILABLE})
-"""Refusals because no frame was good enough, which the person before the camera can bring about."""
+UNCLEAR = frozenset({Reason.POOR_QUALITY, Reason.CAMERA_UNAVAILABLE, Reason.CAMERA_TAKEN})
+"""Refusals because no frame was good enough, or staff took the camera, which the person before it can bring about."""
 
 
 def counts(reason: Reason, compared: bool) -> bool:

@@ -42,6 +42,8 @@ class Observed:
     waits: float = 0.0
     """Seconds for which a face that was refused before must wait; 0 for any other one, 1 if it is not known for how
     long."""
+    claim_first: bool = False
+    """Whether this face is compared with nobody, because everybody has to say who they are first."""
     hint: Hint | None = None
     """What hides the face or lights it badly. None as soon as a frame of the attempt matches somebody."""
 

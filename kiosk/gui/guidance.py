@@ -135,6 +135,8 @@ def _instruction(event: Observed) -> tuple[Mode, Words]:
         return Mode.GUIDING, words.SEVERAL
     if event.let_in or event.waits:
         return Mode.GUIDING, words.LET_IN if event.let_in else words.WAIT
+    if event.claim_first:
+        return Mode.GUIDING, words.CLAIM_FIRST
     if quality is not None and quality.flaw is not None:
         return Mode.GUIDING, words.FLAWS[quality.flaw]
     if event.hint is not None:

@@ -77,6 +77,8 @@ WAIT = Words(Icon.WAIT, "wait", ways=True)
 """For a person who was refused and tries again too soon or too often."""
 SEVERAL = Words(Icon.PEOPLE, "several")
 HELD_OPEN = Words(Icon.DOOR, "held_open")
+CLAIM_FIRST = Words(Icon.NUMBER, "claim_first", ways=True)
+"""For a face where everybody has to say who they are first: it is not looked for in the gallery."""
 LOOK_HERE = Words(Icon.FACE, "look_here")
 """Somebody has said who they are: the camera compares with that person only."""
 SCAN = Words(Icon.CODE, "scan")
@@ -113,7 +115,7 @@ HINTS: dict[Hint, Words] = {
 }
 """Guidance for a face that no frame of the attempt has matched."""
 
-AGAIN = frozenset({Reason.POOR_QUALITY, Reason.INCOMPLETE, Reason.STALE_FRAME})
+AGAIN = frozenset({Reason.POOR_QUALITY, Reason.INCOMPLETE, Reason.STALE_FRAME, Reason.CAMERA_TAKEN})
 """Refusals that say nothing of the person: no face was compared to the end."""
 
 BROKEN: dict[Reason, Words] = {

@@ -28,6 +28,7 @@ from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.staffing import StaffRequest
 from kiosk.domain.thresholds import Threshold
 from kiosk.domain.updates import Faulted, Update
+from kiosk.domain.verification import Verification
 from kiosk.sections import CameraConfig, QualityConfig
 from kiosk.station.access import Access
 from kiosk.station.alarm import SilentAlarm
@@ -224,6 +225,7 @@ def running(
             alike=models.surely_alike(),
             limit=limit,
             face_alone=lambda: face_alone(config, lambda: found.threshold.unsafe),
+            searches=config.entry.verification is not Verification.ALWAYS,
         )
         named = stack.enter_context(closing(Gallery(open_database(home.database, check=False), gallery.vault)))
         publish = stack.enter_context(telling(config.health, health.silent, publish))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
-from kiosk.domain.decision import Comparison, Decision, Evidence, Reason
+from kiosk.domain.decision import Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality, Vector
 from kiosk.domain.people import Embedding
@@ -24,11 +24,8 @@ from kiosk.domain.verification import Claims, Expected, LetIn, Told
 from kiosk.station.aftermath import Aftermath
 from kiosk.station.deciding import Decider
 from kiosk.station.stages import Stages, Stopwatch
-from kiosk.station.standing_faults import StandingFaults
+from kiosk.station.standing_faults import WHOLE_FRAME, StandingFaults
 from kiosk.vision.frozen import Memory
-
-WHOLE_FRAME = frozenset({Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME, Reason.INTERNAL_FAULT})
-"""Faults that end when a fresh frame is processed without a fault."""
 
 
 class Pipeline:
@@ -47,10 +44,13 @@ class Pipeline:
         alike: Callable[[Vector, Vector], bool] = lambda *_: False,
         limit: FaceLimit | None = None,
         face_alone: Callable[[], bool] = lambda: True,
+        searches: bool = True,
     ) -> None:
         """`clock`: why the time of an evidence is not known (Timekeeper.trouble). `alike`: whether two vectors are
         certainly of one face, to recognise a refused person. `limit`: whether a face may open the door now.
-        `face_alone`: whether it is enough in this gallery, without a claim that says who it is."""
+        `face_alone`: whether it is enough in this gallery, without a claim that says who it is. `searches`: whether a
+        face without a claim is looked for in the gallery; if not, it is not even embedded."""
+        self._searches = searches
         self._stages = stages
         self._rules = rules
         self._min_face = min_face
@@ -69,9 +69,16 @@ class Pipeline:
 
     def step(self, frame: Frame) -> list[Finding]:
         """Processes a frame. Never raises: a fault of any stage becomes a refusal with its reason."""
+        return self._guarded(self._step, frame)
+
+    def put_aside(self, frame: Frame) -> list[Finding]:
+        """Ends an open attempt, because staff take the camera: this frame is theirs. Never raises."""
+        return [] if self._attempt is None else self._guarded(self._taken, frame)
+
+    def _guarded(self, do: Callable[[Frame], list[Finding]], frame: Frame) -> list[Finding]:
         self.stopwatch.start()
         try:
-            findings = self._step(frame)
+            findings = do(frame)
         except StageError as fault:
             return self.interrupt(fault.reason, str(fault), frame.captured_at, frame.wall_at, frame.number)
         except Exception as error:  # noqa: BLE001 - any error between the stages denies and is recorded
@@ -135,13 +142,20 @@ class Pipeline:
         compared counts: claiming again refills no budget."""
         at = frame.captured_at
         same = self._claims.now(at) is self._expected and self._claims.looks(at)
-        if self._attempt is None or same:
+        return [] if self._attempt is None or same else self._broken_off(self._attempt, frame)
+
+    def _taken(self, frame: Frame) -> list[Finding]:
+        self._tracker.drop()
+        return [] if self._attempt is None else self._broken_off(self._attempt, frame, Reason.CAMERA_TAKEN)
+
+    def _broken_off(self, attempt: Attempt, frame: Frame, because: Reason = Reason.INCOMPLETE) -> list[Finding]:
+        """Ends the open attempt: a refusal if it has compared anything."""
+        verdict = attempt.abandon(frame)
+        if verdict is None or self._stays(verdict, frame.captured_at):
+            self._attempt = None
             return []
-        verdict = self._attempt.abandon(frame)
-        if verdict is not None and not self._stays(verdict, at):
-            return [Proposed(self._decision(verdict, frame))]
-        self._attempt = None
-        return []
+        reason = because if verdict.reason is Reason.INCOMPLETE else verdict.reason
+        return [Proposed(self._decision(replace(verdict, reason=reason), frame))]
 
     def _seen(self, frame: Frame) -> list[Finding]:
         stages, watch = self._stages, self.stopwatch
@@ -176,14 +190,18 @@ class Pipeline:
             rests = self._aftermath.rests(at, claimed=claim is not None) or not self._claims.looks(at)
             if waits or rests or quality.flaw in PASSING_BY:
                 return [Observed(frame.number, faces, quality, 0.0, self._aftermath.let_in, waits)]
+            if claim is None and not self._searches:
+                there = self._aftermath.let_in
+                return [Observed(frame.number, faces, quality, 0.0, there, claim_first=not there)]
             self._attempt, self._expected = Attempt(self._rules, track, frame), claim
-        attempt = self._attempt
+        attempt, stages = self._attempt, self._stages
         if attempt.track != track:
             attempt.restart(track, Reason.INCOMPLETE)
         if quality.flaw is not None:
             attempt.hinder(Reason.POOR_QUALITY)
             return self._conclude(frame, faces, quality, attempt.expire(frame))
-        if seen is not Seen.NEW or not self._followed(frame.captured_at):
+        followed = self._rules.followed(self._tracker.frames, frame.captured_at - self._tracker.since)
+        if seen is not Seen.NEW or not followed:
             attempt.hinder(Reason.INCOMPLETE if seen is Seen.NEW else Reason.CAMERA_UNAVAILABLE)
             return self._conclude(frame, faces, quality, attempt.expire(frame))
         pad, made = self._look(frame, faces[0])
@@ -195,19 +213,12 @@ class Pipeline:
         if self._aftermath.had_enough(probe, track, frame.captured_at):
             return self._turn_away(frame, faces, quality, attempt, probe)
         with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
-            comparison = self._compared(probe)
+            comparison = stages.compared(probe, self._expected)
         if attempt.is_first_match(comparison) and not self._stands(frame, faces[0]):
             comparison, quality = replace(comparison, subject_id=None), Quality(0.0, Flaw.TURNED_OVER)
-        bona_fide = pad >= self._stages.pad.threshold
-        sample = Sample(frame.number, frame.captured_at, quality, pad, bona_fide, comparison, probe)
-        verdict = attempt.add(sample, frame) or attempt.expire(frame)
-        return self._conclude(frame, faces, quality, verdict)
-
-    def _compared(self, probe: Vector) -> Comparison:
-        """The comparison with the claimed person only, or with the whole gallery."""
-        if self._expected is None:
-            return self._stages.matcher.search(probe)
-        return self._stages.matcher.verify(probe, self._expected.subject_id)
+        live = pad >= stages.pad.threshold
+        sample = Sample(frame.number, frame.captured_at, quality, pad, live, comparison, probe)
+        return self._conclude(frame, faces, quality, attempt.add(sample, frame) or attempt.expire(frame))
 
     def _stands(self, frame: Frame, face: Face) -> bool:
         """Whether the first frame of an attempt that matches a subject is upright. If not, it counts for nobody."""
@@ -219,19 +230,12 @@ class Pipeline:
     ) -> list[Finding]:
         """Ends the attempt of a face that must not be compared, because it has used up its attempts or must wait. If
         the attempt has compared something before, that is a refusal."""
-        verdict = attempt.abandon(frame)
-        if verdict is None and self._aftermath.to_tell(probe, frame.captured_at):
-            verdict = attempt.turned_away(frame)
+        tells = attempt.compared == 0 and self._aftermath.to_tell(probe, frame.captured_at)
+        verdict = attempt.turned_away(frame) if tells else attempt.abandon(frame)
         if verdict is not None:
             return self._conclude(frame, faces, quality, verdict)
         self._attempt = None
         return [Observed(frame.number, faces, quality, 0.0, waits=True)]
-
-    def _followed(self, at: float) -> bool:
-        """Whether the face was followed long enough to notice a driver that shows its buffers in turns."""
-        rules, seconds = self._rules, at - self._tracker.since
-        enough = self._tracker.frames > rules.fresh_frames and seconds >= rules.fresh_seconds
-        return enough or (self._tracker.frames > 0 and seconds >= rules.fresh_at_most)
 
     def _look(self, frame: Frame, face: Face) -> tuple[float, Embedding | None]:
         """(PAD score, embedding) of one face, from one detection in one frame. None if it is no natural face."""
@@ -277,11 +281,7 @@ class Pipeline:
             return [Waiting(frame.number)]
         if not lost:
             return self._conclude(frame, (), None, self._attempt.expire(frame))
-        verdict = self._attempt.abandon(frame)
-        if verdict is None or self._stays(verdict, frame.captured_at):
-            self._attempt = None
-            return [Waiting(frame.number)]
-        return [Proposed(self._decision(verdict, frame)), Waiting(frame.number)]
+        return [*self._broken_off(self._attempt, frame), Waiting(frame.number)]
 
     def _decision(self, verdict: Verdict, frame: Frame) -> Decision:
         """Turns a verdict into a decision by the policy. A fault of gallery or door here refuses the open attempt."""

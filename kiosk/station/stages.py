@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from kiosk.domain.decision import Reason
+from kiosk.domain.decision import Comparison, Reason
 from kiosk.domain.errors import OutdatedError, StageError, UnsafeError
+from kiosk.domain.face import Vector
 from kiosk.domain.lingering import Lingering
 from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
+from kiosk.domain.verification import Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,10 @@ class Stages:
     embedder: Embedder
     matcher: Matcher
     lingering: Lingering = field(default_factory=Lingering)
+
+    def compared(self, probe: Vector, expected: Expected | None) -> Comparison:
+        """The comparison with the claimed person only, or with the whole gallery."""
+        return self.matcher.search(probe) if expected is None else self.matcher.verify(probe, expected.subject_id)
 
 
 class Stopwatch:

@@ -19,6 +19,9 @@ day."""
 SOON = 10
 """A fault comes back "soon" if it does so within this many times the wait."""
 
+WHOLE_FRAME = frozenset({Reason.CAMERA_UNAVAILABLE, Reason.STALE_FRAME, Reason.INTERNAL_FAULT})
+"""Faults that end when a fresh frame is processed without a fault."""
+
 
 @dataclass(slots=True)
 class _Fault:

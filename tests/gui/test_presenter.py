@@ -352,6 +352,12 @@ def test_hold_still_does_not_stand_there_while_nothing_happens() -> None:
     assert made.screen(3.4).headline == "Hold still"
 
 
+def test_where_a_face_alone_is_not_looked_for_it_is_said_what_to_do() -> None:
+    screen = door_with_ways((0, replace(observed(Flaw.TURNED), claim_first=True))).screen(0)
+    assert (screen.mode, screen.headline) == (Mode.GUIDING, "First say who you are")
+    assert screen.detail == "Or: Number\u00a0· Code"
+
+
 def test_whoever_must_wait_reads_how_long() -> None:
     screen = door_with_ways((0, replace(observed(), waits=11.2))).screen(0)
     assert (screen.headline, screen.detail) == ("Please wait", "Wait 12 s.\nOr: Number\u00a0· Code")

@@ -30,8 +30,13 @@ class Standing(Script):
 
     subjects: dict[str, Subject] = field(default_factory=lambda: dict(PEOPLE))
     asked: list[str] = field(default_factory=list)
+    worked: set[str] = field(default_factory=set)
     looks: float = 1.0
     """What the vector of the present face looks like."""
+
+    def _work(self, name: str) -> None:
+        self.worked.add(name)
+        super()._work(name)
 
     def embed(self, image: np.ndarray, face: object) -> Embedding | None:
         self._work("embed")
@@ -51,7 +56,9 @@ class Standing(Script):
 class Booth(Scene):
     """A scene with claims. Vectors that are equal are of one face."""
 
-    def __init__(self, script: Standing, *, face_alone: bool = True, rules: object = None) -> None:
+    def __init__(
+        self, script: Standing, *, face_alone: bool = True, rules: object = None, searches: bool = True
+    ) -> None:
         super().__init__(script)
         self.standing = script
         self.pipeline = Pipeline(
@@ -61,6 +68,7 @@ class Booth(Scene):
             door_ready=script.ready,
             alike=lambda a, b: bool((a == b).all()),
             face_alone=lambda: face_alone,
+            searches=searches,
         )
         self.claims = 0
 
@@ -314,3 +322,81 @@ def test_more_time_is_for_who_needs_it_by_every_way() -> None:
             booth.claim(claimed)
         assert booth.decisions(3)[0].extended
     assert not Booth(Standing()).decisions(3)[0].extended
+
+
+def test_where_everybody_must_claim_a_face_alone_is_looked_for_nowhere_and_told_so() -> None:
+    """Not embedded either (rule 4): who passes by is no sample, and there is nothing to decide or to record."""
+    booth = Booth(Standing(), searches=False)
+    seen = booth.frames(int(20 * FPS))
+    assert booth.standing.asked == []
+    assert {"embed", "pad", "search"}.isdisjoint(booth.standing.worked)
+    assert all(isinstance(f, Observed) and f.claim_first for f in seen)
+    booth.claim("ada")
+    (decision,) = booth.decisions(int(2 * FPS))
+    assert decision.granted
+    assert set(booth.standing.asked) == {"ada"}
+    after = [f for f in booth.frames(int(40 * FPS)) if isinstance(f, Observed)]
+    assert not any(f.claim_first for f in after), "who was let in is not asked again"
+
+
+def test_a_face_that_does_not_present_itself_is_not_asked_who_it_is() -> None:
+    booth = Booth(Standing(quality=Quality(0.2, Flaw.TOO_SMALL)), searches=False)
+    assert not any(isinstance(f, Observed) and f.claim_first for f in booth.frames(20))
+
+
+def taken(booth: Booth) -> list[Decision]:
+    """The next frame is staff's."""
+    booth.number += 1
+    booth.at += 1 / FPS
+    frame = Frame(np.zeros((48, 64, 3), np.uint8), booth.number, booth.at, NOON + timedelta(seconds=booth.at))
+    return [f.decision for f in booth.pipeline.put_aside(frame) if isinstance(f, Proposed)]
+
+
+@pytest.mark.parametrize("claimed", [None, "ben"])
+def test_staff_who_take_the_camera_end_the_open_attempt_at_that_moment(claimed: str | None) -> None:
+    booth = Booth(Standing(subject_id="nobody", mated=False))
+    name = booth.claim(claimed) if claimed else None
+    booth.frames(3)
+    assert booth.pipeline.busy
+    compared = len(booth.standing.asked)
+    assert 0 < compared < 5
+    (decision,) = taken(booth)
+    assert (decision.granted, decision.reason) == (False, Reason.CAMERA_TAKEN)
+    assert (decision.claim_id, decision.evidence.captured_at) == (name, booth.at)
+    assert not booth.pipeline.busy
+    assert taken(booth) == [], "once"
+    before = len(booth.standing.asked)
+    for _ in range(3 * ATTEMPTS_AN_HOUR):
+        booth.frames(3)
+        taken(booth)
+        booth.at += 40
+    assert len(booth.standing.asked) - before <= 5 * ATTEMPTS_AN_HOUR, "it refills no budget"
+
+
+def test_who_was_let_in_and_still_stands_there_is_not_refused_when_staff_come() -> None:
+    booth = Booth(Standing())
+    (decision,) = booth.decisions(20)
+    assert decision.granted
+    booth.at += DEFAULT.rest
+    while not booth.pipeline.busy:
+        booth.frames(1)
+    booth.frames(8)
+    assert taken(booth) == []
+    assert not booth.pipeline.busy
+
+
+def test_an_attempt_that_has_compared_nothing_leaves_no_refusal() -> None:
+    booth = Booth(Standing(quality=Quality(0.1, Flaw.BLURRED)))
+    while not booth.pipeline.busy:
+        booth.frames(1)
+    assert booth.standing.asked == []
+    assert taken(booth) == []
+    assert not booth.pipeline.busy
+
+
+def test_a_fault_while_staff_take_the_camera_is_a_refusal_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    booth = Booth(Standing(subject_id="nobody", mated=False))
+    booth.frames(3)
+    monkeypatch.setattr(booth.pipeline._decider, "decide", lambda *_: 1 / 0)
+    assert [d.reason for d in taken(booth)] == [Reason.INTERNAL_FAULT]
+    assert not booth.pipeline.busy
