@@ -1,13 +1,11 @@
 """PINs: which may be chosen, and how long somebody waits after wrong ones.
 
 Three wrong PINs in a row cost nothing, the next ones 30 seconds, doubled each time up to an hour (as NIST SP 800-63B,
-5.2.2, asks: guesses are limited, and the owner is not shut out for ever). Of all people together at most HOURLY wrong
-PINs an hour are looked at, so that nobody tries one PIN with everybody's number.
+5.2.2, asks: guesses are limited, and the owner is not shut out for ever). For all people together: domain.guesses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 SHORTEST, LONGEST = 6, 12
@@ -16,7 +14,6 @@ FREE = 3
 """Wrong PINs in a row after which the next one need not wait."""
 FIRST_WAIT, LONGEST_WAIT = 30.0, 3600.0
 """Seconds."""
-HOURLY, HOUR = 30, 3600.0
 
 
 def checked(pin: str) -> str:
@@ -45,9 +42,3 @@ def checked_duress(duress: str, pin: str) -> str:
 def wait_after(wrong: int) -> float:
     """Seconds from the last of so many wrong PINs in a row until the next one is looked at."""
     return 0.0 if wrong < FREE else min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(wrong - FREE, 30))
-
-
-def crowd_wait(times: Sequence[float], now: float) -> float:
-    """Seconds until another PIN is looked at, whoever it is of. `times`: of the latest HOURLY wrong ones of all people,
-    oldest first, in seconds of the clock of `now`."""
-    return max(0.0, times[-HOURLY] + HOUR - now) if len(times) >= HOURLY else 0.0

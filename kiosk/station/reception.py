@@ -19,7 +19,9 @@ import structlog
 from kiosk.domain.decision import Decision, Proof, Reason
 from kiosk.domain.entry import Claim, Claimed, EntryRequest, GaveUp, Means, PinTyped, Step
 from kiosk.domain.errors import GalleryError
+from kiosk.domain.guesses import Guesses
 from kiosk.domain.passes import MARK as PASS_MARK
+from kiosk.domain.refusals import counts
 from kiosk.domain.updates import Decided, EntryChanged, Faulted, Recovered, Update
 from kiosk.domain.verification import ClaimOver, Expected, LetIn, Told
 from kiosk.station.admission import Admission, Moment, People, Settled, Visit
@@ -103,6 +105,7 @@ class Reception:
         self._faults: set[Reason] = set()
         self._open: _Open | None = None
         self._alarm: _Forced | None = None
+        self._guesses = Guesses(clock())
 
     @property
     def busy(self) -> bool:
@@ -123,6 +126,9 @@ class Reception:
             match update:
                 case Decided(decision) if decision.claim_id is not None and decision.proof is Proof.VERIFICATION:
                     self._decided.append(decision)
+                    compared = decision.evidence.comparison is not None
+                    if compared and counts(decision.reason, compared):
+                        self._guesses.wrong(self._clock())
                     self._changed.notify()
                 case Faulted(reason) if reason in BLIND:
                     self._faults.add(reason)
@@ -190,7 +196,7 @@ class Reception:
             opened.proof = Proof.CODE
             self._close(self._admission.person(opened.visit, Proof.CODE, moment))
             return
-        self._look(opened)
+        self._look(opened, moment)
 
     def _is_enough(self, visit: Visit) -> bool:
         """Whether this code is enough alone, for a person who needs no verification."""
@@ -200,13 +206,17 @@ class Reception:
         subject = self._people.subject(visit.subject_id)
         return subject is not None and not subject.verify
 
-    def _look(self, opened: _Open) -> None:
+    def _look(self, opened: _Open, moment: Moment) -> None:
         """Lets the camera look for the claimed person. The pipeline searches for no face in the gallery until the claim
-        is over, also while a PIN is typed."""
+        is over, also while a PIN is typed. After too many faces of others it does not look, whoever is claimed."""
         visit, now = opened.visit, self._clock()
         with self._changed:
-            blind = bool(self._faults)
-        looks = 0.0 if blind and self._entry.pins else self._entry.look_seconds
+            blind, wait = bool(self._faults), self._guesses.wait(now)
+        if wait > 0 and not self._entry.pins:
+            reason = Reason.TOO_MANY_ATTEMPTS
+            self._close(self._admission.refuse(visit, Proof.VERIFICATION, reason, moment), wait)
+            return
+        looks = 0.0 if (blind or wait > 0) and self._entry.pins else self._entry.look_seconds
         after = self._entry.pin_seconds + SETTLING_SECONDS if self._entry.pins else 0.0
         opened.until = now + looks + SLACK_SECONDS
         self._tell(Expected(visit.id, visit.claim.means, visit.subject_id, now + looks, opened.until + after))

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from kiosk.domain.audit import AuditKind, AuditOutcome
 from kiosk.domain.errors import GalleryError
-from kiosk.domain.pin import FIRST_WAIT, FREE, HOURLY, LONGEST_WAIT, checked, checked_duress, crowd_wait, wait_after
+from kiosk.domain.guesses import CROWD, crowd_wait
+from kiosk.domain.pin import FIRST_WAIT, FREE, LONGEST_WAIT, checked, checked_duress, wait_after
 from kiosk.domain.rights import Role
 from kiosk.storage.database import to_text, to_time
 from kiosk.storage.gallery import Gallery
@@ -119,7 +120,7 @@ class Pins:
             "SELECT boot, boot_us, wall_at FROM pin_try AS t WHERE NOT right AND NOT EXISTS "
             "(SELECT 1 FROM pin_try AS next WHERE next.right AND next.who = t.who AND next.id = "
             "(SELECT min(id) FROM pin_try WHERE who = t.who AND id > t.id)) ORDER BY id DESC LIMIT ?",
-            [HOURLY],
+            [CROWD],
         )
         now = self._clock()
         own = max(0.0, self._at(wrong[0]) + wait_after(len(wrong)) - now) if wrong else 0.0

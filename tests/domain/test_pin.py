@@ -9,14 +9,11 @@ from hypothesis import strategies as st
 from kiosk.domain.pin import (
     FIRST_WAIT,
     FREE,
-    HOUR,
-    HOURLY,
     LONGEST,
     LONGEST_WAIT,
     SHORTEST,
     checked,
     checked_duress,
-    crowd_wait,
     wait_after,
 )
 
@@ -45,15 +42,6 @@ def test_the_wait_grows_and_has_an_end(wrong: int) -> None:
     assert 0.0 <= wait_after(wrong) <= wait_after(wrong + 1) <= LONGEST_WAIT
     assert (wait_after(wrong) == 0.0) == (wrong < FREE)
     assert wait_after(FREE) == FIRST_WAIT
-
-
-@given(st.lists(st.floats(-1e6, 1e6), max_size=2 * HOURLY), st.floats(-1e6, 1e6))
-def test_in_no_hour_more_wrong_pins_of_all_people_are_looked_at(times: list[float], now: float) -> None:
-    past = sorted(at for at in times if at <= now)
-    wait = crowd_wait(past, now)
-    recent = sum(now + wait - at < HOUR - 1e-6 for at in past)
-    assert recent < HOURLY
-    assert wait == 0.0 or sum(now - at < HOUR for at in past) >= HOURLY
 
 
 def slips(pin: str) -> set[str]:

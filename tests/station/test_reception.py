@@ -16,6 +16,7 @@ from kiosk.domain.decision import Comparison, Decision, Evidence, Outcome, Proof
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
 from kiosk.domain.entry import Claim, Claimed, EntryRequest, GaveUp, Means, PinTyped, Step
 from kiosk.domain.errors import GalleryError
+from kiosk.domain.guesses import CROWD, EACH, SOON
 from kiosk.domain.passes import MARK, PassWord
 from kiosk.domain.people import Subject
 from kiosk.domain.updates import Decided, DoorAnswered, Duress, EntryChanged, Faulted, Recovered, Update
@@ -610,6 +611,58 @@ def test_an_alarm_that_fails_shows_nothing_and_is_no_end() -> None:
     assert [d.granted for d in world.decisions] == [True]
     world.claim()
     assert world.reception.busy
+
+
+# How fast all people together may guess with faces.
+
+
+def wrong_faces(world: World, count: int, text: str = "4711") -> None:
+    for _ in range(count):
+        world.claim(text)
+        if world.expected().looks_until > world.now:
+            world.looked(granted=False)
+        world.ask(GaveUp())
+
+
+@pytest.mark.parametrize("text", ["4711", "9999"])
+def test_after_many_faces_of_others_the_camera_looks_once_a_minute_and_the_pin_is_asked_for_at_once(text: str) -> None:
+    world = World()
+    wrong_faces(world, SOON, text)
+    world.claim()
+    assert world.steps[-1] is Step.PIN, "whoever is right waits for nobody"
+    assert world.expected().looks_until == world.now
+    world.ask(PinTyped(PIN))
+    assert world.decisions[-1].granted
+    world.now += EACH
+    world.claim()
+    assert world.steps[-1] is Step.FACE
+
+
+@pytest.mark.parametrize("text", ["4711", "9999"])
+def test_where_no_pin_opens_it_is_said_how_long_the_camera_does_not_look(text: str) -> None:
+    world = World(entry=EntryConfig(number=True, pin=False))
+    wrong_faces(world, SOON)
+    world.now += 10
+    world.claim(text)
+    assert world.updates[-1] == EntryChanged(Step.WAIT, EACH - 10)
+    assert (world.decisions[-1].reason, world.decisions[-1].proof) == (Reason.TOO_MANY_ATTEMPTS, Proof.VERIFICATION)
+    assert not world.reception.busy
+    world.now += EACH - 10
+    world.claim(text)
+    assert world.steps[-1] is Step.FACE
+
+
+def test_right_faces_and_right_pins_make_nobody_wait() -> None:
+    world = World()
+    for _ in range(3 * CROWD):
+        world.claim()
+        assert world.steps[-1] is Step.FACE
+        world.looked(granted=True)
+    for _ in range(3 * CROWD):
+        world.claim()
+        assert world.steps[-1] is Step.FACE
+        world.ask(PinTyped(PIN))
+        assert world.decisions[-1].granted
 
 
 # Bounds.

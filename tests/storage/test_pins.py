@@ -11,8 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from kiosk.domain.errors import GalleryError
+from kiosk.domain.guesses import CROWD, EACH, HOUR
 from kiosk.domain.people import Subject
-from kiosk.domain.pin import FIRST_WAIT, FREE, HOUR, HOURLY, LONGEST_WAIT
+from kiosk.domain.pin import FIRST_WAIT, FREE, LONGEST_WAIT
 from kiosk.storage import pins
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery, open_gallery
@@ -247,16 +248,37 @@ def test_old_mistakes_do_not_make_anybody_wait_after_a_start(gallery: Gallery, a
 
 def test_one_pin_is_not_tried_with_everybodys_number(gallery: Gallery, ada: Subject, clocks: Clocks) -> None:
     found = pins_of(gallery, clocks)
-    for number in range(HOURLY):
+    for number in range(CROWD):
         assert found.check(str(number), None, WRONG).verdict is Verdict.WRONG
-    assert found.check("7", ada.id, PIN).verdict is Verdict.WAIT
-    clocks.pass_by(HOUR)
+    assert found.check("7", ada.id, PIN) == Checked(Verdict.WAIT, EACH)
+    clocks.pass_by(EACH)
+    assert found.check("7", ada.id, PIN).verdict is Verdict.RIGHT, (
+        "nobody waits longer, and what is right costs nothing"
+    )
     assert found.check("7", ada.id, PIN).verdict is Verdict.RIGHT
+
+
+def test_an_hour_of_guessing_over_all_numbers_is_counted_as_it_is_said(
+    gallery: Gallery, ada: Subject, clocks: Clocks
+) -> None:
+    """Whether a number is somebody's changes neither what is tried nor how long is waited."""
+    found, looked, number = pins_of(gallery, clocks), 0, 0
+    begun = clocks.at
+    while clocks.at < begun + HOUR:
+        number += 1
+        known = number % 10 == 0
+        checked = found.check("7" if known else str(1000 + number), ada.id if known else None, WRONG)
+        looked += checked.verdict is Verdict.WRONG
+        clocks.pass_by(5.0)
+    assert looked <= CROWD + HOUR / EACH
+    clocks.restart()
+    assert found.check("7000", None, WRONG).wait <= EACH, "a restart gives no new ones"
+    assert [found.check(str(8000 + n), None, WRONG).verdict for n in range(3)] == [Verdict.WAIT] * 3
 
 
 def test_many_right_pins_make_nobody_wait(gallery: Gallery, ada: Subject, clocks: Clocks) -> None:
     found = pins_of(gallery, clocks)
-    for _ in range(2 * HOURLY):
+    for _ in range(2 * CROWD):
         assert found.check("7", ada.id, PIN).verdict is Verdict.RIGHT
 
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from kiosk.domain.entry import Claim, Means
 from kiosk.domain.errors import GalleryError
+from kiosk.domain.guesses import HOUR
 from kiosk.domain.people import NewReference
-from kiosk.domain.pin import HOUR, LONGEST_WAIT
+from kiosk.domain.pin import LONGEST_WAIT
 from kiosk.storage.claims import Claims
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
