@@ -78,12 +78,14 @@ class BadgeReader:
         self._kernel = kernel or Linux()
         self._lines: dict[int, TypedLine] = {}
         """What is typed at each open device: a reader may have several, of which one types."""
+        self._looked: set[tuple[str, int]] = set()
+        """Name and inode of each device that is there and was asked for its ids: it is asked once."""
         self._there: bool | None = None
 
     def turn(self) -> None:
-        """Reads what was typed within TURN_SECONDS. Looks for the reader if it is not there. Never raises OSError."""
-        if not self._lines:
-            self._find()
+        """Reads what was typed within TURN_SECONDS. Looks for the reader, and for a further device of it, which may
+        come later. Never raises OSError."""
+        self._find()
         ready = select.select(list(self._lines), [], [], TURN_SECONDS)[0]
         for descriptor in ready:
             try:
@@ -106,24 +108,33 @@ class BadgeReader:
             with suppress(OSError):
                 os.close(descriptor)
         self._lines.clear()
+        self._looked.clear()
 
     def _find(self) -> None:
-        """Opens and grabs all devices of the reader, or none of them."""
+        """Opens and grabs all devices of the reader that have come. What cannot be opened or grabbed is tried again."""
         trouble = "no device with these USB ids"
+        looked = set()
         for path in sorted(self._folder.glob("event*")):
-            descriptor = -1
             try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-                if self._kernel.ids(descriptor) == self._wanted:
-                    self._kernel.grab(descriptor)
-                    self._lines[descriptor] = TypedLine()
-                    descriptor = -1
+                node = path.name, path.stat().st_ino
+                if node not in self._looked:
+                    self._open(path)
+                looked.add(node)
             except OSError as error:  # not ours to open, no input device, or grabbed by another program
                 trouble = f"{path}: {error.strerror}"
-            finally:
-                if descriptor >= 0:
-                    os.close(descriptor)
+        self._looked = looked
         self._tell(there=bool(self._lines), trouble=trouble)
+
+    def _open(self, path: Path) -> None:
+        """Opens a device, and grabs and keeps it if it is of the reader. Raises OSError."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if self._kernel.ids(descriptor) == self._wanted:
+                self._kernel.grab(descriptor)
+                self._lines[descriptor] = TypedLine()
+        finally:
+            if descriptor not in self._lines:
+                os.close(descriptor)
 
     def _lose(self) -> None:
         self.close()

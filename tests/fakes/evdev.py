@@ -35,7 +35,7 @@ class FakeReader:
         """Whoever reads gets the end, as ENODEV in the kernel."""
         self.path.unlink()
         os.close(self._keep)
-        self._bus.grabbed.discard(self.ids)
+        self._bus.grabbed.discard(self.path.name)
 
     def send(self, kind: int, code: int, value: int) -> None:
         os.write(self._keep, EVENT.pack(0, 0, kind, code, value))
@@ -56,7 +56,8 @@ class FakeBus:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.readers: list[FakeReader] = []
-        self.grabbed: set[tuple[int, int]] = set()
+        self.grabbed: set[str] = set()
+        self.asked: list[str] = []
         self.taken_by_others: set[tuple[int, int]] = set()
 
     def add(self, name: str, ids: tuple[int, int]) -> FakeReader:
@@ -71,10 +72,12 @@ class FakeBus:
         raise OSError(errno.ENOTTY, "no input device")
 
     def ids(self, descriptor: int) -> tuple[int, int]:
-        return self._of(descriptor).ids
+        reader = self._of(descriptor)
+        self.asked.append(reader.path.name)
+        return reader.ids
 
     def grab(self, descriptor: int) -> None:
-        ids = self._of(descriptor).ids
-        if ids in self.taken_by_others:
+        reader = self._of(descriptor)
+        if reader.ids in self.taken_by_others or reader.path.name in self.grabbed:
             raise OSError(errno.EBUSY, "Device or resource busy")
-        self.grabbed.add(ids)
+        self.grabbed.add(reader.path.name)

@@ -44,7 +44,50 @@ def test_a_line_of_the_named_reader_is_taken_and_of_no_other_device(bench: Bench
     badge.type("0042")
     bench.turn()
     assert bench.lines == ["0042"]
-    assert bench.bus.grabbed == {IDS}
+    assert bench.bus.grabbed == {"event3"}
+
+
+def test_a_further_device_of_the_reader_is_grabbed_whenever_it_comes(bench: Bench) -> None:
+    """Otherwise the badge would be typed into the window, which takes keys."""
+    first = bench.bus.add("event3", IDS)
+    bench.turn()
+    later = bench.bus.add("event9", IDS)
+    bench.turn()
+    assert bench.bus.grabbed == {"event3", "event9"}
+    later.type("0042")
+    first.type("0077")
+    bench.turn()
+    assert sorted(bench.lines) == ["0042", "0077"]
+    bench.turn()
+    assert bench.bus.asked == ["event3", "event9"], "each is asked once, not with each turn"
+
+
+def test_a_further_device_that_another_program_holds_is_tried_again(bench: Bench) -> None:
+    bench.bus.add("event3", IDS)
+    bench.turn()
+    bench.bus.taken_by_others = {IDS}
+    bench.bus.add("event9", IDS)
+    bench.turn()
+    assert bench.bus.grabbed == {"event3"}
+    bench.bus.taken_by_others.clear()
+    bench.turn()
+    assert bench.bus.grabbed == {"event3", "event9"}
+
+
+def open_ones() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_looking_for_devices_leaves_no_descriptor_open(bench: Bench) -> None:
+    before = open_ones()
+    for name in ("event0", "event1"):
+        bench.bus.add(name, OTHER)
+    bench.bus.taken_by_others = {IDS}
+    bench.bus.add("event3", IDS)
+    there = open_ones() - before
+    for _ in range(10):
+        bench.turn()
+    assert open_ones() - before == there
 
 
 def test_a_reader_that_another_program_holds_is_not_read(bench: Bench) -> None:
