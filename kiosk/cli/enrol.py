@@ -77,9 +77,11 @@ def enrol(
     --consent says which text the person has agreed to. Where [consent] requires it, a terminal shows the text and asks;
     a script must say it.
 
-    --csv FILE takes a table instead: its first line is name,source and, if wanted, valid_from,valid_until,badge and
-    consent; each further line is a person, whose source lies beside the table. Who cannot be enrolled is named with the
-    reason, the others are enrolled (exit status 1 then), and the same table can be given again.
+    --csv FILE takes a table instead: its first line is name,source and, if wanted, valid_from,valid_until,badge,
+    consent,number,verify and extended; each further line is a person, whose source lies beside the table. A number is
+    that of the person, or "new"; verify and extended are "yes" or "no" (kiosk subjects verify, extended). Who cannot be
+    enrolled is named with the reason, the others are enrolled (exit status 1 then), and the same table can be given
+    again.
     """
     if table is not None:
         if sources or number or (name, again, valid_from, valid_until, badge) != (None, None, None, None, None):

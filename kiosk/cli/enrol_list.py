@@ -25,7 +25,8 @@ from kiosk.cli.subjects import check_badge
 from kiosk.config import Config
 from kiosk.domain.errors import CameraError, ConsentError, KioskError, SampleError, UnsafeError, os_trouble
 from kiosk.domain.naming import cleaned
-from kiosk.domain.people import Consent, Subject
+from kiosk.domain.number import checked
+from kiosk.domain.people import Consent, Need, Subject
 from kiosk.station import assembly
 from kiosk.station.enrolment import Enroller, Enrolment
 from kiosk.station.register import Applicant, Register
@@ -33,9 +34,11 @@ from kiosk.storage.home import Home
 from kiosk.system.files import read_at_most
 from kiosk.vision.models import load
 
-REQUIRED, OPTIONAL = ("name", "source"), ("valid_from", "valid_until", "badge", "consent")
+REQUIRED, OPTIONAL = ("name", "source"), ("valid_from", "valid_until", "badge", "consent", "number", *Need)
 LARGEST = 1 << 20
 """Bytes of a table: thousands of people."""
+CHOSEN = "new"
+"""In the column number: the kiosk chooses one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ class Person:
     valid_until: datetime | None
     badge: int | None
     consent: Consent | None
+    number: str | None
+    """CHOSEN, or the personal number itself."""
+    needs: tuple[Need, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def enrol_list(home: Home, file: Path, config_file: Path | None, as_json: bool, 
     enroller = assembly.enroller(config, models)
     enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
     with register_of(home, model_id=models.embedder_entry.model_id, enrolment=enrolment) as register:
-        _refuse_taken_badges(file, people, [each.subject for each in register.everybody()])
+        _refuse_taken(file, people, [each.subject for each in register.everybody()])
         with progress(people, "enrolling") as shown:
             results = [_enrol(person, enroller, register) for person in shown]
     with told_or_not():
@@ -109,6 +115,7 @@ def read_list(file: Path, config: Config, consented: str | None = None) -> list[
         raise KioskError(f"{file}: nobody is in it")
     _refuse_twice(file, people, "name", lambda person: person.name)
     _refuse_twice(file, people, "badge number", lambda person: person.badge)
+    _refuse_twice(file, people, "personal number", _own_number)
     return people
 
 
@@ -131,7 +138,12 @@ def _person(row: dict[str, str | None], file: Path, line: int, config: Config, c
             raise ValueError("the validity ends before it begins")
         badge = _badge(values["badge"], config)
         agreed = _consent(values["consent"] or consented, config)
-        return Person(line, cleaned(values["name"]), source, valid_from, valid_until, badge, agreed)
+        number = values["number"] or None
+        if number not in {None, CHOSEN}:
+            checked(values["number"])
+        needs = tuple(need for need in Need if _yes(need, values[need]))
+        name = cleaned(values["name"])
+        return Person(line, name, source, valid_from, valid_until, badge, agreed, number, needs)
     except click.ClickException as error:
         raise KioskError(f"{file}, line {line}: {error.format_message()}") from error
     except (ValueError, OSError, KioskError) as error:
@@ -151,6 +163,16 @@ def _badge(text: str, config: Config) -> int | None:
     return int(text)
 
 
+def _yes(column: str, text: str) -> bool:
+    if text.lower() not in {"", "no", "yes"}:
+        raise ValueError(f"{column}: yes, no or nothing, not {text!r}")
+    return text.lower() == "yes"
+
+
+def _own_number(person: Person) -> str | None:
+    return None if person.number == CHOSEN else person.number
+
+
 def _consent(name: str | None, config: Config) -> Consent | None:
     """Nobody can be asked for each line."""
     if name is None and config.consent.required:
@@ -166,18 +188,21 @@ def _refuse_twice(file: Path, people: list[Person], what: str, key: Callable[[Pe
             raise KioskError(f"{file}, line {person.line}: the {what} of line {first[value]} again")
 
 
-def _refuse_taken_badges(file: Path, people: list[Person], enrolled: list[Subject]) -> None:
-    owners = {subject.badge: subject for subject in enrolled if subject.badge is not None}
+def _refuse_taken(file: Path, people: list[Person], enrolled: list[Subject]) -> None:
+    owners = {("badge", str(subject.badge)): subject for subject in enrolled if subject.badge is not None}
+    owners |= {("number", subject.number): subject for subject in enrolled if subject.number is not None}
     for person in people:
-        owner = None if person.badge is None else owners.get(person.badge)
-        if owner is not None and owner.name != person.name:
-            raise KioskError(
-                f"{file}, line {person.line}: badge {person.badge} is that of {owner.id}: clear it there first"
-            )
+        for what, value in (("badge", person.badge), ("number", _own_number(person))):
+            owner = None if value is None else owners.get((what, str(value)))
+            if owner is not None and owner.name != person.name:
+                raise KioskError(
+                    f"{file}, line {person.line}: {what} {value} is that of {owner.id}: clear it there first"
+                )
 
 
 def _enrol(person: Person, enroller: Enroller, register: Register) -> Result:
-    who = Applicant(person.name, person.valid_from, person.valid_until, person.badge, person.consent)
+    validity, chosen = (person.valid_from, person.valid_until), person.number == CHOSEN
+    who = Applicant(person.name, *validity, person.badge, person.consent, chosen, _own_number(person), person.needs)
     try:
         gathered = enroller.gather([person.source])
         samples = enroller.best(gathered.samples)
@@ -194,6 +219,7 @@ def _tell(results: list[Result], as_json: bool) -> None:
             who = result.subject.id if result.subject else None
             known = {
                 "already": result.already,
+                "number": result.subject.number if result.subject else None,
                 "error": result.trouble or None,
                 "left_out": "; ".join(result.left_out) or None,
             }
@@ -209,6 +235,7 @@ def _lines(results: list[Result]) -> Iterator[str]:
         else:
             who = called(result.subject.name, result.subject.id)
             how = "was enrolled already" if result.already else f"enrolled with {result.references} reference(s)"
+            how += f", number {result.subject.number}" if result.subject.number else ""
             yield f"line {result.line}: {who} {how}"
             yield from (f"line {result.line}: left out: {trouble}" for trouble in result.left_out)
     missing = sum(result.subject is None for result in results)

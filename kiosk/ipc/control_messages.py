@@ -226,6 +226,8 @@ class EnrolRequest(Message):
     badge: Badge | None = Field(default=None, repr=False)
     consent: ConsentBody | None = None
     new_number: bool = False
+    number: Annotated[str, Field(pattern=r"^[0-9]{4,8}$")] | None = Field(default=None, repr=False)
+    needs: Annotated[tuple[Need, ...], Field(max_length=2)] = ()
     once: bool = False
 
 

@@ -216,6 +216,8 @@ class RemoteRegister:
             badge=who.badge,
             consent=ConsentBody.of(who.consent),
             new_number=who.new_number,
+            number=who.number,
+            needs=who.needs,
             once=once,
         )
         return _enrolled(self._ask(request, EnrolledMessage))

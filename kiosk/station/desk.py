@@ -135,9 +135,8 @@ class RegisterDesk:
                 return self._keep(client, request)
             case EnrolRequest():
                 agreed = self._agreed(request.consent, uid)
-                who = Applicant(
-                    request.name, request.valid_from, request.valid_until, request.badge, agreed, request.new_number
-                )
+                ways = request.new_number, request.number, request.needs
+                who = Applicant(request.name, request.valid_from, request.valid_until, request.badge, agreed, *ways)
                 return _enrolled(self._register.enrol(self._taken(client, request.model_id), who, request.once))
             case RenewRequest():
                 samples, agreed = self._taken(client, request.model_id), self._agreed(request.consent, uid)

@@ -15,7 +15,7 @@ from kiosk.cameras.sources import Still, is_clip, pictures_of, read_picture, sti
 from kiosk.domain.errors import SampleError, UnsafeError
 from kiosk.domain.face import Flaw, Hint, Vector
 from kiosk.domain.matching import Cohort, cosine, rounded
-from kiosk.domain.people import Consent, NewReference, Reference, Subject
+from kiosk.domain.people import Consent, Need, NewReference, Reference, Subject
 from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
 from kiosk.domain.renewal import Enrolled, TurnedMatrix
 from kiosk.domain.thresholds import Sizes, Thresholds
@@ -197,12 +197,14 @@ class Enrolment:
         badge: int | None = None,
         consent: Consent | None = None,
         number: str | None = None,
+        needs: Sequence[Need] = (),
     ) -> Subject:
         """Enrols a new person. Raises SampleError when the person looks like an enrolled subject, UnsafeError when the
         gallery would be too large for the measured error rates, GalleryError."""
         known = self._enrolled()
         self._refuse(samples, [], self._matrix(known, known.references))
-        return self._gallery.add_subject(name, self._new(samples), valid_from, valid_until, badge, consent, number)
+        new, validity = self._new(samples), (valid_from, valid_until)
+        return self._gallery.add_subject(name, new, *validity, badge, consent, number, needs=needs)
 
     def renew(self, samples: Sequence[EnrolmentSample], subject: Subject, consent: Consent | None = None) -> None:
         """Gives a subject new references in place of the old ones, and another consent if there is one. Id, badge and

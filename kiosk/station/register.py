@@ -43,6 +43,8 @@ class Applicant:
     consent: Consent | None = None
     new_number: bool = False
     """Whether the person gets a personal number that is chosen here."""
+    number: str | None = None
+    needs: tuple[Need, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +219,9 @@ class GalleryRegister:
             if known is None:
                 raise SampleError("somebody else of this name is enrolled: give one of them a longer name")
             return Enrolled(known, True, self._unusable())
-        number = claims.free_number(self._gallery) if who.new_number else None
-        subject = enrolment.add(samples, who.name, who.valid_from, who.valid_until, who.badge, who.consent, number)
+        number = claims.free_number(self._gallery) if who.new_number else who.number
+        validity = who.valid_from, who.valid_until
+        subject = enrolment.add(samples, who.name, *validity, who.badge, who.consent, number, who.needs)
         return Enrolled(subject, unusable=self._unusable())
 
     def renew(self, samples: Sequence[EnrolmentSample], subject_id: str, consent: Consent | None = None) -> Enrolled:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.errors import GalleryError, GalleryLostError, TamperedError
-from kiosk.domain.people import Consent, NewReference, Reference, Subject
+from kiosk.domain.people import Consent, Need, NewReference, Reference, Subject
 from kiosk.domain.renewal import Enrolled
 from kiosk.storage import people
 from kiosk.storage.audit import encode, insert
@@ -67,6 +67,7 @@ class Gallery:
         consent: Consent | None = None,
         number: str | None = None,
         secrets: Secrets = NO_SECRETS,
+        needs: Sequence[Need] = (),
     ) -> Subject:
         """Enrols a subject with all references. They are on disk when this returns.
 
@@ -78,10 +79,11 @@ class Gallery:
         people.check_validity(valid_from, valid_until)
         name, badge, number = people.checked_name(name), people.checked_badge(badge), people.checked_number(number)
         subject = Subject(new_id(), name, self._now(), False, valid_from, valid_until, badge, consent, None, number)
+        subject = replace(subject, verify=Need.VERIFY in needs, extended=Need.EXTENDED in needs)
         with self.changing() as rows:
             rows.add(subject, references, secrets)
-            outcome, count = AuditOutcome.ENROLLED, len(references)
-            self.note(AuditKind.ENROLMENT, subject.id, outcome, references=count, consent=consent)
+            outcome, count, said = AuditOutcome.ENROLLED, len(references), " ".join(needs) or None
+            self.note(AuditKind.ENROLMENT, subject.id, outcome, references=count, needs=said, consent=consent)
         return subject
 
     def renew(self, subject_id: str, references: Sequence[NewReference], consent: Consent | None = None) -> None:

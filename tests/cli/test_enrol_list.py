@@ -72,6 +72,51 @@ def test_the_same_face_under_two_names_and_another_face_under_a_name_are_refused
     assert "somebody else of this name is enrolled" in other.out[0]
 
 
+def test_number_and_needs_come_from_the_table(kiosk: Command, office: Path) -> None:
+    head = "name,source,number,verify,extended"
+    said = kiosk("enrol", "--csv", table(office, f"{ADA},4711,yes,no", f"{BEN},NEW,,Yes", head=head))
+    assert said.status == 2
+    assert "line 3" in said.err[-1]
+    file = table(office, f"{ADA},4711,yes,no", f"{BEN},new,,Yes", head=head)
+    first = kiosk("enrol", "--csv", file, "--json")
+    assert first.status == 0
+    ada, ben = kiosk("subjects", "list", "--json").rows
+    assert (ada["number"], ada["verify"], ada["extended"]) == ("4711", True, False)
+    assert (len(ben["number"]), ben["verify"], ben["extended"]) == (6, False, True)
+    assert [row["number"] for row in first.rows] == ["4711", ben["number"]]
+    record = next(r for r in kiosk("audit", "show", "--json").rows if r["subject"] == ada["subject"])
+    assert record["detail"]["needs"] == "verify"
+    assert kiosk("enrol", "--csv", file).out[0].endswith("was enrolled already, number 4711")
+
+
+@pytest.mark.parametrize(
+    ("cells", "trouble"),
+    [
+        ("471,,", "a personal number has 4 to 8 digits"),
+        ("47 11,,", "a personal number has 4 to 8 digits"),
+        ("4711,maybe,", "verify: yes, no or nothing"),
+        (",,1", "extended: yes, no or nothing"),
+    ],
+)
+def test_a_bad_number_or_need_is_one_line_that_names_the_row(
+    kiosk: Command, office: Path, cells: str, trouble: str
+) -> None:
+    said = kiosk("enrol", "--csv", table(office, f"{ADA},{cells}", head="name,source,number,verify,extended"))
+    assert said.status == 2
+    (line,) = said.err
+    assert "line 2: " in line
+    assert trouble in line
+    assert kiosk("subjects", "list", "--json").rows == []
+
+
+def test_a_number_twice_or_of_somebody_else_enrols_nobody(kiosk: Command, office: Path) -> None:
+    twice = kiosk("enrol", "--csv", table(office, f"{ADA},4711", f"{BEN},4711", head="name,source,number"))
+    assert (twice.status, "line 3: the personal number of line 2 again" in twice.err[-1]) == (2, True)
+    assert kiosk("enrol", "--csv", table(office, f"{ADA},4711", head="name,source,number")).status == 0
+    taken = kiosk("enrol", "--csv", table(office, f"{BEN},4711", head="name,source,number"))
+    assert (taken.status, "line 2: number 4711 is that of" in taken.err[-1]) == (2, True)
+
+
 def test_validity_and_badge_come_from_the_table_as_office_programs_write_it(kiosk: Command, office: Path) -> None:
     head = "Name;Source;Valid_From;Valid_Until;Badge"
     file = table(office, "Ada;ada;2026-01-01;2030-01-01;17", ";;;;", head=head, encoding="utf-8-sig")
