@@ -25,6 +25,7 @@ from kiosk.domain.ports.panel import Panel
 from kiosk.door.lockdown import LockdownFile
 from kiosk.door.witness import WitnessFile
 from kiosk.ipc.door_messages import (
+    DisbelievedMessage,
     ForgetGalleryRequest,
     LockdownRequest,
     Message,
@@ -245,7 +246,10 @@ class DoorServer:
                 self._watching[client.number] = client
                 return StateMessage(state=self._machine.state)
             case WitnessRequest():
-                return WitnessedMessage(believed=self._witness.take(client.uid, request.epoch, request.generation))
+                doubt = self._witness.take(client.uid, request.epoch, request.generation, request.digest)
+                if doubt is None or request.digest is None:
+                    return WitnessedMessage(believed=doubt is None)
+                return DisbelievedMessage(why=doubt)
             case ForgetGalleryRequest():
                 log("warning", "forget_gallery_command", uid=client.uid)
                 self._witness.forget()

@@ -7,8 +7,9 @@ import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from kiosk.domain.door.witness import Witness
+from kiosk.domain.door.witness import Disbelief, Witness
 from kiosk.system.files import read_at_most, replace
 from kiosk.system.systemd import log
 
@@ -30,22 +31,21 @@ class WitnessFile:
         self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
         self._thread.start()
 
-    def take(self, uid: int, epoch: str, generation: int) -> bool:
-        """Whether the gallery of this user's kiosk may be believed: it is not older than one that was seen. False too
-        while what was seen before cannot be read."""
+    def take(self, uid: int, epoch: str, generation: int, digest: str | None = None) -> Disbelief | None:
+        """Why the gallery of this user's kiosk must not be believed; None if it may."""
         if self._known is None:
-            return False
+            return Disbelief.UNREADABLE
         before = self._known.get(uid, Witness())
-        after = before.take(epoch, generation)
-        if after is None:
+        after = before.take(epoch, generation, digest)
+        if isinstance(after, Disbelief):
             if uid not in self._complained:  # once: a client could ask any number of times
                 self._complained.add(uid)
-                log("error", "older_gallery", uid=uid, epoch=epoch, generation=generation)
-            return False
+                log("error", "older_gallery", uid=uid, epoch=epoch, generation=generation, because=after.value)
+            return after
         self._complained.discard(uid)
         if after != before:
             self._put({**self._known, uid: after})
-        return True
+        return None
 
     def forget(self) -> None:
         """Forgets everything, so that a gallery that was put back on purpose is believed."""
@@ -61,7 +61,7 @@ class WitnessFile:
     def _read(self) -> dict[int, Witness] | None:
         try:
             content = json.loads(read_at_most(self._path, LARGEST))
-            return {int(uid): Witness(_checked(seen)) for uid, seen in content.items()}
+            return {int(uid): _witness(known) for uid, known in content.items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
@@ -70,7 +70,7 @@ class WitnessFile:
 
     def _put(self, known: dict[int, Witness]) -> None:
         self._known = known
-        content = json.dumps({uid: dict(witness.seen) for uid, witness in known.items()}).encode()
+        content = json.dumps({uid: _written(witness) for uid, witness in known.items()}).encode()
         with self._due:
             self._content = content
             self._due.notify()
@@ -88,8 +88,23 @@ class WitnessFile:
                 log("error", "gallery_memory_not_kept", file=str(self._path), error=str(error))
 
 
+def _written(witness: Witness) -> dict[str, Any]:
+    """Without a digest as kiosk-door of before wrote it, so that it can read it."""
+    seen = dict(witness.seen)
+    return seen if witness.digest is None else {"seen": seen, "digest": witness.digest}
+
+
+def _witness(known: dict[str, Any]) -> Witness:
+    """The inverse of `_written`. Raises ValueError."""
+    if "seen" not in known:  # no epoch has this name: they are hexadecimal
+        return Witness(_checked(known))
+    digest = known.get("digest")
+    if not isinstance(digest, str):
+        raise ValueError("it holds no digest")
+    return Witness(_checked(known["seen"]), digest)
+
+
 def _checked(seen: object) -> Mapping[str, int]:
-    """The inverse of what `_put` writes. Raises ValueError."""
     if not isinstance(seen, dict) or not all(type(number) is int for number in seen.values()):
         raise ValueError("it holds no generations")
     return seen

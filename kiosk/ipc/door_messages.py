@@ -8,7 +8,8 @@
                       watch                  -> event with the present state, then one for each change
                       witness (a generation) -> witnessed: whether this gallery may be believed
                       forget_gallery         -> status, after that
-    door -> client    reply, status, event, witnessed, refused (this user may not ask for that: domain.door.roles)
+    door -> client    reply, status, event, witnessed, disbelieved, refused (this user may
+                      not ask for that: domain.door.roles)
 
 Answers come in the order of the requests. If a panel owns the lock, the reply to a grant comes when the panel has
 asked, or at the grant's deadline. Both sides refuse unknown keys and types, because both ends always have the same
@@ -26,6 +27,7 @@ from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant, Span
 from kiosk.domain.door.roles import Verb
 from kiosk.domain.door.state import Alarm, DoorFault, DoorMode, DoorState, DoorStatus, Hand, Leaf
+from kiosk.domain.door.witness import Disbelief
 from kiosk.domain.errors import DoorError
 from kiosk.domain.ids import ID_PATTERN
 
@@ -129,6 +131,8 @@ class WitnessRequest(Message):
     type: Literal["witness"] = "witness"
     epoch: Annotated[str, Field(min_length=1, max_length=64)]
     generation: Sequence
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of the sealed list. A kiosk of before sends none."""
 
 
 class ForgetGalleryRequest(Message):
@@ -228,6 +232,14 @@ class WitnessedMessage(Message):
     believed: bool
 
 
+class DisbelievedMessage(Message):
+    """Why the gallery must not be believed. Only for a kiosk that has shown a digest: one of before does not know it,
+    and is sent a WitnessedMessage."""
+
+    type: Literal["disbelieved"] = "disbelieved"
+    why: Disbelief
+
+
 Request = (
     ReleaseRequest
     | StatusRequest
@@ -238,7 +250,7 @@ Request = (
     | WitnessRequest
     | ForgetGalleryRequest
 )
-Answer = ReplyMessage | StatusMessage | StateMessage | RefusedMessage | WitnessedMessage
+Answer = ReplyMessage | StatusMessage | StateMessage | RefusedMessage | WitnessedMessage | DisbelievedMessage
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _ANSWERS: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="type")])

@@ -10,9 +10,17 @@ from pathlib import Path
 
 import structlog
 
+from kiosk.domain.door.witness import MOST_EPOCHS, Disbelief
 from kiosk.domain.errors import DoorError, GalleryError, NotAllowedError, TamperedError
 from kiosk.ipc.client import Connection
-from kiosk.ipc.door_messages import RefusedMessage, WitnessedMessage, WitnessRequest, decode_answer, encode
+from kiosk.ipc.door_messages import (
+    DisbelievedMessage,
+    RefusedMessage,
+    WitnessedMessage,
+    WitnessRequest,
+    decode_answer,
+    encode,
+)
 from kiosk.station.turns import turning
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
@@ -25,11 +33,21 @@ log = structlog.get_logger("kiosk")
 
 ANSWER_SECONDS = 2.0
 TURN_SECONDS = 0.5
-OLDER = (
-    "the gallery is older than one that kiosk-door has seen: somebody has put an old copy back, with whoever was "
-    "removed or shut out since. Nobody is let in. Put a backup back with kiosk restore; or, if this copy is wanted: "
-    "sudo kiosk door forget-gallery"
+_MEND = (
+    "Nobody is let in. Put a backup back with kiosk restore; or, if this copy is wanted: sudo kiosk door forget-gallery"
 )
+DOUBTS = {
+    Disbelief.OLDER: "the gallery is older than one that kiosk-door has seen: somebody has put an old copy back, with "
+    f"whoever was removed or shut out since. {_MEND}",
+    Disbelief.FORKED: "the gallery is another than the one that kiosk-door has seen at the same change: somebody has "
+    f"put an old copy back and changed it. {_MEND}",
+    Disbelief.TOO_MANY: f"kiosk-door has seen {MOST_EPOCHS} galleries or restores at this kiosk and remembers no more, "
+    "so that none of them comes back unseen. Nobody is let in. If this gallery is wanted: sudo kiosk door "
+    "forget-gallery",
+    Disbelief.UNREADABLE: "kiosk-door cannot read which galleries it has seen (its journal names the file). Nobody is "
+    "let in. Put the file right; or, if this gallery is wanted: sudo kiosk door forget-gallery",
+}
+"""What is said of a gallery that is not believed."""
 
 
 class GalleryWitness:
@@ -53,8 +71,9 @@ class GalleryWitness:
         roster = self._store.snapshot(self._rows.roster)  # its number and the list are of one moment
         if not roster.epoch:
             return  # nobody was ever enrolled
-        if not believed(self._door, roster.epoch, roster.generation):
-            raise TamperedError(OLDER)
+        doubt = doubted(self._door, roster.epoch, roster.generation, roster.digest)
+        if doubt is not None:
+            raise TamperedError(DOUBTS[doubt])
         self._shown = roster.generation
 
     def turn(self) -> None:
@@ -73,17 +92,19 @@ class GalleryWitness:
         self._store.close()
 
 
-def believed(door: Path, epoch: str, generation: int) -> bool:
-    """Whether kiosk-door has seen no later state than this one. Raises DoorError when it gives no answer,
+def doubted(door: Path, epoch: str, generation: int, digest: str | None = None) -> Disbelief | None:
+    """Why kiosk-door does not believe this state; None if it does. Raises DoorError when it gives no answer,
     NotAllowedError when this user may not ask."""
     with closing(Connection(door)) as connection:
-        connection.send(encode(WitnessRequest(epoch=epoch, generation=generation)))
+        connection.send(encode(WitnessRequest(epoch=epoch, generation=generation, digest=digest)))
         packet = connection.receive(boottime() + ANSWER_SECONDS)
     if packet is None:
         raise DoorError(f"kiosk-door has not answered within {ANSWER_SECONDS:g} s")
     match decode_answer(packet):
         case WitnessedMessage() as answer:
-            return answer.believed
+            return None if answer.believed else Disbelief.OLDER
+        case DisbelievedMessage() as answer:
+            return answer.why
         case RefusedMessage():
             raise NotAllowedError("this user may not show kiosk-door a gallery: [door] clients must name the kiosk's")
         case _:

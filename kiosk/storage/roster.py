@@ -8,9 +8,11 @@ to an older state, and its generation tells.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from kiosk.domain.errors import TamperedError
 from kiosk.storage.vault import Vault
@@ -32,6 +34,9 @@ class Roster:
     turning: int = 0
     """Version of the matrix that the templates are turned by (storage.turning): the change that made it. 0 for a
     gallery of before, whose templates are not turned."""
+    mark: str = ""
+    """Random, another one with each change: two copies that were both changed are told from each other by it, also
+    where they list the same. Empty in a gallery of before until its next change."""
 
     def with_subject(self, subject_id: str) -> Roster:
         """The next generation, in which this subject's record is new. Its version is the generation, so that it never
@@ -48,10 +53,20 @@ class Roster:
         """The next generation, in which these are listed as erased, too."""
         return replace(self, generation=self.generation + 1, erased={**erased, **self.erased})
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that it says, hexadecimal. The same however it is sealed."""
+        value = [*self._value[:3], sorted(self.versions.items()), sorted(self.erased.items()), self.turning, self.mark]
+        return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
+
     def seal(self, vault: Vault) -> bytes:
         """The roster as it is stored."""
-        value = [self.epoch, self.generation, self.demonstration, dict(self.versions), dict(self.erased), self.turning]
-        return vault.wrap(json.dumps(value, separators=(",", ":")).encode(), _BOUND)
+        return vault.wrap(json.dumps(self._value, separators=(",", ":")).encode(), _BOUND)
+
+    @property
+    def _value(self) -> list[Any]:
+        known = dict(self.versions), dict(self.erased)
+        return [self.epoch, self.generation, self.demonstration, *known, self.turning, self.mark]
 
 
 def unsealed(blob: object, vault: Vault) -> Roster:
@@ -59,6 +74,7 @@ def unsealed(blob: object, vault: Vault) -> Roster:
     epoch, generation, demonstration, versions, *more = json.loads(vault.unwrap(blob, _BOUND))
     erased = more[0] if more else {}  # earlier kiosks had neither this
     turning = more[1] if len(more) > 1 else 0  # nor this
+    mark = str(more[2]) if len(more) > 2 else ""  # nor this
     if not isinstance(versions, dict) or not isinstance(generation, int) or not isinstance(turning, int):
         raise TamperedError(f"{_BOUND} was damaged or altered")
-    return Roster(str(epoch), generation, versions, bool(demonstration), erased, turning)
+    return Roster(str(epoch), generation, versions, bool(demonstration), erased, turning, mark)

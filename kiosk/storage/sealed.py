@@ -41,7 +41,8 @@ def generation_of(store: Store) -> int:
 
 
 def write_roster(store: Store, vault: Vault, roster: Roster) -> None:
-    """Stores a roster. Call it inside a transaction."""
+    """Stores the roster of a change. Call it inside a transaction."""
+    roster = replace(roster, mark=secrets.token_hex(8))
     for key, value in (("gallery_version", roster.generation), ("roster", roster.seal(vault))):
         store.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", [key, value])
 

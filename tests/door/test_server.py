@@ -22,7 +22,7 @@ from kiosk.door.server import MAX_CLIENTS
 from kiosk.ipc.door_event_messages import DoorEventStream, SubscribeRequest
 from kiosk.ipc.door_messages import MAX_PACKET, StatusRequest, encode
 from kiosk.station.door_client import DoorClient
-from kiosk.station.witness import believed
+from kiosk.station.witness import doubted
 from kiosk.system.clock import boottime
 from tests.doors import as_user
 from tests.ids import id_of
@@ -100,7 +100,7 @@ def good(name: str, span: Span = Span.NORMAL, renews: str | None = None) -> Gran
 def shown(client: DoorClient, uid: int) -> None:
     """Shows the door a gallery as this user."""
     with as_user(uid):
-        assert believed(client._path, f"epoch of {uid}", 1)
+        assert doubted(client._path, f"epoch of {uid}", 1) is None
 
 
 def tried(client: DoorClient, verb: Verb, uid: int) -> bool:

@@ -12,13 +12,17 @@ import pytest
 
 from kiosk.domain.door.roles import Verb
 from kiosk.domain.door.state import DoorState
+from kiosk.domain.door.witness import MOST_EPOCHS, Disbelief
 from kiosk.domain.errors import DoorError, NotAllowedError, TamperedError
 from kiosk.domain.people import NewReference
-from kiosk.ipc.door_messages import RefusedMessage, StateMessage, encode
+from kiosk.ipc.door_messages import DisbelievedMessage, RefusedMessage, StateMessage, encode
 from kiosk.station.door_client import DoorClient
-from kiosk.station.witness import GalleryWitness, believed, witnessed
+from kiosk.station.witness import DOUBTS, GalleryWitness, doubted, witnessed
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.roster import unsealed
+from kiosk.storage.rotation import rotate
+from kiosk.storage.sealed import SealedRows
 from kiosk.system.health import Health
 from tests.storage import old_galleries
 
@@ -79,6 +83,50 @@ def test_an_old_copy_does_not_bring_back_who_was_removed(
     show(home, again)
 
 
+def test_nor_does_one_that_was_changed_until_it_is_as_new(
+    home: Home, gallery: Gallery, door: RunningDoor, tmp_path: Path
+) -> None:
+    """Both list the same people with the same versions: only the marks of their changes differ."""
+    who = enrol(gallery, "Ben")
+    show(home, door)
+    copy = copied(home, gallery, tmp_path / "copy")
+    gallery.set_disabled(who, True)
+    show(home, door)
+    show(home, door)
+    newest = gallery.data_version()
+    gallery.close()
+    put_back(copy, home)
+    with closing(open_gallery(home)) as fork:
+        fork.set_validity(who, None, None)
+        assert fork.data_version() == newest
+    with pytest.raises(TamperedError, match="put an old copy back and changed it"):
+        show(home, door)
+
+
+def test_another_master_key_or_a_restart_is_no_other_story(home: Home, gallery: Gallery, door: RunningDoor) -> None:
+    enrol(gallery, "Ben")
+    show(home, door)
+    roster = SealedRows(gallery.store, gallery.vault).roster()
+    assert unsealed(roster.seal(gallery.vault), gallery.vault).digest == roster.digest
+    rotate(gallery.store, home.keys)
+    show(home, door)
+    show(home, door)
+
+
+@pytest.mark.parametrize("doubt", Disbelief)
+def test_each_doubt_says_what_it_is_and_what_to_do(scripted: Script, doubt: Disbelief) -> None:
+    assert doubted(scripted([[encode(DisbelievedMessage(why=doubt))]]), "epoch", 1, "0" * 64) is doubt
+    assert "sudo kiosk door forget-gallery" in DOUBTS[doubt]
+
+
+def test_the_201st_gallery_is_not_called_an_old_copy(door: RunningDoor) -> None:
+    for number in range(MOST_EPOCHS):
+        assert doubted(door.socket, f"epoch {number}", 1, "0" * 64) is None
+    assert doubted(door.socket, "another", 1, "0" * 64) is Disbelief.TOO_MANY
+    assert doubted(door.socket, "another", 1) is Disbelief.OLDER, "a kiosk of before knows one answer"
+    assert "old copy" not in DOUBTS[Disbelief.TOO_MANY]
+
+
 def test_nor_does_a_copy_of_before_the_sealing(home: Home, door: RunningDoor, tmp_path: Path) -> None:
     """Its rows are sealed anew, with a new list: only the door knows that this was done before."""
     old_galleries.make(home, old_galleries.STEPS)
@@ -100,9 +148,9 @@ def test_each_change_is_shown_while_the_kiosk_runs_and_a_gallery_put_back_is_los
         epoch, before = witness._rows.roster().epoch, gallery.data_version()
         enrol(gallery, "Ben")
         witness.turn()
-        assert not believed(door.socket, epoch, before)
+        assert doubted(door.socket, epoch, before) is not None
         assert witness.lost is None
-        assert believed(door.socket, epoch, gallery.data_version() + 1)  # the door knows more than this gallery
+        assert doubted(door.socket, epoch, gallery.data_version() + 1) is None  # the door knows more than this gallery
         witness._shown = None
         witness.turn()
         assert witness.lost is not None
@@ -118,7 +166,7 @@ def test_a_door_that_is_away_is_told_later(home: Home, gallery: Gallery, doors: 
         assert witness.lost is None
         doors.start()
         witness.turn()
-        assert not believed(socket, witness._rows.roster().epoch, gallery.data_version() - 1)
+        assert doubted(socket, witness._rows.roster().epoch, gallery.data_version() - 1) is not None
 
 
 def test_a_kiosk_does_not_start_without_its_door(home: Home, gallery: Gallery, tmp_path: Path) -> None:
@@ -153,4 +201,4 @@ def test_no_answer_is_no_belief(
 ) -> None:
     monkeypatch.setattr("kiosk.station.witness.ANSWER_SECONDS", 0.05)
     with pytest.raises(error, match=words):
-        believed(scripted([answer]), "epoch", 1)
+        doubted(scripted([answer]), "epoch", 1)
