@@ -142,6 +142,15 @@ def read(text: str) -> tuple[Pass, bytes]:
     return found, signature
 
 
+def is_pass(text: str) -> bool:
+    """Whether a text has the form of a visitor pass. Its signature is not checked."""
+    try:
+        read(text)
+    except PassError:
+        return False
+    return True
+
+
 def judged(issued: Issued, door: str, now: datetime | None, sponsor: Subject | None) -> PassWord:
     """Whether a pass that was signed here is good now. `now`: None where the clock is not trusted. `sponsor`: the
     subject as enrolled now."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
-from kiosk.domain.entry import LONGEST_CLAIM, Claim, Claimed, EntryRequest, Means
+from kiosk.domain.entry import Claim, Claimed, EntryRequest, Means
 from kiosk.domain.face import Frame, Image
-from kiosk.domain.passes import MARK as PASS_MARK
+from kiosk.domain.passes import is_pass
 from kiosk.station.admission import Moment
-from kiosk.storage.claims import CODE_MARK
+from kiosk.storage.claims import is_code
 
 GAP = 0.33
 """Shortest time in seconds between two frames that are read."""
@@ -70,5 +70,6 @@ class Scanner:
 
 
 def is_ours(text: str) -> bool:
-    """Whether it may be a person's code or a visitor pass, so that no poster makes claims."""
-    return len(text) <= LONGEST_CLAIM and text.isascii() and text.startswith((CODE_MARK, PASS_MARK))
+    """Whether it has the whole form of a person's code or of a visitor pass, so that no poster makes claims. Whether it
+    is somebody's, or was signed here, is looked at later."""
+    return is_code(text) or is_pass(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,6 +25,7 @@ from kiosk.storage.sealed import SealedRows
 CODE_MARK = "KQ1"
 """How the text of a person's QR code begins."""
 CODE_BYTES = 20
+_CODE = re.compile(f"{CODE_MARK}[A-Z2-7]{{{CODE_BYTES * 8 // 5}}}")
 SHORTEST_CARD = 4
 """Characters of what a reader types for a card."""
 _TRIES = 100
@@ -67,6 +69,11 @@ def digest(text: str) -> str:
 def new_code() -> str:
     """The text of a new QR code for a person: letters and digits that a QR code holds most densely."""
     return CODE_MARK + base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
+
+
+def is_code(text: str) -> bool:
+    """Whether a text has the form of what `new_code` makes."""
+    return _CODE.fullmatch(text) is not None
 
 
 def card_text(typed: str) -> str:

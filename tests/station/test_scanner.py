@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 
 from kiosk.domain.entry import Claim, Claimed, EntryRequest, Means
 from kiosk.domain.face import Frame, Image
+from kiosk.domain.passes import SIGNATURE_BYTES, Pass
 from kiosk.station.admission import Moment
 from kiosk.station.scanner import GAP, GONE_SECONDS, Scanner, is_ours
+from kiosk.storage.claims import new_code
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-CODE, OTHER, PASS = "KQ1AAAA", "KQ1BBBB", "KP1CCCC"
+CODE, OTHER = "KQ1" + "A" * 32, new_code()
+PASS = Pass("0" * 16, "1" * 16, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), ("door",), 1).text(
+    bytes(SIGNATURE_BYTES)
+)
 
 
 class Bench:
@@ -109,7 +114,29 @@ def test_another_code_is_another_claim() -> None:
     assert bench.claims == [Claimed(Claim(Means.QR, text)) for text in (CODE, OTHER, PASS)]
 
 
-@pytest.mark.parametrize("text", ["", "https://example.org", "kq1aaaa", " KQ1A", "KQ1é", "KQ1" + "A" * 198])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "https://example.org",
+        CODE.lower(),
+        " " + CODE,
+        CODE + "\n",
+        CODE + "A",
+        CODE[:-1],
+        CODE[:-1] + "é",
+        CODE[:-1] + "1",
+        "KQ1",
+        "KQ1-poster of the week",
+        "KQ1" + "A" * 198,
+        "KP1",
+        "KP1CCCC",
+        PASS[:-1],
+        PASS + "A",
+        PASS.replace("A", "B"),
+        "KP1" + "A" * 197,
+    ],
+)
 def test_a_poster_makes_no_claim(text: str) -> None:
     bench = Bench()
     bench.texts = [text]
@@ -120,6 +147,6 @@ def test_a_poster_makes_no_claim(text: str) -> None:
 @given(st.lists(st.text(max_size=300), max_size=4))
 def test_whatever_a_code_says_a_claim_can_be_made_of_what_is_ours(texts: list[str]) -> None:
     bench = Bench()
-    bench.texts = [*texts, *(f"KQ1{text}" for text in texts)]
+    bench.texts = [*texts, *(f"KQ1{text}" for text in texts), *(f"KP1{text}" for text in texts)]
     bench.frames(1)
     assert len(bench.claims) == any(is_ours(text) for text in bench.texts)
