@@ -66,9 +66,14 @@ def ask_secretly(question: str, again: bool = False) -> str:
 class Terminal:
     """Asks whoever gave the command for a passphrase (storage.passphrase.Asker)."""
 
+    def __init__(self, beside: bool = False) -> None:
+        """`beside`: whether a kiosk runs, which lends its key to nobody."""
+        self._beside = beside
+
     def ask(self) -> str:
         """The passphrase of the key."""
-        return ask_secretly("Passphrase of the gallery's key")
+        why = "This command opens the gallery itself, and the running kiosk lends its key to nobody. "
+        return ask_secretly((why if self._beside else "") + "Passphrase of the gallery's key")
 
     def choose(self) -> str:
         """A new one."""

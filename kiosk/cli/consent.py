@@ -13,6 +13,7 @@ import click
 from kiosk.cli.asking import confirm
 from kiosk.cli.console import called, config_option, pass_home, say, settings, told_or_not
 from kiosk.cli.doctor_check import Finding, Patient, ok
+from kiosk.cli.registers import ask_the_kiosk, register_of
 from kiosk.domain.errors import ConsentError
 from kiosk.domain.people import Consent
 from kiosk.keeping import ConsentConfig
@@ -50,14 +51,14 @@ def show(name: str | None, config_file: Path | None) -> None:
 @click.argument("who")
 @click.argument("name", metavar="VERSION[/LANG]")
 @config_option
+@ask_the_kiosk
 @pass_home
 def record(home: Home, who: str, name: str, config_file: Path | None) -> None:
     """Records that somebody who is enrolled already has agreed to a text. Withdrawn: `kiosk subjects erase`."""
     agreed = given(settings(config_file).consent, name, "")
     assert agreed is not None
-    with closing(open_gallery(home)) as gallery:
-        subject = gallery.find(who)
-        gallery.set_consent(subject.id, agreed)
+    with register_of(home) as register:
+        subject = register.set_consent(register.find(who).id, agreed)
     with told_or_not():
         say(f"recorded for {called(subject.name, subject.id)}: {agreed.text}/{agreed.language}")
 

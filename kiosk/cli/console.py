@@ -235,15 +235,16 @@ def pass_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
         config_file = _path(kwargs.get("config_file"))
         folder = _home(config_file)
         owned = os.geteuid() == 0 and owner.owner_of(folder) is not None
-        keys = None
+        keys = socket = None
         # Root must read both before it becomes the owner. A command that needs the configuration reports its error.
         with suppress(ConfigError):
             found = settings(config_file)
             if owned:
                 click.get_current_context().meta[READ_BY_ROOT] = found
-            keys = found.keys
+            keys, socket = found.keys, found.control.socket
         asking = RUNNING in click.get_current_context().meta  # then only the running kiosk uses the key
-        home = Home(folder) if keys is None or asking else Home(folder, chosen(keys, folder, Terminal()))
+        terminal = Terminal(beside=socket is not None and socket.exists())
+        home = Home(folder) if keys is None or asking else Home(folder, chosen(keys, folder, terminal))
         if owned:
             owner.become_owner(folder)
         return command(home, *args, **kwargs)

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 
 import click
 
 from kiosk.cli.asking import Terminal, ask, confirm
 from kiosk.cli.console import config_option, emit, json_option, pass_home, say, told_or_not
-from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
+from kiosk.domain.audit import AuditOutcome
 from kiosk.domain.errors import VaultError
 from kiosk.storage import recovery, rotation
 from kiosk.storage.audit import Audit
@@ -23,6 +22,7 @@ from kiosk.storage.passphrase import PassphraseKey
 from kiosk.storage.unlock import belongs
 from kiosk.storage.vault import Vault
 from kiosk.system.files import sync
+from kiosk.system.users import caller
 
 
 @click.group()
@@ -100,7 +100,7 @@ def rotate(home: Home, config_file: object, everything: bool, yes: bool) -> None
     if not yes:
         confirm("Give the gallery another key? Copies of it can then only be opened with a copy of the old key.")
     with _opened(home, read_only=False) as store:
-        rotation.rotate(store, home.keys, everything)
+        rotation.rotate(store, home.keys, everything, caller())
     with told_or_not():
         say("the gallery has another key; make a new recovery passphrase: kiosk keys recovery")
 
@@ -118,7 +118,7 @@ def renew_templates(home: Home, config_file: object, yes: bool) -> None:
     if not yes:
         confirm("Turn all templates by another matrix? Copies of the old ones then fit nothing any more.")
     with closing(open_gallery(home)) as gallery:
-        count = rotation.renew_templates(gallery.store, gallery.vault)
+        count = rotation.renew_templates(gallery.store, gallery.vault, caller())
     with told_or_not():
         say(f"{count} reference(s) have new templates; nobody has to enrol again")
 
@@ -170,4 +170,4 @@ def _opened(home: Home, read_only: bool = True) -> Iterator[Store]:
 
 
 def _record(store: Store, outcome: AuditOutcome) -> None:
-    Audit(store).append([AuditRecord(AuditKind.KEY, datetime.now(UTC), outcome=outcome)])
+    Audit(store).append([rotation.key_record(outcome, caller())])

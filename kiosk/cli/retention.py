@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -69,8 +70,8 @@ def _people(register: Register, config: Config, now: datetime, dry_run: bool, as
     if days is None:
         return
     who = ended_before((listed.subject for listed in register.everybody()), now, days)
-    for one in who:
-        done = None if dry_run else register.erase(one.id, EXPIRED)
+    erased = [] if dry_run or not who else register.erase_all([one.id for one in who], EXPIRED)
+    for one, done in zip_longest(who, erased):
         with told_or_not():
             if as_json:
                 emit(row(done) if done is not None else {"subject": one.id, "would_be_erased": True})

@@ -16,6 +16,7 @@
                       cut                        -> cut; only for admins
                       sample, up to MOST_SAMPLES -> done; then one of the next two, which takes them
                       enrol, renew               -> enrolled
+                      consent                    -> person, as it is then
     kiosk -> client   these, or failed: nothing was changed, and why
 
 Only who may list people gets names. Templates go to the kiosk, never back. Both sides refuse unknown keys.
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Base64Bytes, Field, TypeAdapter
+from pydantic import Base64Bytes, Field
 
 from kiosk.domain.badge import LARGEST_BADGE
 from kiosk.domain.door.events import DOOR_NAME_PATTERN
@@ -33,8 +34,8 @@ from kiosk.domain.ids import SUBJECT_ID_PATTERN
 from kiosk.domain.naming import LONGEST_NAME
 from kiosk.domain.passes import MOST_DOORS, MOST_USES
 from kiosk.domain.people import Consent, Need
-from kiosk.domain.rights import Right, Role
-from kiosk.ipc.door_messages import Message, Moment, decode
+from kiosk.domain.rights import Role
+from kiosk.ipc.door_messages import Message, Moment
 
 MOST_SAMPLES = 5
 """Most samples of one enrolment."""
@@ -170,11 +171,12 @@ class RoleRequest(Message):
 
 
 class EraseRequest(Message):
-    """Erases a subject."""
+    """Erases a subject. `later`: further ones follow; only the last one's erasure replaces backups."""
 
     type: Literal["erase"] = "erase"
     subject_id: SubjectId
     reason: Literal["asked", "withdrawn", "expired"]
+    later: bool = False
 
 
 class BackupRequest(Message):
@@ -240,61 +242,9 @@ class RenewRequest(Message):
     consent: ConsentBody | None = None
 
 
-ControlRequest = (
-    HelloRequest
-    | UnlockRequest
-    | ListRequest
-    | FindRequest
-    | WasErasedRequest
-    | SwitchRequest
-    | BadgeRequest
-    | PinRequest
-    | RoleRequest
-    | NumberRequest
-    | CodeRequest
-    | NeedRequest
-    | IssueRequest
-    | PassesRequest
-    | RevokeRequest
-    | EraseRequest
-    | BackupRequest
-    | CutRequest
-    | SampleRequest
-    | EnrolRequest
-    | RenewRequest
-)
+class ConsentRequest(Message):
+    """Records that somebody who is enrolled has agreed to a text."""
 
-_REQUESTS: TypeAdapter[ControlRequest] = TypeAdapter(Annotated[ControlRequest, Field(discriminator="type")])
-
-_RIGHTS: dict[type[Message], Right] = {
-    UnlockRequest: Right.UNLOCK,
-    ListRequest: Right.LIST,
-    FindRequest: Right.LIST,
-    WasErasedRequest: Right.LIST,
-    SwitchRequest: Right.SWITCH,
-    BadgeRequest: Right.BADGE,
-    PinRequest: Right.APPOINT,
-    RoleRequest: Right.APPOINT,
-    NumberRequest: Right.WAYS,
-    CodeRequest: Right.WAYS,
-    NeedRequest: Right.WAYS,
-    IssueRequest: Right.VISIT,
-    PassesRequest: Right.VISIT,
-    RevokeRequest: Right.VISIT,
-    EraseRequest: Right.ERASE,
-    BackupRequest: Right.KEEP,
-    CutRequest: Right.KEEP,
-    SampleRequest: Right.ENROL,
-    EnrolRequest: Right.ENROL,
-    RenewRequest: Right.RENEW,
-}
-
-
-def right_of(request: ControlRequest) -> Right | None:
-    """The right that a request needs; None for the greeting."""
-    return None if isinstance(request, HelloRequest) else _RIGHTS[type(request)]
-
-
-def decode_control_request(packet: bytes) -> ControlRequest:
-    """The request in a packet. Raises DoorError, which says what is wrong."""
-    return decode(_REQUESTS, packet)
+    type: Literal["consent"] = "consent"
+    subject_id: SubjectId
+    consent: ConsentBody

@@ -33,8 +33,8 @@ from kiosk.sections import CameraConfig, QualityConfig
 from kiosk.station.access import Access
 from kiosk.station.alarm import SilentAlarm
 from kiosk.station.announcer import announcing
+from kiosk.station.answering import answering
 from kiosk.station.checkpoints import checkpointing
-from kiosk.station.desk import answering
 from kiosk.station.door_client import DoorClient
 from kiosk.station.door_watch import watching
 from kiosk.station.enrolment import Enroller, Enrolment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -40,7 +41,7 @@ from kiosk.ipc.control_messages import (
     BadgeRequest,
     CodeRequest,
     ConsentBody,
-    ControlRequest,
+    ConsentRequest,
     CutRequest,
     EnrolRequest,
     EraseRequest,
@@ -60,6 +61,7 @@ from kiosk.ipc.control_messages import (
     UnlockRequest,
     WasErasedRequest,
 )
+from kiosk.ipc.control_rights import ControlRequest
 from kiosk.ipc.door_messages import Message, encode
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Listed
@@ -189,9 +191,25 @@ class RemoteRegister:
             return False
         return True
 
-    def erase(self, subject_id: str, reason: AuditReason) -> Certificate:
-        """See Register. Waits long: backups are replaced."""
-        request = EraseRequest.model_validate({"subject_id": subject_id, "reason": reason})
+    def set_consent(self, subject_id: str, consent: Consent) -> Subject:
+        """See Register. The kiosk records who asked, and the alternative that it is configured with."""
+        body = ConsentBody(text=consent.text, language=consent.language, alternative=consent.alternative)
+        return self._person(ConsentRequest(subject_id=subject_id, consent=body))
+
+    def erase_all(self, subject_ids: Sequence[str], reason: AuditReason) -> list[Certificate]:
+        """See Register. All are removed before the first one is asked for its certificate: by then backups are
+        replaced, once."""
+        removed = [self.erase(one, reason, later=True) for one in subject_ids] if len(subject_ids) > 1 else []
+        done = [self.erase(one, reason) for one in subject_ids]
+        if not removed:
+            return done
+        most = max(each.backups for each in done)
+        pairs = zip(done, removed, strict=True)
+        return [replace(each, references=was.references, backups=most) for each, was in pairs]
+
+    def erase(self, subject_id: str, reason: AuditReason, later: bool = False) -> Certificate:
+        """See Register. Waits long: backups are replaced, unless that is done `later`."""
+        request = EraseRequest.model_validate({"subject_id": subject_id, "reason": reason, "later": later})
         done = self._ask(request, ErasedMessage, LONG_SECONDS)
         remains = tuple(each.remains() for each in done.remains)
         return Certificate(done.subject, done.at, done.reason, done.references, done.backups, remains)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 
 import numpy as np
 
-from kiosk.config import Config
 from kiosk.domain.audit import AuditReason
 from kiosk.domain.entry import Means
 from kiosk.domain.errors import GalleryError, SampleError
@@ -39,7 +36,7 @@ from kiosk.ipc.control_messages import (
     BadgeRequest,
     CodeRequest,
     ConsentBody,
-    ControlRequest,
+    ConsentRequest,
     CutRequest,
     EnrolRequest,
     EraseRequest,
@@ -57,16 +54,14 @@ from kiosk.ipc.control_messages import (
     SwitchRequest,
     WasErasedRequest,
 )
+from kiosk.ipc.control_rights import ControlRequest
 from kiosk.ipc.door_messages import MAX_PACKET
-from kiosk.station.control import serving
 from kiosk.station.enrolment import Enrolment, EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Erasure, GalleryRegister, Listed
 from kiosk.station.upkeep import Upkeep
-from kiosk.storage.database import open_database
-from kiosk.storage.erasure import Certificate, erase, keeping
+from kiosk.storage.erasure import Certificate
 from kiosk.storage.gallery import Gallery
-from kiosk.storage.home import Home
-from kiosk.storage.vault import TEMPLATE_BYTES, Vault
+from kiosk.storage.vault import TEMPLATE_BYTES
 from kiosk.system.users import named
 
 VECTOR_BYTES = 4 * TEMPLATE_BYTES
@@ -78,7 +73,16 @@ ROOM = 200
 PASSES = 5
 """Visitor passes of one packet: with the longest names of doors they fit."""
 
-CHANGES = (SwitchRequest, BadgeRequest, NumberRequest, CodeRequest, NeedRequest, EraseRequest, RenewRequest)
+CHANGES = (
+    SwitchRequest,
+    BadgeRequest,
+    NumberRequest,
+    CodeRequest,
+    NeedRequest,
+    EraseRequest,
+    RenewRequest,
+    ConsentRequest,
+)
 """Requests that change the person whom they name, and that others than admins may make."""
 
 
@@ -127,9 +131,7 @@ class RegisterDesk:
                 if self._register.was_erased(request.subject_id):
                     return DoneMessage()
                 raise GalleryError(f"{request.subject_id}: nobody of this id was erased")
-            case EraseRequest():
-                return _erased(self._register.erase(request.subject_id, AuditReason(request.reason)))
-            case BackupRequest() | CutRequest():
+            case EraseRequest() | BackupRequest() | CutRequest():
                 return self._keep_up(request)
             case SampleRequest():
                 return self._keep(client, request)
@@ -141,12 +143,26 @@ class RegisterDesk:
             case RenewRequest():
                 samples, agreed = self._taken(client, request.model_id), self._agreed(request.consent, uid)
                 return _enrolled(self._register.renew(samples, request.subject_id, agreed))
+            case ConsentRequest():
+                consent = self._consent_of(request.consent, uid)
+                return PersonMessage(subject=SubjectBody.of(self._register.set_consent(request.subject_id, consent)))
             case IssueRequest() | PassesRequest() | RevokeRequest():
                 return self._pass(request)
             case _:
                 return PersonMessage(subject=SubjectBody.of(self._one(request)))
 
-    def _keep_up(self, request: BackupRequest | CutRequest) -> ControlAnswer:
+    def _erase(self, subject_id: str, reason: AuditReason, later: bool) -> Certificate:
+        """`later`: only removed now; the last one's erasure replaces the backups."""
+        if not later:
+            return self._register.erase(subject_id, reason)
+        record = self._gallery.record(subject_id)
+        self._gallery.remove(subject_id, reason)
+        there = 0 if record is None else len(record.references)
+        return Certificate(subject_id, self._gallery.erased()[subject_id], reason, there, 0, ())
+
+    def _keep_up(self, request: EraseRequest | BackupRequest | CutRequest) -> ControlAnswer:
+        if isinstance(request, EraseRequest):
+            return _erased(self._erase(request.subject_id, AuditReason(request.reason), request.later))
         if isinstance(request, CutRequest):
             return CutMessage(records=self._upkeep.cut(request.dry_run))
         made = self._upkeep.back_up()
@@ -187,12 +203,16 @@ class RegisterDesk:
                 raise GalleryError("the kiosk is not locked")
 
     def _agreed(self, body: ConsentBody | None, uid: int) -> Consent | None:
-        """A name in a message proves nothing: who enrols is whom the kernel names. Raises GalleryError."""
+        """What a person who is enrolled has agreed to. Raises GalleryError."""
         if body is not None:
-            return Consent(body.text, body.language, datetime.now(UTC), named(uid), body.alternative)
+            return self._consent_of(body, uid)
         if self._consent:
             raise GalleryError("[consent] required: say which text the person has agreed to: --consent")
         return None
+
+    def _consent_of(self, body: ConsentBody, uid: int) -> Consent:
+        """A name in a message proves nothing: who records it is whom the kernel names."""
+        return Consent(body.text, body.language, datetime.now(UTC), named(uid), body.alternative)
 
     def _people(self, client: int, more: bool) -> PeopleMessage:
         """As many people as fit into one packet."""
@@ -255,29 +275,3 @@ def _erased(done: Certificate) -> ErasedMessage:
         backups=done.backups,
         remains=tuple(map(RemainsBody.of, done.remains)),
     )
-
-
-@contextmanager
-def answering(
-    config: Config,
-    home: Home,
-    vault: Vault,
-    model_id: str,
-    enrolment: Callable[[Gallery], Enrolment],
-) -> Iterator[None]:
-    """Serves the control socket, if one is configured, with a connection of its own to the gallery."""
-    if config.control.socket is None:
-        yield
-        return
-    kept = keeping(config)
-    erasure = partial(erase, home, keeping=kept)
-    store = open_database(home.database, check=False)
-    with (
-        closing(Gallery(store, vault)) as gallery,
-        serving(
-            config.control,
-            home,
-            RegisterDesk(gallery, model_id, enrolment, erasure, Upkeep(home, gallery, kept), config.consent.required),
-        ),
-    ):
-        yield

@@ -111,6 +111,13 @@ class Register(Protocol):
     def erase(self, subject_id: str, reason: AuditReason) -> Certificate:
         """Erases a subject. `reason`: one of storage.erasure."""
 
+    def erase_all(self, subject_ids: Sequence[str], reason: AuditReason) -> list[Certificate]:
+        """Erases several at once: backups of before are replaced once. What is cut off is ended by the next erasure or
+        backup."""
+
+    def set_consent(self, subject_id: str, consent: Consent) -> Subject:
+        """Records what somebody who is enrolled has agreed to. Returns the subject as it is then."""
+
     def enrol(self, samples: Sequence[EnrolmentSample], who: Applicant, once: bool = False) -> Enrolled:
         """Enrols a person with the samples that Enroller.best has chosen. `once`: somebody of this name and face who is
         enrolled already stays as enrolled. Raises SampleError, UnsafeError too."""
@@ -206,10 +213,19 @@ class GalleryRegister:
 
     def erase(self, subject_id: str, reason: AuditReason) -> Certificate:
         """See Register."""
+        (done,) = self.erase_all([subject_id], reason)
+        return done
+
+    def erase_all(self, subject_ids: Sequence[str], reason: AuditReason) -> list[Certificate]:
+        """See Register."""
         if self._erasure is None:
             raise GalleryError("nobody can be erased here")
-        (done,) = self._erasure(self._gallery, [subject_id], reason)
-        return done
+        return self._erasure(self._gallery, subject_ids, reason)
+
+    def set_consent(self, subject_id: str, consent: Consent) -> Subject:
+        """See Register."""
+        self._gallery.set_consent(subject_id, consent)
+        return self._gallery.find(subject_id)
 
     def enrol(self, samples: Sequence[EnrolmentSample], who: Applicant, once: bool = False) -> Enrolled:
         """See Register."""

@@ -22,30 +22,27 @@ from kiosk.storage.unlock import belongs
 from kiosk.storage.vault import KEY_BYTES, Vault
 
 
-def renew_templates(store: Store, vault: Vault) -> int:
+def renew_templates(store: Store, vault: Vault, by: str | None = None) -> int:
     """Turns all templates to a new matrix (domain.renewal), so that a stolen one fits nothing any more, and overwrites
-    those of before. Nobody is enrolled again. Returns the number of references. Raises GalleryError; then nothing is
-    changed."""
+    those of before. Nobody is enrolled again. Returns the number of references. `by`: who does it, for the record.
+    Raises GalleryError; then nothing is changed."""
     with store.transaction():
         if not belongs(store, vault):
             raise VaultError(f"{store.path}: the gallery's key was changed meanwhile: start again")
         SealedRows(store, vault).turn()
         count = int(store.rows("SELECT count(*) AS n FROM reference")[0]["n"])
-        record = AuditRecord(
-            AuditKind.KEY, datetime.now(UTC), outcome=AuditOutcome.TEMPLATES_RENEWED, detail={"references": count}
-        )
-        insert(store, encode([record]))
+        insert(store, encode([key_record(AuditOutcome.TEMPLATES_RENEWED, by, references=count)]))
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     return count
 
 
-def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
+def rotate(store: Store, source: KeySource, everything: bool = False, by: str | None = None) -> None:
     """Seals the gallery with a new master key. `everything`: gives each subject a new key too, and the audit log's
     checkpoints another signing key, so that an old copy of the gallery with its key opens nothing of what is stored
     from now on, and signs nothing that is believed. Visitor passes are void then.
 
-    A recovery passphrase of before no longer opens the gallery. Raises VaultError, GalleryError; then the old key still
-    holds.
+    A recovery passphrase of before no longer opens the gallery. `by`: who does it, for the record. Raises VaultError,
+    GalleryError; then the old key still holds.
     """
     old_key = source.read()
     if old_key is None:
@@ -66,6 +63,12 @@ def rotate(store: Store, source: KeySource, everything: bool = False) -> None:
         store.execute("UPDATE meta SET value = ? WHERE key = 'vault_check'", [new.make_check()])
         recovery.end(store)
         outcome = AuditOutcome.SEALED_ANEW if everything else AuditOutcome.KEY_CHANGED
-        insert(store, encode([AuditRecord(AuditKind.KEY, datetime.now(UTC), outcome=outcome)]))
+        insert(store, encode([key_record(outcome, by)]))
     source.adopt()
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def key_record(outcome: AuditOutcome, by: str | None, **detail: int) -> AuditRecord:
+    """What the log says of a change of keys. `by`: who did it, as users.caller names them."""
+    who = {} if by is None else {"by": by}
+    return AuditRecord(AuditKind.KEY, datetime.now(UTC), outcome=outcome, detail={**detail, **who})

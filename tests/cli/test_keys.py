@@ -15,6 +15,7 @@ from kiosk.domain.errors import KioskError
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.keys import KeyFile
+from kiosk.system.users import caller
 from tests.cli.conftest import Command
 from tests.storage.conftest import MODEL, a_reference
 
@@ -105,6 +106,8 @@ def test_another_key_keeps_everybody(kiosk: Command, home: Path, ada: str, passp
     assert (said.status, len(said.out)) == (0, 1)
     assert (home / "gallery.key").read_bytes() != before
     assert kiosk("keys", "status", "--json").rows[0]["recovery"] is False
+    made, changed = kiosk("audit", "show", "--kind", "key", "--json").rows
+    assert made["detail"]["by"] == changed["detail"]["by"] == caller()
     with closing(open_gallery(Home(home))) as gallery:
         assert [s.id for s in gallery.subjects()] == [ada]
         assert len(gallery.references(MODEL)) == 1
@@ -121,7 +124,8 @@ def test_renewed_templates_keep_everybody_and_the_key(kiosk: Command, home: Path
     assert after.template.tobytes() != before.template.tobytes()
     assert (home / "gallery.key").read_bytes() == key
     assert kiosk("keys", "status", "--json").rows[0]["recovery"] is True
-    assert kiosk("audit", "show", "--kind", "key", "--json").rows[-1]["outcome"] == "templates_renewed"
+    record = kiosk("audit", "show", "--kind", "key", "--json").rows[-1]
+    assert (record["outcome"], record["detail"]) == ("templates_renewed", {"references": 1, "by": caller()})
 
 
 def test_nothing_can_be_asked_of_a_closed_input(

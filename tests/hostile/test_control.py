@@ -16,7 +16,7 @@ import pytest
 from kiosk.domain.rights import Users
 from kiosk.ipc import limits
 from kiosk.ipc.control_answers import decode_control_answer
-from kiosk.ipc.control_messages import decode_control_request
+from kiosk.ipc.control_rights import decode_control_request
 from kiosk.ipc.door_messages import MAX_PACKET, encode
 from kiosk.ipc.server import listening
 from kiosk.station import control

@@ -20,7 +20,7 @@ from kiosk.domain.people import Consent, Need
 from kiosk.domain.rights import Role, Users
 from kiosk.ipc.client import Connection
 from kiosk.ipc.control_answers import ControlAnswer, decode_control_answer
-from kiosk.ipc.control_messages import ControlRequest
+from kiosk.ipc.control_rights import ControlRequest
 from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.sections import ControlConfig
 from kiosk.station.control import LONGEST_FAILURE, MAX_CLIENTS, serving, users_of
@@ -36,6 +36,7 @@ from tests.station.test_enrolment import ADA, BEN, enrolment, sample
 
 ME = os.getuid()
 NOON, LATER = datetime(2026, 3, 1, 12, 0, tzinfo=UTC), datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
+AGREED = Consent("2", "en", NOON, "somebody", "a badge")
 
 
 @pytest.fixture
@@ -86,6 +87,8 @@ def test_an_auditor_sees_people_and_changes_nothing(gallery: Gallery, tmp_path: 
             register.passes,
             lambda: register.revoke_pass("0123456789abcdef"),
             lambda: register.unlock("whatever"),
+            lambda: register.set_consent(ada.id, AGREED),
+            lambda: register.erase_all([ada.id, ada.id], ASKED),
         ):
             with pytest.raises(NotAllowedError, match="an auditor may not do this"):
                 forbidden()
@@ -118,6 +121,8 @@ def test_staff_change_nobody_who_has_a_role(gallery: Gallery, tmp_path: Path) ->
     with remote(gallery, tmp_path, users(Role.STAFF)) as register:
         for forbidden in (
             lambda: register.erase(ada.id, ASKED),
+            lambda: register.erase_all([ada.id, ada.id], ASKED),
+            lambda: register.set_consent(ada.id, AGREED),
             lambda: register.set_disabled(ada.id, True),
             lambda: register.set_badge(ada.id, 7),
             lambda: register.set_number(ada.id, "4711"),

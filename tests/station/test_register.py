@@ -23,7 +23,7 @@ from kiosk.station.desk import RegisterDesk
 from kiosk.station.register import Applicant, GalleryRegister, Listed, Register
 from kiosk.storage.audit import Audit
 from kiosk.storage.claims import Claims, digest
-from kiosk.storage.erasure import ASKED, WITHDRAWN
+from kiosk.storage.erasure import ASKED, EXPIRED, WITHDRAWN
 from kiosk.storage.gallery import Gallery, empty_gallery
 from kiosk.storage.passes import Passes
 from kiosk.storage.pins import Pins
@@ -241,3 +241,48 @@ def test_without_networks_nobody_is_enrolled(gallery: Gallery) -> None:
     with pytest.raises(GalleryError, match="the networks are not loaded"):
         GalleryRegister(gallery, MODEL).enrol([sample(ADA)], Applicant("Ada"))
     assert [each.enrol_again for each in GalleryRegister(gallery).everybody()] == []
+
+
+def test_several_who_are_erased_at_once_replace_the_backups_once(
+    register: Register, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = register.enrol([sample(ADA), sample(ADA_AGAIN)], Applicant("Ada")).subject
+    ben = register.enrol([sample(BEN)], Applicant("Ben")).subject
+    there: list[int] = []
+
+    def replaced(_home: object, opened: Gallery, _keeping: object) -> tuple[int, list[object]]:
+        there.append(len(opened.subjects()))
+        return (4 if len(there) == 1 else 0), []  # afterwards there is none of before
+
+    monkeypatch.setattr("kiosk.storage.erasure._from_folder", replaced)
+    done = register.erase_all([ada.id, ben.id], EXPIRED)
+    assert [(each.subject, each.reason, each.references) for each in done] == [
+        (ada.id, EXPIRED, 2),
+        (ben.id, EXPIRED, 1),
+    ]
+    assert {each.backups for each in done} == {4}
+    assert all(each.remains for each in done)
+    assert set(there) == {0}, "nobody is in the backup that is made"
+    removed = [r for r in Audit(gallery.store).records() if r.outcome == "removed"]
+    assert [(r.subject_id, r.reason) for r in removed] == [(ada.id, "expired"), (ben.id, "expired")]
+
+
+def test_consent_is_recorded_of_who_is_enrolled_already(register: Register, gallery: Gallery) -> None:
+    ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+    given = Consent("2", "en", NOON, "somebody", "a badge")
+    kept = register.set_consent(ada.id, given).consent
+    assert kept is not None
+    assert (kept.text, kept.language, kept.alternative) == ("2", "en", "a badge")
+    assert gallery.find(ada.id).consent == kept
+    if isinstance(register, RemoteRegister):
+        assert kept.staff == named(os.getuid()), "the kernel says before whom"
+    record = Audit(gallery.store).records()[-1]
+    assert (record.outcome, record.detail["by"]) == ("consent_recorded", f"uid {os.getuid()}")
+
+
+def test_number_and_needs_come_with_the_enrolment(register: Register, gallery: Gallery) -> None:
+    needs = (Need.VERIFY, Need.EXTENDED)
+    ada = register.enrol([sample(ADA)], Applicant("Ada", number="4711", needs=needs)).subject
+    assert (ada.number, ada.verify, ada.extended) == ("4711", True, True)
+    (record,) = [r for r in Audit(gallery.store).records() if r.kind is AuditKind.ENROLMENT]
+    assert record.detail["needs"] == "verify extended"

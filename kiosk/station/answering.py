@@ -1,0 +1,44 @@
+"""Serves the control socket of the running kiosk, with a connection of its own to the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+
+from kiosk.config import Config
+from kiosk.station.control import serving
+from kiosk.station.desk import RegisterDesk
+from kiosk.station.enrolment import Enrolment
+from kiosk.station.upkeep import Upkeep
+from kiosk.storage.database import open_database
+from kiosk.storage.erasure import erase, keeping
+from kiosk.storage.gallery import Gallery
+from kiosk.storage.home import Home
+from kiosk.storage.vault import Vault
+
+
+@contextmanager
+def answering(
+    config: Config,
+    home: Home,
+    vault: Vault,
+    model_id: str,
+    enrolment: Callable[[Gallery], Enrolment],
+) -> Iterator[None]:
+    """Serves the control socket, if one is configured, with a connection of its own to the gallery."""
+    if config.control.socket is None:
+        yield
+        return
+    kept = keeping(config)
+    erasure = partial(erase, home, keeping=kept)
+    store = open_database(home.database, check=False)
+    with (
+        closing(Gallery(store, vault)) as gallery,
+        serving(
+            config.control,
+            home,
+            RegisterDesk(gallery, model_id, enrolment, erasure, Upkeep(home, gallery, kept), config.consent.required),
+        ),
+    ):
+        yield
