@@ -17,6 +17,7 @@ from kiosk.ipc.client import Connection
 from kiosk.station.control_client import RemoteRegister
 from kiosk.station.enrolment import Enrolment
 from kiosk.station.register import Erasure, GalleryRegister, Register
+from kiosk.station.witness import shown
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 
@@ -24,6 +25,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _CALLER = "kiosk.caller"
 """Key in a command's context of the user who gave it."""
+_DOOR = "kiosk.door"
+"""The same of the door that knows this gallery; None if there is none."""
 
 
 def ask_the_kiosk(command: Callable[P, R]) -> Callable[P, R]:
@@ -36,6 +39,7 @@ def ask_the_kiosk(command: Callable[P, R]) -> Callable[P, R]:
         config_file = kwargs.get("config_file")
         assert config_file is None or isinstance(config_file, Path)
         context.meta[_CALLER] = os.getuid()
+        context.meta[_DOOR] = _door_of(config_file, context.obj)
         running = _running(config_file, context.obj)
         if running is not None:
             context.call_on_close(running.close)
@@ -67,8 +71,10 @@ def register_of(
         yield running
         return
     with closing(open_gallery(home, read_only=read_only)) as gallery:
-        gallery.by = f"uid {click.get_current_context().meta[_CALLER]}"
-        yield GalleryRegister(gallery, model_id, enrolment, erasure)
+        meta = click.get_current_context().meta
+        gallery.by = f"uid {meta[_CALLER]}"
+        with shown(None if read_only else meta[_DOOR], home, gallery.vault):
+            yield GalleryRegister(gallery, model_id, enrolment, erasure)
 
 
 def _running(config_file: Path | None, named: Path | None) -> RemoteRegister | None:
@@ -92,6 +98,18 @@ def _running(config_file: Path | None, named: Path | None) -> RemoteRegister | N
         running.close()
         return None
     return running
+
+
+def _door_of(config_file: Path | None, named: Path | None) -> Path | None:
+    """The door's socket, for the home that the configuration names and no other: a trial's gallery would become the one
+    that the door believes."""
+    try:
+        config = settings(config_file)
+    except ConfigError:
+        return None
+    home = config.kiosk.home
+    ours = home is not None and (named is None or named.absolute() == home.absolute())
+    return config.door.socket if ours else None
 
 
 def _shut_out(home: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -109,6 +109,24 @@ def doubted(door: Path, epoch: str, generation: int, digest: str | None = None) 
             raise NotAllowedError("this user may not show kiosk-door a gallery: [door] clients must name the kiosk's")
         case _:
             raise DoorError("kiosk-door gave an answer to something else")
+
+
+@contextmanager
+def shown(door: Path | None, home: Home, vault: Vault) -> Iterator[None]:
+    """For a command that changes a gallery itself: shows its state before and afterwards. A door that is away, or does
+    not listen to this user, is no hindrance: the kiosk shows the gallery when it starts. None: there is no door to ask.
+    Raises TamperedError when the door does not believe this gallery, before anything is changed; GalleryError."""
+    if door is None:
+        yield
+        return
+    with closing(GalleryWitness(door, home, vault)) as witness:
+        with suppress(DoorError):
+            witness.show()
+        try:
+            yield
+        finally:
+            with suppress(DoorError):
+                witness.show()
 
 
 @contextmanager

@@ -9,14 +9,22 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import click
 import pytest
 
+from kiosk.cli.console import settings
+from kiosk.cli.registers import _door_of
 from kiosk.domain.audit import AuditKind
+from kiosk.domain.door.witness import Disbelief
 from kiosk.domain.rights import Users
+from kiosk.station.witness import doubted
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.passphrase import _sealed
+from kiosk.storage.sealed import SealedRows
 from tests.cli.test_root import UID, python
+from tests.doors import Doors
 from tests.station.registers import desk_of, served
 from tests.station.test_enrolment import ADA, enrolment, sample
 
@@ -74,6 +82,35 @@ def test_staff_change_people_without_any_right_to_the_gallery(
 
 
 @pytest.mark.usefixtures("socket")
+def test_staff_record_consent_without_any_right_to_the_gallery(
+    python: list[str], config: Path, gallery: Gallery
+) -> None:
+    whole = [*python, "-m", "kiosk", "consent", "record", "Ada", "1/en", "--config", str(config)]
+    done = subprocess.run(whole, cwd="/", user=UID, group=UID, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kept = gallery.find("Ada").consent
+    assert kept is not None
+    assert (kept.text, kept.language, kept.staff) == ("1", "en", f"uid {UID}")
+
+
+@pytest.mark.usefixtures("socket")
+def test_what_opens_the_gallery_itself_beside_a_kiosk_says_why_it_wants_the_passphrase(
+    python: list[str], config: Path, gallery: Gallery
+) -> None:
+    sealed = Path(gallery.store.path).with_name("gallery.key.sealed")
+    key = Home(sealed.parent).keys.read()
+    assert key is not None
+    sealed.write_bytes(_sealed(key, "correct horse battery"))
+    config.write_text(f"{config.read_text()}[keys]\npassphrase = true\n")
+    for arguments, typed, status in (("status", "", 2), ("status", "correct horse battery\n", 0)):
+        whole = [*python, "-m", "kiosk", "keys", arguments, "--config", str(config)]
+        done = subprocess.run(whole, cwd="/", input=typed, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stderr
+        assert done.stderr.count("\n") == (status == 2)
+        assert ("the running kiosk lends its key to nobody" in done.stderr) == (status == 2)
+
+
+@pytest.mark.usefixtures("socket")
 def test_an_auditor_only_looks_and_a_stranger_not_even_that(python: list[str], config: Path, gallery: Gallery) -> None:
     assert command(python, config, AUDITOR, "show", "Ada").returncode == 0
     for uid, said in ((AUDITOR, "an auditor may not do this"), (STRANGER, "an admin adds you to [control]")):
@@ -101,3 +138,25 @@ def test_another_home_is_not_asked_for_at_the_kiosk(python: list[str], config: P
     )  # fmt: skip
     assert "Ada" not in other.stdout
     assert other.returncode == 2
+
+
+def test_only_the_gallery_of_the_configured_home_is_shown_to_the_door(config: Path, place: Path) -> None:
+    """A trial's gallery beside it would become the one that the door believes, and the real one an old copy."""
+    with click.Context(click.Command("enrol")):
+        door = _door_of(config, None)
+        assert door == settings(config).door.socket
+        assert _door_of(config, place / "home") == door
+        assert _door_of(config, place / "other") is None
+    config.write_text("")
+    with click.Context(click.Command("enrol")):
+        assert _door_of(config, place / "home") is None, "a home that nobody has configured has no door"
+
+
+def test_a_command_that_finds_no_kiosk_shows_the_door_what_it_changes(
+    python: list[str], config: Path, gallery: Gallery, doors: Doors
+) -> None:
+    door = doors.start()
+    config.write_text(f'{config.read_text()}[door]\nsocket = "{door.socket}"\n')
+    assert command(python, config, 0, "disable", "Ada").returncode == 0
+    roster = SealedRows(gallery.store, gallery.vault).roster()
+    assert doubted(door.socket, roster.epoch, roster.generation - 1) is Disbelief.OLDER

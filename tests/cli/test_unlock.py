@@ -98,13 +98,6 @@ def test_a_kiosk_with_a_passphrase_is_locked_until_an_admin_gives_it(site: Site)
     status, said = command(site, "audit", "show", "--json", config=False)
     assert f'"by": "uid {os.getuid()}"' in said
 
-    # What the kiosk can be asked for, it is; what opens the gallery itself says why it wants the passphrase.
-    status, said = command(site, "consent", "record", first["subject"], "1/en")
-    assert (status, "recorded for" in said) == (0, True), said
-    status, said = command(site, "keys", "status")
-    assert (status, said.count("\n"), "the running kiosk lends its key to nobody" in said) == (2, 1, True), said
-    assert command(site, "keys", "status", typed=f"{WORDS}\n")[0] == 0
-
     # What the timers do, without anybody to type the passphrase.
     status, said = command(site, "backup", "make")
     assert (status, "recovery passphrase" in said) == (2, True), said

@@ -17,7 +17,7 @@ from kiosk.domain.errors import DoorError, NotAllowedError, TamperedError
 from kiosk.domain.people import NewReference
 from kiosk.ipc.door_messages import DisbelievedMessage, RefusedMessage, StateMessage, encode
 from kiosk.station.door_client import DoorClient
-from kiosk.station.witness import DOUBTS, GalleryWitness, doubted, witnessed
+from kiosk.station.witness import DOUBTS, GalleryWitness, doubted, shown, witnessed
 from kiosk.storage.gallery import Gallery, open_gallery
 from kiosk.storage.home import Home
 from kiosk.storage.roster import unsealed
@@ -167,6 +167,43 @@ def test_a_door_that_is_away_is_told_later(home: Home, gallery: Gallery, doors: 
         doors.start()
         witness.turn()
         assert doubted(socket, witness._rows.roster().epoch, gallery.data_version() - 1) is not None
+
+
+def test_a_command_shows_what_it_changes_and_changes_no_old_copy(
+    home: Home, gallery: Gallery, door: RunningDoor, tmp_path: Path
+) -> None:
+    who = enrol(gallery, "Ben")
+    copy = copied(home, gallery, tmp_path / "copy")
+    with shown(door.socket, home, gallery.vault):
+        gallery.remove(who)
+    assert doubted(door.socket, SealedRows(gallery.store, gallery.vault).roster().epoch, 1) is Disbelief.OLDER
+    gallery.close()
+    put_back(copy, home)
+    with (
+        closing(open_gallery(home)) as old,
+        pytest.raises(TamperedError, match="older"),
+        shown(door.socket, home, old.vault),
+    ):
+        pytest.fail("it began")
+
+
+def test_a_door_that_is_away_hinders_no_command(home: Home, gallery: Gallery, tmp_path: Path) -> None:
+    for door in (None, tmp_path / "nowhere"):
+        with shown(door, home, gallery.vault):
+            enrol(gallery, "Ben")
+    assert len(gallery.subjects()) == 2
+
+
+def test_what_a_command_changed_before_it_failed_is_shown_too(home: Home, gallery: Gallery, door: RunningDoor) -> None:
+    def cut_off() -> None:
+        with shown(door.socket, home, gallery.vault):
+            enrol(gallery, "Ben")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        cut_off()
+    roster = SealedRows(gallery.store, gallery.vault).roster()
+    assert doubted(door.socket, roster.epoch, roster.generation - 1) is Disbelief.OLDER
 
 
 def test_a_kiosk_does_not_start_without_its_door(home: Home, gallery: Gallery, tmp_path: Path) -> None:
