@@ -50,7 +50,7 @@ unit: $(VENV)/.tests-installed  ## the core without hardware, networks or proces
 
 # The recipes' tests load networks in a way that a process with the kiosk's own cannot: they run by themselves.
 test: $(VENV)/.tests-installed $(if $(ARGS),,check)  ## lint and all tests; with ARGS="tests/door -k rex" those alone
-	$(BIN)/pytest -m 'not train and not prove' -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -m 'not train and not prove' -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=40 $(ARGS)
 
 prove: $(VENV)/.tests-installed  ## what takes longer than a test should, and each property ROUNDS times (1000)
 	PROVE_ROUNDS=$(ROUNDS) $(BIN)/pytest -m prove --timeout 3600

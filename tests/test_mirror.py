@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTHING_RUNS = ("domain/ports/*", "domain/certificate", "domain/decision", "domain/door/events", "domain/door/grants",
-                "domain/door/rules", "domain/door/state", "domain/face", "domain/people",
+                "domain/door/rules", "domain/door/state", "domain/face", "domain/kept", "domain/people",
                 "domain/updates", "domain/staff_views", "demonstration/story", "gui/look", "gui/state")  # fmt: skip
 """Protocols, and nouns without behaviour of their own: what uses them tests them."""
 ELSEWHERE = {
@@ -83,6 +83,7 @@ ELSEWHERE = {
     "ipc/control_answers": "station/test_control",
     "ipc/control_messages": "station/test_control",
     "ipc/control_rights": "station/test_control",
+    "ipc/kept_messages": "station/test_register",
     "station/control_client": "station/test_register",
     "station/answering": "station/test_control",
     "station/desk": "station/test_control",
@@ -92,6 +93,7 @@ ELSEWHERE = {
     "station/door_watch": "station/test_door_audit",
     "station/deciding": "station/test_pipeline",
     "storage/database": "storage/test_durability",
+    "storage/kept": "cli/test_subjects_export",
     "storage/people": "storage/test_gallery",
     "storage/troubles": "storage/test_faults",
     "station/booth_tasks": "station/test_booth",

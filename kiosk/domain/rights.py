@@ -41,6 +41,8 @@ class Right(StrEnum):
     """Issues, lists and revokes visitor passes."""
     SETTINGS = "settings"
     """Sees how the kiosk is set. Root alone changes it, with commands."""
+    EXPORT = "export"
+    """Gets all that is kept about somebody, for that person."""
     UNLOCK = "unlock"
     """Gives the passphrase to a kiosk that waits for it."""
 

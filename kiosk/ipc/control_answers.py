@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from kiosk.domain.certificate import OutOfReach, Remains
 from kiosk.domain.entry import LONGEST_CLAIM
@@ -14,7 +14,7 @@ from kiosk.domain.passes import Issued, Pass
 from kiosk.domain.people import Subject
 from kiosk.domain.rights import Role
 from kiosk.ipc.control_messages import Badge, DoorName, SubjectId
-from kiosk.ipc.door_messages import Message, Moment, decode
+from kiosk.ipc.door_messages import Message, Moment
 
 LONGEST_REMAINS = 200
 """Characters of a path, or of what was wrong with it."""
@@ -214,26 +214,3 @@ class FailedMessage(Message):
     type: Literal["failed"] = "failed"
     error: Literal["gallery", "sample", "unsafe", "not_allowed"]
     text: str
-
-
-ControlAnswer = (
-    WelcomeMessage
-    | PeopleMessage
-    | PersonMessage
-    | EnrolledMessage
-    | ErasedMessage
-    | BackedUpMessage
-    | CutMessage
-    | IssuedMessage
-    | PassesMessage
-    | RevokedMessage
-    | DoneMessage
-    | FailedMessage
-)
-
-_ANSWERS: TypeAdapter[ControlAnswer] = TypeAdapter(Annotated[ControlAnswer, Field(discriminator="type")])
-
-
-def decode_control_answer(packet: bytes) -> ControlAnswer:
-    """The answer in a packet. Raises DoorError, which says what is wrong."""
-    return decode(_ANSWERS, packet)

@@ -17,6 +17,7 @@
                       sample, up to MOST_SAMPLES -> done; then one of the next two, which takes them
                       enrol, renew               -> enrolled
                       consent                    -> person, as it is then
+                      export, then with more     -> exported, in parts; only for admins
     kiosk -> client   these, or failed: nothing was changed, and why
 
 Only who may list people gets names. Templates go to the kiosk, never back. Both sides refuse unknown keys.

@@ -1,4 +1,4 @@
-"""The requests on the kiosk's control socket together: which right each needs, and how one is read."""
+"""The requests and answers on the kiosk's control socket together: which right each needs, and how one is read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from kiosk.domain.rights import Right
+from kiosk.ipc.control_answers import (
+    BackedUpMessage,
+    CutMessage,
+    DoneMessage,
+    EnrolledMessage,
+    ErasedMessage,
+    FailedMessage,
+    IssuedMessage,
+    PassesMessage,
+    PeopleMessage,
+    PersonMessage,
+    RevokedMessage,
+    WelcomeMessage,
+)
 from kiosk.ipc.control_messages import (
     BackupRequest,
     BadgeRequest,
@@ -32,6 +46,7 @@ from kiosk.ipc.control_messages import (
     WasErasedRequest,
 )
 from kiosk.ipc.door_messages import Message, decode
+from kiosk.ipc.kept_messages import ExportedMessage, ExportRequest
 
 ControlRequest = (
     HelloRequest
@@ -56,6 +71,7 @@ ControlRequest = (
     | EnrolRequest
     | RenewRequest
     | ConsentRequest
+    | ExportRequest
 )
 
 _REQUESTS: TypeAdapter[ControlRequest] = TypeAdapter(Annotated[ControlRequest, Field(discriminator="type")])
@@ -82,6 +98,7 @@ _RIGHTS: dict[type[Message], Right] = {
     EnrolRequest: Right.ENROL,
     RenewRequest: Right.RENEW,
     ConsentRequest: Right.RENEW,
+    ExportRequest: Right.EXPORT,
 }
 
 
@@ -93,3 +110,27 @@ def right_of(request: ControlRequest) -> Right | None:
 def decode_control_request(packet: bytes) -> ControlRequest:
     """The request in a packet. Raises DoorError, which says what is wrong."""
     return decode(_REQUESTS, packet)
+
+
+ControlAnswer = (
+    WelcomeMessage
+    | ExportedMessage
+    | PeopleMessage
+    | PersonMessage
+    | EnrolledMessage
+    | ErasedMessage
+    | BackedUpMessage
+    | CutMessage
+    | IssuedMessage
+    | PassesMessage
+    | RevokedMessage
+    | DoneMessage
+    | FailedMessage
+)
+
+_ANSWERS: TypeAdapter[ControlAnswer] = TypeAdapter(Annotated[ControlAnswer, Field(discriminator="type")])
+
+
+def decode_control_answer(packet: bytes) -> ControlAnswer:
+    """The answer in a packet. Raises DoorError, which says what is wrong."""
+    return decode(_ANSWERS, packet)

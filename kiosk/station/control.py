@@ -14,11 +14,14 @@ from typing import Protocol
 
 from kiosk.domain.errors import DoorError, GalleryError, KioskError, NotAllowedError, SampleError, UnsafeError
 from kiosk.domain.rights import Role, Users
-from kiosk.ipc.control_answers import ControlAnswer, FailedMessage, WelcomeMessage
+from kiosk.ipc.control_answers import (
+    FailedMessage,
+    WelcomeMessage,
+)
 from kiosk.ipc.control_messages import (
     HelloRequest,
 )
-from kiosk.ipc.control_rights import ControlRequest, decode_control_request, right_of
+from kiosk.ipc.control_rights import ControlAnswer, ControlRequest, decode_control_request, right_of
 from kiosk.ipc.limits import Limits
 from kiosk.ipc.server import Client, Clients, listening
 from kiosk.sections import ControlConfig

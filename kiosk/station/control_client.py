@@ -15,6 +15,7 @@ from kiosk.domain.audit import AuditReason
 from kiosk.domain.entry import Means
 from kiosk.domain.errors import DoorError, GalleryError, NotAllowedError, PassError, SampleError, UnsafeError
 from kiosk.domain.ids import is_subject_id
+from kiosk.domain.kept import Kept
 from kiosk.domain.naming import LONGEST_NAME
 from kiosk.domain.passes import Issued, Pass
 from kiosk.domain.people import Consent, Need, Subject
@@ -33,7 +34,6 @@ from kiosk.ipc.control_answers import (
     PersonMessage,
     RevokedMessage,
     WelcomeMessage,
-    decode_control_answer,
 )
 from kiosk.ipc.control_messages import (
     LONGEST_TEXT,
@@ -61,8 +61,9 @@ from kiosk.ipc.control_messages import (
     UnlockRequest,
     WasErasedRequest,
 )
-from kiosk.ipc.control_rights import ControlRequest
+from kiosk.ipc.control_rights import ControlRequest, decode_control_answer
 from kiosk.ipc.door_messages import Message, encode
+from kiosk.ipc.kept_messages import ExportedMessage, ExportRequest, decode_kept
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Listed
 from kiosk.station.upkeep import Made
@@ -190,6 +191,17 @@ class RemoteRegister:
         except GalleryError:
             return False
         return True
+
+    def kept(self, subject: Subject, templates: bool = False) -> Kept:
+        """See Register."""
+        if templates:
+            raise GalleryError("the running kiosk gives no template away: stop it first, or leave --templates out")
+        answer = self._ask(ExportRequest(subject_id=subject.id), ExportedMessage, LONG_SECONDS)
+        parts = [answer.part]
+        while answer.more:
+            answer = self._ask(ExportRequest(subject_id=subject.id, more=True), ExportedMessage)
+            parts.append(answer.part)
+        return decode_kept(b"".join(parts))
 
     def set_consent(self, subject_id: str, consent: Consent) -> Subject:
         """See Register. The kiosk records who asked, and the alternative that it is configured with."""

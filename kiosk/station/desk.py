@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +16,6 @@ from kiosk.domain.passes import Issued
 from kiosk.domain.people import Consent, Subject
 from kiosk.ipc.control_answers import (
     BackedUpMessage,
-    ControlAnswer,
     CutMessage,
     DoneMessage,
     EnrolledMessage,
@@ -54,8 +54,9 @@ from kiosk.ipc.control_messages import (
     SwitchRequest,
     WasErasedRequest,
 )
-from kiosk.ipc.control_rights import ControlRequest
+from kiosk.ipc.control_rights import ControlAnswer, ControlRequest
 from kiosk.ipc.door_messages import MAX_PACKET
+from kiosk.ipc.kept_messages import PART, ExportedMessage, ExportRequest, KeptBody
 from kiosk.station.enrolment import Enrolment, EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Erasure, GalleryRegister, Listed
 from kiosk.station.upkeep import Upkeep
@@ -108,11 +109,14 @@ class RegisterDesk:
         self._register = GalleryRegister(gallery, model_id, enrolment, erasure)
         self._samples: dict[int, list[EnrolmentSample]] = {}
         self._lists: dict[int, deque[Listed]] = {}
+        self._exports: dict[int, tuple[str, bytes]] = {}
+        """Of whom, and what is still to be sent, by client."""
 
     def forget(self, client: int) -> None:
         """See Desk."""
         self._samples.pop(client, None)
         self._lists.pop(client, None)
+        self._exports.pop(client, None)
 
     def of_somebody_with_a_role(self, request: ControlRequest) -> bool:
         """See Desk."""
@@ -125,8 +129,8 @@ class RegisterDesk:
         """See Desk."""
         self._gallery.by = f"uid {uid}"
         match request:
-            case ListRequest():
-                return self._people(client, request.more)
+            case ListRequest() | ExportRequest():
+                return self._page(client, request)
             case WasErasedRequest():
                 if self._register.was_erased(request.subject_id):
                     return DoneMessage()
@@ -214,9 +218,24 @@ class RegisterDesk:
         """A name in a message proves nothing: who records it is whom the kernel names."""
         return Consent(body.text, body.language, datetime.now(UTC), named(uid), body.alternative)
 
-    def _people(self, client: int, more: bool) -> PeopleMessage:
-        """As many people as fit into one packet."""
-        if not more:
+    def _export(self, client: int, request: ExportRequest) -> ExportedMessage:
+        whose, left = self._exports.pop(client, ("", b""))
+        if not request.more:
+            whose = request.subject_id
+            kept = self._register.kept(self._gallery.find(whose))
+            left = KeptBody.of(kept).model_dump_json().encode()
+        if whose != request.subject_id:
+            raise GalleryError("there is nothing more to be told of this subject")
+        part, left = left[:PART], left[PART:]
+        if left:
+            self._exports[client] = whose, left
+        return ExportedMessage(part=base64.b64encode(part), more=bool(left))
+
+    def _page(self, client: int, request: ListRequest | ExportRequest) -> PeopleMessage | ExportedMessage:
+        """As much as fits into one packet."""
+        if isinstance(request, ExportRequest):
+            return self._export(client, request)
+        if not request.more:
             self._lists[client] = deque(self._register.everybody())
         waiting = self._lists.get(client, deque())
         page: list[ListedBody] = []

@@ -12,11 +12,11 @@ from kiosk.domain.decision import Reason
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.people import Subject
 from kiosk.domain.updates import Faulted, Recovered, Update
-from kiosk.ipc.control_answers import ControlAnswer, DoneMessage
+from kiosk.ipc.control_answers import DoneMessage
 from kiosk.ipc.control_messages import (
     UnlockRequest,
 )
-from kiosk.ipc.control_rights import ControlRequest
+from kiosk.ipc.control_rights import ControlAnswer, ControlRequest
 from kiosk.station.announcer import announcing
 from kiosk.station.control import serving
 from kiosk.storage.home import Home

@@ -190,8 +190,7 @@ class Station:
             return self._interrupt(Reason.STALE_FRAME, f"the frame is {age:.2f} s old")
         if self._aside is not None and self._aside.take(frame):
             self._attention.used(frame)
-            # Staff use the camera: no decision rests on this frame.
-            return [*self._pipeline.put_aside(frame), *self._pipeline.stays()]
+            return self._pipeline.put_aside(frame)  # staff use the camera: no decision rests on this frame
         findings = self._pipeline.step(frame)
         self._attention.found(frame, findings)
         self._meter.see(frame, findings)

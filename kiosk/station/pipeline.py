@@ -72,8 +72,12 @@ class Pipeline:
         return self._guarded(self._step, frame)
 
     def put_aside(self, frame: Frame) -> list[Finding]:
-        """Ends an open attempt, because staff take the camera: this frame is theirs. Never raises."""
-        return [] if self._attempt is None else self._guarded(self._taken, frame)
+        """Ends an open attempt: staff take the camera, and this frame is theirs. Never raises."""
+        ended = [] if self._attempt is None else self._guarded(self._taken, frame)
+        return [*ended, *self._news()]
+
+    def _news(self) -> list[Finding]:
+        return [] if (news := self._stages.lingering.news()) is None else [FaceStays(news)]
 
     def _guarded(self, do: Callable[[Frame], list[Finding]], frame: Frame) -> list[Finding]:
         self.stopwatch.start()
@@ -97,10 +101,6 @@ class Pipeline:
         """Takes news of a claim, from any thread. It counts from the next frame on."""
         self._told.put(told)
 
-    def stays(self) -> list[Finding]:
-        """News of a face that never leaves, also from frames that staff's booth has looked at."""
-        return [] if (news := self._stages.lingering.news()) is None else [FaceStays(news)]
-
     def expect(self, reason: Reason) -> None:
         """Takes a fault that was reported before the first frame. It is not reported again, but its end is."""
         self._faults.see(reason, -math.inf)
@@ -123,7 +123,7 @@ class Pipeline:
     def _step(self, frame: Frame) -> list[Finding]:
         """A claim that has come, or whose time is over, ends the open attempt. The frame counts for the next one."""
         self._listen()
-        return [*self._ended(frame), *self._seen(frame), *self.stays()]
+        return [*self._ended(frame), *self._seen(frame), *self._news()]
 
     def _listen(self) -> None:
         """Takes what the reception has told."""

@@ -14,6 +14,7 @@ from typing import Protocol
 from kiosk.domain.audit import AuditReason
 from kiosk.domain.entry import Means
 from kiosk.domain.errors import GalleryError, SampleError
+from kiosk.domain.kept import Kept
 from kiosk.domain.passes import Issued, Pass
 from kiosk.domain.people import Consent, Need, Subject
 from kiosk.domain.rights import Role
@@ -21,6 +22,7 @@ from kiosk.station.enrolment import Enrolment, EnrolmentSample
 from kiosk.storage import claims, pins
 from kiosk.storage.erasure import Certificate
 from kiosk.storage.gallery import Gallery
+from kiosk.storage.kept import kept_of
 from kiosk.storage.passes import Passes
 
 
@@ -114,6 +116,10 @@ class Register(Protocol):
     def erase_all(self, subject_ids: Sequence[str], reason: AuditReason) -> list[Certificate]:
         """Erases several at once: backups of before are replaced once. What is cut off is ended by the next erasure or
         backup."""
+
+    def kept(self, subject: Subject, templates: bool = False) -> Kept:
+        """All that is kept about a subject. `templates`: with the templates themselves, which no running kiosk gives
+        away."""
 
     def set_consent(self, subject_id: str, consent: Consent) -> Subject:
         """Records what somebody who is enrolled has agreed to. Returns the subject as it is then."""
@@ -221,6 +227,10 @@ class GalleryRegister:
         if self._erasure is None:
             raise GalleryError("nobody can be erased here")
         return self._erasure(self._gallery, subject_ids, reason)
+
+    def kept(self, subject: Subject, templates: bool = False) -> Kept:
+        """See Register."""
+        return kept_of(self._gallery, self._gallery.find(subject.id), templates)
 
     def set_consent(self, subject_id: str, consent: Consent) -> Subject:
         """See Register."""

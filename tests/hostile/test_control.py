@@ -15,8 +15,7 @@ import pytest
 
 from kiosk.domain.rights import Users
 from kiosk.ipc import limits
-from kiosk.ipc.control_answers import decode_control_answer
-from kiosk.ipc.control_rights import decode_control_request
+from kiosk.ipc.control_rights import decode_control_answer, decode_control_request
 from kiosk.ipc.door_messages import MAX_PACKET, encode
 from kiosk.ipc.server import listening
 from kiosk.station import control
@@ -64,6 +63,10 @@ REQUESTS: list[Any] = [
     {"type": "enrol", "model_id": MODEL, "name": "Ben", "valid_from": MOMENT, "valid_until": None, "badge": 8},
     {"type": "enrol", "model_id": MODEL, "name": "Ben", "once": True, "new_number": True},
     {"type": "renew", "model_id": MODEL, "subject_id": SUBJECT},
+    {"type": "enrol", "model_id": MODEL, "name": "Ben", "number": "4711", "needs": ["verify"]},
+    {"type": "erase", "subject_id": SUBJECT, "reason": "expired", "later": True},
+    {"type": "consent", "subject_id": SUBJECT, "consent": {"text": "1", "language": "de", "alternative": "a badge"}},
+    {"type": "export", "subject_id": SUBJECT, "more": True},
 ]
 BODY = {
     "id": SUBJECT, "name": "Ada", "created_at": MOMENT, "disabled": False, "valid_from": None, "valid_until": MOMENT,
@@ -93,6 +96,7 @@ ANSWERS: list[Any] = [
     },
     {"type": "backed_up", "path": "/media/stick/a.backup", "off_card": True},
     {"type": "cut", "records": 7},
+    {"type": "exported", "part": "aGVsbG8=", "more": True},
     {"type": "failed", "error": "gallery", "text": "no"},
 ]
 ME = frozenset({os.getuid()})

@@ -53,9 +53,9 @@ class Site:
         self.forced: list[str] = []
         erasure = partial(erase, Home(folder), keeping=Keeping())
         register = GalleryRegister(gallery, "m", erasure=erasure)
+        self.clock_trouble: Reason | None = None
         config = Config(entry=EntryConfig(number=True))
         settings = lambda: levels.settings(config, POINTS, gallery.sizes("m"))  # noqa: E731
-        self.clock_trouble: Reason | None = None
         trouble = lambda _: self.clock_trouble  # noqa: E731
         self.office = Office(gallery, register, self.camera.booth, MEASURE, ConsentConfig(), settings, trouble)
         clock = lambda: self.camera.at  # noqa: E731

@@ -19,8 +19,7 @@ from kiosk.domain.errors import ConfigError, DoorError, GalleryError, NotAllowed
 from kiosk.domain.people import Consent, Need
 from kiosk.domain.rights import Role, Users
 from kiosk.ipc.client import Connection
-from kiosk.ipc.control_answers import ControlAnswer, decode_control_answer
-from kiosk.ipc.control_rights import ControlRequest
+from kiosk.ipc.control_rights import ControlAnswer, ControlRequest, decode_control_answer
 from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.sections import ControlConfig
 from kiosk.station.control import LONGEST_FAILURE, MAX_CLIENTS, serving, users_of
@@ -89,6 +88,7 @@ def test_an_auditor_sees_people_and_changes_nothing(gallery: Gallery, tmp_path: 
             lambda: register.unlock("whatever"),
             lambda: register.set_consent(ada.id, AGREED),
             lambda: register.erase_all([ada.id, ada.id], ASKED),
+            lambda: register.kept(ada),
         ):
             with pytest.raises(NotAllowedError, match="an auditor may not do this"):
                 forbidden()
@@ -100,6 +100,7 @@ def test_staff_make_nobody_staff_or_admin(gallery: Gallery, tmp_path: Path) -> N
     with remote(gallery, tmp_path, users(Role.STAFF)) as register:
         ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
         for forbidden in (
+            lambda: register.kept(ada),
             lambda: register.set_pin(ada.id, "271828"),
             lambda: register.set_pin(ada.id, "271828", "161803"),
             lambda: register.set_role(ada.id, Role.STAFF),

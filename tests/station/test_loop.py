@@ -40,17 +40,14 @@ class Seen(Pipeline):
         self.news: list[Finding] = []
         self.aside: list[int] = []
 
-    def stays(self) -> list[Finding]:
-        news, self.news = self.news, []
-        return news
-
     def step(self, frame: Frame) -> list[Finding]:
         self.numbers.append(frame.number)
         return self.findings or [Waiting(frame.number)]
 
     def put_aside(self, frame: Frame) -> list[Finding]:
         self.aside.append(frame.number)
-        return []
+        news, self.news = self.news, []
+        return news
 
     def interrupt(self, reason: Reason, message: str, at: float, wall_at: datetime, number: int = -1) -> list[Finding]:
         return [Faulted(reason, message)]

@@ -18,6 +18,7 @@ from kiosk.domain.people import Consent, Need, NewReference
 from kiosk.domain.rights import Role
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.ipc.client import Connection
+from kiosk.ipc.kept_messages import ExportedMessage, ExportRequest, KeptBody
 from kiosk.station.control_client import RemoteRegister
 from kiosk.station.desk import RegisterDesk
 from kiosk.station.register import Applicant, GalleryRegister, Listed, Register
@@ -25,6 +26,7 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.claims import Claims, digest
 from kiosk.storage.erasure import ASKED, EXPIRED, WITHDRAWN
 from kiosk.storage.gallery import Gallery, empty_gallery
+from kiosk.storage.kept import kept_of
 from kiosk.storage.passes import Passes
 from kiosk.storage.pins import Pins
 from kiosk.system.users import named
@@ -286,3 +288,38 @@ def test_number_and_needs_come_with_the_enrolment(register: Register, gallery: G
     assert (ada.number, ada.verify, ada.extended) == ("4711", True, True)
     (record,) = [r for r in Audit(gallery.store).records() if r.kind is AuditKind.ENROLMENT]
     assert record.detail["needs"] == "verify extended"
+
+
+def test_what_is_kept_about_somebody_is_told_in_whole_and_of_nobody_else(register: Register, gallery: Gallery) -> None:
+    """Also where it takes many packets."""
+    given = Consent("1", "de", NOON, "somebody", "a badge")
+    ada = register.enrol(
+        [sample(ADA), sample(ADA_AGAIN)], Applicant("Ada", NOON, LATER, 7, given, number="4711")
+    ).subject
+    register.enrol([sample(BEN)], Applicant("Ben"))
+    register.set_pin(ada.id, "271828", "161803")
+    begins = datetime.now(UTC).replace(second=0, microsecond=0)
+    register.issue_pass(ada.id, begins, begins + timedelta(hours=8), ["main"], 2)
+    for times in range(60):
+        register.set_disabled(ada.id, times % 2 == 0)
+    kept = register.kept(ada)
+    assert kept.subject == gallery.find(ada.id)
+    assert (kept.pin, kept.duress, kept.qr, kept.card) == (True, True, False, False)
+    assert [(r.network, r.size, r.template) for r in kept.references] == [(MODEL, 128, None)] * 2
+    assert list(kept.records) == Audit(gallery.store).records(subject_id=ada.id)
+    assert len(kept.records) > 60
+    assert list(kept.passes) == Passes(gallery).issued()
+    assert register.kept(register.find("Ben")).passes == ()
+
+
+def test_a_running_kiosk_gives_no_template_away(gallery: Gallery, tmp_path: Path) -> None:
+    with remote(gallery, tmp_path) as register:
+        ada = register.enrol([sample(ADA)], Applicant("Ada")).subject
+        with pytest.raises(GalleryError, match="leave --templates out"):
+            register.kept(ada, templates=True)
+        with pytest.raises(GalleryError, match="nothing more"):
+            register._ask(ExportRequest(subject_id=ada.id, more=True), ExportedMessage)
+        assert b"template" not in KeptBody.of(kept_of(gallery, ada, templates=True)).model_dump_json().encode()
+        assert register.kept(ada).subject == ada
+    (local,) = kept_of(gallery, ada, templates=True).references
+    assert [local.template] == turned(gallery, ADA)
