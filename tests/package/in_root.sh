@@ -17,7 +17,8 @@ root=$roots/run-$arch
 command -v debootstrap >/dev/null || { echo "package-test: apt-get install debootstrap" >&2; exit 2; }
 
 said() { printf '%s  %s\n' "$(date -u +%H:%M:%S)" "$*"; }
-inside() { chroot "$root" env DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"; }
+# A board's processor: onnxruntime 1.32 dies when it is loaded under qemu 7.2's own default, "max".
+inside() { chroot "$root" env QEMU_CPU=cortex-a72 DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 "$@"; }
 wrong() { said "WRONG: $*"; exit 1; }
 
 leave() {
@@ -98,7 +99,9 @@ inside kiosk --version
 inside getent passwd kiosk kiosk-door kiosk-notify >/dev/null || wrong "users are missing"
 [ "$(stat -c %a "$root/var/lib/kiosk")" = 700 ] || wrong "the home is open"
 said "doctor before the setup, which must say what is missing:"
-inside kiosk doctor --config /etc/kiosk/kiosk.toml && wrong "doctor finds nothing wrong where nothing is set up"
+status=0
+inside kiosk doctor --config /etc/kiosk/kiosk.toml || status=$?
+[ "$status" = 1 ] || wrong "doctor must find a problem (1) where nothing is set up, and ends with $status"
 
 if [ -z "${FAST:-}" ]; then
     said "the demonstration, from another place than /etc"
