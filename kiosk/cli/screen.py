@@ -8,6 +8,7 @@ import click
 
 from kiosk.cli.console import config_option, emit, json_option, say, settings
 from kiosk.cli.level import RESTART
+from kiosk.cli.numbers import Finite
 from kiosk.cli.rewriting import Value, change
 from kiosk.gui.catalogue import texts
 
@@ -34,7 +35,7 @@ def show(config_file: Path | None, as_json: bool) -> None:
 
 
 @screen.command("set")
-@click.option("--distance", type=click.FloatRange(0.3, 5.0), help="From where people read the screen, in metres.")
+@click.option("--distance", type=Finite(0.3, 5.0), help="From where people read the screen, in metres.")
 @click.option("--languages", help="As codes, the first one first: de,en")
 @click.option("--sounds/--no-sounds", default=None, help="A tone when somebody is let in, and when not.")
 @config_option

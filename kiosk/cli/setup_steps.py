@@ -125,7 +125,7 @@ def start(answers: Answers, root: Root) -> list[str]:
 def _rows(root: Root, *words: str, said: str | None = None) -> list[dict[str, object]]:
     """What a command of this program answers. It reads its configuration from the root, and becomes the home's owner by
     itself. Raises KioskError with its last line."""
-    command = [sys.executable, "-m", "kiosk", *words, "--config", str(root.config), "--json"]
+    command = [sys.executable, "-P", "-m", "kiosk", *words, "--config", str(root.config), "--json"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KIOSK_")}
     done = subprocess.run(  # noqa: S603 - this program
         command,

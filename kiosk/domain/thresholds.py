@@ -126,7 +126,7 @@ class Thresholds:
             if rate is None:
                 return None
             survive += subjects * (math.log1p(-rate) if rate < 1 else -math.inf)
-        return -math.expm1(survive)
+        return 0.0 - math.expm1(survive)  # not -0.0 for an empty gallery
 
     def around(self, score: float, sizes: Sizes) -> tuple[float, float, float]:
         """Of the rate of `fpir`: the low end of its 95% interval, the rate, and the high end. If the nearest measured

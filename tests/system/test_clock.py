@@ -14,7 +14,7 @@ import kiosk
 from kiosk.system.clock import DriverStamps, boottime
 
 PACKAGE = Path(kiosk.__file__).parent
-STAMPS = {"system/clock.py", "cameras/usb.py"}
+STAMPS = {"system/clock.py", *(f"cameras/{name}.py" for name in ("gstreamer", "newest", "raspberry_pi", "usb"))}
 BEATS = {"station/assembly.py"}
 """The beats of threads of one process, for its own watchdog."""
 THROTTLES = {"ipc/limits.py"}

@@ -224,6 +224,13 @@ def test_a_threshold_comes_with_its_false_match_rate_and_stays(
     assert any("LAXER" in line and "0.4" in line and "0.7" in line for line in laxer)
 
 
+def checks(doctor: Any) -> list[dict[str, str]]:
+    (answer,) = doctor.rows
+    found = answer["checks"]
+    assert isinstance(found, list)
+    return found
+
+
 def test_without_a_measured_threshold_it_never_stands_at_a_door(
     kiosk: Command, own: Path, home: Path, portraits: dict[str, Path], tmp_path: Path, here: None
 ) -> None:
@@ -237,7 +244,9 @@ def test_without_a_measured_threshold_it_never_stands_at_a_door(
     refused(kiosk("enrol", "--config", config, "--name", "Ada", portraits["ada"]), "no threshold has been measured")
     doctor = kiosk("doctor", "--config", config, "--json")
     assert doctor.status == 1
-    (said,) = [r["message"] for r in doctor.rows if r["check"] == "threshold" and r["level"] == "bad"]
+    (said,) = [
+        check["what"] for check in checks(doctor) if check["name"] == "threshold" and check["state"] == "problem"
+    ]
     assert "no threshold has been measured" in said
 
 
@@ -247,8 +256,8 @@ def test_doctor_says_which_of_the_programs_are_newer(kiosk: Command, own: Path, 
     config.write_text(f'[models]\nfolder = "{home / "models"}"\n')
 
     def said() -> list[str]:
-        rows = kiosk("doctor", "--config", config, "--json").rows
-        return [r["message"] for r in rows if r["check"] == "models" and r["level"] == "note"]
+        found = checks(kiosk("doctor", "--config", config, "--json"))
+        return [check["what"] for check in found if check["name"] == "models" and check["mend"]]
 
     assert said() == []
     entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
