@@ -101,6 +101,7 @@ def await_file(path: Path) -> None:
         os.sched_yield()
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(600)
 def test_an_empty_root_becomes_a_running_simulated_door(
     kiosk: Command, answers: Path, tmp_path: Path, processes: ExitStack
@@ -124,6 +125,7 @@ def test_an_empty_root_becomes_a_running_simulated_door(
     assert levels[:2] == ["secured", "released"]
 
 
+@pytest.mark.prove
 @pytest.mark.timeout(600)
 def test_what_was_cut_off_goes_on_and_nobody_is_enrolled_twice(
     kiosk: Command, answers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -70,6 +70,7 @@ def command(site: Site, *arguments: str, typed: str = "", config: bool = True) -
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.prove
 def test_a_kiosk_with_a_passphrase_is_locked_until_an_admin_gives_it(site: Site) -> None:
     status, said = command(site, "subjects", "list")
     assert status == 2
@@ -105,6 +106,7 @@ def test_a_kiosk_with_a_passphrase_is_locked_until_an_admin_gives_it(site: Site)
     assert (status, "erased: " in said, "0 records" in said) == (0, True, True), said
 
 
+@pytest.mark.prove
 def test_another_passphrase_while_a_change_of_the_key_was_cut_off_loses_nothing(site: Site) -> None:
     """kill -9 of `keys rotate` between the gallery and the key's file: the coming key has the old passphrase."""
     assert command(site, "keys", "passphrase", typed=f"{WORDS}\n")[0] == 0

@@ -137,6 +137,7 @@ def with_everything(config: Config) -> Config:
     return config.model_copy(update={"entry": entry, "policy": policy})
 
 
+@pytest.mark.prove
 def test_each_thread_that_hangs_starves_the_watchdog(
     bench: Bench, world: World, systemd: Callable[[], list[bytes]]
 ) -> None:
@@ -158,6 +159,7 @@ def test_each_thread_that_hangs_starves_the_watchdog(
             assert systemd() == [b"WATCHDOG=1"]
 
 
+@pytest.mark.prove
 def test_a_camera_that_hangs_before_its_first_picture_starves_it_too(
     bench: Bench, world: World, systemd: Callable[[], list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,6 +209,7 @@ def test_records_of_a_running_kiosk(scene: Scene, place: Path, tries: int) -> No
     assert judged > 80
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("tries", TRIES)
 def test_the_renewal_of_templates(scene: Scene, place: Path, tries: int) -> None:
     """A gallery of before is turned, and twice renewed: matrix and templates always fit, and nobody is missing."""

@@ -101,6 +101,7 @@ def test_a_gallery_that_is_gone_while_its_key_is_there_is_not_begun_anew(filled:
     open_gallery(filled).close()
 
 
+@pytest.mark.prove
 def test_flipped_bytes_end_in_an_error_or_in_the_right_templates(filled: Home) -> None:
     good = filled.database.read_bytes()
     chance = random.Random(7)
