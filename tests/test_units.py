@@ -327,7 +327,7 @@ def test_the_shown_notifiers_are_those_that_there_are() -> None:
 def test_the_line_is_secured_whenever_the_door_has_stopped() -> None:
     door = settings(ROOT / "systemd" / "kiosk-door.service")
     (command,) = door["ExecStopPost"]
-    assert command.endswith("-P -m kiosk.locks.secure_line /etc/kiosk/kiosk.toml")
+    assert command.endswith("-Ps -m kiosk.locks.secure_line /etc/kiosk/kiosk.toml")
     assert door["StartLimitIntervalSec"] == ["0"], "a door that dies over and over must not stay away"
     assert (Path("/var/lib") / door["StateDirectory"][0]) == Config().door.state
 

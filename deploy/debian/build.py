@@ -125,7 +125,7 @@ def environment(tree: Path, release: Release) -> None:
     programs = tree.parents[1] / "bin"
     programs.mkdir()
     for name, module in PROGRAMS.items():
-        start = f"#!/{TREE}/bin/python3 -P\nimport sys\n\nfrom {module} import main\n\nsys.exit(main())\n"
+        start = f"#!/{TREE}/bin/python3 -Ps\nimport sys\n\nfrom {module} import main\n\nsys.exit(main())\n"
         (tree / "bin" / name).write_text(start)
         (programs / name).symlink_to(f"../lib/face-kiosk/bin/{name}")
 

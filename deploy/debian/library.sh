@@ -26,8 +26,11 @@ start_again() {
     rm -f "$state/unchecked"
     booted || return 0
     systemctl daemon-reload
-    for unit in kiosk-door kiosk kiosk-notify; do
-        if grep -qsx "$unit.service" "$state/running"; then systemctl start "$unit.service" || return 1; fi
+    # The kiosk last: from then on it writes records, which going back would lose. Without kiosk-notify a door is safe.
+    for unit in kiosk-door kiosk-notify kiosk; do
+        if ! grep -qsx "$unit.service" "$state/running" || systemctl start "$unit.service"; then continue; fi
+        if [ "$unit" != kiosk-notify ]; then return 1; fi
+        say "kiosk-notify does not start: kiosk doctor"
     done
 }
 
@@ -45,14 +48,14 @@ program_files() {
 copy_program() {
     mkdir -p "$1/program"
     program_files | while read -r place; do
-        cp -al --parents "$place" "$1/program" 2>/dev/null || cp -a --parents "$place" "$1/program"
+        cp -al --parents "$place" "$1/program" 2>/dev/null || cp -a --parents "$place" "$1/program" || exit 1
     done
 }
 
 copy_data() {
     mkdir -p "$1/data"
     for folder in $data; do
-        if [ -d "$folder" ]; then cp -a --parents "$folder" "$1/data"; fi
+        if [ -d "$folder" ]; then cp -a --parents "$folder" "$1/data" || return 1; fi
     done
 }
 
@@ -64,7 +67,7 @@ put_back_program() {
 
 put_back_data() {
     for folder in $data; do
-        if [ -d "$folder" ]; then find "$folder" -mindepth 1 -delete; fi
+        if [ -d "$folder" ]; then find "$folder" -xdev -mindepth 1 -delete || true; fi
     done
     cp -a "$1/data/." /
 }

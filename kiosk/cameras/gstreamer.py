@@ -21,8 +21,9 @@ from kiosk.domain.errors import CameraError, ConfigError
 from kiosk.domain.face import Frame, Image
 from kiosk.system.clock import boottime
 
-LIVE = frozenset({"libcamerasrc", "nvarguscamerasrc"})
-"""Sources that show nothing but a camera of this board. For v4l2src Linux is asked (cameras.v4l2)."""
+LIVE = frozenset({"nvarguscamerasrc"})
+"""Sources that show nothing but a camera of this board. For v4l2src Linux is asked (cameras.v4l2). libcamerasrc is none
+of them: libcamera also gives cameras that a program plays."""
 PLAYED = frozenset(
     {
         "appsrc",
@@ -103,7 +104,7 @@ class GStreamerCamera:
         if pipeline.set_state(gst.State.PLAYING) == gst.StateChangeReturn.FAILURE:
             raise CameraError(self._error() or "the pipeline: it does not start")
         self._first = self._sample(FIRST_FRAME)
-        if self.live and any(map(_is_played, _elements(gst, pipeline))):
+        if self.live and not self._is_still_live(pipeline):
             raise CameraError("the pipeline plays a recording, and is said to be live")
 
     def read(self, timeout: float) -> Frame:
@@ -139,6 +140,13 @@ class GStreamerCamera:
         if played and self._options.live:
             raise ConfigError(f"[camera] live = true: {_kind(played[0])} of the pipeline shows no camera")
         return not played and (self._options.live or all(_kind(e) in LIVE or self._is_usb(e) for e in sources))
+
+    def _is_still_live(self, pipeline: Any) -> bool:
+        """The same of a pipeline that runs: some elements choose their source only then."""
+        try:
+            return self._is_live(pipeline)
+        except ConfigError:
+            return False
 
     def _is_usb(self, source: Any) -> bool:
         return _kind(source) == "v4l2src" and not self._devices.is_virtual(source.get_property("device"))

@@ -74,6 +74,7 @@ class RaspberryPiCamera:
         self._stamps = stamps
         self._newest = Newest(f"camera {options.number}", options.fps, clock, wall, stamps)
         self._camera: Any = None
+        self._stops = 0.0
 
     def open(self) -> None:
         """Raises CameraError when there is no such camera, somebody else has it, or it cannot do what is wanted."""
@@ -102,6 +103,8 @@ class RaspberryPiCamera:
                 )
             )
             self._camera.start()
+            if self._stops:  # it was pulled out while a face stood against the light
+                self.brighten(self._stops)
         except CameraError:
             raise
         except Exception as error:
@@ -116,11 +119,11 @@ class RaspberryPiCamera:
 
     def brighten(self, stops: float) -> None:
         """Implements the port Brightening. Not where `exposure` is fixed."""
-        camera = self._camera
+        camera, self._stops = self._camera, max(0.0, min(stops, BRIGHTEST))
         if camera is None or self._options.exposure not in {None, "auto"}:
             return
         try:
-            camera.set_controls({"ExposureValue": max(0.0, min(stops, BRIGHTEST))})
+            camera.set_controls({"ExposureValue": self._stops})
         except Exception:  # noqa: BLE001 - a sensor without it, or one that is being closed: it stays as it is
             return
 

@@ -30,6 +30,8 @@ _TENTHS_OF_MS = 10
 _FROM_A_PROGRAM = ("vhci_hcd", "dummy_hcd")
 """USB controllers without a plug: devices of another computer (usbip), and devices that a program plays."""
 
+UNKNOWN = ""
+
 Ioctl = Callable[[int, int, bytes], bytes | int]
 
 
@@ -64,12 +66,14 @@ class VideoDevices:
         """Whether there is such a device, and it is no camera on this machine's own USB: somebody may show it a
         film. False where there is none: opening it looks again."""
         name = self._name(device)
-        return name is not None and not self._on_usb(name)
+        return name is not None and (name == UNKNOWN or not self._on_usb(name))
 
     def is_played(self, device: str) -> bool:
         """Whether there is such a device, and no hardware of this machine is behind it."""
         name = self._name(device)
-        return name is not None and (not (self._classes / name / "device").exists() or self._of_a_program(name))
+        if name is None or name == UNKNOWN:
+            return name is not None
+        return not (self._classes / name / "device").exists() or self._of_a_program(name)
 
     def set_light(self, device: Path, flicker: Flicker | None, exposure: Exposure | None) -> None:
         """Sets what is given. Raises CameraError when the camera cannot do it."""
@@ -94,12 +98,16 @@ class VideoDevices:
             raise CameraError(f"{device}: the camera cannot do {key} of [camera]: leave it out ({why})") from error
 
     def _name(self, device: str) -> str | None:
-        """The name of the device that is there now."""
+        """The name of the device that is there now; UNKNOWN where Linux knows it by another name or not at all, as a
+        device file that somebody has made; None where there is none."""
         try:
-            name = os.path.realpath(self.find(device)).rsplit("/", 1)[-1]
+            path = Path(os.path.realpath(self.find(device)))
         except CameraError:
             return None
-        return name if (self._classes / name).exists() else None
+        if not (self._classes / path.name).exists():
+            return UNKNOWN if path.exists() else None
+        number = _text(self._classes / path.name / "dev")
+        return UNKNOWN if path.is_char_device() and number != _number(path) else path.name
 
     def _names(self) -> list[str]:
         try:
@@ -122,6 +130,11 @@ class VideoDevices:
     def _of_a_program(self, name: str) -> bool:
         path = (self._classes / name / "device").resolve()
         return any(part.startswith(_FROM_A_PROGRAM) for part in path.parts)
+
+
+def _number(path: Path) -> str:
+    device = path.stat().st_rdev
+    return f"{os.major(device)}:{os.minor(device)}"
 
 
 def _text(path: Path) -> str:

@@ -62,7 +62,7 @@ def setup(source: Path | None, force: bool, folder: Path) -> None:
     carry_out(answers, root, force)
     if source is None:
         text = str(consent.find(answers.settings.consent, None))
-        lent = root.at("/run/kiosk-setup-camera")
+        lent = setup_camera.lent(root)
         camera = partial(setup_camera.photographs, answers.settings.camera, lent, terminal)
         try:
             for person in setup_ask.ask_people(terminal, text, camera):

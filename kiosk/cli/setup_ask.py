@@ -111,7 +111,7 @@ def ask_setup(questions: Questions, root: Root) -> Tables:
         Level.HIGH: "a tenth of that; people with a poor picture are refused more often",
         Level.HIGHEST: "a number, QR code or card first, then the face of that one person",
     }
-    level = questions.choose("Level of security (kiosk level says more)", {k.value: v for k, v in levels.items()})
+    level = questions.choose("Level of security (kiosk level show says more)", {k.value: v for k, v in levels.items()})
     key = "file"
     if Path("/usr/bin/systemd-creds").exists() and not root.trial:
         places = {

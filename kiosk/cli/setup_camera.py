@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,6 +102,13 @@ def ask(questions: Questions, root: Root) -> Tables:
             questions.tell(f"the pictures are turned by {turn} degrees now")
         elif questions.yes("Go on with this camera (no: look again)", True):
             return keys
+
+
+def lent(root: Root) -> Path:
+    """Where pictures lie for a moment: in memory, also in a trial."""
+    if not root.trial:
+        return Path("/run/kiosk-setup-camera")
+    return Path("/dev/shm") / f"kiosk-setup-camera-{os.getuid()}"  # noqa: S108 - made anew with 0700, or refused
 
 
 def photographs(camera: CameraConfig, folder: Path, questions: Questions) -> Path:

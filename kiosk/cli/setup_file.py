@@ -29,7 +29,7 @@ COMMENTS: Mapping[str, str] = {
     "panel": "The access panel that owns the lock.",
     "door": "What this door is called, who may have it released (clients), and who is told (subscribers).",
     "screen": "What visitors see. The first language is spoken first.",
-    "policy": "How sure the kiosk must be (`kiosk level` says what it means).",
+    "policy": "How sure the kiosk must be (`kiosk level show` says what it means).",
     "entry": "Ways in beside the face: number and PIN open where the camera takes somebody not.",
     "clock": '"rtc": this board has a clock that runs without power; "ntp": it has none.',
     "consent": "Nobody is enrolled without saying which text they agreed to (`kiosk consent show`).",

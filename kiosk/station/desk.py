@@ -160,7 +160,8 @@ class RegisterDesk:
         if not later:
             return self._register.erase(subject_id, reason)
         record = self._gallery.record(subject_id)
-        self._gallery.remove(subject_id, reason)
+        if subject_id not in self._gallery.erased():  # else somebody else was quicker
+            self._gallery.remove(subject_id, reason)
         there = 0 if record is None else len(record.references)
         return Certificate(subject_id, self._gallery.erased()[subject_id], reason, there, 0, ())
 

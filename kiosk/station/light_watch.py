@@ -13,7 +13,6 @@ import structlog
 
 from kiosk.domain.audit import AuditKind, AuditOutcome
 from kiosk.domain.decision import Decision
-from kiosk.domain.errors import KioskError
 from kiosk.domain.second_light import Lights, is_other
 from kiosk.station.staff_session import Office
 from kiosk.storage.audit import Audit
@@ -43,7 +42,7 @@ class LightWatch:
         while self._decisions:
             try:
                 self._look(self._decisions.popleft())
-            except KioskError as error:
+            except Exception as error:  # noqa: BLE001 - nothing depends on it, and staff's thread goes on
                 log.warning("light_not_looked_at", error=type(error).__name__)
 
     def _look(self, decision: Decision) -> None:
@@ -51,12 +50,12 @@ class LightWatch:
         lights = self._office.lights([who]).get(who, ())
         if not is_other(_light(decision), lights) or self._told.get(who) == lights:
             return
-        self._told[who] = lights
-        if self._recorded:
-            if self._stands_there(who):
-                return
+        known = self._recorded and self._stands_there(who)
+        if self._recorded and not known:
             self._office.note(AuditKind.STAFF, AuditOutcome.OTHER_LIGHT, None, who)
-        self._tell(decision.id)
+        self._told[who] = lights
+        if not known:
+            self._tell(decision.id)
 
     def _stands_there(self, who: str) -> bool:
         """Whether the log says so already, and no pictures were taken since."""

@@ -75,7 +75,9 @@ class Meter:
 
 
 def luminance(image: Image, box: Box) -> float | None:
-    """The mean luminance, 0..255, of what a box holds of the picture; None if it lies outside."""
+    """The mean luminance, 0..255, of what a box holds of the picture; None if it lies outside, or nowhere."""
+    if not all(map(math.isfinite, (box.x, box.y, box.width, box.height))):
+        return None
     left, top = max(0, round(box.x)), max(0, round(box.y))
     part = image[top : max(0, round(box.y + box.height)), left : max(0, round(box.x + box.width))]
     return _grey(part, _FEWER) if part.size else None

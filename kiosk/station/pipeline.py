@@ -73,8 +73,7 @@ class Pipeline:
 
     def put_aside(self, frame: Frame) -> list[Finding]:
         """Ends an open attempt: staff take the camera, and this frame is theirs. Never raises."""
-        ended = [] if self._attempt is None else self._guarded(self._taken, frame)
-        return [*ended, *self._news()]
+        return [*([] if self._attempt is None else self._guarded(self._taken, frame)), *self._news()]
 
     def _news(self) -> list[Finding]:
         return [] if (news := self._stages.lingering.news()) is None else [FaceStays(news)]
@@ -88,8 +87,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - any error between the stages denies and is recorded
             message = f"{type(error).__name__}: {error}"
             return self.interrupt(Reason.INTERNAL_FAULT, message, frame.captured_at, frame.wall_at, frame.number)
-        # Faults end when the part works on this frame, and has not failed for a while.
-        over = self._faults.passed(self.stopwatch.passed | WHOLE_FRAME, frame.captured_at)
+        over = self._faults.passed(self.stopwatch.passed, frame.captured_at)
         return [*map(Recovered, over), *findings]
 
     @property
@@ -123,7 +121,9 @@ class Pipeline:
     def _step(self, frame: Frame) -> list[Finding]:
         """A claim that has come, or whose time is over, ends the open attempt. The frame counts for the next one."""
         self._listen()
-        return [*self._ended(frame), *self._seen(frame), *self._news()]
+        findings = [*self._ended(frame), *self._seen(frame), *self._news()]
+        self.stopwatch.passed |= WHOLE_FRAME
+        return findings
 
     def _listen(self) -> None:
         """Takes what the reception has told."""

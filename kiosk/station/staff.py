@@ -98,9 +98,11 @@ class StaffDesk:
         except Exception as error:  # noqa: BLE001 - it ends the session; nothing half-done is written
             log.error("staff_mode_fault", error=type(error).__name__)
             self._close(Closed(failure=Failure.FAULT))
-        if self._light is not None and self._who is None:  # later: its record is of nobody who is signed in
-            self._light.turn()
-        self._sign_ins.tell_of_force()  # last, so that nothing comes later than after the other PIN
+        try:
+            if self._light is not None and self._who is None:  # later: its record is of nobody who is signed in
+                self._light.turn()
+        finally:
+            self._sign_ins.tell_of_force()  # last, so that nothing comes later than after the other PIN
 
     def close(self) -> None:
         """Ends staff mode, when the kiosk stops."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason
-from kiosk.domain.errors import GalleryError, SampleError
+from kiosk.domain.errors import GalleryError, NotAllowedError, SampleError
 from kiosk.domain.face import Vector
 from kiosk.domain.people import NewReference, Subject
 from kiosk.domain.staff_views import (
@@ -235,7 +235,12 @@ class Enrolling:
         return Done(subject.name, subject.number, subject.verify, subject.valid_from, renewed=renewed, added=added)
 
     def _check_again(self) -> None:
-        """Inside the transaction: somebody may have been enrolled by a command since the checks. Raises SampleError."""
+        """Inside the transaction: a command may have enrolled somebody since the checks, or changed who may do this.
+        Raises SampleError, NotAllowedError."""
+        staff, again = (self._office.gallery.subject(who) for who in (self._who.subject_id, self._renewed or ""))
+        lost = staff is None or staff.disabled or staff.role is not self._who.role
+        if lost or (self._again is not None and (again is None or not self._who.may_change(again))):
+            raise NotAllowedError("who may enrol has changed meanwhile")
         if self._office.candidates.look(self._draft.vectors, self._renewed, self._beside()).twin is not None:
             raise SampleError("somebody who looks the same was enrolled meanwhile")
 

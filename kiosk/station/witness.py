@@ -66,15 +66,16 @@ class GalleryWitness:
     def show(self) -> None:
         """Shows the present state, unless the door knows it. Raises TamperedError when the door has seen a later one,
         DoorError when it does not answer, GalleryError."""
-        if self._shown == generation_of(self._store):
-            return
-        roster = self._store.snapshot(self._rows.roster)  # its number and the list are of one moment
-        if not roster.epoch:
-            return  # nobody was ever enrolled
-        doubt = doubted(self._door, roster.epoch, roster.generation, roster.digest)
-        if doubt is not None:
-            raise TamperedError(DOUBTS[doubt])
-        self._shown = roster.generation
+        while self._shown != generation_of(self._store):
+            roster = self._store.snapshot(self._rows.roster)  # its number and the list are of one moment
+            if not roster.epoch:
+                return  # nobody was ever enrolled
+            doubt = doubted(self._door, roster.epoch, roster.generation, roster.digest)
+            if doubt is None:
+                self._shown = roster.generation
+            elif doubt is not Disbelief.OLDER or roster.generation == generation_of(self._store):
+                raise TamperedError(DOUBTS[doubt])
+            # else a command has changed the gallery meanwhile, and shown that first
 
     def turn(self) -> None:
         """Shows a new state, and pauses. Never raises: a door that does not answer lets nobody in, and is asked again.

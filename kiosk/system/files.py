@@ -63,11 +63,10 @@ def _draft(path: Path, content: bytes) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            os.write(file, content)
+        with os.fdopen(file, "wb") as opened:  # which goes on after a short write, on a card that is nearly full
+            opened.write(content)
+            opened.flush()
             os.fsync(file)
-        finally:
-            os.close(file)
         yield draft
     finally:
         draft.unlink(missing_ok=True)

@@ -22,8 +22,9 @@ from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad
 from kiosk.vision.ruins import Ruins
 
-SAME_VECTOR = 0.999
-"""Lowest cosine of the vectors that two providers give for a picture. Chosen: no provider but the CPU has run yet."""
+OTHER = 0.045
+"""By how much of their length the numbers may differ that two providers give for a picture. Chosen: no provider but the
+CPU has run yet."""
 SURE = 1000
 """The threshold for a gallery of this many subjects decides whether two refused faces are the same."""
 
@@ -90,24 +91,32 @@ def _measurement(entry: PadEntry) -> tuple[str, float, float, float]:
 def load_embedder(manifest: Manifest, entry: EmbedderEntry, threads: int, provider: Provider = "cpu") -> FaceEmbedder:
     """Loads the embedder with the checks for a natural face that its entry names. Raises ModelError when a file is
     missing, altered or of a wrong kind."""
-    network = Network.load(manifest, entry, threads, provider)
-    if provider != "cpu":
-        refuse_other_numbers(network, Network.load(manifest, entry, threads), entry.name)
+    network = _compared(manifest, entry, threads, provider)
     if entry.answers and network.widths[1:] != [len(entry.answers)]:
         raise ModelError(f"{manifest.folder / entry.file}: no second output of the {len(entry.answers)} answers named")
     answers = Answers(entry.answers) if entry.answers else None
     return FaceEmbedder(network, entry, load_ruins(manifest, entry), answers)
 
 
-def refuse_other_numbers(network: Network, measured: Network, name: str) -> None:
-    """Compares an embedder on another provider with the same on the CPU, with which the thresholds were measured and
-    people may be enrolled. Raises ModelError when the vectors of a fixed picture are not the same (SAME_VECTOR)."""
-    picture: Image = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
+def _compared(manifest: Manifest, entry: EmbedderEntry | PadEntry, threads: int, provider: Provider) -> Network:
+    """A network whose numbers are compared with a threshold. The detector is none: its faces are looked at again."""
+    network = Network.load(manifest, entry, threads, provider)
+    if provider != "cpu":
+        refuse_other_numbers(network, Network.load(manifest, entry, threads), entry)
+    return network
+
+
+def refuse_other_numbers(network: Network, measured: Network, entry: EmbedderEntry | PadEntry) -> None:
+    """Compares a network on another provider with the same on the CPU, with which the thresholds were measured and
+    people may be enrolled. Raises ModelError when the numbers of a fixed picture differ by more than OTHER of their
+    length: for an embedder that is a cosine of .999."""
+    width, height = entry.input.size or (112, 112)
+    picture: Image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     own, theirs = (n.run(picture)[0].astype(np.float64) for n in (network, measured))
-    alike = float(own @ theirs / max(float(np.linalg.norm(own) * np.linalg.norm(theirs)), 1e-9))
-    if not alike >= SAME_VECTOR:
+    off = float(np.linalg.norm(own - theirs) / max(float(np.linalg.norm(theirs)), 1e-9))
+    if not off <= OTHER:
         raise ModelError(
-            f"{name}: this provider computes other vectors than the CPU (cosine {alike:.4f}, at least {SAME_VECTOR:g}):"
+            f"{entry.name}: this provider computes other numbers than the CPU (off by {off:.2%}, at most {OTHER:.1%}):"
             ' the thresholds do not hold for them: set [models] provider = "cpu"'
         )
 
@@ -150,7 +159,7 @@ def load_pad(
     provider: Provider = "cpu",
 ) -> FusedPad:
     """The cues of these networks, with `threshold` or else the first network's threshold. Raises ModelError."""
-    networks = [(Network.load(manifest, e, threads, provider), e) for e in entries]
+    networks = [(_compared(manifest, e, threads, provider), e) for e in entries]
     for network, entry in networks:
         classes = (network.widths[0] or 0) - (entry.cut_out_threshold is not None)
         if classes < 2 or entry.bona_fide_class >= classes:

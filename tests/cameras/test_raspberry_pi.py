@@ -236,6 +236,18 @@ def test_it_is_brightened_within_bounds(sensor: Camera, clock: Clock, stops: flo
     assert sensor.set["ExposureValue"] == value
 
 
+def test_a_camera_that_is_opened_again_is_as_bright_as_before(sensor: Camera, clock: Clock) -> None:
+    eye = opened(clock)
+    eye.brighten(1.5)
+    eye.close()
+    sensor.set.clear()
+    eye.open()
+    assert sensor.expose(clock.now)
+    eye.read(1.0)
+    eye.close()
+    assert sensor.set["ExposureValue"] == 1.5
+
+
 def test_neither_a_fixed_exposure_nor_a_sensor_without_it_is_brightened(sensor: Camera, clock: Clock) -> None:
     eye = opened(clock, exposure=10)
     eye.brighten(1.0)

@@ -82,6 +82,21 @@ def test_only_a_camera_on_this_machines_usb_is_none_of_a_program(
     assert machine.devices.is_virtual(str(link)) is virtual
 
 
+def test_a_device_file_that_linux_knows_by_another_name_or_not_at_all_is_a_programs(machine: Machine) -> None:
+    """Somebody made it, or a container shows it under another name."""
+    made = machine.dev / "camera"
+    made.touch()
+    assert machine.devices.is_virtual(str(made))
+    assert machine.devices.is_played(str(made))
+    machine.plug("video3", ON_A_PC)
+    (machine.classes / "video3" / "dev").write_text("81:3\n")
+    (machine.dev / "video3").unlink()
+    (machine.dev / "video3").symlink_to("/dev/null")  # a device, and another one
+    machine.plug("null", ON_A_PC, index=1)
+    (machine.classes / "null" / "dev").write_text("81:3\n")
+    assert machine.devices.is_virtual(str(machine.dev / "video3"))
+
+
 def test_a_device_that_is_not_there_is_looked_at_again_when_it_is_opened(machine: Machine) -> None:
     assert not machine.devices.is_virtual("/dev/video9")
     assert not machine.devices.is_virtual("046d:0825")

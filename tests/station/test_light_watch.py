@@ -14,6 +14,7 @@ from kiosk.domain.face import Quality
 from kiosk.domain.people import NewReference
 from kiosk.domain.staffing import SignOut
 from kiosk.domain.updates import Decided
+from kiosk.station import light_watch
 from kiosk.station.light_watch import LightWatch
 from kiosk.storage import enrolling
 from tests.station.booths import NOON, vector
@@ -43,6 +44,27 @@ class Watch:
 def here(tmp_path: Path) -> Iterator[Site]:
     with site(tmp_path / "home") as made:
         yield made
+
+
+def test_no_fault_of_it_ends_the_staffs_thread_or_keeps_an_alarm_back(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(here)
+
+    def broken(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(light_watch, "is_other", broken)
+        assert watch.enters("g1", 40.0) == []
+    assert watch.enters("g2", 40.0) == ["g2"]
+    told: list[str] = []
+    here.watch(watch.watch)
+    monkeypatch.setattr(watch.watch, "turn", broken)
+    monkeypatch.setattr(here.desk._sign_ins, "tell_of_force", lambda: told.append("alarm"))
+    with pytest.raises(ZeroDivisionError):
+        here.desk.turn()
+    assert told == ["alarm"]
 
 
 def test_other_light_is_told_once_also_after_a_restart(here: Site) -> None:

@@ -171,6 +171,10 @@ def test_the_record_of_the_start_says_how_is_decided(shipped: Models, tmp_path: 
     file.write_text("[attempt]\nneeded = 4\n")
     settings = config.read(file)
     detail = effective(settings, shipped, shipped.thresholds.for_gallery({5: 2, 1: 1}))
+    assert (detail["provider"], detail["camera_said_to_be_live"]) == ("cpu", None)
+    said_live = Config.model_validate({"camera": {"kind": "gstreamer", "pipeline": "rtspsrc", "live": True}})
+    there = effective(said_live, shipped, shipped.thresholds.for_gallery({1: 1}))
+    assert (there["camera"], there["camera_said_to_be_live"]) == ("gstreamer", True)
     assert (detail["subjects"], detail["references"], detail["needed"], detail["window"]) == (3, 11, 4, 5)
     assert (detail["fpir"], detail["threshold_fixed"], detail["grant_seconds"]) == (0.001, False, 1.5)
     assert detail["config_sha256"] == settings.sha256 != config.parse("[attempt]\nneeded = 3\n", "", {}).sha256

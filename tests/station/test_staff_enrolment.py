@@ -13,6 +13,7 @@ from kiosk.domain.coaching import SKIP_SECONDS
 from kiosk.domain.entry import Claim, Means
 from kiosk.domain.looks import Pose
 from kiosk.domain.people import NewReference
+from kiosk.domain.rights import Role
 from kiosk.domain.staff_views import (
     Closed,
     ComeBack,
@@ -44,7 +45,7 @@ from kiosk.domain.staffing import (
     SkipPose,
 )
 from kiosk.storage.claims import Claims
-from kiosk.storage.pins import Pins, Verdict
+from kiosk.storage.pins import Pins, Verdict, set_pin, set_role
 from tests.station.booths import FPS, vector
 from tests.station.staff_site import NUMBER, STAFF, Site, now, site
 
@@ -292,6 +293,23 @@ def test_somebody_enrolled_by_a_command_meanwhile_is_seen_inside_the_transaction
     before = written(here)
     assert here.ask(Finish()) == NotEnrolled(Problem.ENROLLED_ALREADY)
     assert written(here) == before
+
+
+@pytest.mark.parametrize("change", ["staff is shut out", "the person has a role now"])
+def test_who_may_no_longer_renew_somebody_when_the_pictures_are_whole_writes_nothing(here: Site, change: str) -> None:
+    here.enrolled("Ada", ADA)
+    ada = here.gallery.find("Ada")
+    here.ask(Renew(ada.id))
+    here.posed(ADA)
+    if change == "staff is shut out":
+        assert here.desk._who is not None
+        here.gallery.set_disabled(here.desk._who.subject_id, True)
+    else:
+        set_pin(here.gallery, ada.id, "271828")
+        set_role(here.gallery, ada.id, Role.ADMIN)
+    before = {r.id for r in here.gallery.references("m")}
+    here.came_back()
+    assert {r.id for r in here.gallery.references("m")} == before
 
 
 def test_new_pictures_are_of_the_same_person(here: Site) -> None:

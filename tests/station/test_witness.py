@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from kiosk.domain.door.witness import MOST_EPOCHS, Disbelief
 from kiosk.domain.errors import DoorError, NotAllowedError, TamperedError
 from kiosk.domain.people import NewReference
 from kiosk.ipc.door_messages import DisbelievedMessage, RefusedMessage, StateMessage, encode
+from kiosk.station import witness
 from kiosk.station.door_client import DoorClient
 from kiosk.station.witness import DOUBTS, GalleryWitness, doubted, shown, witnessed
 from kiosk.storage.gallery import Gallery, open_gallery
@@ -111,6 +112,29 @@ def test_another_master_key_or_a_restart_is_no_other_story(home: Home, gallery: 
     rotate(gallery.store, home.keys)
     show(home, door)
     show(home, door)
+
+
+def test_a_state_that_another_command_has_overtaken_is_no_old_copy(
+    home: Home, gallery: Gallery, door: RunningDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two commands at once: the later state comes to the door first."""
+    enrol(gallery, "Ada")
+    ask, late = witness.doubted, []
+
+    def overtaken(*asked: Any) -> Disbelief | None:
+        if not late:
+            late.append(enrol(gallery, "Ben"))
+            show(home, door)
+        return ask(*asked)
+
+    with closing(GalleryWitness(door.socket, home, gallery.vault)) as first:
+        monkeypatch.setattr(witness, "doubted", overtaken)
+        late.append("no")
+        show(home, door)
+        late.clear()
+        enrol(gallery, "Cleo")
+        first.show()
+    assert late
 
 
 @pytest.mark.parametrize("doubt", Disbelief)

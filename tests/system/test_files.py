@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,31 @@ def test_a_new_folder_is_synced_in_its_parent_and_so_are_those_above(
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         make_folder(tmp_path / "file")
+
+
+def test_a_full_card_leaves_the_old_content_whole(tmp_path: Path) -> None:
+    """The system writes what fits, and says so by a number: then the rest is tried, and fails."""
+    path = tmp_path / "kiosk.toml"
+    path.write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        for write in (files.rewrite, files.replace):
+            with pytest.raises(OSError, match="File too large"):
+                write(path, b"x" * 6000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["kiosk.toml"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_is_rewritten_keeps_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "kiosk.toml"
+    path.write_text("old")
+    os.chown(path, 65534, 65533)
+    files.rewrite(path, b"new")
+    assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533)
 
 
 def test_a_file_that_is_rewritten_keeps_its_mode_and_is_replaced_whole(tmp_path: Path) -> None:

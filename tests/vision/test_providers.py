@@ -72,11 +72,11 @@ def test_a_provider_with_other_numbers_is_refused() -> None:
     manifest = Manifest(default_folder())
     entry = manifest.entry(ModelsConfig().embedder, EmbedderEntry)
     cpu = Network.load(manifest, entry, 1)
-    models.refuse_other_numbers(cpu, cpu, entry.name)
+    models.refuse_other_numbers(cpu, cpu, entry)
     for share in (0.1, float("nan")):
         off = SimpleNamespace(run=lambda picture, share=share: cpu.run(picture) + share * np.abs(cpu.run(picture)))
-        with pytest.raises(ModelError, match="computes other vectors than the CPU"):
-            models.refuse_other_numbers(off, cpu, entry.name)  # type: ignore[arg-type]
+        with pytest.raises(ModelError, match="computes other numbers than the CPU"):
+            models.refuse_other_numbers(off, cpu, entry)  # type: ignore[arg-type]
 
 
 def test_the_detector_and_all_others_are_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,5 +92,7 @@ def test_the_detector_and_all_others_are_on_it(monkeypatch: pytest.MonkeyPatch) 
     load(config, PolicyConfig())
     named = {config.detector, config.embedder, *config.pad}
     assert {name for name, provider in asked if provider == "cuda"} == named
-    assert [name for name, provider in asked if provider == "cpu"] == [config.embedder], "only to compare with"
+    assert [name for name, provider in asked if provider == "cpu"] == [*config.pad, config.embedder], (
+        "only to compare with"
+    )
     assert Manifest(default_folder()).entry(config.detector, DetectorEntry).decoder == "graph"

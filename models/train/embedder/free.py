@@ -2,11 +2,12 @@
 
     python -m models.train.embedder.free start   --work FOLDER            the teacher's weights, by least squares
     python -m models.train.embedder.free train   --work FOLDER --steps N  goes on from the work folder's checkpoint
-    python -m models.train.embedder.free export  --work FOLDER --out FILE fp32 and int8 ONNX, and FILE's figures on LFW
+    python -m models.train.embedder.free export  --work FOLDER --out FILE fp32 and int8 ONNX
+    python -m models.train.embedder.free measure --work FOLDER --out FILE FILE's figures on LFW
 
 `train --from models/train/checkpoints/freefacenet.pt` goes on from the kept weights. A training can be stopped at any
-time (SIGTERM); the next start goes on exactly there. Nothing of networks for research only enters it: the pictures are
-aligned by the kiosk's detector (from YuNet, MIT), and no other teacher is asked.
+time (SIGTERM); the next start goes on exactly there. No teacher for research only is asked. The pictures are of
+research sets, whose terms carry over (deploy/decisions/0052-free-embedder.md).
 """
 
 from __future__ import annotations
