@@ -22,6 +22,8 @@ from kiosk.system.files import make_folder
 
 USER = "kiosk"
 NO_PACKAGE = "the user kiosk does not exist: install the package first: sudo apt install ./face-kiosk.deb"
+SYSTEMD = Path("/run/systemd/system")
+"""There while systemd runs this machine (sd_booted(3))."""
 PATIENCE = 300.0
 """Seconds for one command: enrolment on a slow board, a TPM."""
 
@@ -107,15 +109,18 @@ def start(answers: Answers, root: Root) -> list[str]:
     units += ["kiosk-retention.timer"] if retention.ended_days or retention.log_days else []
     if root.trial:
         return [f"kiosk-door --config {root.config}", f"kiosk run --config {root.config} --headless"]
-    if not answers.setup.start or not Path("/run/systemd/system").is_dir():
+    if not answers.setup.start or not SYSTEMD.is_dir():
         return [f"sudo systemctl enable --now {' '.join(units)}"]
     for command in (["daemon-reload"], ["enable", "--now", *units], ["restart", *units]):
-        done = subprocess.run(  # noqa: S603 - fixed words
-            ["systemctl", *command],  # noqa: S607 - found by the system's PATH
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - fixed words
+                ["systemctl", *command],  # noqa: S607 - found by the system's PATH
+                capture_output=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ConfigError(f"systemctl {' '.join(command)}: {error}; then again") from error
         if done.returncode != 0:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise ConfigError(f"systemctl {' '.join(command)}: {said[-1] if said else done.returncode}; then again")

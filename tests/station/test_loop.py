@@ -17,7 +17,7 @@ from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
 from kiosk.domain.decision import Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import CameraError
-from kiosk.domain.face import Frame
+from kiosk.domain.face import Box, Face, Frame
 from kiosk.domain.updates import FaceStays, Faulted, Finding, Observed, Update, Waiting
 from kiosk.station import attention
 from kiosk.station.access import Access
@@ -294,6 +294,26 @@ def test_a_frame_that_staff_use_is_shown_and_the_door_never_sees_it() -> None:
     assert staff.kept == [1, 2]
     assert (world.pipeline.aside, world.pipeline.numbers) == ([1, 2], [3, 4])
     assert world.shown == [1, 2, 3, 4]
+
+
+def test_a_face_against_the_light_is_told_to_a_camera_that_can_brighten_it() -> None:
+    told: list[float] = []
+
+    class Bright(ScriptedCamera):
+        def read(self, timeout: float) -> Frame:
+            frame = super().read(timeout)
+            picture = np.full((480, 640, 3), 220, np.uint8)
+            picture[100:300, 200:400] = 40
+            return replace(frame, image=picture)
+
+        def brighten(self, stops: float) -> None:
+            told.append(stops)
+
+    world = World([0.0], camera=Bright)
+    world.pipeline.findings = [Observed(1, (Face(Box(200, 100, 200, 200), ((0.0, 0.0),) * 5, 1.0),), None, 0.0)]
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert told == [0.5]
 
 
 def test_a_face_that_stays_is_told_while_staff_use_the_camera_too() -> None:
