@@ -71,7 +71,7 @@ def test_units_are_enabled_and_started_by_systemd(tmp_path: Path, monkeypatch: p
 def test_what_systemd_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = checked(TABLES, "", Root(), tmp_path)
     systemctl(tmp_path, monkeypatch, 'test "$1" = daemon-reload || { echo no such unit >&2; exit 5; }')
-    with pytest.raises(ConfigError, match="systemctl enable --now .*: no such unit"):
+    with pytest.raises(ConfigError, match=r"systemctl enable --now .*: no such unit"):
         setup_steps.start(answers, Root())
     systemctl(tmp_path, monkeypatch, "exec sleep 60")
     monkeypatch.setattr(setup_steps, "PATIENCE", 0.2)
