@@ -11,13 +11,13 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from kiosk.cameras import system_library
-from kiosk.cameras.light import Exposure, Flicker, too_long
+from kiosk.cameras.light import Height, PictureOptions, Width
 from kiosk.cameras.newest import Newest, Taken, utc_now
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame, Image
@@ -33,24 +33,13 @@ BRIGHTEST = 8.0
 """Largest ExposureValue of libcamera's Raspberry Pi pipeline."""
 
 
-class RaspberryPiOptions(BaseModel):
-    """[camera] kind = "picamera2"."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class RaspberryPiOptions(PictureOptions):
+    """[camera] kind = "picamera2". Its pictures have an even number of rows and columns."""
 
     number: Annotated[int, Field(ge=0, le=7)] = 0
     """As `rpicam-hello --list-cameras` counts."""
-    width: Annotated[int, Field(ge=320, le=3840, multiple_of=2)] = 640
-    height: Annotated[int, Field(ge=240, le=2160, multiple_of=2)] = 480
-    fps: Annotated[float, Field(ge=1, le=60)] = 30.0
-    flicker: Flicker | None = None
-    exposure: Exposure | None = None
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if trouble := too_long(self.exposure, self.fps):
-            raise ValueError(trouble)
-        return self
+    width: Annotated[Width, Field(multiple_of=2)] = 640
+    height: Annotated[Height, Field(multiple_of=2)] = 480
 
 
 class RaspberryPiCamera:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, ClassVar, Protocol, Self
+from typing import Annotated, ClassVar, Protocol
 
 import cv2
 import cv2.typing
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-from kiosk.cameras.light import Exposure, Flicker, too_long
+from kiosk.cameras.light import PictureOptions
 from kiosk.cameras.newest import Newest, Taken, utc_now
 from kiosk.cameras.v4l2 import VideoDevices
 from kiosk.domain.errors import CameraError
@@ -27,25 +27,11 @@ from kiosk.domain.face import Frame, Image
 from kiosk.system.clock import boottime
 
 
-class UsbOptions(BaseModel):
+class UsbOptions(PictureOptions):
     """[camera] kind = "usb"."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     device: Annotated[str, Field(pattern="^(/.+|[0-9a-f]{4}:[0-9a-f]{4})$")] = "/dev/video0"
     """A path, or the camera's USB ids as `lsusb` shows them."""
-    width: Annotated[int, Field(ge=320, le=3840)] = 640
-    height: Annotated[int, Field(ge=240, le=2160)] = 480
-    fps: Annotated[float, Field(ge=1, le=60)] = 30.0
-    flicker: Flicker | None = None
-    exposure: Exposure | None = None
-    """None: as the camera has it."""
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if trouble := too_long(self.exposure, self.fps):
-            raise ValueError(trouble)
-        return self
 
 
 class Capture(Protocol):

@@ -58,8 +58,15 @@ def findings(patient: Patient) -> Iterator[Finding]:
 
 def _named(settings: Config) -> Iterator[Finding]:
     """Whether the door has a name in the configuration. It needs one with a real lock or with notifiers."""
-    if not settings.door.named and (settings.drives_a_real_lock or settings.notifiers):
+    if settings.door.named:
+        return
+    if settings.drives_a_real_lock or settings.notifiers:
         yield problem(NAMELESS, "set name in [door] of the configuration")
+    else:
+        yield ok(
+            f"it has no name of its own, and is called {settings.door.name}, as any other such door",
+            "set name in [door] of the configuration",
+        )
 
 
 def _apart(door: DoorConfig) -> Iterator[Finding]:

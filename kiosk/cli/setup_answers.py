@@ -18,12 +18,14 @@ from pydantic import Field, ValidationError, model_validator
 
 from kiosk import config, plugins
 from kiosk.config import SIMULATED, Config, explain
-from kiosk.domain.errors import ConfigError, os_trouble
+from kiosk.domain.errors import ConfigError, ModelError, os_trouble
 from kiosk.domain.rights import Role
 from kiosk.domain.security_level import LEVELS, Level
 from kiosk.section import PluginSection, Section
 from kiosk.system.files import read_at_most
 from kiosk.system.time_sync import RTC, has_rtc
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 
 Tables = dict[str, object]
 """TOML tables, before the configuration's models check them."""
@@ -132,6 +134,8 @@ def checked(tables: Tables, source: str, root: Root, beside: Path) -> Answers:
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(error)}") from error
     _complete(settings, own, source)
+    if settings.models.folder is None:
+        merged = _merged(merged, {"models": {"embedder": _embedder(settings, own, root, source)}})
     _safe(settings, root, source)
     silent = [person.name for person in people if person.consent is None]
     if silent and settings.consent.required:
@@ -162,6 +166,30 @@ def defaults(setup: SetupSection, root: Root) -> Tables:
             "outbox": str(root.at("/var/lib/kiosk-notify/outbox.db")),
         }
     return dict(tables)
+
+
+def _embedder(settings: Config, own: Tables, root: Root, source: str) -> str:
+    """By which network people are known, by its model_id: an upgrade gives that to no other one. The one that the
+    answers name; else that of the configuration that is there, with which people may be enrolled; else the program's.
+    Raises ConfigError."""
+    asked = own.get("models")
+    name = settings.models.embedder
+    if not isinstance(asked, dict) or "embedder" not in asked:
+        name = _configured_embedder(root.config) or name
+    try:
+        return Manifest(default_folder()).entry(name, EmbedderEntry).model_id
+    except ModelError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def _configured_embedder(file: Path) -> str | None:
+    """What a configuration says; None where there is none that can be read, or nothing in it."""
+    try:
+        models = tomllib.loads(file.read_text(encoding="utf-8")).get("models", {})
+    except (OSError, ValueError):
+        return None
+    found = models.get("embedder") if isinstance(models, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _merged(below: Tables, above: Tables) -> Tables:

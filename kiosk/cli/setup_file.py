@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk import config
 from kiosk.domain.errors import ConfigError, os_trouble
-from kiosk.system.files import sync
+from kiosk.system.files import replace
 
 GROUP = "kiosk-listen"
 """The group that may read the configuration (deploy/sysusers.conf)."""
@@ -29,6 +29,7 @@ COMMENTS: Mapping[str, str] = {
     "panel": "The access panel that owns the lock.",
     "door": "What this door is called, who may have it released (clients), and who is told (subscribers).",
     "screen": "What visitors see. The first language is spoken first.",
+    "models": "By which network people are known: what they were enrolled with, which no upgrade changes.",
     "policy": "How sure the kiosk must be (`kiosk level show` says what it means).",
     "entry": "Ways in beside the face: number and PIN open where the camera takes somebody not.",
     "clock": '"rtc": this board has a clock that runs without power; "ntp": it has none.',
@@ -90,25 +91,16 @@ def write(path: Path, text: str, force: bool) -> bool:
                     f"{path}: there is another configuration: with --force it is replaced, and kept beside"
                 )
             shutil.copy2(path, path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}"))
-        _put(path, text.encode("utf-8"))
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        replace(path, text.encode("utf-8"), 0o640, _group())
     except OSError as error:
         raise ConfigError(f"the configuration cannot be written: {os_trouble(error)}") from error
     return True
 
 
-def _put(path: Path, content: bytes) -> None:
-    """Raises OSError."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-    with os.fdopen(file, "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fchmod(file, 0o640)
-        with suppress(LookupError, PermissionError):
-            shutil.chown(draft, group=GROUP)
-        os.fsync(file)
-    draft.rename(path)
-    sync(path.parent)
+def _group() -> int:
+    """The number of the group that may read it; -1, which changes nothing, where there is none, or this is not root."""
+    try:
+        return grp.getgrnam(GROUP).gr_gid if os.geteuid() == 0 else -1
+    except KeyError:
+        return -1

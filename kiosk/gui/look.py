@@ -16,6 +16,8 @@ class Look:
     measures: Measures
     languages: tuple[str, ...] = ()
     """All that are configured: names are typed in any of them."""
+    low: bool = False
+    """Whether what is touched is at the bottom of the screen, for people who sit ([screen] low)."""
 
     @property
     def keyboards(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from kiosk.domain.face import Frame
 from kiosk.domain.updates import Update
 from kiosk.gui import theme
 from kiosk.gui.bridge import Bridge
+from kiosk.gui.catalogue import Texts
 from kiosk.gui.guard import Guard
 from kiosk.gui.look import Look
 from kiosk.gui.pads import Pad
@@ -84,7 +85,7 @@ class KioskWindow(QWidget):
         """When somebody last touched the screen or a key."""
         self._make: Callable[[Look], QWidget] | None = None
         self._page: QWidget | None = None
-        self._look = Look(self._languages[0], self._measured(LARGEST), self._setting.screen.languages)
+        self._look = self._looked(self._languages[0], LARGEST)
         self._visitor = Visitor(self, self._setting, self._languages, self._look)
         self._visitor.chosen.connect(self._choose)
         self._visitor.cancelled.connect(self._cancel)
@@ -187,14 +188,15 @@ class KioskWindow(QWidget):
         timer.start()
         return timer
 
-    def _measured(self, size: QSize) -> Measures:
-        config = self._setting.screen
-        return Measures(size.width(), size.height(), config.diagonal_mm, config.distance_mm, config.large)
+    def _looked(self, texts: Texts, size: QSize) -> Look:
+        screen = self._setting.screen
+        measures = Measures(size.width(), size.height(), screen.diagonal_mm, screen.distance_mm, screen.large)
+        return Look(texts, measures, screen.languages, screen.low)
 
     def _speak(self, language: str) -> None:
         """Takes a language and the present size: makes all parts that depend on them anew."""
         texts = next(t for t in self._languages if t.language == language)
-        self._look = Look(texts, self._measured(self.size()), self._setting.screen.languages)
+        self._look = self._looked(texts, self.size())
         self._presenter.texts = texts
         right = texts.right_to_left
         self.setLayoutDirection(Qt.LayoutDirection.RightToLeft if right else Qt.LayoutDirection.LeftToRight)

@@ -34,10 +34,12 @@ def read_at_most(path: Path, most: int) -> bytes:
     return content
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Writes a small file with mode 0600 in the place of an earlier one. After power loss either the old or the new
-    content is there, and the new one once this returned. Raises OSError."""
+def replace(path: Path, content: bytes, mode: int = 0o600, group: int = -1) -> None:
+    """Writes a small file in the place of an earlier one, with this mode and group (a number; -1: this process's).
+    After power loss either the old or the new content is there, and the new one once this returned. Raises OSError."""
     with _draft(path, content) as draft:
+        os.chown(draft, -1, group)
+        draft.chmod(mode)
         draft.rename(path)
 
 

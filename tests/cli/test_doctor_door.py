@@ -187,6 +187,16 @@ def test_doctor_reports_a_missing_door_name(
     assert any(line.startswith(NAMELESS) for line in lines) is bad
 
 
+def test_doctor_says_that_a_door_without_a_name_has_that_of_any_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor_door, "DoorClient", Client)
+    trial: dict[str, object] = {"lock": {"kind": "simulated"}}
+    (line, _) = told(Config.model_validate(trial), tmp_path)
+    assert line.startswith("note it has no name of its own, and is called main")
+    assert len(told(Config.model_validate(trial | {"door": {"name": "main"}}), tmp_path)) == 1
+
+
 def test_doctor_reports_a_listener_that_can_reach_the_command_socket(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

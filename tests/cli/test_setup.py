@@ -21,6 +21,10 @@ import pytest
 from kiosk import config
 from kiosk.cli import setup_ask, setup_steps
 from kiosk.cli.setup_answers import Root, SetupSection, read
+from kiosk.domain.errors import ConfigError
+from kiosk.sections import ModelsConfig
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 
 Command = Callable[..., Any]
 PATIENCE = 300.0
@@ -181,6 +185,31 @@ def test_wrong_answers_are_one_line_and_change_nothing(
     assert (said.status, len(said.err)) == (2, 1), said.err
     assert word in said.err[0]
     assert not (tmp_path / "root/etc").exists()
+
+
+def embedder(answers: Path, root: Root) -> object:
+    models = read(answers, root).tables["models"]
+    assert isinstance(models, dict)
+    return models["embedder"]
+
+
+def test_the_network_by_which_people_are_known_is_pinned_and_stays_what_it_was(answers: Path, tmp_path: Path) -> None:
+    root, entries = Root(tmp_path / "root"), Manifest(default_folder()).entries
+    ids = {entry.name: entry.model_id for entry in entries if isinstance(entry, EmbedderEntry)}
+    usual = ModelsConfig().embedder
+    other = next(name for name in ids if name != usual)
+    assert embedder(answers, root) == ids[usual]
+    root.config.parent.mkdir(parents=True)
+    root.config.write_text(f'[models]\nembedder = "{ids[other]}"\n')
+    assert embedder(answers, root) == ids[other], "people are enrolled with it"
+    text = answers.read_text()
+    answers.write_text(f'{text}\n[models]\nembedder = "{usual}"\n')
+    assert embedder(answers, root) == ids[usual], "it was asked for"
+    answers.write_text(f'{text}\n[models]\nembedder = "nobody"\n')
+    with pytest.raises(ConfigError, match=r"answers\.toml: .* there is no embedder 'nobody'"):
+        read(answers, root)
+    answers.write_text(f'{text}\n[models]\nfolder = "/var/lib/kiosk-models"\n')
+    assert read(answers, root).tables["models"] == {"folder": "/var/lib/kiosk-models"}, "an admin's own folder"
 
 
 def test_the_example_is_complete(tmp_path: Path) -> None:

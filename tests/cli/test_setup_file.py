@@ -36,7 +36,7 @@ def test_nothing_is_written_that_the_kiosk_would_refuse(tmp_path: Path) -> None:
         write(path, "[door]\nnone = 1\n", force=False)
     assert not path.parent.exists()
     path.parent.mkdir()
-    path.with_name(".kiosk.toml.draft").write_text("of a setup that was killed")
     assert write(path, '[door]\nname = "a"\n', force=False)
     assert not write(path, '[door]\nname = "a"\n', force=False)
     assert [file.name for file in path.parent.iterdir()] == ["kiosk.toml"]
+    assert path.stat().st_mode & 0o777 == 0o640, "its group reads it, others do not: there may be addresses in it"

@@ -1,4 +1,5 @@
-"""The frame of a page: what goes back, the title, what is done; below it the page's own parts."""
+"""The frame of a page: what goes back, the title, what is done; below it the page's own parts. On a low screen the
+page's own parts come first, and all of it lies in the lowest part of the screen."""
 
 from __future__ import annotations
 
@@ -12,6 +13,9 @@ from kiosk.gui.sizes import Letters
 from kiosk.gui.toolkit.button import Button
 from kiosk.gui.toolkit.fitting import Fitted
 from kiosk.gui.words import Icon
+
+LOW_MM = 300
+"""A low page's height at most: what is higher on a tall screen is hard to reach for somebody who sits."""
 
 
 class Label(QLabel):
@@ -36,7 +40,8 @@ class Label(QLabel):
 
 
 class Page(QWidget):
-    """Back (or Cancel) at the start of the line, Done at its end where there is one. Add to `body`.
+    """Back (or Cancel) at the start of the line, Done at its end where there is one: the first line, on a low screen
+    (`Look.low`) the last one. Add to `body`.
 
     Escape is Back. The page does nothing by itself: who opened it closes it when `went_back` or `finished` is emitted.
     """
@@ -78,10 +83,11 @@ class Page(QWidget):
         self.body.setSpacing(measures.gap)
         outer = QVBoxLayout(self)
         margin = measures.gap // 2 if measures.short else measures.px(1.5)
-        outer.setContentsMargins(margin, margin, margin, margin)
+        above = max(0, measures.height - round(LOW_MM * measures.per_mm)) if look.low else 0
+        outer.setContentsMargins(margin, margin + above, margin, margin)
         outer.setSpacing(measures.gap)
         outer.addLayout(head)
-        outer.addLayout(self.body, 1)
+        outer.insertLayout(0 if look.low else 1, self.body, 1)
         self.setLayoutDirection(
             Qt.LayoutDirection.RightToLeft if look.texts.right_to_left else Qt.LayoutDirection.LeftToRight
         )

@@ -22,11 +22,12 @@ SCREENS = {
     "7 inches, large type": Measures(800, 480, 178.0, 1500.0, large=True),
     "portrait": Measures(480, 800, 178.0, 1500.0),
     "desk": Measures(1920, 1080, 396.0, 1500.0),
+    "pillar": Measures(1080, 1920, 813.0, 1500.0),
 }
 
 
-def look(name: str = "7 inches", language: str = "en") -> Look:
-    return Look(texts(language), SCREENS[name])
+def look(name: str = "7 inches", language: str = "en", low: bool = False) -> Look:
+    return Look(texts(language), SCREENS[name], low=low)
 
 
 @pytest.fixture
@@ -70,14 +71,15 @@ class Keys:
 
 @pytest.mark.parametrize("size", SCREENS)
 @pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize("low", [False, True], ids=["", "low"])
 def test_each_key_of_a_keypad_page_is_large_enough_for_a_finger_and_on_the_screen(
-    application: QApplication, shown: list[QWidget], size: str, language: str
+    application: QApplication, shown: list[QWidget], size: str, language: str, low: bool
 ) -> None:
     from kiosk.gui.toolkit.button import Button
     from kiosk.gui.toolkit.keypad import Keypad
     from kiosk.gui.toolkit.page import Page
 
-    given = look(size, language)
+    given = look(size, language, low)
     page = Page(given, "key.done", done=True)
     page.body.addWidget(Keypad(given, hidden=True, shortest=6, longest=12))
     put(application, shown, page, given)
@@ -88,6 +90,27 @@ def test_each_key_of_a_keypad_page_is_large_enough_for_a_finger_and_on_the_scree
         place = key.rect().translated(key.mapTo(page, key.rect().topLeft()))
         assert page.rect().contains(place), key.accessibleName()
         assert min(key.width(), key.height()) >= given.measures.touch, key.accessibleName()
+
+
+@pytest.mark.parametrize("size", SCREENS)
+def test_on_a_low_screen_all_that_is_touched_is_within_reach_of_somebody_who_sits(
+    application: QApplication, shown: list[QWidget], size: str
+) -> None:
+    from kiosk.gui.toolkit.button import Button
+    from kiosk.gui.toolkit.page import LOW_MM, Page
+
+    pages = []
+    for low in (False, True):
+        given = look(size, low=low)
+        pages.append(Page(given, "key.done", done=True))
+        pages[-1].body.addWidget(Button(given, "key.erase"))
+        put(application, shown, pages[-1], given)
+    high, page = pages
+    middle = given.measures.height / 2
+    assert high.done.y() < middle < page.done.y()
+    assert page.back.y() == page.done.y()
+    reach = given.measures.height - LOW_MM * given.measures.per_mm
+    assert all(button.y() >= reach - 1 for button in page.findChildren(Button))
 
 
 @pytest.mark.parametrize("size", SCREENS)
