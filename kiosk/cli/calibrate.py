@@ -11,6 +11,7 @@ import click
 
 from kiosk.cameras.sources import stills
 from kiosk.cli.asking import ask
+from kiosk.cli.calibrate_faces import faces
 from kiosk.cli.console import Row, complain, config_option, emit, json_option, pass_home, say, settings
 from kiosk.cli.evaluate.common import check_outputs, number, percent, rate_line, report_option, write_report
 from kiosk.cli.numbers import Finite
@@ -31,7 +32,10 @@ BONA_FIDE_FOLDER = "bona-fide"
 
 @click.group()
 def calibrate() -> None:
-    """Thresholds for this site's own camera, measured before it."""
+    """What is measured at this site: before its own camera, and with its own people."""
+
+
+calibrate.add_command(faces)
 
 
 @calibrate.command()

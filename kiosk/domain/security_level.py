@@ -72,6 +72,10 @@ class Meaning:
     interval: tuple[float, float]
     carries: int
     estimated: bool = False
+    score: float = 1.0
+    """The threshold."""
+    people: int = 1
+    """How many people a face is compared with."""
 
     def days(self, attempts: float = ATTEMPTS_A_DAY) -> tuple[float, float, float]:
         """Days until one stranger is taken for somebody, with so many attempts a day: at least, and its interval."""
@@ -88,7 +92,8 @@ def meaning(thresholds: Thresholds, terms: Terms, sizes: Sizes, frames: float) -
     searched: Sizes = {each: 1} if claim else sizes or {1: 1}
     score = thresholds.for_gallery(searched).score
     low, rate, high = (min(1.0, frames * value) for value in thresholds.around(score, searched))
-    return Meaning(claim, rate, (low, high), thresholds.capacity(each), bool(thresholds.beyond(searched)))
+    beyond = bool(thresholds.beyond(searched))
+    return Meaning(claim, rate, (low, high), thresholds.capacity(each), beyond, score, sum(searched.values()))
 
 
 def span(days: float) -> tuple[int, str]:

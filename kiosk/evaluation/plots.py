@@ -123,6 +123,23 @@ def recall(
     _save(figure, path)
 
 
+def site(here: Sequence[tuple[float, Rate]], manifest: Sequence[tuple[float, float]], path: Path) -> None:
+    """Draws a site's false match rates over the scores, with their intervals, and those of the manifest. A rate of 0
+    is drawn as its upper end alone. Raises KioskError as `det`."""
+    check()
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+
+    figure, axes = plt.subplots(figsize=(8, 6), layout="constrained")
+    axes.plot(*zip(*manifest, strict=True), marker="o", label="manifest")
+    axes.vlines([s for s, _ in here], [r.low or 1e-9 for _, r in here], [r.high for _, r in here], label="this site")
+    axes.plot([s for s, r in here if r.errors], [r.rate for _, r in here if r.errors], "x", color="black")
+    lowest = min(rate for _, rate in manifest) / 10
+    axes.set(yscale="log", xlabel="score", ylabel="false match rate", ylim=(lowest, 1))
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
 def _comparable(systems: Mapping[str, tuple[Scores, Scores]], path: Path) -> None:
     check()
     if any(np.isnan(scores).all() for pair in systems.values() for scores in pair):
