@@ -53,3 +53,17 @@ def test_only_kiosk_notify_may_use_an_ip_network_and_nobody_reads_what_another_k
         assert "/dev/gpiochip" not in text or profile.name == "kiosk-door"
         assert "/dev/mem" not in text
         assert "gpiomem" not in text
+
+
+def test_each_reads_the_credentials_of_its_own_units_alone() -> None:
+    units = {
+        unit.name: profile_of(unit) for unit in (ROOT / "systemd").glob("kiosk*.service") if "display" not in unit.name
+    }
+    assert set(units.values()) == {path.name for path in PROFILES}
+    for profile in PROFILES:
+        (rule,) = re.findall(r"^  /run/credentials/(\S+) r,$", rules(profile), re.MULTILINE)
+        names, rest = rule.split(".service/")
+        assert rest == "{,**}"
+        assert {f"{name}.service" for name in names.strip("{}").split(",")} == {
+            name for name, its in units.items() if its == profile.name
+        }

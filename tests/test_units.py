@@ -52,6 +52,16 @@ def test_both_units_are_there() -> None:
     assert {unit.name for unit in UNITS} >= {"kiosk.service", "kiosk-door.service"}
 
 
+def test_what_a_program_loads_is_never_where_it_may_leave_things_for_its_next_start(unit: Path) -> None:
+    of = settings(unit)
+    given = dict(line.split("=", 1) for line in of["Environment"])
+    if unit.name in {"kiosk.service", "kiosk-backup.service", "kiosk-retention.service"}:
+        assert given["PYTHONNOUSERSITE"] == "1"
+    if unit.name == "kiosk.service":
+        assert given["GST_REGISTRY"].startswith("/tmp/"), "gone with the unit"
+        assert of["PrivateTmp"] == ["yes"]
+
+
 def test_units_name_their_configuration(unit: Path) -> None:
     if unit.name == SCREEN:
         return

@@ -10,18 +10,23 @@ from pathlib import Path
 from kiosk.cli.doctor_check import Finding, Patient, ok, problem, unknown
 from kiosk.system.time_sync import RTC, TIMESYNCD, has_rtc, synchronised
 
-THROTTLED = "sys/devices/platform/*/*firmware/get_throttled"
-"""What Raspberry Pi's firmware tells, in hexadecimal: soc/soc:firmware on boards up to 4. The bits are those of
-`vcgencmd get_throttled` (raspberrypi.com, documentation/computers/os.html): 0 the voltage is too low now, 1 the clock
-is capped now, 2 throttled now, 3 at the soft limit of heat now; 16 to 19 the same since the start."""
+THROTTLED = ("sys/devices/platform/*firmware/get_throttled", "sys/devices/platform/*/*firmware/get_throttled")
+"""What Raspberry Pi's firmware tells, in hexadecimal, in Raspberry Pi OS's kernel alone: soc/soc:firmware on boards up
+to 4, also soc:firmware. The bits are those of `vcgencmd get_throttled` (raspberrypi.com, documentation/computers/
+os.html): 0 the voltage is too low now, 1 the clock is capped now, 2 throttled now, 3 at the soft limit of heat now; 16
+to 19 the same since the start."""
 VOLTAGE_ALARM = "sys/class/hwmon/hwmon*"
-"""hwmon's rpi_volt: in0_lcrit_alarm is 1 after the voltage was too low (kernel,
-Documentation/hwmon/raspberrypi-hwmon)."""
-ZONES = "sys/class/thermal/thermal_zone*/temp"
-"""Thousandths of a degree Celsius (kernel, Documentation/driver-api/thermal/sysfs-api)."""
+"""hwmon's rpi_volt in any kernel: in0_lcrit_alarm is 1 where the voltage was too low since the driver asked before,
+seconds ago (kernel, Documentation/hwmon/raspberrypi-hwmon, drivers/hwmon/raspberrypi-hwmon.c)."""
+ZONES = "sys/class/thermal/thermal_zone*"
+"""Their `temp` is in thousandths of a degree Celsius (kernel, Documentation/driver-api/thermal/sysfs-api)."""
+NO_SENSOR = "PMIC-Die"
+"""The zone's `type` on a Jetson Nano or TX2 that always reads 100 degrees: a limit, and no measurement."""
 HOT, TOO_HOT = 75.0, 85.0
-"""Degrees Celsius: a Raspberry Pi slows down from 80 on, and more from 85 on (raspberrypi.com,
-documentation/computers/raspberry-pi.html, Frequency management)."""
+"""Degrees Celsius: a Raspberry Pi slows its processor down between 80 and 85, and the GPU too from 85 on (raspberrypi.
+com, documentation/computers/raspberry-pi.html, Frequency management and thermal control). The first is 5 below that,
+for the summer. A Jetson Orin bears more before it slows down (NVIDIA's Jetson Linux Developer Guide, Thermal
+management); in a housing at a door 85 are too many there as well."""
 CARDS = "sys/block/mmcblk*/device"
 """life_time: what type A and type B cells have used of their life, in tenths (0x01: up to 10%; 0x0b: all).
 pre_eol_info: 0x01 normal, 0x02 80% of the reserve used, 0x03 90% (kernel, Documentation/driver-api/mmc/mmc-dev-attrs;
@@ -32,11 +37,14 @@ ROOM, LITTLE_ROOM = 200, 1000
 """MiB: below the first a backup or a rotation of the key may not fit; below the second somebody should look."""
 SUPPLY = "use the board's own power supply and a short cable; the lock has a supply of its own (deploy/door.md)"
 
+LOW = "the voltage is too low now: the board may stop at any time"
+EARLIER = "whether it was before: journalctl -k | grep -i voltage"
+
 
 def power(patient: Patient) -> Iterator[Finding]:
     """Whether the supply was too weak since the start."""
     said = False
-    for file in sorted(patient.root.glob(THROTTLED)):
+    for file in sorted(file for pattern in THROTTLED for file in patient.root.glob(pattern)):
         with suppress(OSError, ValueError):
             bits = int(file.read_text(encoding="ascii").strip(), 16)
             said = True
@@ -45,8 +53,9 @@ def power(patient: Patient) -> Iterator[Finding]:
         with suppress(OSError):
             if said or _text(folder / "name") != "rpi_volt":
                 continue
+            low = _text(folder / "in0_lcrit_alarm") == "1"
             said = True
-            yield _voltage(False, _text(folder / "in0_lcrit_alarm") == "1")
+            yield problem(LOW, SUPPLY) if low else ok("the voltage is not too low now", EARLIER)
     if not said:
         yield unknown(
             "this board does not tell its voltage", "measure it at the board under load: 5.1 V, never below 4.8"
@@ -55,7 +64,7 @@ def power(patient: Patient) -> Iterator[Finding]:
 
 def _voltage(now: bool, before: bool) -> Finding:
     if now:
-        return problem("the voltage is too low now: the board may stop at any time", SUPPLY)
+        return problem(LOW, SUPPLY)
     if before:
         return problem("the voltage was too low since the start", SUPPLY)
     return ok("the voltage was never too low since the start")
@@ -64,9 +73,10 @@ def _voltage(now: bool, before: bool) -> Finding:
 def temperature(patient: Patient) -> Iterator[Finding]:
     """The hottest zone of the board."""
     found: list[float] = []
-    for file in patient.root.glob(ZONES):
-        with suppress(OSError, ValueError):  # a zone without a sensor answers with an error
-            found.append(int(_text(file)) / 1000)
+    for zone in patient.root.glob(ZONES):
+        with suppress(OSError, ValueError):  # a zone without a sensor, or whose part is off, answers with an error
+            if not (zone / "type").exists() or _text(zone / "type") != NO_SENSOR:
+                found.append(int(_text(zone / "temp")) / 1000)
     if not found:
         yield unknown("this machine does not tell its temperature", "measure it in the housing, in summer")
         return

@@ -19,8 +19,8 @@ EMPTY_GAP = 0.09
 """Shortest time between two searches of an empty room. At 15 frames a second every second frame is searched, at 30
 every third. A face is found at most 0.13 s later."""
 EMPTY_REST = 0.1
-"""For so long a camera is not read after a frame of an empty room that is searched: what it makes of a frame, such as
-a picture of a JPEG, costs more than the search."""
+"""For so long a camera is not read after a frame of an empty room that is searched. Of a USB camera at 30 frames a
+second two JPEGs of three are not decoded then: 0.9 ms of a busy AMD core for each search, which takes 1.4 ms."""
 PREVIEW_GAP = 0.045
 """Shortest time between two pictures that are shown: of 15 and 20 a second each one, of 30 every second one."""
 EMPTY_PREVIEW_GAP = 0.18

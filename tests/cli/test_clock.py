@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.cli import clock
+from kiosk.cli.doctor_check import Patient
+from kiosk.config import Config
 from kiosk.domain.audit import AuditKind, AuditRecord
 from kiosk.domain.updates import Faulted, Recovered
 from kiosk.station.timekeeping import Timekeeper
@@ -100,10 +103,32 @@ def test_accepting_is_for_root_alone(ahead: Path, kiosk: Command, monkeypatch: p
 def test_doctor_reports_a_clock_that_ntp_has_not_set(
     kiosk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kiosk.cli.clock.synchronised", lambda: False)
+    monkeypatch.setattr("kiosk.cli.clock.synchronised", lambda *_: False)
     file = tmp_path / "kiosk.toml"
     file.write_text('[clock]\ntrust = "ntp"\n')
     row = kiosk("clock", "status", "--config", file, "--json").rows[0]
     assert (row["trust"], row["synchronised"], row["reason"]) == ("ntp", False, "clock_unsynchronised")
     rows = kiosk("doctor", "--config", file, "--json").checks
     assert [row["state"] for row in rows if row["name"] == "clock"] == ["problem"]
+
+
+@pytest.mark.parametrize(
+    ("set_by_timesyncd", "unit", "said"),
+    [
+        (False, "-/var/lib/kiosk-door -/run/dbus -/run/seatd.sock", "problem"),
+        (False, "-/var/lib/kiosk-door -/run/seatd.sock", "ok"),
+        (True, "-/var/lib/kiosk-door -/run/dbus -/run/seatd.sock", "ok"),
+    ],
+)
+def test_doctor_does_not_believe_a_clock_of_which_the_kiosk_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_by_timesyncd: bool, unit: str, said: str
+) -> None:
+    monkeypatch.setattr("kiosk.cli.clock.synchronised", lambda *_: True)  # timedatectl says so, to root
+    if set_by_timesyncd:
+        marker = tmp_path / "run/systemd/timesync/synchronized"
+        marker.parent.mkdir(parents=True)
+        marker.touch()
+    settings = Config.model_validate({"clock": {"trust": "ntp"}})
+    patient = Patient(settings, place=Home(tmp_path), root=tmp_path, unit=lambda _: {"InaccessiblePaths": unit})
+    (finding,) = clock.findings(patient)
+    assert (finding.state, "chrony.conf" in finding.mend) == (said, said == "problem")

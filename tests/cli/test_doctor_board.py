@@ -39,7 +39,7 @@ def state(look: Look, root: Path) -> list[str]:
         ("20002", "ok "),
     ],
 )
-@pytest.mark.parametrize("place", ["soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware"])
+@pytest.mark.parametrize("place", ["soc:firmware", "soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware"])
 def test_the_firmware_tells_of_a_weak_supply(tmp_path: Path, place: str, bits: str, said: str) -> None:
     put(tmp_path, **{f"sys/devices/platform/{place}/get_throttled": f"{bits}\n"})
     (found,) = state(doctor_board.power, tmp_path)
@@ -50,7 +50,7 @@ def test_the_hwmon_tells_of_a_weak_supply_where_the_firmware_does_not(tmp_path: 
     assert state(doctor_board.power, tmp_path) == ["unknown this board does not tell its voltage"]
     hwmon = tmp_path / "sys/class/hwmon"
     put(hwmon, **{"hwmon0/name": "cpu_thermal\n", "hwmon1/name": "rpi_volt\n", "hwmon1/in0_lcrit_alarm": "0\n"})
-    assert state(doctor_board.power, tmp_path)[0].startswith("ok")
+    assert state(doctor_board.power, tmp_path) == ["ok the voltage is not too low now"], "of before it knows nothing"
     put(hwmon, **{"hwmon1/in0_lcrit_alarm": "1\n"})
     assert state(doctor_board.power, tmp_path)[0].startswith("problem")
 
@@ -59,6 +59,7 @@ def test_the_hwmon_tells_of_a_weak_supply_where_the_firmware_does_not(tmp_path: 
 def test_the_hottest_zone_counts(tmp_path: Path, hot: str, said: str) -> None:
     zones = tmp_path / "sys/class/thermal"
     put(zones, **{"thermal_zone0/temp": "40000\n", "thermal_zone1/temp": f"{hot}\n", "thermal_zone2/temp": "no\n"})
+    put(zones, **{"thermal_zone3/temp": "100000\n", "thermal_zone3/type": "PMIC-Die\n"})
     (found,) = state(doctor_board.temperature, tmp_path)
     assert found.startswith(said)
 
