@@ -88,7 +88,8 @@ def findings(patient: Patient) -> Iterator[Finding]:
     if without:
         shown = ", ".join(without[:5]) + (" ..." if len(without) > 5 else "")
         yield ok(
-            f"of {len(without)} of {len(everybody)} people no consent is recorded: {shown}", "kiosk consent record WHO"
+            f"of {len(without)} of {len(everybody)} people no consent is recorded: {shown}",
+            "sudo kiosk consent record WHO",
         )
     elif everybody:
         yield ok(f"recorded of all {len(everybody)} people")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +38,26 @@ def doctor(ctx: click.Context, config_file: Path | None, as_json: bool, only: st
             say(*lines(result))
     if as_json:
         emit({"version": __version__, "checks": [result.row for result in results]})
-    ctx.exit(1 if any(result.finding.state is State.PROBLEM for result in results) else 0)
+    else:
+        say("", ending(results))
+    ctx.exit(1 if problems(results) else 0)
+
+
+def problems(results: Iterable[Result]) -> int:
+    """How many there are."""
+    return sum(result.finding.state is State.PROBLEM for result in results)
+
+
+def ending(results: Sequence[Result]) -> str:
+    """The last line: how it is, and what follows from that."""
+    count, unknown = problems(results), sum(result.finding.state is State.UNKNOWN for result in results)
+    if count:
+        found = "1 problem" if count == 1 else f"{count} problems"
+        return (
+            f"{found}: mend the first, then sudo kiosk doctor. A change of the configuration counts after: "
+            "sudo systemctl restart kiosk-door kiosk"
+        )
+    return f"no problem; what cannot be told here: {unknown}. Then, at the door: kiosk doctor --acceptance"
 
 
 def chosen(only: str | None) -> list[Check]:

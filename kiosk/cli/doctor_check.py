@@ -20,6 +20,8 @@ from kiosk.system.owner import acting_for
 ROOT = Path("/")
 PATIENCE = 5.0
 """Seconds for an answer of systemd."""
+REINSTALL = "sudo apt-get install --reinstall ./face-kiosk_*.deb"
+"""In the folder with the package's file: it comes from no archive that apt could ask."""
 
 
 class State(StrEnum):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk import plugins
-from kiosk.cli.doctor_check import Finding, Patient, ok, problem, unknown
+from kiosk.cli.doctor_check import REINSTALL, Finding, Patient, ok, problem, unknown
 from kiosk.config import NAMELESS, Config
 from kiosk.domain.door.state import DoorMode
 from kiosk.locks import usb_board
@@ -25,7 +25,7 @@ from kiosk.sections import DoorConfig, LockConfig, PanelConfig
 from kiosk.station.door_client import WELL, DoorClient
 
 ADD_CONTACT = "wire a contact, and add [lock.contact] (deploy/door.md)"
-RULE = "sudo apt-get install --reinstall face-kiosk && sudo udevadm trigger, and leave no other rule for it"
+RULE = f"{REINSTALL} && sudo udevadm trigger, and leave no other rule for it"
 PERSIST = ("pinctrl_bcm2835", "pinctrl_rp1")
 """Kernel modules with the parameter persist_gpio_outputs: whether a line keeps its level without an owner."""
 BOOT_CONFIGS = ("boot/firmware/config.txt", "boot/config.txt")
@@ -46,7 +46,7 @@ def findings(patient: Patient) -> Iterator[Finding]:
     words = [status.state.value, "the lock is simulated" if status.simulated else "", *status.faults]
     well = status.state in WELL and not status.faults
     said = ", ".join(word for word in words if word)
-    yield ok(said) if well else problem(said, "journalctl -u kiosk-door -n 30, and deploy/door-faults.md")
+    yield ok(said) if well else problem(said, "sudo journalctl -u kiosk-door -n 30, and deploy/door-faults.md")
     if status.mode is DoorMode.LOCKDOWN:
         yield ok("lockdown: nobody is let in", "sudo kiosk door lockdown --end")
     lock = settings.lock.options() if settings.lock is not None and settings.lock.kind == "gpio" else None

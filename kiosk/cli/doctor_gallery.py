@@ -78,7 +78,7 @@ def threshold(patient: Patient) -> Iterator[Finding]:
     elif chosen.unsafe:
         yield problem(f"{message}; {chosen.caution}")
     else:
-        yield ok(f"{message}; {chosen.caution}", "kiosk level show")
+        yield ok(f"{message}; {chosen.caution}", "sudo kiosk level show")
 
 
 def references(patient: Patient) -> Iterator[Finding]:
@@ -90,7 +90,7 @@ def references(patient: Patient) -> Iterator[Finding]:
     with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as opened:
         unusable, usable = opened.unusable(entry.model_id), opened.counts().get(entry.model_id, 0)
     if unusable:
-        again = "kiosk enrol --again WHO"
+        again = "sudo kiosk enrol --again WHO"
         yield ok(enrol_again(unusable), again) if usable else problem(enrol_again(unusable), again)
 
 
@@ -103,7 +103,7 @@ def badges(patient: Patient) -> Iterator[Finding]:
         without = sum(s.badge is None or s.badge > largest for s in opened.subjects())
     if without:
         yield ok(
-            f"{without} subjects without a badge number for the panel are never let in", "kiosk subjects badge WHO"
+            f"{without} subjects without a badge number for the panel are never let in", "sudo kiosk subjects badge WHO"
         )
 
 

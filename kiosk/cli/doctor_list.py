@@ -19,7 +19,7 @@ from kiosk.cli import (
     doctor_window,
     notify,
 )
-from kiosk.cli.doctor_check import Check
+from kiosk.cli.doctor_check import REINSTALL, Check
 
 PUT_RIGHT = "put the line right that the message names, in the configuration"
 CONFIG = Check(
@@ -39,14 +39,14 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "models",
         "without the very networks that were measured nobody is let in",
-        "sudo apt-get install --reinstall face-kiosk, or kiosk models verify",
+        f"{REINSTALL}; or kiosk models verify",
         doctor_models.findings,
         after=("config",),
     ),
     Check(
         "inference",
         "networks that answer wrongly or late let nobody in",
-        "sudo apt-get install --reinstall face-kiosk; on a slow board kiosk bench",
+        f"{REINSTALL}; on a slow board kiosk bench",
         doctor_models.answers,
         after=("models",),
     ),
@@ -61,7 +61,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "keys",
         "whoever has gallery and key has everybody's templates",
-        "kiosk keys status",
+        "sudo kiosk keys status",
         doctor_gallery.keys,
         after=("gallery",),
         as_owner=True,
@@ -69,7 +69,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "threshold",
         "above what was measured strangers would be let in",
-        "kiosk level show, and [policy] fpir",
+        "sudo kiosk level show, and [policy] fpir",
         doctor_gallery.threshold,
         after=("config", "gallery"),
         as_owner=True,
@@ -77,7 +77,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "references",
         "references of another network are never compared",
-        "kiosk enrol --again WHO",
+        "sudo kiosk enrol --again WHO",
         doctor_gallery.references,
         after=("threshold",),
         as_owner=True,
@@ -85,7 +85,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "badges",
         "a panel knows people by their badge number",
-        "kiosk subjects badge WHO",
+        "sudo kiosk subjects badge WHO",
         doctor_gallery.badges,
         after=("config", "gallery"),
         as_owner=True,
@@ -93,7 +93,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "audit",
         "the log is what is believed after something has happened",
-        "kiosk audit verify",
+        "sudo kiosk audit verify",
         audit_chain.findings,
         after=("gallery",),
         as_owner=True,
@@ -109,7 +109,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "consent",
         "faces are kept of those who have agreed to it",
-        "kiosk consent record WHO",
+        "sudo kiosk consent record WHO",
         consent.findings,
         after=("gallery",),
         as_owner=True,
@@ -139,7 +139,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "camera",
         "without pictures nobody is recognised",
-        "v4l2-ctl --list-devices, and [camera] of the configuration",
+        "ls /dev/v4l/by-id, or of a board's own rpicam-hello --list-cameras; then [camera] of the configuration",
         doctor_camera.findings,
         after=("config",),
         configured=True,
@@ -147,7 +147,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "door",
         "without kiosk-door the lock stays as it is",
-        "sudo systemctl restart kiosk-door; journalctl -u kiosk-door -n 30",
+        "sudo systemctl restart kiosk-door; sudo journalctl -u kiosk-door -n 30",
         doctor_door.findings,
         after=("config",),
         configured=True,
@@ -155,7 +155,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "notify",
         "alarms would reach nobody",
-        "journalctl -u kiosk-notify -n 30",
+        "sudo journalctl -u kiosk-notify -n 30",
         notify.findings,
         after=("config",),
         configured=True,
@@ -163,7 +163,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "window",
         "without a window visitors see a black screen",
-        "deploy/operating.md, Setting it up",
+        "sudo journalctl -u kiosk -n 30; ls /dev/fb0: where it is missing, the screen by cage (deploy/units.md)",
         doctor_window.findings,
     ),
     Check(
@@ -175,7 +175,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "units",
         "after a power cut only what systemd starts comes back, and restarts have a reason",
-        "journalctl -u kiosk -u kiosk-door -n 50",
+        "sudo journalctl -u kiosk -u kiosk-door -n 50",
         doctor_units.units,
         after=("config",),
         configured=True,
@@ -191,7 +191,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "udev",
         "without its rules kiosk-door cannot reach the relay, or others can",
-        doctor_units.REINSTALL,
+        doctor_units.RULES_AGAIN,
         doctor_units.rules,
         after=("config",),
         configured=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from kiosk.cli.doctor_check import Finding, Patient, ok, problem, unknown
+from kiosk.cli.doctor_check import REINSTALL, Finding, Patient, ok, problem, unknown
 
 RULES = (
     "usr/lib/udev/rules.d/70-face-kiosk.rules",
@@ -17,7 +17,7 @@ RULES = (
     "usr/lib/udev/rules.d/60-kiosk.rules",
 )
 """Where the package puts them, where an admin does who changes them, and where they were before there was a package."""
-REINSTALL = "sudo apt-get install --reinstall face-kiosk && sudo udevadm control --reload && sudo udevadm trigger"
+RULES_AGAIN = f"{REINSTALL} && sudo udevadm control --reload && sudo udevadm trigger"
 SOON = timedelta(days=30)
 """A certificate that ends within this time is told."""
 SECRETS = ("secret_file", "password_file")
@@ -41,15 +41,15 @@ def _unit(name: str, shown: Mapping[str, str]) -> Finding:
     active, ended = shown.get("ActiveState", ""), shown.get("Result", "success")
     restarts = int(shown.get("NRestarts") or 0)
     if active == "failed" or ended != "success":
-        return problem(f"{name}: {active}, ended with {ended}", f"journalctl -u {name} -n 30")
+        return problem(f"{name}: {active}, ended with {ended}", f"sudo journalctl -u {name} -n 30")
     if active == "activating" and restarts:
-        return problem(f"{name}: is started again and again ({restarts} times)", f"journalctl -u {name} -n 30")
+        return problem(f"{name}: is started again and again ({restarts} times)", f"sudo journalctl -u {name} -n 30")
     if active != "active":
         return unknown(f"{name}: {active}", f"sudo systemctl enable --now {name}")
     if shown.get("UnitFileState") == "disabled":
         return problem(f"{name}: runs, but will not after a power cut", f"sudo systemctl enable {name}")
     if restarts:
-        return ok(f"{name}: runs, was started again {restarts} times", f"journalctl -u {name} -p warning")
+        return ok(f"{name}: runs, was started again {restarts} times", f"sudo journalctl -u {name} -p warning")
     return ok(f"{name}: runs")
 
 

@@ -94,7 +94,7 @@ def test_doctor_counts_subjects_without_a_badge_number(home: Path, people: tuple
     gallery.set_badge(people[0], 70000)
     patient = Patient(settings, place=Home(home))
     (finding,) = doctor_gallery.badges(patient)
-    assert (finding.state, finding.what.split()[0], finding.mend) == (State.OK, "2", "kiosk subjects badge WHO")
+    assert (finding.state, finding.what.split()[0], finding.mend) == (State.OK, "2", "sudo kiosk subjects badge WHO")
     gallery.set_badge(people[0], 7)
     gallery.set_badge(people[1], 8)
     gallery.close()

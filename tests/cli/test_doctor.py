@@ -208,10 +208,13 @@ def test_doctor_answers_a_program_with_one_object_and_people_with_reason_and_rem
             assert row["why"]
             assert row["mend"]
     (enrolled / "gallery.key").chmod(0o644)
-    *_, wrong, why, mend = kiosk("doctor", "--only", "gallery").out
+    *_, wrong, why, mend, _, end = kiosk("doctor", "--only", "gallery").out
     assert wrong.startswith(f"problem  gallery    {enrolled}/gallery.key: others can read")
     assert why.strip() == "why: who is enrolled is known by the gallery alone; without it nobody is let in"
     assert mend.strip().startswith("do:  ")
+    assert end.startswith("1 problem: mend the first, then sudo kiosk doctor.")
+    (enrolled / "gallery.key").chmod(0o600)
+    assert kiosk("doctor", "--only", "gallery").out[-1].startswith("no problem; what cannot be told here: 0.")
 
 
 def test_doctor_makes_the_checks_alone_that_are_named(kiosk: Command, enrolled: Path) -> None:

@@ -22,7 +22,9 @@ def test_the_way_out_comes_first_and_a_contact_is_tried_where_there_is_one() -> 
     assert plain[0] == "Press the exit button while the kiosk runs."
     contact = {"contact": {"line": 27, "open_when": "high", "pull": "up"}}
     assert set(dos({**GPIO, **contact})) - set(plain) == {trial.do for trial in doctor_acceptance.CONTACT}
-    assert len(dos({**GPIO, **contact})) <= 20, "ten minutes"
+    assert len(dos({**GPIO, **contact})) <= 18, "ten minutes, half a minute each"
+    restarts = [do for do in dos({**GPIO, **contact}) if "plug" in do and "board" in do.lower()]
+    assert len(restarts) == 1, "and one start of the board, beside that after the enrolment"
 
 
 def test_the_list_is_printed_and_nothing_is_looked_at(kiosk: Command, tmp_path: Path) -> None:
@@ -32,4 +34,5 @@ def test_the_list_is_printed_and_nothing_is_looked_at(kiosk: Command, tmp_path: 
     assert said.status == 0
     assert said.out[0].startswith("The lock is simulated")
     assert said.out[1].startswith("[ ]  1. ")
+    assert said.out[-2 * len(doctor_acceptance.LATER) - 1] == "Later, within the first days:"
     assert not any("exit button" in line for line in said.out)
