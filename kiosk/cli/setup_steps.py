@@ -132,16 +132,19 @@ def _rows(root: Root, *words: str, said: str | None = None) -> list[dict[str, ob
     itself. Raises KioskError with its last line."""
     command = [sys.executable, "-P", "-m", "kiosk", *words, "--config", str(root.config), "--json"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KIOSK_")}
-    done = subprocess.run(  # noqa: S603 - this program
-        command,
-        input=f"{said}\n" if said is not None else "",
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env=environment,
-        cwd="/",
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - this program
+            command,
+            input=f"{said}\n" if said is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env=environment,
+            cwd="/",
+        )
+    except subprocess.TimeoutExpired as error:
+        raise KioskError(f"kiosk {words[0]} did not end within {PATIENCE:g} s: give this command again") from error
     if done.returncode != 0:
         lines = [line.removeprefix("kiosk: ") for line in done.stderr.strip().splitlines()]
         raise KioskError(lines[-1] if lines else f"kiosk {words[0]} ended with {done.returncode}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from kiosk.cli import setup_steps
 from kiosk.cli.setup_answers import Root, checked
-from kiosk.domain.errors import ConfigError
+from kiosk.domain.errors import ConfigError, KioskError
 
 TABLES: dict[str, object] = {
     "camera": {"kind": "simulated"},
@@ -49,6 +50,15 @@ def test_a_key_that_cannot_be_sealed_is_said_in_one_line(tmp_path: Path, monkeyp
     (root.home / "gallery.key").touch()
     with pytest.raises(ConfigError, match="its key beside it"):
         setup_steps.seal_key(root)
+
+
+def test_a_command_that_does_not_end_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(command: list[str], **how: float) -> None:
+        raise subprocess.TimeoutExpired(command, how["timeout"])
+
+    monkeypatch.setattr(subprocess, "run", slow)
+    with pytest.raises(KioskError, match=r"kiosk enrol did not end within 300 s: give this command again"):
+        setup_steps._rows(Root(tmp_path), "enrol", "--name", "Ada")
 
 
 def systemctl(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
