@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+
+from kiosk.sections import DoorConfig, NotifyConfig
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "deploy" / "apparmor"
@@ -67,3 +70,27 @@ def test_each_reads_the_credentials_of_its_own_units_alone() -> None:
         assert {f"{name}.service" for name in names.strip("{}").split(",")} == {
             name for name, its in units.items() if its == profile.name
         }
+
+
+def allowed(profile: str, path: str) -> set[str]:
+    """What the profile's own plain rules let it do there: letters such as r, w, l."""
+    found = re.findall(r"^  (?:owner )?(/\S+) (\w+),$", (FOLDER / profile).read_text(), re.MULTILINE)
+    return {letter for pattern, letters in found if fnmatch(path, pattern) for letter in letters}
+
+
+@pytest.mark.parametrize(
+    ("profile", "sockets"),
+    [
+        ("kiosk", [DoorConfig().socket, DoorConfig().events]),  # a release, and what the door tells of it
+        ("kiosk-notify", [DoorConfig().events, NotifyConfig().socket]),
+        ("kiosk-door", [DoorConfig().socket, DoorConfig().events]),
+    ],
+)
+def test_each_may_speak_at_the_sockets_that_it_uses(profile: str, sockets: list[Path]) -> None:
+    for path in sockets:
+        assert allowed(profile, str(path)) >= {"r", "w"}, path
+
+
+def test_each_may_link_in_its_folder_by_which_a_file_is_made_once_and_whole() -> None:
+    for profile in PROFILES:
+        assert allowed(profile.name, f"/var/lib/{profile.name}/file") >= set("rwkl")

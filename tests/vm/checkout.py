@@ -56,12 +56,14 @@ def lay_over(tree: Path, venv: str, site: str) -> None:
 
 
 def _configuration() -> str:
-    """The one that is shipped, with its example of a lock on a line of the guest's chip."""
+    """The one that is shipped, with its example of a lock on a line of the guest's chip, and a broker that is not
+    there."""
     text = (ROOT / "deploy/kiosk.toml").read_text()
     example = re.search(r"^#\[lock\]\n(#[a-z_]+ = .*\n)+", text, re.MULTILINE)
     assert example is not None, "deploy/kiosk.toml shows no [lock] any more"
     lock = re.sub(r"^#", "", example[0], flags=re.MULTILINE).replace("line = 17", f"line = {LINE}")
-    return text.replace(example[0], lock).replace('#name = "main"', 'name = "guest"')
+    text = text.replace(example[0], lock).replace('#name = "main"', 'name = "guest"')
+    return f'{text}\n[notifiers.broker]\nkind = "mqtt"\nhost = "127.0.0.1"\ntls = false\n'
 
 
 def _register(tree: Path, venv: str, site: str) -> None:

@@ -31,8 +31,12 @@ PACKAGES = (
     *("base-files", "base-passwd", "busybox-static", f"python{PYTHON}", "systemd", "udev", "apparmor"),
     "libstdc++6",  # numpy's
 )
-WHEELS = ("gpiod", "pydantic", "pytest", "pytest-timeout", "cryptography", "numpy", "sqlite-utils")
-"""Of pyproject.toml, and what they need: kiosk-door runs on the first two, the next two test it; then the gallery's."""
+WHEELS = (
+    *("gpiod", "pydantic", "paho-mqtt", "stamina"),  # kiosk-door runs on the first two, kiosk-notify on the last three
+    *("pytest", "pytest-timeout"),
+    *("cryptography", "numpy", "sqlite-utils"),  # the gallery's
+)
+"""Of pyproject.toml, and what they need."""
 BLOCK = "kernel/drivers/block/virtio_blk.ko.xz"
 """The one module that is needed: for the disk whose power is cut."""
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -63,6 +63,32 @@ def test_apparmor_confines_the_door() -> None:
     assert Path(f"/proc/{shown('MainPID')}/attr/current").read_text().strip() == "kiosk-door (enforce)"
 
 
+def denied(profile: str) -> list[str]:
+    """What AppArmor has refused until now to what runs under this profile, as the kernel's log has it."""
+    lines = call("busybox", "dmesg").splitlines()
+    return [line for line in lines if 'apparmor="DENIED"' in line and f'profile="{profile}"' in line]
+
+
+def test_nothing_was_refused_to_the_door() -> None:
+    if not Path("/sys/kernel/security/apparmor").exists():
+        pytest.skip("this kernel runs without AppArmor")
+    assert denied("kiosk-door") == []
+
+
+def test_kiosk_notify_itself_runs_confined_and_nothing_is_refused_to_it() -> None:
+    """The real program, whose broker is not there. Comes before the stand-ins, which try what they may not."""
+    if not Path("/sys/kernel/security/apparmor").exists():
+        pytest.skip("this kernel runs without AppArmor")
+    call("systemctl", "start", "kiosk-notify.service")  # returns when it is ready
+    try:
+        pid = call("systemctl", "show", "--value", "-p", "MainPID", "kiosk-notify.service").strip()
+        assert Path(f"/proc/{pid}/attr/current").read_text().strip() == "kiosk-notify (enforce)"
+        until(lambda: "notifier_failed" in call("journalctl", "-q", "-o", "cat", "-u", "kiosk-notify.service"), PAUSE)
+    finally:
+        call("systemctl", "stop", "kiosk-notify.service")
+    assert denied("kiosk-notify") == []
+
+
 def test_the_doors_memory_stays_where_it_is_and_is_nobodys() -> None:
     process = Path("/proc") / shown("MainPID")
     status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
