@@ -28,6 +28,7 @@ CHRONY = (
     "sudo systemctl daemon-reload && sudo systemctl restart kiosk"
 )
 """It gives the unit D-Bus back, over which it asks (kiosk.system.time_sync)."""
+UNSET = 'sudo timedatectl set-ntp true, then timedatectl; for a clock that runs without power: [clock] trust = "rtc"'
 
 
 @click.group()
@@ -120,7 +121,7 @@ def findings(patient: Patient) -> Iterator[Finding]:
     now, trust = datetime.now(UTC), patient.settings.clock.trust
     trouble = judge(now, floor, trust, told)
     if trouble is not None:
-        yield problem(f"{_shown(now)}: {MESSAGES[trouble]}")
+        yield problem(f"{_shown(now)}: {MESSAGES[trouble]}", UNSET if trouble is Reason.CLOCK_UNSYNCHRONISED else "")
         return
     yield ok(f"{_shown(now)}, not behind the log; [clock] trust is {trust}")
     if trust == "rtc" and not has_rtc():
