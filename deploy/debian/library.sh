@@ -6,6 +6,7 @@ state=/var/lib/face-kiosk
 config=/etc/kiosk/kiosk.toml
 data="/etc/kiosk /var/lib/kiosk /var/lib/kiosk-door /var/lib/kiosk-notify /var/lib/kiosk-models"
 services="kiosk kiosk-notify kiosk-door"
+patience=${FACE_KIOSK_CHECK_SECONDS:-300}  # of the self-check; an emulated machine needs more
 
 say() { echo "face-kiosk: $*" >&2; }
 
@@ -34,6 +35,38 @@ start_again() {
     done
 }
 
+# Where the configuration has the gallery; empty for the usual place, or where nothing can be read.
+configured_home() {
+    /usr/bin/python3 -I - "$config" 2>/dev/null <<'PYTHON' ||
+import sys, tomllib
+with open(sys.argv[1], "rb") as file:
+    print(tomllib.load(file).get("kiosk", {}).get("home", ""))
+PYTHON
+        sed -n 's/^[ \t]*home[ \t]*=[ \t]*"\(.*\)".*/\1/p' "$config" 2>/dev/null || true
+}
+
+# Folders with somebody's data, one a line: what links lead to, for a copy of a link saves nothing; and a home elsewhere
+# if it is the kiosk's own. A folder with other people's files is neither copied whole nor put back whole.
+places() {
+    {
+        for folder in $data; do
+            if [ -d "$folder" ]; then readlink -f "$folder"; fi
+        done
+        configured_home | while IFS= read -r home; do
+            if [ -d "$home" ] && [ "$(stat -L -c %U "$home")" = kiosk ]; then readlink -f "$home"; fi
+        done
+    } | sort -u | while IFS= read -r folder; do
+        if [ "$folder" != / ]; then echo "$folder"; fi
+    done
+}
+
+# The configured home, if the copy $1 lacks it.
+not_copied() {
+    configured_home | while IFS= read -r home; do
+        if [ -n "$home" ] && ! [ -d "$1/data$(readlink -m "$home")" ]; then echo "$home"; fi
+    done
+}
+
 # Files of the installed version that a rollback puts back: all but documents.
 program_files() {
     for place in "$tree" /usr/lib/systemd/system/kiosk*.service* /usr/lib/systemd/system/kiosk*.timer \
@@ -52,11 +85,19 @@ copy_program() {
     done
 }
 
+# What is mounted below a folder is neither copied nor erased: a stick with backups, say.
 copy_data() {
     mkdir -p "$1/data"
-    for folder in $data; do
-        if [ -d "$folder" ]; then cp -a --parents "$folder" "$1/data" || return 1; fi
-    done
+    places >"$1/places" || return 1
+    while IFS= read -r folder; do cp -a --one-file-system --parents "$folder" "$1/data" || return 1; done <"$1/places"
+}
+
+# Both, for the way back. The mark comes after the bytes: power may fail.
+copy_all() {
+    copy_data "$1"
+    copy_program "$1"
+    sync -f "$1"
+    : >"$1/whole"
 }
 
 # Puts back what copy_program and copy_data have copied. The folders stay: they may be mount points.
@@ -66,7 +107,7 @@ put_back_program() {
 }
 
 put_back_data() {
-    for folder in $data; do
+    if [ -e "$1/places" ]; then cat "$1/places"; else printf '%s\n' $data; fi | while IFS= read -r folder; do
         if [ -d "$folder" ]; then find "$folder" -xdev -mindepth 1 -delete || true; fi
     done
     cp -a "$1/data/." /
@@ -75,6 +116,7 @@ put_back_data() {
 # The self-check, into file $1. Exit status 0: it could be asked, whatever it found.
 self_check() {
     status=0
-    timeout 300 /usr/bin/kiosk doctor --json --config "$config" >"$1" 2>"$1.errors" </dev/null || status=$?
+    timeout "$patience" /usr/bin/kiosk doctor --json --config "$config" >"$1" 2>"$1.errors" </dev/null || status=$?
+    if [ "$status" = 124 ]; then echo "no answer within $patience s" >>"$1.errors"; fi
     [ "$status" -le 1 ] && [ -s "$1" ]
 }

@@ -9,9 +9,7 @@ already, or when [models] names a folder of the admin's own.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -54,12 +52,9 @@ def main(file: str, model_id: str) -> int:
         text = path.read_text("utf-8")
         changed = pinned(text, model_id)
         if changed != text:
-            beside = path.with_name(f"{path.name}.pinned")
-            shutil.copy2(path, beside)
-            status = path.stat()
-            os.chown(beside, status.st_uid, status.st_gid)
-            beside.write_text(changed, "utf-8")
-            beside.replace(path)
+            from kiosk.system import files  # noqa: PLC0415 - a pin that is there needs no program that works
+
+            files.rewrite(path, changed.encode())
             print(f"face-kiosk: {file}: [models] embedder is {model_id}, as before", file=sys.stderr)
     except (OSError, ValueError) as error:
         print(f"{file}: {error}", file=sys.stderr)

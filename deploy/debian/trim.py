@@ -12,6 +12,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk.gui import app
+
 MODULES = ("QtCore", "QtGui", "QtWidgets")
 """What kiosk.gui imports (a test holds it)."""
 PLUGINS = (
@@ -49,7 +51,7 @@ UNUSED = (
     "cv2/data/*.xml",
     "shiboken6/include",
 )
-PACKAGES = {
+PACKAGES = app.PACKAGES | {
     "libc.so.6": "libc6 (>= 2.39)",
     "libstdc++.so.6": "libstdc++6",
     "libgcc_s.so.1": "libgcc-s1",
@@ -57,45 +59,19 @@ PACKAGES = {
     "libzstd.so.1": "libzstd1",
     "libglib-2.0.so.0": "libglib2.0-0t64",
     "libgthread-2.0.so.0": "libglib2.0-0t64",
-    "libEGL.so.1": "libegl1",
-    "libGL.so.1": "libgl1",
     "libGLX.so.0": "libglx0",
     "libOpenGL.so.0": "libopengl0",
-    "libX11.so.6": "libx11-6",
-    "libX11-xcb.so.1": "libx11-xcb1",
-    "libfontconfig.so.1": "libfontconfig1",
-    "libfreetype.so.6": "libfreetype6",
-    "libxkbcommon.so.0": "libxkbcommon0",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
-    "libdbus-1.so.3": "libdbus-1-3",
-    "libdrm.so.2": "libdrm2",
     "libudev.so.1": "libudev1",
     "libmtdev.so.1": "libmtdev1t64",
     "libinput.so.10": "libinput10",
     "libts.so.0": "libts0t64",
-    "libwayland-client.so.0": "libwayland-client0",
-    "libwayland-cursor.so.0": "libwayland-cursor0",
-    "libwayland-egl.so.1": "libwayland-egl1",
     "libSM.so.6": "libsm6",
     "libICE.so.6": "libice6",
-    "libxcb.so.1": "libxcb1",
-    "libxcb-cursor.so.0": "libxcb-cursor0",
     "libxcb-glx.so.0": "libxcb-glx0",
-    "libxcb-icccm.so.4": "libxcb-icccm4",
-    "libxcb-image.so.0": "libxcb-image0",
-    "libxcb-keysyms.so.1": "libxcb-keysyms1",
-    "libxcb-randr.so.0": "libxcb-randr0",
-    "libxcb-render.so.0": "libxcb-render0",
-    "libxcb-render-util.so.0": "libxcb-render-util0",
-    "libxcb-shape.so.0": "libxcb-shape0",
-    "libxcb-shm.so.0": "libxcb-shm0",
-    "libxcb-sync.so.1": "libxcb-sync1",
-    "libxcb-util.so.1": "libxcb-util1",
-    "libxcb-xfixes.so.0": "libxcb-xfixes0",
     "libxcb-xinput.so.0": "libxcb-xinput0",
-    "libxcb-xkb.so.1": "libxcb-xkb1",
 }
-"""Debian's package of each library that stays outside; an unknown one ends the build."""
+"""Debian's package of each library that stays outside: the window's as it names them itself, and the rest. An unknown
+one ends the build."""
 OF_GLIBC = ("libm.so", "libdl.so", "libpthread.so", "librt.so", "libutil.so", "libmvec.so", "ld-linux")
 DISPLAYS = ("libqxcb", "libQt6XcbQpa", "libqwayland", "libQt6Wayland", "xcbglintegrations", "wayland-")
 """What these need is recommended only: a kiosk draws by one of them."""

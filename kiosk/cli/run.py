@@ -77,7 +77,7 @@ def _demonstrate(seen: bool, screenshot: Path | None, full_screen: bool, as_json
     front = Front(seen, screenshot, full_screen, as_json, setting, play.score.remark)
     front.listeners.append(unfailing(play.take))
     front.started = play.begin
-    with stage.stage() as (settings, home):
+    with stage.stage(None if seen else complain) as (settings, home):
         front.run(settings, home, play.camera)
     return seen or play.good
 

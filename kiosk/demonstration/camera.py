@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
@@ -18,12 +17,15 @@ from kiosk.demonstration.scene import VISIT_SECONDS, Scene
 from kiosk.demonstration.story import STORY, Visit, Visitor
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame, Image
-from kiosk.system.clock import boottime
+from kiosk.system.clock import boottime, pause
 
 EMPTY_PICTURES = 32
 """Number of pictures of the empty room, each with its own noise."""
 GAP_SECONDS = 1.0
 """Time in which the room is empty before each visit."""
+SKIPPED_SECONDS = 0.5
+"""So much of the story a late reader misses at a time, as with a real camera: attempts and pauses go by the clock, and
+a visit that waited for each picture would have several. For more than that the story waits."""
 
 
 class SimulatedOptions(BaseModel):
@@ -41,8 +43,9 @@ class SimulatedOptions(BaseModel):
 
 
 class SimulatedCamera:
-    """Plays every frame of a story, from the first read() on. If the reader is late the story waits, so that it is the
-    same on a slow machine. Raises EOFError at the story's end unless `loop`. Must never be used with a real lock."""
+    """Plays a story, from the first read() on. A late reader misses frames, up to SKIPPED_SECONDS at a time; for a
+    later one the story waits. Raises EOFError at the story's end unless `loop`. Must never be used with a real
+    lock."""
 
     live = False
     Options: ClassVar[type[SimulatedOptions]] = SimulatedOptions
@@ -52,7 +55,7 @@ class SimulatedCamera:
         options: SimulatedOptions,
         story: tuple[Visit, ...] = STORY,
         clock: Callable[[], float] = boottime,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = pause,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._options = options
@@ -107,6 +110,10 @@ class SimulatedCamera:
         if self._begin is None:
             self._begin = now
         number, stand = self._last + 1, self._stand
+        late = now - self._begin - number / self._options.fps
+        if late > 0:
+            number += int(min(late, SKIPPED_SECONDS) * self._options.fps)
+            self._begin += max(0.0, late - SKIPPED_SECONDS)
         self._turn_page(number, standing=stand is not None)
         place = self._place(number)
         if place is not None and place >= self.frames and not self._options.loop and not self._options.empty:
@@ -117,8 +124,6 @@ class SimulatedCamera:
             raise CameraError("the simulated camera has no frame yet")
         if wait > 0:
             self._sleep(wait)
-        else:
-            self._begin -= wait  # the reader is late: the story waits for it
         self._last = number
         captured_at, wall_at = self._clock(), self._wall()
         if stand is not None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from kiosk.config import Config
 from kiosk.demonstration.camera import SimulatedCamera, SimulatedOptions
 from kiosk.demonstration.direction import Stand, stand
 from kiosk.demonstration.rehearsal import Rehearsal
+from kiosk.demonstration.scene import Scene
 from kiosk.demonstration.story import (
     ADA,
     BEN,
@@ -48,6 +49,7 @@ from kiosk.station.enrolment import Enrolment
 from kiosk.storage import claims, pins
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.system.clock import slowed
 from kiosk.vision.models import Models, load
 from kiosk.ways import EntryConfig
 
@@ -60,7 +62,15 @@ WAYS_HINT = f"Ben comes in by number and PIN too: {BEN_NUMBER} / {BEN_PIN}; forc
 RELEASE_SECONDS = 2.0
 PAUSE_SECONDS = 4.0
 """Pause after an attempt. It is so long that each visit has one attempt: the next visitor comes after the pause."""
-DOOR_START_SECONDS = 10.0
+DOOR_START_SECONDS = 60.0
+"""An emulated or loaded machine needs many."""
+LOOK_SECONDS = 0.15
+"""A machine that needs longer for a picture is too slow for the story: a visitor would be gone before the attempt has
+its frames."""
+BRISK_SECONDS = 0.07
+"""So long a picture takes by the slowed clock."""
+SLOWEST = 0.04
+"""The least pace. At a lesser one the camera's pictures would come later than a camera counts as failed."""
 
 
 class Score:
@@ -152,17 +162,43 @@ def expected(visit: Visit | None, decision: Decision) -> bool:
 
 
 @contextmanager
-def stage() -> Iterator[tuple[Config, Home]]:
+def stage(say: Callable[[str], None] | None = None) -> Iterator[tuple[Config, Home]]:
     """A temporary home with the story's subjects enrolled, and kiosk-door with a simulated lock beside it.
 
-    Raises KioskError when a part is missing.
+    With `say`, which takes a line about it, the clock of both goes slower where the machine is too slow for the story,
+    so that the decisions are the same. Raises KioskError when a part is missing.
     """
-    with tempfile.TemporaryDirectory(prefix="kiosk-demonstration-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kiosk-demonstration-") as folder, ExitStack() as stack:
         home = Home(Path(folder) / "home")
         config = settings(Path(folder) / "door.sock")
-        with _door(config):
-            enrol_visitors(config, home, load(config.models, config.policy))
-            yield config, home
+        models = load(config.models, config.policy)
+        pace = 1.0
+        if say is not None:
+            seconds = look_seconds(models)
+            pace = pace_for(seconds)
+            if pace < 1:
+                say(f"this machine needs {seconds:.2g} s a picture: the story's clock goes at {pace:.0%} of its pace")
+        stack.enter_context(slowed(pace))
+        stack.enter_context(_door(config, pace))
+        enrol_visitors(config, home, models)
+        yield config, home
+
+
+def pace_for(seconds: float) -> float:
+    """The pace of the story's clock on a machine that needs so many seconds for a picture."""
+    return 1.0 if seconds <= LOOK_SECONDS else max(SLOWEST, BRISK_SECONDS / seconds)
+
+
+def look_seconds(models: Models) -> float:
+    """How long the networks take for a picture with a face, the first one aside."""
+    picture = Scene().standing(ADA, 0.0, 0.0, 0)
+    for _ in range(2):
+        began = time.monotonic()
+        for face in models.detector.detect(picture)[:1]:
+            models.pad.score(picture, face)
+            models.embedder.embed(picture, face)
+        took = time.monotonic() - began
+    return took
 
 
 def camera(loop: bool, story: tuple[Visit, ...] = STORY) -> SimulatedCamera:
@@ -205,24 +241,25 @@ def enrol_visitors(config: Config, home: Home, models: Models) -> None:
 
 
 @contextmanager
-def _door(config: Config) -> Iterator[None]:
-    """Runs kiosk-door with a simulated lock. It ends with this process, however this process ends."""
+def _door(config: Config, pace: float) -> Iterator[None]:
+    """Runs kiosk-door with a simulated lock, its clock at `pace`. It ends with this process, however this process
+    ends."""
     socket = config.door.socket
     command = [sys.executable, "-P", "-m", "kiosk.door", "--socket", str(socket), "--lock", "simulated"]
-    command += ["--release-seconds", str(RELEASE_SECONDS), "--until-stdin-ends"]
+    command += ["--release-seconds", str(RELEASE_SECONDS), "--pace", str(pace), "--until-stdin-ends"]
     # The kernel closes the pipe when this process ends in any way; then kiosk-door ends too.
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as door:  # noqa: S603 - our own
         try:
-            _await_door(socket)
+            _await_door(socket, door)
             yield
         finally:
             door.terminate()
 
 
-def _await_door(socket: Path) -> None:
+def _await_door(socket: Path, door: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + DOOR_START_SECONDS
     with DoorClient(socket) as client:
         while not client.ready():
-            if time.monotonic() > until:
+            if door.poll() is not None or time.monotonic() > until:
                 raise DoorError(f"kiosk-door did not start within {DOOR_START_SECONDS:g} s")
             time.sleep(0.02)

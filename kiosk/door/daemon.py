@@ -29,7 +29,7 @@ from kiosk.door.server import DoorServer
 from kiosk.door.spool import Spool
 from kiosk.door.witness import WitnessFile
 from kiosk.ipc.server import listening
-from kiosk.system.clock import boottime
+from kiosk.system.clock import boottime, slowed
 from kiosk.system.command_line import CommandLine
 from kiosk.system.memory import keep_private, stay_in_memory
 from kiosk.system.systemd import complain, log
@@ -183,14 +183,20 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     place.add_argument("--socket", type=Path, metavar="PATH", help="the demonstration: no configuration, no real lock")
     parser.add_argument("--lock", choices=["simulated"], help="with --socket")
     parser.add_argument("--release-seconds", type=float, metavar="S", help="with --socket; 5 by default")
+    parser.add_argument("--pace", type=float, metavar="P", help="with --socket: of its clock, above 0, at most 1")
     parser.add_argument("--until-stdin-ends", action="store_true", help="stop when whoever started this is gone")
     arguments = parser.parse_args(argv)
-    if arguments.config is not None and (arguments.lock is not None or arguments.release_seconds is not None):
-        parser.error("--lock and --release-seconds belong to --socket; with --config they come from the file")
+    of_the_demonstration = (arguments.lock, arguments.release_seconds, arguments.pace)
+    if arguments.config is not None and any(given is not None for given in of_the_demonstration):
+        parser.error("--lock, --release-seconds and --pace belong to --socket")
     if arguments.socket is not None and arguments.lock is None:
         parser.error("--socket needs --lock simulated")
     if arguments.release_seconds is None:
         arguments.release_seconds = 5.0
+    if arguments.pace is None:
+        arguments.pace = 1.0
+    if not 0 < arguments.pace <= 1:
+        parser.error("--pace must be above 0 and at most 1")
     return arguments
 
 
@@ -199,7 +205,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep_private()
     try:
         arguments = _arguments(argv)
-        serve(_settings(arguments), until_stdin_ends=arguments.until_stdin_ends)
+        with slowed(arguments.pace):
+            serve(_settings(arguments), until_stdin_ends=arguments.until_stdin_ends)
     except KioskError as error:
         complain(PROGRAM, error)
         return 2

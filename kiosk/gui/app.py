@@ -65,7 +65,8 @@ _LIBRARIES = {
 }
 """The libraries that each Qt platform loads, and the Debian packages that contain them."""
 
-_ALL = _QT | _XCB | _WAYLAND | _KMS
+PACKAGES = _QT | _XCB | _WAYLAND | _KMS
+"""Debian's package of each of these; the Debian package depends on the same (deploy/debian/trim.py)."""
 
 _UNSEEN = frozenset({"offscreen", "minimal", "vnc"})
 """Platforms that show nothing on a screen at the machine."""
@@ -119,7 +120,7 @@ def create_application(argv: Sequence[str], offscreen: bool) -> QApplication:
 def cannot_start(platform: str, trouble: str) -> str:
     """The error message for a platform that does not start. Names the package of a missing library."""
     found = re.search(r"(lib[\w.+-]+\.so[.\d]*) is missing", trouble)
-    package = _ALL.get(found[1]) if found else None
+    package = PACKAGES.get(found[1]) if found else None
     others = " and ".join(p for p in ("linuxfb", "wayland", "xcb") if p != platform.split(":", maxsplit=1)[0])
     hint = f": sudo apt-get install {package}" if package else f"; others are {others} (QT_QPA_PLATFORM)"
     return f"the window's platform {platform} cannot start here: {trouble}{hint}"
@@ -188,6 +189,6 @@ def _explained(error: ImportError) -> str:
     found = re.search(r"(lib[\w.+-]+\.so[.\d]*)", str(error))
     if found is None:
         return f"Qt cannot be loaded: {error}"
-    package = _ALL.get(found[1])
+    package = PACKAGES.get(found[1])
     hint = f"sudo apt-get install {package}" if package else "install the package that brings it"
     return f"Qt cannot be loaded, {found[1]} is missing: {hint}"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -18,10 +19,33 @@ CLOCKS_APART = 0.01
 """Smallest growth of the difference between the two clocks that counts as a suspend, in seconds. A smaller growth is
 the time for reading them."""
 
+_pace = 1.0
+
 
 def boottime() -> float:
-    """Seconds of CLOCK_BOOTTIME, which is the same for all processes of a machine."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    """Seconds of CLOCK_BOOTTIME, which is the same for all processes of a machine. Within `slowed`: that many times the
+    pace."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) * _pace
+
+
+def pause(seconds: float) -> None:
+    """Sleeps so many seconds of `boottime`."""
+    time.sleep(seconds / _pace)
+
+
+@contextmanager
+def slowed(pace: float) -> Iterator[None]:
+    """In this process `boottime` goes at `pace` (above 0, at most 1) of its speed. Processes with the same pace still
+    share a clock. For the demonstration alone, on a machine that is too slow for its story: kiosk-door takes a pace
+    only together with the simulated lock, and never from a configuration. Raises ValueError."""
+    global _pace  # noqa: PLW0603 - one clock for all that a process times, whoever asks
+    if not 0 < pace <= 1:
+        raise ValueError(f"a pace is above 0 and at most 1, not {pace:g}")
+    before, _pace = _pace, pace
+    try:
+        yield
+    finally:
+        _pace = before
 
 
 def boot_name() -> str:

@@ -6,12 +6,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from kiosk.demonstration.stage import Score
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.demonstration import stage
+from kiosk.demonstration.camera import SimulatedOptions
+from kiosk.demonstration.stage import LOOK_SECONDS, SLOWEST, Score, pace_for
 from kiosk.demonstration.story import ENROLLED_VISIT, STORY, Visit
 from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
+from kiosk.domain.door.grants import DoorResult, Grant
 from kiosk.domain.entry import Means
+from kiosk.domain.ids import new_id
 from kiosk.domain.staff_views import Done, Erased
 from kiosk.domain.updates import Decided, StaffChanged
+from kiosk.station.door_client import DoorClient
+from kiosk.station.loop import FRAME_TIMEOUT
+from kiosk.system.clock import boottime
 
 STRANGERS = STORY[2]
 
@@ -52,3 +63,32 @@ def test_who_comes_in_by_a_number_is_no_part_of_the_story() -> None:
     made.take(typed)
     assert made.decisions == []
     assert "number" in made.remark(typed)
+
+
+@pytest.mark.parametrize("seconds", [0.01, LOOK_SECONDS])
+def test_a_machine_that_is_quick_enough_plays_the_story_at_its_pace(seconds: float) -> None:
+    assert pace_for(seconds) == 1.0
+
+
+@given(st.floats(0.16, 1.7))
+def test_by_the_slowed_clock_a_slow_machine_is_quick_enough(seconds: float) -> None:
+    assert SLOWEST <= pace_for(seconds) < 1
+    assert seconds * pace_for(seconds) < LOOK_SECONDS / 2
+
+
+def test_the_storys_pictures_never_come_later_than_a_camera_counts_as_failed() -> None:
+    assert 1 / SimulatedOptions().fps / pace_for(1000.0) < FRAME_TIMEOUT
+
+
+def test_the_door_on_stage_has_the_same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would refuse each grant as too late."""
+    monkeypatch.setattr(stage, "look_seconds", lambda _: 0.35)
+    monkeypatch.setattr(stage, "enrol_visitors", lambda *_: None)
+    said: list[str] = []
+    before = boottime()
+    with stage.stage(said.append) as (config, _), DoorClient(config.door.socket) as door:
+        assert boottime() < before / 2
+        now = boottime()
+        assert door.release(Grant(new_id(), now, now + 1.0)).result is DoorResult.RELEASED
+    assert boottime() >= before
+    assert len(said) == 1

@@ -387,6 +387,8 @@ BAD_STARTS = {
     "no lock": (["--socket", "{}/s"], "--lock simulated"),
     "a real lock without a configuration": (["--socket", "{}/s", "--lock", "gpio"], "--lock"),
     "a senseless time": (["--socket", "{}/s", "--lock", "simulated", "--release-seconds", "nan"], "release_seconds"),
+    "a clock that stands": (["--socket", "{}/s", "--lock", "simulated", "--pace", "0"], "--pace"),
+    "a slow clock before a configured lock": (["--config", "{}/c", "--pace", "0.5"], "belong to --socket"),
     "a missing folder": (["--socket", "{}/none/s", "--lock", "simulated"], "none/s"),
     "a path too long for a socket": (["--socket", "{}/" + "s" * 108, "--lock", "simulated"], "too long"),
     "something in the way": (["--socket", "{}/file", "--lock", "simulated"], "not a socket"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kiosk
-from kiosk.system.clock import DriverStamps, boottime
+from kiosk.system.clock import DriverStamps, boottime, pause, slowed
 
 PACKAGE = Path(kiosk.__file__).parent
 STAMPS = {"system/clock.py", *(f"cameras/{name}.py" for name in ("gstreamer", "newest", "raspberry_pi", "usb"))}
@@ -84,3 +84,21 @@ def test_a_frame_is_never_younger_than_it_is(steps: list[tuple[float, float, flo
         machine.suspend(asleep)
         machine.monotonic += after
         assert stamps.translated(taken) <= at + 1e-6
+
+
+def test_a_slowed_clock_is_shared_and_ends_with_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "clock_gettime", lambda _: 1000.0)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with slowed(0.25):
+        assert boottime() == 250.0
+        pause(2.0)
+    pause(2.0)
+    assert boottime() == 1000.0
+    assert slept == [8.0, 2.0]
+
+
+@pytest.mark.parametrize("pace", [0.0, -1.0, 1.5, float("nan")])
+def test_no_other_clock_is_made(pace: float) -> None:
+    with pytest.raises(ValueError, match="pace"), slowed(pace):
+        pass
