@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from kiosk.cli.asking import ask_one_of, ask_or, ask_secretly, ask_yes
 from kiosk.cli.console import say
 from kiosk.cli.setup_answers import Answers, Root, Tables, checked
 from kiosk.cli.setup_file import rendered
+from kiosk.domain.door.events import DOOR_NAME_PATTERN
 from kiosk.domain.errors import ConfigError, os_trouble
 from kiosk.domain.rights import Role
 from kiosk.domain.security_level import Level
@@ -122,9 +124,13 @@ def ask_setup(questions: Questions, root: Root) -> Tables:
     return {"level": level, "key": key}
 
 
-def ask_door(questions: Questions, _: Root) -> Tables:
-    """[door]."""
-    return {"name": questions.text("What this door is called (lower-case letters, digits, hyphens)", "main-entrance")}
+def ask_door(questions: Questions, root: Root) -> Tables:
+    """[door]. No default but in a trial: two doors of a site would have it."""
+    while True:
+        name = questions.text("What this door is called, as no other of the site", "trial" if root.trial else "")
+        if re.fullmatch(DOOR_NAME_PATTERN, name):
+            return {"name": name}
+        questions.tell("lower-case letters, digits and hyphens, 32 at most: for example north-entrance")
 
 
 def ask_screen(questions: Questions, _: Root) -> Tables:

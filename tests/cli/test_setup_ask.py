@@ -57,8 +57,19 @@ def test_a_trial_is_answered_with_the_defaults_and_the_simulated_camera(tmp_path
     tables = setup_ask.interview(questions, root, ASKS)
     settings = checked(tables, "the answers", root, tmp_path).settings
     assert settings.lock is not None
-    assert (settings.camera.kind, settings.lock.kind, settings.door.name) == ("simulated", "simulated", "main-entrance")
+    assert (settings.camera.kind, settings.lock.kind, settings.door.name) == ("simulated", "simulated", "trial")
     assert settings.screen.languages == ("en",)
+
+
+def test_a_door_is_asked_for_its_name_until_it_has_one_of_its_own() -> None:
+    class Typed(Scripted):
+        def text(self, question: str, default: str) -> str:
+            super().text(question, default)
+            return ("", "Main Door", "north")[len(self.asked) - 1] or default
+
+    questions = Typed()
+    assert setup_ask.ask_door(questions, Root()) == {"name": "north"}
+    assert len(questions.told) == 2, "what a name is"
 
 
 def test_an_interview_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
