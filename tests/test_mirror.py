@@ -35,6 +35,7 @@ ELSEWHERE = {
     "cli/audit_export": "cli/test_audit_chain",
     "cli/audit_rows": "cli/test_audit",
     "cli/bench_window": "evaluation/benchmarks/test_gui",
+    "cli/calibrate_lines": "cli/test_calibrate_faces",
     "cli/decisions": "cli/test_printing",
     "cli/doctor_basics": "cli/test_doctor",
     "cli/doctor_check": "cli/test_doctor",

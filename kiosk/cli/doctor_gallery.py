@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from kiosk.cli import calibrate_study
 from kiosk.cli.doctor_check import Finding, Patient, ok, problem
 from kiosk.config import Config
 from kiosk.domain.errors import GalleryError, HomeError
@@ -46,6 +47,7 @@ def gallery(patient: Patient) -> Iterator[Finding]:
     with closing(open_gallery(home, read_only=True)) as opened:
         counts = ", ".join(f"{n} of {model}" for model, n in opened.counts().items()) or "none"
         yield ok(f"{home.folder}: {len(opened.subjects())} subjects, references: {counts}")
+        yield from calibrate_study.findings(opened)
 
 
 def keys(patient: Patient) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import click
 
 from kiosk.cli.clock import judge
 from kiosk.cli.console import called, config_option, emit, json_option, pass_home, say, settings, told_or_not
-from kiosk.cli.registers import ask_the_kiosk, register_of, running_kiosk
+from kiosk.cli.registers import ask_the_kiosk, own_gallery, register_of, running_kiosk
 from kiosk.cli.subjects_erase import row
 from kiosk.config import Config
 from kiosk.domain.errors import ConfigError, GalleryError
@@ -24,6 +24,7 @@ from kiosk.storage.database import open_database
 from kiosk.storage.erasure import EXPIRED, ended_before, erase, keeping
 from kiosk.storage.gallery import open_gallery
 from kiosk.storage.home import Home
+from kiosk.storage.visits import Visits
 from kiosk.system.time_sync import synchronised
 
 LONGEST = timedelta(days=7)
@@ -48,6 +49,9 @@ def retention(home: Home, dry_run: bool, clock_is_right: bool, config_file: Path
     now = datetime.now(UTC)
     with closing(open_database(home.database, read_only=True)) as store:
         _trust_clock(config, Audit(store).floor(), now, clock_is_right)
+    if running_kiosk() is None and not dry_run:  # else the kiosk itself looks
+        with own_gallery(home) as gallery:
+            Visits(gallery).end_if_over()
     with register_of(home, read_only=dry_run, erasure=partial(erase, home, keeping=keeping(config))) as register:
         _people(register, config, now, dry_run, as_json)
     _records(home, config, dry_run, as_json)

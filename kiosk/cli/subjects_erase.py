@@ -78,6 +78,7 @@ def row(done: Certificate) -> Row:
         "erased_at": done.at.isoformat(),
         "reason": done.reason,
         "references": done.references,
+        "visits": done.visits,
         "backups": done.backups,
         "out_of_reach": [
             {"kind": remains.kind.value, "what": what, "ends": ends} for remains, what, ends in _left(done)
@@ -90,6 +91,8 @@ def lines(done: Certificate, name: str) -> Iterator[str]:
     yield f"erased {name}"
     yield f"  when       {shown(done.at)}, {done.reason}"
     yield f"  removed    the key, the record with all that it holds, visitor passes, {done.references} reference(s)"
+    if done.visits:
+        yield f"             {done.visits} visit(s) that were kept for a measurement"
     yield f"             {done.backups} backup(s) of before; the key of backups was changed"
     yield "  not reached"
     for _, what, ends in _left(done):

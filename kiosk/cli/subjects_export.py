@@ -42,8 +42,8 @@ def export(home: Home, who: str, page: Path | None, templates: bool, config_file
     """Prints what is kept about a person as one JSON object, or writes it as a page (--html).
 
     All that there is: name, badge, number, role, validity, consent, which secrets there are, number, date and network
-    of the references, visitor passes, and each record of the log that names the person. Pictures are never kept. A
-    running kiosk is asked for it, but for the templates, which it gives nobody.
+    of the references, visits that are kept for a measurement, visitor passes, and each record of the log that names the
+    person. Pictures are never kept. A running kiosk is asked for it, but for the templates, which it gives nobody.
     """
     with register_of(home, read_only=True) as register:
         kept = register.kept(register.find(who), templates)
@@ -79,6 +79,7 @@ def _row(kept: Kept) -> Row:
         "passes": [pass_row(issued) for issued in kept.passes],
         "consent": _consent(s),
         "references": [_reference(r) for r in kept.references],
+        "visits": [{"at": local(at).isoformat()} for at in kept.visits],
         "records": [record_row(record) for record in kept.records],
     }
 
@@ -138,6 +139,9 @@ def _page(kept: Kept) -> Iterator[str]:
     for reference in kept.references:
         known = _reference(reference)
         yield f"<p>{html.escape('; '.join(f'{name}: {value}' for name, value in known.items()))}</p>"
+    if kept.visits:
+        yield f"<h2>Templates of visits, kept for a measurement of some days: {len(kept.visits)}</h2>"
+        yield f"<p>{html.escape(', '.join(map(shown, kept.visits)))}</p>"
     yield f"<h2>Visitor passes: {len(kept.passes)}</h2>"
     for issued in kept.passes:
         yield f"<p>{html.escape(pass_line(issued))}</p>"

@@ -96,6 +96,11 @@ class Attempt:
         """The feature vector that was compared last; None if there was none."""
         return self._last.probe if self._last else None
 
+    @property
+    def first(self) -> Vector | None:
+        """The vector of the first frame that counts: unlike the last one it is chosen by no score."""
+        return self._samples[0].probe if self._samples else None
+
     def charged(self, reason: Reason) -> list[Vector]:
         """The compared vectors whose faces this verdict counts against. Clear matches (mated, and PAD passed them) do
         not count, because they are no guesses. For a match, the samples behind it do not count. If the frames match

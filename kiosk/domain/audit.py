@@ -49,6 +49,9 @@ class AuditKind(StrEnum):
     DURESS = "duress"
     """The grant's PIN was the duress PIN. No list shows it that does not ask for this kind; an export does."""
 
+    STUDY = "study"
+    """Templates of visits are kept from now on (storage.visits), or were erased."""
+
 
 class AuditOutcome(StrEnum):
     """What was done, in records that are not of a decision or of the door. The values are stored in databases: never
@@ -115,6 +118,9 @@ class AuditOutcome(StrEnum):
     """STAFF: somebody was let in who has references of other light only. Once for each person."""
     REFERENCES_ADDED = "references_added"
     """ENROLMENT: pictures in other light, beside those that there were."""
+    STUDY_BEGUN = "study_begun"
+    STUDY_ENDED = "study_ended"
+    """STUDY: all that was kept is erased; the reason says whether somebody asked, or its time was over."""
 
 
 class AuditReason(StrEnum):
@@ -150,6 +156,8 @@ class AuditReason(StrEnum):
     """A sign-in: somebody with the right PIN who is not of the staff."""
     TEMPLATES = "of_another_network"
     """A sign-in: no reference of this person can be compared."""
+    VISITS_NOT_KEPT = "visits_not_kept"
+    """FAULT: a visit could not be kept for the study. Told once; nobody waited for it."""
 
 
 class Command(StrEnum):

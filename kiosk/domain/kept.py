@@ -37,3 +37,5 @@ class Kept:
     duress: bool
     qr: bool
     card: bool
+    visits: tuple[datetime, ...] = ()
+    """When the visits were of which a template is kept for a measurement."""

@@ -35,6 +35,8 @@ class Right(StrEnum):
     """Gives somebody a role and a PIN."""
     KEEP = "keep"
     """Makes a backup, and cuts old records of the log: what timers do, and admins."""
+    STUDY = "study"
+    """Has templates of visits kept for a measurement, and ends it."""
     WAYS = "ways"
     """Gives somebody a number, a QR code or a card, and says what somebody needs: a claim with the face, more time."""
     VISIT = "visit"

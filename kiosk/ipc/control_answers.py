@@ -137,6 +137,7 @@ class ErasedMessage(Message):
     at: Moment
     reason: str
     references: Annotated[int, Field(ge=0)]
+    visits: Annotated[int, Field(ge=0)] = 0
     backups: Annotated[int, Field(ge=0)]
     remains: tuple[RemainsBody, ...]
 
@@ -200,6 +201,14 @@ class RevokedMessage(Message):
 
     type: Literal["revoked"] = "revoked"
     revoked: PassBody
+
+
+class StudyMessage(Message):
+    """Templates of visits are kept until `ends`, or were erased: so many `visits`."""
+
+    type: Literal["study"] = "study"
+    ends: Moment | None
+    visits: Annotated[int, Field(ge=0)]
 
 
 class DoneMessage(Message):

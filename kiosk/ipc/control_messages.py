@@ -14,6 +14,7 @@
                       erase                      -> erased: the certificate
                       backup                     -> backed_up; only for admins
                       cut                        -> cut; only for admins
+                      begin_study, end_study     -> study: until when, or what was erased; only for admins
                       sample, up to MOST_SAMPLES -> done; then one of the next two, which takes them
                       enrol, renew               -> enrolled
                       consent                    -> person, as it is then
@@ -192,6 +193,20 @@ class CutRequest(Message):
 
     type: Literal["cut"] = "cut"
     dry_run: bool
+
+
+class BeginStudyRequest(Message):
+    """Keeps templates of visits for so many days, of who has agreed to this text; None: everybody was told."""
+
+    type: Literal["begin_study"] = "begin_study"
+    days: Annotated[int, Field(ge=1, le=90)]
+    text: Annotated[str, Field(min_length=1, max_length=40)] | None
+
+
+class EndStudyRequest(Message):
+    """Erases all visits that are kept, and keeps no more."""
+
+    type: Literal["end_study"] = "end_study"
 
 
 class SampleRequest(Message):

@@ -19,14 +19,17 @@ from kiosk.ipc.control_answers import (
     PeopleMessage,
     PersonMessage,
     RevokedMessage,
+    StudyMessage,
     WelcomeMessage,
 )
 from kiosk.ipc.control_messages import (
     BackupRequest,
     BadgeRequest,
+    BeginStudyRequest,
     CodeRequest,
     ConsentRequest,
     CutRequest,
+    EndStudyRequest,
     EnrolRequest,
     EraseRequest,
     FindRequest,
@@ -67,6 +70,8 @@ ControlRequest = (
     | EraseRequest
     | BackupRequest
     | CutRequest
+    | BeginStudyRequest
+    | EndStudyRequest
     | SampleRequest
     | EnrolRequest
     | RenewRequest
@@ -94,6 +99,8 @@ _RIGHTS: dict[type[Message], Right] = {
     EraseRequest: Right.ERASE,
     BackupRequest: Right.KEEP,
     CutRequest: Right.KEEP,
+    BeginStudyRequest: Right.STUDY,
+    EndStudyRequest: Right.STUDY,
     SampleRequest: Right.ENROL,
     EnrolRequest: Right.ENROL,
     RenewRequest: Right.RENEW,
@@ -121,6 +128,7 @@ ControlAnswer = (
     | ErasedMessage
     | BackedUpMessage
     | CutMessage
+    | StudyMessage
     | IssuedMessage
     | PassesMessage
     | RevokedMessage

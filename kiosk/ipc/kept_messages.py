@@ -124,6 +124,7 @@ class KeptBody(Message):
     duress: bool
     qr: bool
     card: bool
+    visits: tuple[Moment, ...] = ()
 
     @classmethod
     def of(cls, kept: Kept) -> Self:
@@ -141,6 +142,7 @@ class KeptBody(Message):
             duress=kept.duress,
             qr=kept.qr,
             card=kept.card,
+            visits=kept.visits,
         )
 
     def kept(self) -> Kept:
@@ -156,6 +158,7 @@ class KeptBody(Message):
             self.duress,
             self.qr,
             self.card,
+            self.visits,
         )
 
 

@@ -11,6 +11,7 @@ from kiosk.station.control import serving
 from kiosk.station.desk import RegisterDesk
 from kiosk.station.enrolment import Enrolment
 from kiosk.station.upkeep import Upkeep
+from kiosk.station.visits import StudyDesk
 from kiosk.storage.database import open_database
 from kiosk.storage.erasure import erase, keeping
 from kiosk.storage.gallery import Gallery
@@ -38,7 +39,12 @@ def answering(
         serving(
             config.control,
             home,
-            RegisterDesk(gallery, model_id, enrolment, erasure, Upkeep(home, gallery, kept), config.consent.required),
+            StudyDesk(
+                RegisterDesk(
+                    gallery, model_id, enrolment, erasure, Upkeep(home, gallery, kept), config.consent.required
+                ),
+                gallery,
+            ),
         ),
     ):
         yield

@@ -48,6 +48,7 @@ from kiosk.station.staff_room import staffed
 from kiosk.station.stages import Stages
 from kiosk.station.timekeeping import Timekeeper, keep_time
 from kiosk.station.turns import turning
+from kiosk.station.visits import visited
 from kiosk.station.vitals import telling
 from kiosk.station.witness import GalleryWitness, witnessed
 from kiosk.station.writer import Writer
@@ -214,7 +215,8 @@ def running(
         health = Health(time.monotonic)
         found = matcher(models, gallery, log_threshold, not status.simulated, config.entry.claims_beyond)
         limit = stack.enter_context(refusal_limit(config, home))
-        looks = stages(config, models, found)
+        watched = visited(home, gallery.vault, models.embedder.model_id, writer, publish, stages(config, models, found))
+        publish, looks = stack.enter_context(watched)
         pipeline = Pipeline(
             looks,
             rules(config),

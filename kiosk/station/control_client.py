@@ -33,16 +33,19 @@ from kiosk.ipc.control_answers import (
     PeopleMessage,
     PersonMessage,
     RevokedMessage,
+    StudyMessage,
     WelcomeMessage,
 )
 from kiosk.ipc.control_messages import (
     LONGEST_TEXT,
     BackupRequest,
     BadgeRequest,
+    BeginStudyRequest,
     CodeRequest,
     ConsentBody,
     ConsentRequest,
     CutRequest,
+    EndStudyRequest,
     EnrolRequest,
     EraseRequest,
     FindRequest,
@@ -224,7 +227,8 @@ class RemoteRegister:
         request = EraseRequest.model_validate({"subject_id": subject_id, "reason": reason, "later": later})
         done = self._ask(request, ErasedMessage, LONG_SECONDS)
         remains = tuple(each.remains() for each in done.remains)
-        return Certificate(done.subject, done.at, done.reason, done.references, done.backups, remains)
+        numbers = done.references, done.backups
+        return Certificate(done.subject, done.at, done.reason, *numbers, remains, done.visits)
 
     def back_up(self) -> Made:
         """See station.upkeep."""
@@ -234,6 +238,10 @@ class RemoteRegister:
     def cut(self, dry_run: bool) -> int:
         """See station.upkeep."""
         return self._ask(CutRequest(dry_run=dry_run), CutMessage, LONG_SECONDS).records
+
+    def study(self, request: BeginStudyRequest | EndStudyRequest) -> StudyMessage:
+        """Begins or ends a study of visits."""
+        return self._ask(request, StudyMessage)
 
     def enrol(self, samples: Sequence[EnrolmentSample], who: Applicant, once: bool = False) -> Enrolled:
         """See Register."""

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from kiosk.domain.attempt import Attempt, Verdict
 from kiosk.domain.decision import Decision, Evidence, Outcome, Proof, Reason
 from kiosk.domain.policy import decide
-from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.refusals import FaceLimit
 from kiosk.domain.verification import Expected
-from kiosk.station.stages import Stopwatch
+from kiosk.station.stages import Stages, Stopwatch
 
 LONGEST_DETAIL = 200
 """Most characters of a fault's message that are recorded."""
@@ -22,7 +21,7 @@ class Decider:
 
     def __init__(
         self,
-        matcher: Matcher,
+        stages: Stages,
         door_ready: Callable[[], bool],
         largest_badge: int | None,
         new_id: Callable[[], str],
@@ -30,7 +29,7 @@ class Decider:
         limit: FaceLimit,
         face_alone: Callable[[], bool],
     ) -> None:
-        self._matcher = matcher
+        self._matcher, self._seen = stages.matcher, stages.seen
         self._door_ready = door_ready
         self._largest_badge = largest_badge
         self._new_id = new_id
@@ -57,7 +56,7 @@ class Decider:
                 outcome, reason = Outcome.REFUSED, Reason.INTERNAL_FAULT
             reason = Reason.NOT_VERIFIED if reason is Reason.NOT_ENROLLED and not matched else reason
             subject_id = expected.subject_id
-        return Decision(
+        decision = Decision(
             id=self._new_id(),
             outcome=outcome,
             reason=reason,
@@ -71,6 +70,8 @@ class Decider:
             means=expected.means if expected else None,
             claim_id=expected.claim_id if expected else None,
         )
+        self._seen(decision, attempt)
+        return decision
 
     def fault(
         self, reason: Reason, message: str, evidence: Evidence, attempt: Attempt | None, expected: Expected | None

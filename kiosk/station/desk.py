@@ -293,5 +293,6 @@ def _erased(done: Certificate) -> ErasedMessage:
         reason=done.reason,
         references=done.references,
         backups=done.backups,
+        visits=done.visits,
         remains=tuple(map(RemainsBody.of, done.remains)),
     )

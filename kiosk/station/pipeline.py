@@ -55,7 +55,7 @@ class Pipeline:
         self._rules = rules
         self._min_face = min_face
         self._limit = limit or FaceAlone(None)
-        self._decider = Decider(stages.matcher, door_ready, largest_badge, new_id, clock, self._limit, face_alone)
+        self._decider = Decider(stages, door_ready, largest_badge, new_id, clock, self._limit, face_alone)
         self._tracker = Tracker()
         self._memory = Memory()
         self._aftermath = Aftermath(rules, alike)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from kiosk.domain.decision import Comparison, Reason
+from kiosk.domain.attempt import Attempt
+from kiosk.domain.decision import Comparison, Decision, Reason
 from kiosk.domain.errors import OutdatedError, StageError, UnsafeError
 from kiosk.domain.face import Vector
 from kiosk.domain.lingering import Lingering
@@ -19,7 +20,7 @@ from kiosk.domain.verification import Expected
 @dataclass(frozen=True, slots=True)
 class Stages:
     """The stages of a frame, in this order. `lingering`: faces that never leave; the door and staff's booth leave out
-    the same ones."""
+    the same ones. `seen`: is told each decision on a face with its attempt; never raises, and returns at once."""
 
     detector: Detector
     quality: QualityGate
@@ -27,6 +28,7 @@ class Stages:
     embedder: Embedder
     matcher: Matcher
     lingering: Lingering = field(default_factory=Lingering)
+    seen: Callable[[Decision, Attempt | None], None] = lambda *_: None
 
     def compared(self, probe: Vector, expected: Expected | None) -> Comparison:
         """The comparison with the claimed person only, or with the whole gallery."""

@@ -20,6 +20,7 @@ from kiosk.storage import backups, restoring
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
+from kiosk.storage.visits import Visits
 
 ASKED, WITHDRAWN, EXPIRED = AuditReason.ASKED, AuditReason.WITHDRAWN, AuditReason.EXPIRED
 """Why somebody is erased: the admin or the person asked for it; consent was withdrawn; the validity ended long ago."""
@@ -47,6 +48,8 @@ class Certificate:
     backups: int
     """How many backups of before were removed from the folder."""
     remains: tuple[Remains, ...]
+    visits: int = 0
+    """How many kept visits were removed."""
 
 
 def keeping(config: Config) -> Keeping:
@@ -65,6 +68,7 @@ def erase(home: Home, gallery: Gallery, who: Sequence[str], reason: AuditReason,
     for one in who:
         if one not in done or one in enrolled:
             gallery.remove(one, reason)
+    visits = Visits(gallery).forget(who)
     backups.end_period(home, gallery)
     restoring.sweep(home)
     removed, remains = _from_folder(home, gallery, keeping)
@@ -77,6 +81,7 @@ def erase(home: Home, gallery: Gallery, who: Sequence[str], reason: AuditReason,
             references[one],
             removed,
             (*remains, *_elsewhere(home, gallery, enrolled.get(one), keeping)),
+            visits[one],
         )
         for one in who
     ]

@@ -8,6 +8,7 @@ from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.passes import Passes
 from kiosk.storage.people import NO_SECRETS
+from kiosk.storage.visits import Visits
 
 
 def kept_of(gallery: Gallery, subject: Subject, templates: bool = False) -> Kept:
@@ -24,6 +25,7 @@ def kept_of(gallery: Gallery, subject: Subject, templates: bool = False) -> Kept
         secrets.duress is not None,
         secrets.qr is not None,
         secrets.card is not None,
+        tuple(sorted(visit.at for visit in Visits(gallery).kept(subject.id))),
     )
 
 

@@ -33,7 +33,7 @@ def enrolled(home: Path) -> list[Subject]:
 
 
 def test_the_texts_are_listed_and_shown(kiosk: Command) -> None:
-    assert kiosk("consent", "show").out == ["1/de", "1/en"]
+    assert kiosk("consent", "show").out == ["1/de", "1/en", "visits-1/de", "visits-1/en"]
     assert kiosk("consent", "show", "1").out[0] == "Your face at this door"
     assert kiosk("consent", "show", "1/de").out[0] == "Ihr Gesicht an dieser T\u00fcr"
     said = kiosk("consent", "show", "7")

@@ -67,6 +67,8 @@ REQUESTS: list[Any] = [
     {"type": "erase", "subject_id": SUBJECT, "reason": "expired", "later": True},
     {"type": "consent", "subject_id": SUBJECT, "consent": {"text": "1", "language": "de", "alternative": "a badge"}},
     {"type": "export", "subject_id": SUBJECT, "more": True},
+    {"type": "begin_study", "days": 14, "text": "visits-1"},
+    {"type": "end_study"},
 ]
 BODY = {
     "id": SUBJECT, "name": "Ada", "created_at": MOMENT, "disabled": False, "valid_from": None, "valid_until": MOMENT,
@@ -84,6 +86,7 @@ ANSWERS: list[Any] = [
     {"type": "people", "people": [{"subject": BODY, "enrol_again": None}], "more": True},
     {"type": "person", "subject": BODY},
     {"type": "enrolled", "subject": BODY, "already": False, "unusable": 0},
+    {"type": "study", "ends": MOMENT, "visits": 0},
     {"type": "done"},
     {
         "type": "erased",
@@ -91,6 +94,7 @@ ANSWERS: list[Any] = [
         "at": MOMENT,
         "reason": "asked",
         "references": 1,
+        "visits": 2,
         "backups": 0,
         "remains": [{"kind": "exported", "count": 2, "place": "", "day": "2026-11-29", "trouble": ""}],
     },
