@@ -112,6 +112,8 @@ class Config(Section):
     def _one_door(self) -> Self:
         if self.keys.passphrase and self.control.socket is None:
             raise ValueError("[keys] passphrase needs [control] socket: `kiosk unlock` gives the passphrase there")
+        if self.models.previous is not None and self.policy.threshold is not None:
+            raise ValueError("[policy] threshold is of one network: take it out while [models] previous names another")
         if self.lock is not None and self.panel is not None:
             raise ValueError("[lock] and [panel] are both there: a door has the one or the other")
         return self

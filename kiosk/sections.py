@@ -166,6 +166,8 @@ class ModelsConfig(Section):
     folder: Path | None = None
     detector: str = "face-detector"
     embedder: str = "mobilefacenet"
+    previous: str | None = None
+    """The embedder of before, while people are renewed one by one (domain.transition). None: no change is under way."""
     pad: Annotated[tuple[str, ...], Field(min_length=1, max_length=3)] = ("pad-2.7", "pad-4.0")
     threads: Annotated[int, Field(ge=1, le=16)] = 2
     provider: Provider = "cpu"

@@ -18,11 +18,12 @@ from kiosk.domain.coaching import NOD, SIDE_YAW, STRAIGHT_YAW
 from kiosk.domain.face import Frame, Image, Vector
 from kiosk.domain.looks import HeadPose, Look
 from kiosk.domain.matching import rounded
+from kiosk.domain.renewal import Measure
 from kiosk.domain.staff_views import Failure
 from kiosk.station import assembly
 from kiosk.station.booth import Booth
 from kiosk.station.booth_tasks import State
-from kiosk.station.candidates import Candidates, Measure
+from kiosk.station.candidates import Candidates
 from kiosk.station.looking import Eyes, Looker
 from kiosk.storage.gallery import Gallery, empty_gallery
 from kiosk.vision.models import Models, load

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "cli/door_pair": "cli/test_badges",
     "cli/evaluate/*": "cli/test_evaluate",
     "cli/front": "cli/test_printing",
+    "cli/models/under_way": "cli/models/test_switch",
     "cli/pass_lines": "cli/test_passes",
     "cli/setup_answers": "cli/test_setup",
     "cli/setup_camera": "cli/test_setup_ask",
@@ -55,6 +56,8 @@ ELSEWHERE = {
     "door/feed": "door/test_server",
     "notify/__main__": "notify/test_process",
     # Through what they serve, in which their behaviour shows.
+    "station/earlier_references": "cli/models/test_switch",
+    "vision/measured": "vision/test_models",
     "cameras/files": "cli/test_bad_input",
     "demonstration/layers": "demonstration/test_scene",
     "evaluation/detector_figures": "evaluation/test_detector",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from kiosk.cli import calibrate_study
 from kiosk.cli.doctor_check import Finding, Patient, ok, problem
+from kiosk.cli.models.under_way import progress_of, under_way
+from kiosk.cli.moments import shown
 from kiosk.config import Config
 from kiosk.domain.errors import GalleryError, HomeError
 from kiosk.domain.matching import enrol_again
@@ -84,14 +86,25 @@ def threshold(patient: Patient) -> Iterator[Finding]:
 
 
 def references(patient: Patient) -> Iterator[Finding]:
-    """References of another network than the configured one. A problem if there are no usable references."""
+    """References of another network than the configured one. A problem if there are no usable references. And how far
+    a change of the embedder is."""
     home = patient.home
     if not home.database.exists():
         return
-    entry = _embedder(patient.settings)
+    entry, change = _embedder(patient.settings), under_way(patient.settings)
     with closing(open_gallery(home, read_only=True, with_key=False, check=False)) as opened:
-        unusable, usable = opened.unusable(entry.model_id), opened.counts().get(entry.model_id, 0)
-    if unusable:
+        counts = opened.counts()
+    usable = counts.pop(entry.model_id, 0)
+    if change is not None:
+        usable += counts.pop(change.old.model_id, 0)
+        far, since = progress_of(home, change)
+        begun = f" since {shown(since)}" if since else ""
+        how_far = f"{len(far.renewed)} renewed, {len(far.left)} not yet"
+        yield ok(
+            f"a change of the embedder is under way{begun}, from {change.old.name} to {change.new.name}: {how_far}",
+            "sudo kiosk models switch --status" if far.left else "sudo kiosk models switch --finish",
+        )
+    if unusable := sum(counts.values()):
         again = "sudo kiosk enrol --again WHO"
         yield ok(enrol_again(unusable), again) if usable else problem(enrol_again(unusable), again)
 

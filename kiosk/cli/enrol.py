@@ -104,7 +104,7 @@ def enrol(
     samples = _samples(enroller, sources)
     model_id = models.embedder_entry.model_id
     enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
-    with register_of(home, model_id=model_id, enrolment=enrolment) as register:
+    with register_of(home, model_id=model_id, enrolment=enrolment, earlier=models.compared[1:]) as register:
         if again is None:
             enrolled = register.enrol(samples, Applicant(name or "", begin, end, badge, agreed, number))
         else:

@@ -78,7 +78,7 @@ def enrol_list(home: Home, file: Path, config_file: Path | None, as_json: bool, 
     models = load(config.models, config.policy)
     enroller = assembly.enroller(config, models)
     enrolment = partial(Enrolment, enroller, models=models, called=lambda who: called(who.name, who.id, error=True))
-    with register_of(home, model_id=models.embedder_entry.model_id, enrolment=enrolment) as register:
+    with register_of(home, model_id=models.compared[0], enrolment=enrolment, earlier=models.compared[1:]) as register:
         _refuse_taken(file, people, [each.subject for each in register.everybody()])
         with progress(people, "enrolling") as shown:
             results = [_enrol(person, enroller, register) for person in shown]

@@ -32,13 +32,7 @@ def identify(home: Home, images: Sequence[Path], config_file: Path | None, as_js
     config = settings(config_file)
     models = load(config.models, config.policy)
     with closing(assembly.searchable(home)) as gallery:
-        stages = Stages(
-            models.detector,
-            assembly.gate(config.quality, models, assembly.ANY_PLACE),
-            models.pad,
-            models.embedder,
-            assembly.matcher(models, gallery),
-        )
+        stages = assembly.stages(config, models, assembly.matcher(models, gallery), assembly.ANY_PLACE)
         troubles = 0
         for image in images:
             try:
@@ -81,7 +75,7 @@ def look(stages: Stages, path: Path) -> Row:
     evidence = quality.flaw not in {Flaw.TURNED_OVER, Flaw.UNNATURAL} and stages.quality.upright(image, face)
     made = stages.embedder.embed(image, face) if evidence else None
     flaw = quality.flaw or (Flaw.UNNATURAL if made is None else None)
-    comparison = None if made is None else stages.matcher.search(made.vector)
+    comparison = None if made is None else stages.compared(made, None)
     return {
         "image": str(path),
         "faces": len(faces),
@@ -93,5 +87,5 @@ def look(stages: Stages, path: Path) -> Row:
         "hint": made.hints[0].value if made and made.hints else None,
         "pad": round(stages.pad.score(image, face), 4),
         "pad_threshold": stages.pad.threshold,
-        "model_id": stages.embedder.model_id,
+        "model_id": comparison.model_id if comparison else stages.embedder.model_id,
     }

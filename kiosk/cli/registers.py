@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -62,19 +62,28 @@ def register_of(
     model_id: str | None = None,
     enrolment: Callable[[Gallery], Enrolment] | None = None,
     erasure: Erasure | None = None,
+    earlier: Sequence[str] = (),
 ) -> Iterator[Register]:
-    """The register for a command with `ask_the_kiosk`. `model_id`, `enrolment`, `erasure`: see GalleryRegister. Raises
-    KioskError."""
+    """The register for a command with `ask_the_kiosk`. `model_id`, `enrolment`, `erasure`, `earlier`: see
+    GalleryRegister. Raises KioskError."""
     running = running_kiosk()
     if running is not None:
         running.model_id = model_id
         yield running
         return
+    with own_gallery(home, read_only) as gallery:
+        yield GalleryRegister(gallery, model_id, enrolment, erasure, earlier)
+
+
+@contextmanager
+def own_gallery(home: Home, read_only: bool = False) -> Iterator[Gallery]:
+    """The gallery for a command with `ask_the_kiosk` that asks no running kiosk: changes are recorded with the user who
+    gave the command, and shown to the door. Raises KioskError."""
     with closing(open_gallery(home, read_only=read_only)) as gallery:
         meta = click.get_current_context().meta
         gallery.by = f"uid {meta[_CALLER]}"
         with shown(None if read_only else meta[_DOOR], home, gallery.vault):
-            yield GalleryRegister(gallery, model_id, enrolment, erasure)
+            yield gallery
 
 
 @contextmanager

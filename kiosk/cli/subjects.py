@@ -29,15 +29,17 @@ def check_badge(badge: int, config: Config) -> None:
         raise GalleryError(f"{badge}: a badge number is 1 to {largest}{where}")
 
 
-def running_model(config_file: Path | None) -> str | None:
-    """The model_id of the configured embedder. If it cannot be found, prints why on standard error and returns None: an
-    admin who must shut somebody out needs the list then too."""
+def compared_models(config_file: Path | None) -> tuple[str, ...]:
+    """The model_ids whose references are compared, that of the configured embedder first. If they cannot be found,
+    prints why on standard error and returns none: an admin who must shut somebody out needs the list then too."""
     try:
         models = settings(config_file).models
-        return Manifest(models.folder or default_folder()).entry(models.embedder, EmbedderEntry).model_id
+        manifest = Manifest(models.folder or default_folder())
+        names = (models.embedder, *(() if models.previous is None else (models.previous,)))
+        return tuple(manifest.entry(name, EmbedderEntry).model_id for name in names)
     except (ConfigError, ModelError) as error:
         complain(f"{error}; who is to be enrolled again is not known")
-        return None
+        return ()
 
 
 @click.group()
@@ -52,8 +54,9 @@ def subjects() -> None:
 @pass_home
 def list_(home: Home, config_file: Path | None, as_json: bool) -> None:
     """Lists everybody in the order of enrolment, and marks who must be enrolled again because of another network."""
-    model_id = running_model(config_file)
-    with register_of(home, read_only=True, model_id=model_id) as register:
+    compared = compared_models(config_file)
+    model_id = compared[0] if compared else None
+    with register_of(home, read_only=True, model_id=model_id, earlier=compared[1:]) as register:
         everybody = register.everybody()
     for each in everybody:
         if as_json:

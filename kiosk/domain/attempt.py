@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from kiosk.domain.decision import Comparison, Evidence, Reason
 from kiosk.domain.face import Flaw, Frame, Hint, Quality, Vector
+from kiosk.domain.transition import Kept
 
 PASSING_BY = frozenset({Flaw.TOO_SMALL, Flaw.OUTSIDE_GUIDE})
 """Flaws of a face that does not present itself. Such a face opens no attempt."""
@@ -64,6 +65,8 @@ class Sample:
     comparison: Comparison
     probe: Vector | None = field(default=None, repr=False, compare=False)
     """Kept in memory during the attempt, to recognise the face again if it is refused."""
+    kept: Kept | None = field(default=None, repr=False, compare=False)
+    """Of a frame that a reference of the embedder of before has matched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,12 @@ class Attempt:
             for s in self._all
             if s.probe is not None and id(s) not in window and (every or not (s.bona_fide and s.comparison.mated))
         ]
+
+    def kept(self, subject_id: str) -> tuple[Kept, ...]:
+        """The frames from which this subject may get references of the current network: all compared ones, if each was
+        live and matched this subject by a reference of the earlier one; else none."""
+        kept = [s.kept for s in self._all if s.bona_fide and s.comparison.subject_id == subject_id]
+        return tuple(k for k in kept if k is not None) if len(kept) == len(self._all) and None not in kept else ()
 
     def unlike(self, vector: Vector, alike: Callable[[Vector, Vector], bool]) -> bool:
         """Whether no compared vector is mated or like this one."""

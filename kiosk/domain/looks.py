@@ -14,6 +14,7 @@ face that is held still varies by 0.004 (yaw) and 0.002 (pitch) from frame to fr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -127,3 +128,5 @@ class Look:
     live: bool | None = None
     light: float = 0.0
     vector: Vector | None = field(default=None, repr=False)
+    earlier: Callable[[], Vector | None] | None = field(default=None, repr=False)
+    """See domain.people.Embedding."""

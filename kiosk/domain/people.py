@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +30,9 @@ class Embedding:
 
     vector: Vector
     hints: tuple[Hint, ...] = ()
+    earlier: Callable[[], Vector | None] | None = field(default=None, repr=False)
+    """While the embedder is being changed (domain.transition): gives the scaled vector of the same face in the earlier
+    network's space, made when it is first asked for; None if that network takes it for no natural face."""
 
 
 @dataclass(frozen=True, slots=True)

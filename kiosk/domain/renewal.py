@@ -13,7 +13,7 @@ or searched is a Template, and in a gallery only `Turning.template` makes one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from kiosk.domain.face import Vector
 from kiosk.domain.matching import Cohort, ReferenceMatrix, finest, rounded
 from kiosk.domain.people import Reference, Template
 from kiosk.domain.products import Kernel
+from kiosk.domain.thresholds import Thresholds
 
 SKEW = 1e-4
 """How far the product of a matrix with its own transpose may be from the identity: float32 leaves less than 1e-6."""
@@ -136,6 +137,22 @@ class Enrolled:
     references: Sequence[Reference]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Measure:
+    """What comparisons with one network's references need to know. `by`: how records name these comparisons, if not by
+    the model_id: those through a map of another network's vectors (domain.transition)."""
+
+    model_id: str
+    dimension: int
+    thresholds: Thresholds
+    cohort: Cohort
+    by: str = ""
+
+    def matrix(self, turning: Turning, references: Iterable[Reference]) -> TurnedMatrix:
+        """These references of this network as one matrix. Raises ValueError as TurnedMatrix does."""
+        return TurnedMatrix(self.model_id, self.dimension, self.cohort, turning, references, by=self.by)
+
+
 class TurnedMatrix:
     """References of one gallery that are searched with feature vectors: the one place where a probe is turned."""
 
@@ -147,10 +164,12 @@ class TurnedMatrix:
         turning: Turning,
         references: Iterable[Reference] = (),
         kernel: Kernel | None = None,
+        by: str = "",
     ) -> None:
-        """`cohort`: the one that the thresholds were measured with, not turned. Raises ValueError as ReferenceMatrix
-        does."""
+        """`cohort`: the one that the thresholds were measured with, not turned. `by`: see Measure. Raises ValueError as
+        ReferenceMatrix does."""
         self._turning = turning
+        self._by = by
         self._matrix = ReferenceMatrix(model_id, dimension, turning.cohort(cohort), references, kernel)
 
     def __len__(self) -> int:
@@ -163,7 +182,8 @@ class TurnedMatrix:
 
     def search(self, probe: Vector, threshold: float) -> Comparison:
         """1:N: the subject with the highest score. Raises ValueError for a probe of another length."""
-        return self._matrix.search(self._turning.template(probe), threshold)
+        found = self._matrix.search(self._turning.template(probe), threshold)
+        return replace(found, model_id=self._by) if self._by else found
 
     def best(self, probe: Vector, subject_id: str) -> tuple[float, int]:
         """1:1: see ReferenceMatrix.best."""

@@ -34,7 +34,8 @@ class Right(StrEnum):
     APPOINT = "appoint"
     """Gives somebody a role and a PIN."""
     KEEP = "keep"
-    """Makes a backup, and cuts old records of the log: what timers do, and admins."""
+    """Makes a backup, cuts old records of the log, erases references of a network that is not used any more: what
+    timers do, and admins."""
     STUDY = "study"
     """Has templates of visits kept for a measurement, and ends it."""
     WAYS = "ways"

@@ -111,6 +111,16 @@ class Thresholds:
             low, high = (low, middle) if self._keeps(middle, sizes) else (middle, high)
         return self._judged(high, sizes)
 
+    def sharing(self, share: float) -> Thresholds:
+        """The same table for a search that may use only this share (0..1) of the rate, because another search of the
+        same face uses the rest."""
+        return Thresholds(self._table, self._fpir * share, self._fixed)
+
+    def measured_for(self, fmr: float) -> float:
+        """The first reliable score of the table whose FMR is at most `fmr`; the last reliable one if there is none."""
+        reliable = self._table[: max(self._reliable, 1)]
+        return next((p.score for p in reliable if p.fmr <= fmr), reliable[-1].score)
+
     def capacity(self, references: int) -> int:
         """The largest number of subjects, each with `references` references, for which the rate can be kept."""
         if not self._reliable:

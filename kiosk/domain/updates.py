@@ -6,7 +6,7 @@ for other processes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from kiosk.domain.checkpoint import Checkpoint
@@ -16,6 +16,7 @@ from kiosk.domain.door.state import DoorState
 from kiosk.domain.entry import Step
 from kiosk.domain.face import Face, Hint, Quality
 from kiosk.domain.staff_views import StaffView
+from kiosk.domain.transition import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,10 @@ class Observed:
 @dataclass(frozen=True, slots=True)
 class Proposed:
     """An attempt has ended in this decision. It is not yet recorded and the door does not know it. station.access
-    records it, and may refuse a grant."""
+    records it, and may refuse a grant. `kept`: frames of which references may be made once the door has acted on it."""
 
     decision: Decision
+    kept: tuple[Kept, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

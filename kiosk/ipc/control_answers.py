@@ -157,6 +157,13 @@ class CutMessage(Message):
     records: Annotated[int, Field(ge=0)]
 
 
+class DroppedMessage(Message):
+    """How many references were erased."""
+
+    type: Literal["dropped"] = "dropped"
+    references: Annotated[int, Field(ge=0)]
+
+
 class PassBody(Message):
     """A domain.passes.Issued as a message."""
 

@@ -15,6 +15,7 @@
                       backup                     -> backed_up; only for admins
                       cut                        -> cut; only for admins
                       begin_study, end_study     -> study: until when, or what was erased; only for admins
+                      drop                       -> dropped; only for admins
                       sample, up to MOST_SAMPLES -> done; then one of the next two, which takes them
                       enrol, renew               -> enrolled
                       consent                    -> person, as it is then
@@ -209,13 +210,22 @@ class EndStudyRequest(Message):
     type: Literal["end_study"] = "end_study"
 
 
+class DropRequest(Message):
+    """Erases the references of a network that is not used any more, of everybody."""
+
+    type: Literal["drop"] = "drop"
+    model_id: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+
+
 class SampleRequest(Message):
-    """One sample of a person who is to be enrolled. `picture` is only for messages."""
+    """One sample of a person who is to be enrolled. `picture` is only for messages. `earlier`: its vector by the
+    embedder of before, while it is being changed."""
 
     type: Literal["sample"] = "sample"
     picture: Text
     vector: Annotated[Base64Bytes, Field(max_length=LARGEST_SAMPLE, repr=False)]
     quality: Annotated[float, Field(ge=0, le=1)]
+    earlier: Annotated[Base64Bytes, Field(max_length=LARGEST_SAMPLE)] | None = Field(default=None, repr=False)
 
 
 class ConsentBody(Message):

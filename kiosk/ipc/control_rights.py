@@ -11,6 +11,7 @@ from kiosk.ipc.control_answers import (
     BackedUpMessage,
     CutMessage,
     DoneMessage,
+    DroppedMessage,
     EnrolledMessage,
     ErasedMessage,
     FailedMessage,
@@ -30,6 +31,7 @@ from kiosk.ipc.control_messages import (
     ConsentRequest,
     CutRequest,
     EndStudyRequest,
+    DropRequest,
     EnrolRequest,
     EraseRequest,
     FindRequest,
@@ -72,6 +74,7 @@ ControlRequest = (
     | CutRequest
     | BeginStudyRequest
     | EndStudyRequest
+    | DropRequest
     | SampleRequest
     | EnrolRequest
     | RenewRequest
@@ -101,6 +104,7 @@ _RIGHTS: dict[type[Message], Right] = {
     CutRequest: Right.KEEP,
     BeginStudyRequest: Right.STUDY,
     EndStudyRequest: Right.STUDY,
+    DropRequest: Right.KEEP,
     SampleRequest: Right.ENROL,
     EnrolRequest: Right.ENROL,
     RenewRequest: Right.RENEW,
@@ -129,6 +133,7 @@ ControlAnswer = (
     | BackedUpMessage
     | CutMessage
     | StudyMessage
+    | DroppedMessage
     | IssuedMessage
     | PassesMessage
     | RevokedMessage

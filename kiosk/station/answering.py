@@ -24,10 +24,11 @@ def answering(
     config: Config,
     home: Home,
     vault: Vault,
-    model_id: str,
+    compared: tuple[str, ...],
     enrolment: Callable[[Gallery], Enrolment],
 ) -> Iterator[None]:
-    """Serves the control socket, if one is configured, with a connection of its own to the gallery."""
+    """Serves the control socket, if one is configured, with a connection of its own to the gallery. `compared`: the
+    model_ids whose references are compared, that of the embedder first."""
     if config.control.socket is None:
         yield
         return
@@ -41,7 +42,7 @@ def answering(
             home,
             StudyDesk(
                 RegisterDesk(
-                    gallery, model_id, enrolment, erasure, Upkeep(home, gallery, kept), config.consent.required
+                    gallery, compared, enrolment, erasure, Upkeep(home, gallery, kept), config.consent.required
                 ),
                 gallery,
             ),

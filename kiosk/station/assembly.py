@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from threading import Event as Flag
@@ -24,7 +24,6 @@ from kiosk.domain.door.state import DoorStatus
 from kiosk.domain.face import Frame
 from kiosk.domain.matching import enrol_again
 from kiosk.domain.ports.camera import Camera
-from kiosk.domain.ports.gallery import Matcher
 from kiosk.domain.staffing import StaffRequest
 from kiosk.domain.thresholds import Threshold
 from kiosk.domain.updates import Faulted, Update
@@ -43,6 +42,7 @@ from kiosk.station.loop import Station, unfailing
 from kiosk.station.matcher import GalleryMatcher, log_threshold
 from kiosk.station.pipeline import Pipeline
 from kiosk.station.refusal_limit import keep_limit, refusal_limit
+from kiosk.station.renewals import renewing
 from kiosk.station.safeguards import decision_basis, effective, refuse_make_believe, refuse_unsafe
 from kiosk.station.staff_room import staffed
 from kiosk.station.stages import Stages
@@ -99,9 +99,9 @@ def matcher(
 ) -> GalleryMatcher:
     """The matcher for the gallery and the configured embedder. `tell`, `real_lock`, `claims_beyond`: see
     GalleryMatcher. Raises GalleryError."""
-    entry = models.embedder_entry
-    model_id, thresholds, cohort = entry.model_id, models.thresholds, models.cohort
-    return GalleryMatcher(gallery, model_id, entry.dimension, thresholds, cohort, tell, real_lock, claims_beyond)
+    m, earlier = models.measure, models.earlier_measure
+    what = m.model_id, m.dimension, m.thresholds, m.cohort
+    return GalleryMatcher(gallery, *what, tell, real_lock, claims_beyond, earlier)
 
 
 def searchable(home: Home) -> Gallery:
@@ -115,9 +115,10 @@ def rehearsed(home: Home) -> Gallery:
     return searchable(home) if home.key.exists() or home.database.exists() else empty_gallery()
 
 
-def stages(config: Config, models: Models, found: Matcher) -> Stages:
-    """The stages that each frame goes through."""
-    return Stages(models.detector, gate(config.quality, models), models.pad, models.embedder, found)
+def stages(config: Config, models: Models, found: GalleryMatcher, guide: float | None = None) -> Stages:
+    """The stages that each frame goes through. `guide`: see `gate`."""
+    before = None if models.earlier is None else found
+    return Stages(models.detector, gate(config.quality, models, guide), models.pad, models.looks, found, earlier=before)
 
 
 def rules(config: Config) -> Rules:
@@ -134,15 +135,14 @@ def largest_badge(config: Config) -> int | None:
 def enroller(config: Config, models: Models) -> Enroller:
     """Enrolment with the configured networks."""
     quality = gate(config.quality, models, ANY_PLACE)
-    return Enroller(models.detector, quality, models.embedder, models.thresholds, models.cohort)
+    return Enroller(models.detector, quality, models.looks, models.thresholds, models.cohort)
 
 
 def replay_pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:
     """The pipeline for a recording: without a door, and with a new attempt directly after each decision."""
-    a = config.attempt
     return Pipeline(
         stages(config, models, matcher(models, gallery)),
-        Rules(a.needed, a.window, a.seconds, pause=0.0, rest=0.0, again=True),
+        replace(rules(config), pause=0.0, rest=0.0, again=True),
         config.quality.min_face,
         door_ready=lambda: True,
         largest_badge=largest_badge(config),
@@ -242,6 +242,7 @@ def running(
         parts = Parts(pipeline.tell, access, client, keeper.trouble, largest_badge(config), health, status, alarm)
         entrance = stack.enter_context(receiving(config, home, gallery.vault, parts, room.publish))
         publish = entrance.publish
+        renew = stack.enter_context(renewing(config, home, gallery.vault, models, looks.quality, access.note))
         station = Station(
             eye,
             pipeline,
@@ -254,13 +255,14 @@ def running(
             policy=effective(config, models, found.threshold),
             aside=room.booth,
             scan=entrance.scan,
+            renew=renew,
         )
-        _tell_of_other_models(models.embedder.model_id, gallery, pipeline, access, publish)
+        _tell_of_other_models(models, gallery, pipeline, access, publish)
         stack.enter_context(watching(config, home, writer, access, publish, health))
         stack.enter_context(turning("clock", lambda: keep_time(keeper, writer, publish), lambda: None, health))
         witness = stack.enter_context(witnessed(config.door.socket, home, gallery.vault, health))
         enrolment = partial(Enrolment, enroller(config, models), models=models, called=lambda who: who.id)
-        stack.enter_context(answering(config, home, gallery.vault, models.embedder.model_id, enrolment))
+        stack.enter_context(answering(config, home, gallery.vault, models.compared, enrolment))
         station.start()
         stack.callback(station.stop)
         if limit is not None:  # after station.start(), so that it is reported after the start
@@ -269,16 +271,16 @@ def running(
 
 
 def _tell_of_other_models(
-    model_id: str, gallery: Gallery, pipeline: Pipeline, access: Access, publish: Callable[[Update], None]
+    models: Models, gallery: Gallery, pipeline: Pipeline, access: Access, publish: Callable[[Update], None]
 ) -> None:
     """Reports references that the embedder cannot use at the start, before the first person comes. If there are no
     others, nobody can be recognised; that is a fault until a person is enrolled."""
-    unusable = gallery.unusable(model_id)
-    if not unusable:
+    others = {model_id: n for model_id, n in gallery.counts().items() if model_id not in models.compared}
+    if not others:
         return
-    message, reason = enrol_again(unusable), Reason.REFERENCES_OF_ANOTHER_MODEL
+    message, reason = enrol_again(sum(others.values())), Reason.REFERENCES_OF_ANOTHER_MODEL
     log.warning(reason.value, message=message)
-    if not gallery.counts().get(model_id):
+    if len(others) == len(gallery.counts()):
         access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=reason))
         pipeline.expect(reason)
         publish(Faulted(reason, message))

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kiosk.domain.decision import Comparison
+from kiosk.domain.errors import GalleryError
 from kiosk.domain.face import Vector
-from kiosk.domain.matching import Cohort, rounded
+from kiosk.domain.matching import rounded
 from kiosk.domain.people import Reference
-from kiosk.domain.renewal import UNTURNED, Enrolled, TurnedMatrix
+from kiosk.domain.renewal import UNTURNED, Enrolled, Measure, TurnedMatrix
 from kiosk.domain.second_light import MOST
-from kiosk.domain.thresholds import Sizes, Thresholds
+from kiosk.domain.thresholds import Sizes
 from kiosk.station.enrolment import with_another
 from kiosk.storage.gallery import Gallery
 
@@ -33,51 +34,56 @@ class Found:
     beyond: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Measure:
-    """What comparisons need to know of the networks."""
-
-    model_id: str
-    dimension: int
-    thresholds: Thresholds
-    cohort: Cohort
-
-
 class Candidates:
     """Compares with one gallery, for one thread. Methods raise GalleryError."""
 
-    def __init__(self, gallery: Gallery, measure: Measure) -> None:
+    def __init__(self, gallery: Gallery, measure: Measure, earlier: Measure | None = None) -> None:
+        """`earlier`: of the embedder of before, while it is being changed (domain.transition)."""
         self._gallery = gallery
         self._measure = measure
+        self._earlier = earlier
 
-    def look(self, vectors: Sequence[Vector], but: str | None = None, beside: int = 0) -> Found:
-        """Compares with everybody who is enrolled, but for one, who keeps so many references `beside` these."""
-        known = self._enrolled()
-        rest = [r for r in known.references if r.subject_id != but]
-        matrix = self._matrix(known, rest)
+    def look(
+        self,
+        vectors: Sequence[Vector],
+        but: str | None = None,
+        beside: int = 0,
+        earlier: Sequence[Vector] = (),
+    ) -> Found:
+        """Compares with everybody who is enrolled, but for one, who keeps so many references `beside` these. `earlier`:
+        the same pictures by the earlier network, which are compared with its references. Raises GalleryError too when
+        these are missing and there are such references."""
+        found = self._look(self._measure, vectors, but, beside)
+        if self._earlier is None or not self._gallery.counts().get(self._earlier.model_id):
+            return found
+        if not earlier:
+            raise GalleryError("these pictures cannot be compared with references of the earlier network: take others")
+        before = self._look(self._earlier, earlier, but, beside)
+        return Found(found.twin or before.twin, found.alike or before.alike, found.beyond)
+
+    def _look(self, measure: Measure, vectors: Sequence[Vector], but: str | None, beside: int) -> Found:
+        known = self._gallery.enrolled(measure.model_id)
+        matrix = measure.matrix(known.turning, [r for r in known.references if r.subject_id != but])
         sizes = with_another(matrix.sizes, _count(vectors, beside))
-        threshold = self._measure.thresholds.for_gallery(sizes).score
+        threshold = measure.thresholds.for_gallery(sizes).score
         best = max((matrix.search(v, threshold) for v in vectors), key=lambda found: found.score)
         return Found(
             best.subject_id if best.mated else None,
             best.subject_id is not None and best.score >= threshold - MARGIN,
-            self._measure.thresholds.beyond(sizes),
+            measure.thresholds.beyond(sizes),
         )
 
-    def is_of(self, vectors: Sequence[Vector], subject_id: str) -> bool:
-        """Whether one of the pictures matches this subject as enrolled; True for who has no reference of this
-        network."""
+    def is_of(self, vectors: Sequence[Vector], subject_id: str, earlier: Sequence[Vector] = ()) -> bool:
+        """Whether one of the pictures matches this subject as enrolled; `earlier`: see `look`. True for who has no
+        reference that they can be compared with."""
         compare = self.with_subject(subject_id)
+        if compare is None and self._earlier is not None:
+            compare, vectors = _with_subject(self._gallery, self._earlier, subject_id), earlier
         return compare is None or any(compare(v).mated for v in vectors)
 
     def with_subject(self, subject_id: str) -> Callable[[Vector], Comparison] | None:
         """Compares with one subject alone, by the threshold of the whole gallery; None for who has no reference."""
-        known = self._enrolled()
-        own = [r for r in known.references if r.subject_id == subject_id]
-        if not own:
-            return None
-        matrix = self._matrix(known, own)
-        return _searching(matrix, self._threshold(self._matrix(known, known.references).sizes))
+        return _with_subject(self._gallery, self._measure, subject_id)
 
     def with_these(
         self, vectors: Sequence[Vector], but: str | None = None, beside: int = 0
@@ -98,8 +104,16 @@ class Candidates:
         return self._gallery.enrolled(self._measure.model_id)
 
     def _matrix(self, known: Enrolled, references: Sequence[Reference]) -> TurnedMatrix:
-        m = self._measure
-        return TurnedMatrix(m.model_id, m.dimension, m.cohort, known.turning, references)
+        return self._measure.matrix(known.turning, references)
+
+
+def _with_subject(gallery: Gallery, measure: Measure, subject_id: str) -> Callable[[Vector], Comparison] | None:
+    known = gallery.enrolled(measure.model_id)
+    own = [r for r in known.references if r.subject_id == subject_id]
+    if not own:
+        return None
+    sizes = measure.matrix(known.turning, known.references).sizes
+    return _searching(measure.matrix(known.turning, own), measure.thresholds.for_gallery(sizes).score)
 
 
 def _count(vectors: Sequence[Vector], beside: int) -> int:

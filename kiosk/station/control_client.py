@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -25,6 +24,7 @@ from kiosk.ipc.control_answers import (
     BackedUpMessage,
     CutMessage,
     DoneMessage,
+    DroppedMessage,
     EnrolledMessage,
     ErasedMessage,
     FailedMessage,
@@ -37,7 +37,6 @@ from kiosk.ipc.control_answers import (
     WelcomeMessage,
 )
 from kiosk.ipc.control_messages import (
-    LONGEST_TEXT,
     BackupRequest,
     BadgeRequest,
     BeginStudyRequest,
@@ -46,6 +45,7 @@ from kiosk.ipc.control_messages import (
     ConsentRequest,
     CutRequest,
     EndStudyRequest,
+    DropRequest,
     EnrolRequest,
     EraseRequest,
     FindRequest,
@@ -59,7 +59,6 @@ from kiosk.ipc.control_messages import (
     RenewRequest,
     RevokeRequest,
     RoleRequest,
-    SampleRequest,
     SwitchRequest,
     UnlockRequest,
     WasErasedRequest,
@@ -69,6 +68,7 @@ from kiosk.ipc.door_messages import Message, encode
 from kiosk.ipc.kept_messages import ExportedMessage, ExportRequest, decode_kept
 from kiosk.station.enrolment import EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Listed
+from kiosk.station.samples import request_of
 from kiosk.station.upkeep import Made
 from kiosk.storage.erasure import Certificate
 from kiosk.storage.people import checked_number
@@ -243,6 +243,10 @@ class RemoteRegister:
         """Begins or ends a study of visits."""
         return self._ask(request, StudyMessage)
 
+    def drop(self, model_id: str) -> int:
+        """See station.upkeep."""
+        return self._ask(DropRequest(model_id=model_id), DroppedMessage, LONG_SECONDS).references
+
     def enrol(self, samples: Sequence[EnrolmentSample], who: Applicant, once: bool = False) -> Enrolled:
         """See Register."""
         self._hand_over(samples)
@@ -271,9 +275,7 @@ class RemoteRegister:
 
     def _hand_over(self, samples: Sequence[EnrolmentSample]) -> None:
         for sample in samples:
-            vector = base64.b64encode(sample.vector.astype("<f4").tobytes())
-            picture = sample.name.encode("utf-8", "replace").decode()[-LONGEST_TEXT:]
-            self._ask(SampleRequest(picture=picture, vector=vector, quality=sample.quality), DoneMessage)
+            self._ask(request_of(sample), DoneMessage)
 
     def _ask(self, request: ControlRequest, expected: type[T], seconds: float = ANSWER_SECONDS) -> T:
         """The answer. Raises the error that the kiosk names; DoorError when it does not answer, or not as it should."""

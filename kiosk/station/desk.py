@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import numpy as np
-
 from kiosk.domain.audit import AuditReason
 from kiosk.domain.entry import Means
 from kiosk.domain.errors import GalleryError, SampleError
@@ -18,6 +16,7 @@ from kiosk.ipc.control_answers import (
     BackedUpMessage,
     CutMessage,
     DoneMessage,
+    DroppedMessage,
     EnrolledMessage,
     ErasedMessage,
     IssuedMessage,
@@ -38,6 +37,7 @@ from kiosk.ipc.control_messages import (
     ConsentBody,
     ConsentRequest,
     CutRequest,
+    DropRequest,
     EnrolRequest,
     EraseRequest,
     FindRequest,
@@ -59,16 +59,12 @@ from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.ipc.kept_messages import PART, ExportedMessage, ExportRequest, KeptBody
 from kiosk.station.enrolment import Enrolment, EnrolmentSample
 from kiosk.station.register import Applicant, Enrolled, Erasure, GalleryRegister, Listed
+from kiosk.station.samples import sample_of
 from kiosk.station.upkeep import Upkeep
 from kiosk.storage.erasure import Certificate
 from kiosk.storage.gallery import Gallery
-from kiosk.storage.vault import TEMPLATE_BYTES
 from kiosk.system.users import named
 
-VECTOR_BYTES = 4 * TEMPLATE_BYTES
-"""Bytes of a sample's feature vector: float32, the lowest byte first."""
-LARGEST_NUMBER = 1e6
-"""Of a sample's vector: an embedder's are at most some hundreds."""
 ROOM = 200
 """Bytes of a packet of people that are kept free for what is around them."""
 PASSES = 5
@@ -95,18 +91,19 @@ class RegisterDesk:
     def __init__(
         self,
         gallery: Gallery,
-        model_id: str,
+        compared: tuple[str, ...],
         enrolment: Callable[[Gallery], Enrolment],
         erasure: Erasure,
         upkeep: Upkeep,
         consent: bool = False,
     ) -> None:
-        """`consent`: whether nobody may be enrolled without one ([consent] required)."""
+        """`compared`: the model_ids whose references are compared, that of the embedder first. `consent`: whether
+        nobody may be enrolled without one ([consent] required)."""
         self._consent = consent
         self._upkeep = upkeep
         self._gallery = gallery
-        self._model_id = model_id
-        self._register = GalleryRegister(gallery, model_id, enrolment, erasure)
+        self._model_id = compared[0]
+        self._register = GalleryRegister(gallery, compared[0], enrolment, erasure, compared[1:])
         self._samples: dict[int, list[EnrolmentSample]] = {}
         self._lists: dict[int, deque[Listed]] = {}
         self._exports: dict[int, tuple[str, bytes]] = {}
@@ -135,7 +132,7 @@ class RegisterDesk:
                 if self._register.was_erased(request.subject_id):
                     return DoneMessage()
                 raise GalleryError(f"{request.subject_id}: nobody of this id was erased")
-            case EraseRequest() | BackupRequest() | CutRequest():
+            case EraseRequest() | BackupRequest() | CutRequest() | DropRequest():
                 return self._keep_up(request)
             case SampleRequest():
                 return self._keep(client, request)
@@ -165,11 +162,15 @@ class RegisterDesk:
         there = 0 if record is None else len(record.references)
         return Certificate(subject_id, self._gallery.erased()[subject_id], reason, there, 0, ())
 
-    def _keep_up(self, request: EraseRequest | BackupRequest | CutRequest) -> ControlAnswer:
+    def _keep_up(self, request: EraseRequest | BackupRequest | CutRequest | DropRequest) -> ControlAnswer:
         if isinstance(request, EraseRequest):
             return _erased(self._erase(request.subject_id, AuditReason(request.reason), request.later))
         if isinstance(request, CutRequest):
             return CutMessage(records=self._upkeep.cut(request.dry_run))
+        if isinstance(request, DropRequest):
+            if request.model_id == self._model_id:
+                raise GalleryError(f"{request.model_id} is the network that the kiosk runs: its references stay")
+            return DroppedMessage(references=self._upkeep.drop(request.model_id))
         made = self._upkeep.back_up()
         return BackedUpMessage(path=str(made.path), off_card=made.off_card)
 
@@ -270,16 +271,6 @@ class RegisterDesk:
         if not samples:
             raise GalleryError("no samples came before")
         return samples
-
-
-def sample_of(request: SampleRequest) -> EnrolmentSample:
-    """The sample of a request. Raises SampleError when its vector is none."""
-    if len(request.vector) != VECTOR_BYTES:
-        raise SampleError(f"a sample's vector is {VECTOR_BYTES} bytes, not {len(request.vector)}")
-    vector = np.frombuffer(request.vector, "<f4").astype(np.float32)
-    if not 0 < np.abs(vector).max() < LARGEST_NUMBER:  # neither what is no number
-        raise SampleError("a sample's vector has no direction, or numbers that no network gives")
-    return EnrolmentSample(request.picture, vector, request.quality)
 
 
 def _enrolled(result: Enrolled) -> EnrolledMessage:

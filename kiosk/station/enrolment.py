@@ -19,6 +19,7 @@ from kiosk.domain.people import Consent, Need, NewReference, Reference, Subject
 from kiosk.domain.ports.recognition import Detector, Embedder, QualityGate
 from kiosk.domain.renewal import Enrolled, TurnedMatrix
 from kiosk.domain.thresholds import Sizes, Thresholds
+from kiosk.station.earlier_references import EarlierReferences
 from kiosk.storage.gallery import Gallery
 from kiosk.vision.models import Models
 
@@ -50,11 +51,13 @@ ADVICE: dict[Flaw | Hint, str] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrolmentSample:
-    """A face that may become a reference: its scaled feature vector, and its quality."""
+    """A face that may become a reference: its scaled feature vector, and its quality. `earlier`: its vector by the
+    embedder of before, while it is being changed."""
 
     name: str
     vector: Vector
     quality: float
+    earlier: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,10 @@ class Enroller:
             raise SampleError(f"{still.name}: {ADVICE[Flaw.UNNATURAL]}")
         if made.hints:
             raise SampleError(f"{still.name}: {ADVICE[made.hints[0]]}")
-        return EnrolmentSample(still.name, made.vector, quality.score)
+        earlier = None if made.earlier is None else made.earlier()
+        if made.earlier is not None and earlier is None:
+            raise SampleError(f"{still.name}: {ADVICE[Flaw.UNNATURAL]}")
+        return EnrolmentSample(still.name, made.vector, quality.score, earlier)
 
     def gather(self, sources: Iterable[Path]) -> Gathered:
         """The samples of photographs, folders of them, and clips. A poor photograph spoils nothing: it is left out, and
@@ -187,6 +193,7 @@ class Enrolment:
         self._cohort = models.cohort
         self._model_id = models.embedder_entry.model_id
         self._dimension = models.embedder_entry.dimension
+        self._before = EarlierReferences(gallery, models.earlier_measure)
 
     def add(
         self,
@@ -202,7 +209,7 @@ class Enrolment:
         """Enrols a new person. Raises SampleError when the person looks like an enrolled subject, UnsafeError when the
         gallery would be too large for the measured error rates, GalleryError."""
         known = self._enrolled()
-        self._refuse(samples, [], self._matrix(known, known.references))
+        self._refuse(samples, [], self._matrix(known, known.references), None)
         new, validity = self._new(samples), (valid_from, valid_until)
         return self._gallery.add_subject(name, new, *validity, badge, consent, number, needs=needs)
 
@@ -216,8 +223,9 @@ class Enrolment:
         known = self._enrolled()
         own = [r for r in known.references if r.subject_id == subject.id]
         others = [r for r in known.references if r.subject_id != subject.id]
-        self._refuse(samples, own, self._matrix(known, others))
-        if own and self._enroller.already(samples, self._matrix(known, own)) is None:
+        self._refuse(samples, own, self._matrix(known, others), subject.id)
+        comparable = own or self._before.of(subject.id)
+        if comparable and self._like(samples, self._matrix(known, own), lambda who: who == subject.id) is None:
             raise SampleError(
                 f"the pictures do not look like {self._called(subject)} as enrolled: "
                 "if it is the same person, remove them and enrol them anew"
@@ -233,13 +241,23 @@ class Enrolment:
         ids = {subject.id: subject for subject in subjects}
         known = self._enrolled()
         theirs = [r for r in known.references if r.subject_id in ids]
-        found = self._enroller.already(samples, self._matrix(known, theirs))
+        found = self._like(samples, self._matrix(known, theirs), ids.__contains__)
         return None if found is None else ids[found]
 
-    def _refuse(self, samples: Sequence[EnrolmentSample], own: list[Reference], rest: TurnedMatrix) -> None:
-        """Refuses samples that look like another subject (`rest`: all others), and more references than the error rates
-        carry."""
-        twin = self._enroller.already(samples, rest)
+    def _like(
+        self, samples: Sequence[EnrolmentSample], references: TurnedMatrix, whose: Callable[[str], bool]
+    ) -> str | None:
+        """The subject that the samples match, by these references or, while the embedder is being changed, by those of
+        before of the subjects that `whose` takes."""
+        found = self._enroller.already(samples, references)
+        return self._before.twin([s.earlier for s in samples], whose) if found is None else found
+
+    def _refuse(
+        self, samples: Sequence[EnrolmentSample], own: list[Reference], rest: TurnedMatrix, but: str | None
+    ) -> None:
+        """Refuses samples that look like another subject (`rest`: all others; `but`: whose they are), and more
+        references than the error rates carry."""
+        twin = self._like(samples, rest, lambda who: who != but)
         if twin is not None:
             other = self._gallery.subject(twin)
             who = self._called(other) if other else twin

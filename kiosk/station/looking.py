@@ -81,7 +81,8 @@ class Looker:
             return Looked(Look(at, Trouble.UNNATURAL, face.box, pose, live=live), Quality(0.0, Flaw.UNNATURAL), pad)
         trouble = OF_HINT[made.hints[0]] if made.hints else None
         light = _light(frame.image, face)
-        return Looked(Look(at, trouble, face.box, pose, quality.score, live, light, made.vector), quality, pad)
+        look = Look(at, trouble, face.box, pose, quality.score, live, light, made.vector, made.earlier)
+        return Looked(look, quality, pad)
 
     def _followed(self, at: float) -> bool:
         """Whether the face was followed long enough to notice a driver that shows its buffers in turns, as at the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Event as Flag
 from threading import Thread
@@ -16,6 +16,7 @@ from kiosk.domain.door.grants import DoorResult
 from kiosk.domain.errors import CameraError
 from kiosk.domain.face import Frame
 from kiosk.domain.ports.camera import Camera
+from kiosk.domain.transition import Kept
 from kiosk.domain.updates import Decided, DoorAnswered, FaceStays, Faulted, Finding, Proposed, Recovered, Update
 from kiosk.station.access import Access
 from kiosk.station.attention import Attention
@@ -78,10 +79,12 @@ class Station:
         policy: Mapping[str, str | int | float | bool | None] | None = None,
         aside: Aside | None = None,
         scan: Callable[[Frame], None] | None = None,
+        renew: Callable[[Decision, Sequence[Kept]], None] = lambda *_: None,
     ) -> None:
         """`max_age`: a frame older than these seconds is no evidence. `policy`: the deciding settings, for the start
         record. `aside`: what may keep frames from the pipeline. `scan` takes frames in which somebody is and no attempt
-        is open, to look for QR codes."""
+        is open, to look for QR codes. `renew` takes the frames behind a grant that the door has acted on, after that
+        was published (station.renewals)."""
         self._camera = camera
         self._pipeline = pipeline
         self._access = access
@@ -93,6 +96,7 @@ class Station:
         self._aside = aside
         self._policy = dict(policy or {})
         self._scan = scan
+        self._renew = renew
         self._latest = LatestFrame()
         self._attention = Attention()
         self._meter = Meter(camera)
@@ -203,7 +207,8 @@ class Station:
 
     def _tell(self, finding: Finding) -> None:
         """Settles a proposed decision; logs and publishes all other findings unchanged."""
-        for update in self._settle(finding.decision) if isinstance(finding, Proposed) else [finding]:
+        updates = self._settle(finding.decision) if isinstance(finding, Proposed) else [finding]
+        for update in updates:
             if isinstance(update, Faulted):
                 log.error("fault", reason=update.reason.value, message=update.message)
                 self._access.note(AuditRecord(AuditKind.FAULT, datetime.now(UTC), reason=update.reason))
@@ -214,6 +219,8 @@ class Station:
                 log.warning(outcome.value)
                 self._access.note(AuditRecord(AuditKind.STAFF, datetime.now(UTC), outcome=outcome))
             self._publish(update)
+        if isinstance(finding, Proposed) and finding.kept and any(map(acted, updates)):
+            self._renew(finding.decision, finding.kept)
 
     def _settle(self, proposed: Decision) -> list[Update]:
         updates = self._access.settle(proposed)

@@ -16,7 +16,6 @@ from kiosk.domain.attempt import PASSING_BY, Attempt, Rules, Sample, Verdict
 from kiosk.domain.decision import Decision, Evidence, Reason
 from kiosk.domain.errors import CameraError, StageError
 from kiosk.domain.face import Face, Flaw, Frame, Quality, Vector
-from kiosk.domain.people import Embedding
 from kiosk.domain.refusals import FaceAlone, FaceLimit
 from kiosk.domain.tracking import Seen, Tracker
 from kiosk.domain.updates import FaceStays, Faulted, Finding, Observed, Proposed, Recovered, Waiting
@@ -155,7 +154,7 @@ class Pipeline:
             self._attempt = None
             return []
         reason = because if verdict.reason is Reason.INCOMPLETE else verdict.reason
-        return [Proposed(self._decision(replace(verdict, reason=reason), frame))]
+        return [self._proposed(replace(verdict, reason=reason), frame)]
 
     def _seen(self, frame: Frame) -> list[Finding]:
         stages, watch = self._stages, self.stopwatch
@@ -204,7 +203,7 @@ class Pipeline:
         if seen is not Seen.NEW or not followed:
             attempt.hinder(Reason.INCOMPLETE if seen is Seen.NEW else Reason.CAMERA_UNAVAILABLE)
             return self._conclude(frame, faces, quality, attempt.expire(frame))
-        pad, made = self._look(frame, faces[0])
+        pad, made = stages.look(self.stopwatch, frame, faces[0])
         if made is None:
             attempt.hinder(Reason.POOR_QUALITY)
             return self._conclude(frame, faces, Quality(0.0, Flaw.UNNATURAL), attempt.expire(frame))
@@ -213,11 +212,12 @@ class Pipeline:
         if self._aftermath.had_enough(probe, track, frame.captured_at):
             return self._turn_away(frame, faces, quality, attempt, probe)
         with self.stopwatch.stage("search", Reason.GALLERY_FAULT):
-            comparison = stages.compared(probe, self._expected)
+            comparison = stages.compared(made, self._expected)
         if attempt.is_first_match(comparison) and not self._stands(frame, faces[0]):
             comparison, quality = replace(comparison, subject_id=None), Quality(0.0, Flaw.TURNED_OVER)
         live = pad >= stages.pad.threshold
-        sample = Sample(frame.number, frame.captured_at, quality, pad, live, comparison, probe)
+        kept = stages.kept(frame, faces, quality, made, comparison)
+        sample = Sample(frame.number, frame.captured_at, quality, pad, live, comparison, probe, kept)
         return self._conclude(frame, faces, quality, attempt.add(sample, frame) or attempt.expire(frame))
 
     def _stands(self, frame: Frame, face: Face) -> bool:
@@ -237,13 +237,6 @@ class Pipeline:
         self._attempt = None
         return [Observed(frame.number, faces, quality, 0.0, waits=True)]
 
-    def _look(self, frame: Frame, face: Face) -> tuple[float, Embedding | None]:
-        """(PAD score, embedding) of one face, from one detection in one frame. None if it is no natural face."""
-        with self.stopwatch.stage("pad", Reason.PAD_FAULT):
-            pad = self._stages.pad.score(frame.image, face)
-        with self.stopwatch.stage("embed", Reason.EMBEDDER_FAULT):
-            return pad, self._stages.embedder.embed(frame.image, face)
-
     def _conclude(
         self, frame: Frame, faces: tuple[Face, ...], quality: Quality | None, verdict: Verdict | None
     ) -> list[Finding]:
@@ -253,7 +246,7 @@ class Pipeline:
             return [observed]
         if self._stays(verdict, frame.captured_at):
             return [replace(observed, let_in=True)]
-        return [observed, Proposed(self._decision(verdict, frame))]
+        return [observed, self._proposed(verdict, frame)]
 
     def _stays(self, verdict: Verdict, at: float) -> bool:
         """Whether the attempt's face is of a person who was let in and has not left. Then it is over."""
@@ -283,14 +276,15 @@ class Pipeline:
             return self._conclude(frame, (), None, self._attempt.expire(frame))
         return [*self._broken_off(self._attempt, frame), Waiting(frame.number)]
 
-    def _decision(self, verdict: Verdict, frame: Frame) -> Decision:
+    def _proposed(self, verdict: Verdict, frame: Frame) -> Proposed:
         """Turns a verdict into a decision by the policy. A fault of gallery or door here refuses the open attempt."""
         at = frame.captured_at
         decision = self._decider.decide(verdict, self._attempt, at, self.stopwatch, self._expected)
         attempt = self._closed(at)
         self._limit.refused(decision.reason, at, verdict.evidence.comparison is not None)
         self._aftermath.settle(decision, verdict, attempt, self._tracker.box, at)
-        return decision
+        known = attempt if decision.granted else None
+        return Proposed(decision, known.kept(decision.subject_id) if known and decision.subject_id else ())
 
     def _closed(self, at: float) -> Attempt | None:
         """Ends the open attempt, and returns it. A claim has one only."""

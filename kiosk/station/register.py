@@ -28,7 +28,7 @@ from kiosk.storage.passes import Passes
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A subject in a list. `enrol_again`: it has no reference of the network that runs; None if that is not known."""
+    """A subject in a list. `enrol_again`: it has no reference that is compared; None if that is not known."""
 
     subject: Subject
     enrol_again: bool | None
@@ -141,12 +141,15 @@ class GalleryRegister:
         model_id: str | None = None,
         enrolment: Callable[[Gallery], Enrolment] | None = None,
         erasure: Erasure | None = None,
+        earlier: Sequence[str] = (),
     ) -> None:
-        """`model_id` of the network that runs, if it is known. Without `enrolment` nobody can be enrolled, without
+        """`model_id` of the network that runs, if it is known; `earlier`: of those whose references are compared too,
+        while the embedder is being changed. Without `enrolment` nobody can be enrolled, without
         `erasure` (storage.erasure.erase) nobody erased."""
         self._erasure = erasure
         self._gallery = gallery
         self._model_id = model_id
+        self._earlier = earlier
         self._enrolment = enrolment
 
     def everybody(self) -> list[Listed]:
@@ -154,7 +157,7 @@ class GalleryRegister:
         everybody = self._gallery.subjects()
         if self._model_id is None:
             return [Listed(subject, None) for subject in everybody]
-        usable = self._gallery.enrolled_with(self._model_id)
+        usable = set[str]().union(*map(self._gallery.enrolled_with, (self._model_id, *self._earlier)))
         return [Listed(subject, subject.id not in usable) for subject in everybody]
 
     def find(self, text: str) -> Subject:
@@ -262,4 +265,7 @@ class GalleryRegister:
         return self._enrolment(self._gallery)
 
     def _unusable(self) -> int:
-        return 0 if self._model_id is None else self._gallery.unusable(self._model_id)
+        if self._model_id is None:
+            return 0
+        counts = self._gallery.counts()
+        return sum(n for model, n in counts.items() if model != self._model_id and model not in self._earlier)

@@ -129,6 +129,9 @@ def effective(config: Config, models: Models, threshold: Threshold) -> Detail:
     for entry in models.entries:
         detail[f"{entry.name}_model"] = entry.model_id
         detail[f"{entry.name}_sha256"] = entry.sha256
+    if models.earlier is not None:
+        detail["previous_model"] = models.earlier.entry.model_id
+        detail["pair_sha256"] = models.earlier.pair.sha256 if models.earlier.pair else None
     cohort = models.embedder_entry.cohort
     detail["cohort_sha256"] = cohort.sha256 if cohort else None
     return detail

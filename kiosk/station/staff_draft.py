@@ -33,6 +33,8 @@ class Draft:
     about: About = field(default_factory=lambda: About(""))
     number: str = ""
     vectors: tuple[Vector, ...] = field(default=(), repr=False)
+    earlier: tuple[Vector, ...] = field(default=(), repr=False)
+    """The same pictures by the embedder of before, while it is being changed; those that it takes for natural faces."""
     qualities: tuple[float, ...] = ()
     lights: tuple[float, ...] = ()
     checked: Checked = field(default_factory=lambda: Checked(0, look_alike=False))

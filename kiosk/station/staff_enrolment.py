@@ -28,6 +28,7 @@ from kiosk.domain.staff_views import (
 from kiosk.domain.staffing import About, Again, Answered, Finish, ReadIn, SkipPose, StaffRequest
 from kiosk.station import consent
 from kiosk.station.booth_tasks import State, Task
+from kiosk.station.candidates import Found
 from kiosk.station.staff_draft import Draft, Step, problem_of
 from kiosk.station.staff_session import REASONS, Office, Person
 from kiosk.storage import enrolling
@@ -139,7 +140,7 @@ class Enrolling:
 
     def _pose(self) -> StaffView:
         """Takes the poses, from the beginning."""
-        self._draft = replace(self._draft, vectors=(), qualities=(), lights=())
+        self._draft = replace(self._draft, vectors=(), earlier=(), qualities=(), lights=())
         self._step = Step.POSES
         self._office.booth.poses()
         state = self._office.booth.state
@@ -154,14 +155,16 @@ class Enrolling:
         if not vectors:
             self.view = self._end(AuditReason.BROKEN_OFF, failure=Failure.FAULT)
             return
+        made = [look.earlier() for look in looks if look.earlier is not None]
+        earlier = tuple(vector for vector in made if vector is not None)
+        self._draft = replace(self._draft, vectors=vectors, earlier=earlier)
         ended = self._refused(vectors)
         if ended is not None:
             self.view = ended
             return
-        found = self._office.candidates.look(vectors, self._renewed, self._beside())
+        found = self._look()
         self._draft = replace(
             self._draft,
-            vectors=vectors,
             qualities=tuple(look.quality for look in looks),
             lights=tuple(look.light for look in looks),
             checked=Checked(len(vectors), found.alike),
@@ -173,16 +176,20 @@ class Enrolling:
     def _refused(self, vectors: Sequence[Vector]) -> NotEnrolled | None:
         """Why these pictures cannot be enrolled; None if they can."""
         again = self._renewed
-        found = self._office.candidates.look(vectors, again, self._beside())
+        found = self._look()
         if found.twin is not None:
             other = self._office.gallery.subject(found.twin)
             name = other.name if other else None
             return self._end(AuditReason.LOOKS_LIKE_ANOTHER, Problem.ENROLLED_ALREADY, name=name)
-        if again is not None and not self._office.candidates.is_of(vectors, again):
+        if again is not None and not self._office.candidates.is_of(vectors, again, self._draft.earlier):
             return self._end(AuditReason.LOOKS_LIKE_ANOTHER, Problem.NOT_THE_SAME)
         if found.beyond and (again is None or self._add):
             return self._end(AuditReason.BROKEN_OFF, Problem.FULL)
         return None
+
+    def _look(self) -> Found:
+        draft = self._draft
+        return self._office.candidates.look(draft.vectors, self._renewed, self._beside(), draft.earlier)
 
     def _beside(self) -> int:
         """How many references the person keeps beside the new ones."""
@@ -241,7 +248,7 @@ class Enrolling:
         lost = staff is None or staff.disabled or staff.role is not self._who.role
         if lost or (self._again is not None and (again is None or not self._who.may_change(again))):
             raise NotAllowedError("who may enrol has changed meanwhile")
-        if self._office.candidates.look(self._draft.vectors, self._renewed, self._beside()).twin is not None:
+        if self._look().twin is not None:
             raise SampleError("somebody who looks the same was enrolled meanwhile")
 
     def _references(self) -> list[NewReference]:

@@ -11,11 +11,11 @@ from kiosk.config import Config
 from kiosk.domain.decision import Evidence, Reason
 from kiosk.domain.face import Vector
 from kiosk.domain.matching import rounded
+from kiosk.domain.renewal import Measure
 from kiosk.domain.staffing import StaffRequest
 from kiosk.domain.updates import OtherLight, Update
 from kiosk.station import levels
 from kiosk.station.booth import Booth
-from kiosk.station.candidates import Measure
 from kiosk.station.light_watch import LightWatch
 from kiosk.station.looking import Eyes
 from kiosk.station.register import GalleryRegister
@@ -55,17 +55,19 @@ def staffed(
     """Runs staff mode. `stages`: those of the door; the booth uses them in the same thread, never at the same time.
     `clock`: Timekeeper.trouble. The watchdog does not watch its thread: an erasure may take long, and nobody at the
     door waits for it."""
-    entry = models.embedder_entry
-    measure = Measure(entry.model_id, entry.dimension, models.thresholds, models.cohort)
+    entry, measure = models.embedder_entry, models.measure
     looks = (stages.detector, stages.quality, stages.pad, stages.embedder)
     eyes = Eyes(*looks, config.quality.min_face, stages.lingering)
     booth = Booth(eyes, stages.matcher.search, _same(measure), boottime)
     store = open_database(home.database, check=False)
     with closing(Gallery(store, vault)) as gallery:
-        register = GalleryRegister(gallery, entry.model_id, erasure=partial(erase, home, keeping=keeping(config)))
+        register = GalleryRegister(
+            gallery, entry.model_id, None, partial(erase, home, keeping=keeping(config)), models.compared[1:]
+        )
         points = entry.operating_points()
         settings = lambda: levels.settings(config, points, gallery.sizes(entry.model_id))  # noqa: E731
-        office = Office(gallery, register, booth, measure, config.consent, settings, clock)
+        before = models.earlier_measure
+        office = Office(gallery, register, booth, measure, config.consent, settings, clock, earlier=before)
         light = LightWatch(office, lambda decision: publish(OtherLight(decision)), config.audit.subject_ids)
         desk = StaffDesk(office, publish, boottime, duress=duress, light=light)
 

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditReason, AuditRecord
 from kiosk.domain.decision import Evidence, Reason
 from kiosk.domain.people import Subject
+from kiosk.domain.renewal import Measure
 from kiosk.domain.rights import Role
 from kiosk.domain.second_light import Lights
 from kiosk.domain.security_level import Settings
 from kiosk.domain.staff_views import Failure
 from kiosk.keeping import ConsentConfig
 from kiosk.station.booth import Booth
-from kiosk.station.candidates import Candidates, Measure
+from kiosk.station.candidates import Candidates
 from kiosk.station.register import GalleryRegister
 from kiosk.storage import enrolling
 from kiosk.storage.gallery import Gallery
@@ -45,11 +46,13 @@ class Office:
     clock: Callable[[Evidence], Reason | None]
     """Why the time of an evidence is not known (Timekeeper.trouble)."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    earlier: Measure | None = None
+    """Of the embedder of before, while it is being changed."""
 
     @property
     def candidates(self) -> Candidates:
         """Comparisons with the gallery as it is now."""
-        return Candidates(self.gallery, self.measure)
+        return Candidates(self.gallery, self.measure, self.earlier)
 
     def lights(self, who: Iterable[str]) -> Mapping[str, Lights]:
         """In which light the references of these subjects were taken. Raises GalleryError."""

@@ -10,17 +10,20 @@ from time import perf_counter
 from kiosk.domain.attempt import Attempt
 from kiosk.domain.decision import Comparison, Decision, Reason
 from kiosk.domain.errors import OutdatedError, StageError, UnsafeError
-from kiosk.domain.face import Vector
+from kiosk.domain.face import Face, Frame, Quality, Vector
 from kiosk.domain.lingering import Lingering
-from kiosk.domain.ports.gallery import Matcher
+from kiosk.domain.people import Embedding
+from kiosk.domain.ports.gallery import EarlierMatcher, Matcher
 from kiosk.domain.ports.recognition import Detector, Embedder, PresentationAttackDetector, QualityGate
+from kiosk.domain.transition import Kept
 from kiosk.domain.verification import Expected
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
     """The stages of a frame, in this order. `lingering`: faces that never leave; the door and staff's booth leave out
-    the same ones. `seen`: is told each decision on a face with its attempt; never raises, and returns at once."""
+    the same ones. `seen`: is told each decision on a face with its attempt; never raises, and returns at once.
+    `earlier`: the references of the embedder of before, while it is being changed."""
 
     detector: Detector
     quality: QualityGate
@@ -29,9 +32,40 @@ class Stages:
     matcher: Matcher
     lingering: Lingering = field(default_factory=Lingering)
     seen: Callable[[Decision, Attempt | None], None] = lambda *_: None
+    earlier: EarlierMatcher | None = None
 
-    def compared(self, probe: Vector, expected: Expected | None) -> Comparison:
-        """The comparison with the claimed person only, or with the whole gallery."""
+    def look(self, watch: Stopwatch, frame: Frame, face: Face) -> tuple[float, Embedding | None]:
+        """(PAD score, embedding) of one face, from one detection in one frame. None if it is no natural face."""
+        with watch.stage("pad", Reason.PAD_FAULT):
+            pad = self.pad.score(frame.image, face)
+        with watch.stage("embed", Reason.EMBEDDER_FAULT):
+            return pad, self.embedder.embed(frame.image, face)
+
+    def compared(self, made: Embedding, expected: Expected | None) -> Comparison:
+        """The comparison with the claimed person only, or with the whole gallery. While the embedder is being changed a
+        face that matches nobody by the current network is compared with references of the earlier one, by that
+        network's own vector."""
+        found = self._current(made.vector, expected)
+        if found.mated or self.earlier is None or made.earlier is None or not self.earlier.counts_earlier:
+            return found
+        probe = made.earlier()
+        if probe is None:  # no natural face for the earlier network
+            return found
+        if expected is None:
+            before = self.earlier.search_earlier(probe)
+        else:
+            before = self.earlier.verify_earlier(probe, expected.subject_id)
+        return before if before.mated else found
+
+    def kept(
+        self, frame: Frame, faces: tuple[Face, ...], quality: Quality, made: Embedding, comparison: Comparison
+    ) -> Kept | None:
+        """What current references may be made of (station.renewals): a frame that an earlier reference has matched."""
+        if self.earlier is None or not comparison.mated or comparison.model_id == self.embedder.model_id:
+            return None
+        return Kept(frame.image, faces, quality, made)
+
+    def _current(self, probe: Vector, expected: Expected | None) -> Comparison:
         return self.matcher.search(probe) if expected is None else self.matcher.verify(probe, expected.subject_id)
 
 

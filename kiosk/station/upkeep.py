@@ -13,6 +13,7 @@ from kiosk.storage.erasure import Keeping
 from kiosk.storage.gallery import Gallery
 from kiosk.storage.home import Home
 from kiosk.storage.retention import cut_older
+from kiosk.storage.switching import drop
 
 NO_FOLDER = "[backup] folder says nowhere where backups are kept: see deploy/kiosk.toml, or export one"
 NO_DAYS = "[retention] log_days does not say how long records are kept: see deploy/kiosk.toml"
@@ -41,6 +42,10 @@ class Upkeep:
             raise ConfigError(NO_FOLDER)
         path = backups.to_folder(self.home, self.gallery, kept.folder, kept.daily, kept.weekly)
         return Made(path, backups.off_the_card(self.home, kept.folder))
+
+    def drop(self, model_id: str) -> int:
+        """Erases all references of a network that is not used any more. Returns how many they were."""
+        return drop(self.gallery, model_id)
 
     def cut(self, dry_run: bool) -> int:
         """Cuts the records that are older than [retention] says. Returns how many; with `dry_run` only that."""

@@ -6,17 +6,19 @@ import json
 from collections.abc import Iterable
 
 from kiosk.vision.manifest import Entry
+from kiosk.vision.measured import PairEntry
 
 HEAD = "# Written by `kiosk models install`. A model_id is never used again for other weights.\n\nschema_version = 1\n"
 
 
-def render(entries: Iterable[Entry]) -> str:
+def render(entries: Iterable[Entry], pairs: Iterable[PairEntry] = ()) -> str:
     """A manifest.toml of these entries, without empty keys."""
-    parts = [HEAD]
-    for entry in entries:
-        fields = entry.model_dump(mode="json", exclude_none=True)
-        parts.append("\n[[model]]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in fields.items()))
-    return "".join(parts)
+    return "".join([HEAD, *(_table("model", entry) for entry in entries), *(_table("pair", pair) for pair in pairs)])
+
+
+def _table(name: str, entry: Entry | PairEntry) -> str:
+    fields = entry.model_dump(mode="json", exclude_none=True)
+    return f"\n[[{name}]]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in fields.items())
 
 
 def _value(value: object) -> str:

@@ -16,6 +16,7 @@ from kiosk.domain.errors import ModelError
 from kiosk.system.files import locked, sync
 from kiosk.vision.entry_text import render
 from kiosk.vision.manifest import AnyEntry, EmbedderEntry, Manifest, files_of
+from kiosk.vision.measured import PairEntry
 from kiosk.vision.model_files import default_folder, read_file, refuse_bendable
 
 SYSTEM_FOLDER = Path("/var/lib/kiosk-models")
@@ -67,11 +68,13 @@ class Staging:
         entry = _with_thresholds(entry, old)
         entries = [entry if e is old else e for e in installed] + ([entry] if old is None else [])
         self.target.rename(self._room / entry.file)
-        for part in (part for e in entries for part in files_of(e)):
+        pairs = self._pairs()
+        for part in (part for e in (*entries, *pairs) for part in files_of(e)):
             if part.file != entry.file and not (self._folder / part.file).exists():
                 (self._room / part.file).write_bytes(Manifest(default_folder()).bytes_of(part))
-        (self._room / "manifest.toml").write_text(render(entries), encoding="utf-8")
-        if Manifest(self._room).entries != tuple(entries):
+        (self._room / "manifest.toml").write_text(render(entries, pairs), encoding="utf-8")
+        written = Manifest(self._room)
+        if (written.entries, written.pairs) != (tuple(entries), tuple(pairs)):
             raise ModelError(f"{entry.name}: its entry cannot be written as TOML")
         self._open_to_readers()
         check(self._room, entry.name)
@@ -85,6 +88,12 @@ class Staging:
             return list(packaged)
         own = Manifest(self._folder).entries
         return [*own, *(e for e in packaged if e.name not in {o.name for o in own})]
+
+    def _pairs(self) -> list[PairEntry]:
+        """The maps of the folder, and the shipped ones of other networks."""
+        packaged = Manifest(default_folder()).pairs
+        own = Manifest(self._folder).pairs if (self._folder / "manifest.toml").exists() else ()
+        return [*own, *(p for p in packaged if (p.new, p.old) not in {(o.new, o.old) for o in own})]
 
     def _open_to_readers(self) -> None:
         """Lets every user read the files, because trial and kiosk run as other users than the installer."""

@@ -10,31 +10,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from kiosk.config import explain
 from kiosk.domain.errors import ModelError
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
+from kiosk.vision.measured import CohortFile, ErrorRate, FileName, PairEntry, RuinsFile, Sha256, Strict, points
 from kiosk.vision.model_files import default_folder, read_file, read_toml, refuse_bendable
 
 CUT_OUT, TOGETHER = ANSWERS = "cut-out", "together"
 """Names of the cues from the networks' second answers: the second answer alone, and both answers together."""
-RELIABLE = 10
-"""With fewer false matches the score of a false match rate counts as extrapolated."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 UNNATURAL = "unnatural"
 AnswerName = Literal["unnatural", "mouth_covered", "eyes_hidden", "uneven_light"]
 """UNNATURAL, and the values of Hint."""
-FileName = Annotated[str, Field(pattern=r"^[^./\x00][^/\x00]{0,199}$")]
-"""Name of a file in the manifest's own folder: no path, not "." or "..", not hidden."""
 
 
-class Input(_Strict):
+class Input(Strict):
     """How pixels become numbers: (pixel - mean) / std per channel, in the order of `colour`.
 
     `size` is (height, width), or None for a network that takes any multiple of `multiple_of`.
@@ -47,13 +38,13 @@ class Input(_Strict):
     multiple_of: int = 1
 
 
-class Entry(_Strict):
+class Entry(Strict):
     """The keys of every network. A model_id is never used again for other weights."""
 
     name: str
     model_id: str
     file: FileName
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     licence: str
     data: str
     teacher: str
@@ -73,64 +64,7 @@ class DetectorEntry(Entry):
     nms_iou: float
 
 
-class ErrorRate(_Strict):
-    """A score with the share of non-mated pairs that reach it, measured on people who were kept out of training.
-
-    `interval`: the score's 95% interval by bootstrap over people. `source`: the people it was measured on.
-    `squared_l2`: the same threshold as a squared Euclidean distance of unit vectors: 2 - 2 score.
-    """
-
-    fmr: Annotated[float, Field(gt=0, lt=1)]
-    score: Annotated[float, Field(gt=-1, lt=1)]
-    pairs: Annotated[int, Field(gt=0)]
-    false_matches: Annotated[int, Field(ge=0)]
-    interval: tuple[float, float] | None = None
-    source: str | None = None
-    extrapolated: bool | None = None
-    """Whether there are fewer than RELIABLE false matches; if it is not stated, `false_matches` decides."""
-    squared_l2: float | None = None
-    growth: tuple[float, ...] = ()
-    """How many times as many strangers reach the score with the best of 1, 2, 3... references of one subject, if
-    measured (domain.thresholds)."""
-
-    @property
-    def thin(self) -> bool:
-        """Whether the score was measured with too few false matches to be reliable."""
-        return self.extrapolated or self.false_matches < RELIABLE
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.interval and not self.interval[0] <= self.score <= self.interval[1]:
-            raise ValueError("the score is outside its interval")
-        if self.squared_l2 is not None and abs(self.squared_l2 - (2 - 2 * self.score)) > 1e-3:
-            raise ValueError("squared_l2 is not 2 - 2 score")
-        return self
-
-
-class CohortFile(_Strict):
-    """The centres with which a template's similarity to strangers is measured (domain.matching.Cohort): a numpy file of
-    signed bytes, one centre in each row. The thresholds are valid only with these centres."""
-
-    file: FileName
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    nearest: Annotated[int, Field(gt=0)]
-    usual: Annotated[float, Field(gt=-1, lt=1)]
-
-
-class RuinsFile(_Strict):
-    """The place of turned and distorted pictures in this embedder's space (vision.ruins.Ruins): a numpy file of
-    `dimension` float32, the mean of their unit feature vectors. A face is no evidence if its feature vector is shorter
-    than `min_length`, if the vector's cosine to this centre is above `max_cosine`, or if its cosine to the vector of
-    the mirror image is above `max_mirrored`."""
-
-    file: FileName
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    min_length: Annotated[float, Field(ge=0)]
-    max_cosine: Annotated[float, Field(gt=-1, lt=1)]
-    max_mirrored: Annotated[float, Field(gt=0, le=1)] = 1.0
-
-
-class Answer(_Strict):
+class Answer(Strict):
     """The meaning of one number of an embedder's second output (models/train/quality): yes, if it is above `most`.
     "unnatural": the face is not upright, whole and natural, so it is no evidence. The others are hints (domain.face):
     guidance at the door, a refusal at enrolment. `refused`: the share of good pictures that it says yes to by mistake,
@@ -172,7 +106,7 @@ class EmbedderEntry(Entry):
         """The table from which a gallery's threshold is computed; only the single threshold if there is no table; empty
         if nothing was measured."""
         if self.thresholds:
-            return [OperatingPoint(t.fmr, t.score, t.thin, t.growth, t.interval) for t in self.thresholds]
+            return points(self.thresholds)
         if self.threshold is None or self.threshold_fmr is None:
             return []
         return [OperatingPoint(self.threshold_fmr, self.threshold)]
@@ -222,9 +156,14 @@ AnyEntry = Annotated[DetectorEntry | EmbedderEntry | PadEntry, Field(discriminat
 Kind = TypeVar("Kind", DetectorEntry, EmbedderEntry, PadEntry)
 
 
-class _File(_Strict):
+Part = Entry | CohortFile | RuinsFile | PairEntry
+"""Whatever names a file and its hash."""
+
+
+class _File(Strict):
     schema_version: Literal[1]
     model: tuple[AnyEntry, ...]
+    pair: tuple[PairEntry, ...] = ()
 
     @model_validator(mode="after")
     def _unambiguous(self) -> Self:
@@ -236,6 +175,8 @@ class _File(_Strict):
         for e in self.model:
             if weights.setdefault(e.model_id, e.sha256) != e.sha256:
                 raise ValueError(f"the model_id {e.model_id!r} stands for two files: a model_id is never used again")
+        if len({(p.new, p.old) for p in self.pair}) < len(self.pair):
+            raise ValueError("two pairs are of the same two networks")
         return self
 
 
@@ -247,11 +188,16 @@ class Manifest:
         self.folder = folder
         path = folder / "manifest.toml"
         try:
-            self.entries = _File.model_validate(read_toml(path)).model
+            read = _File.model_validate(read_toml(path))
         except ValidationError as error:
             raise ModelError(f"{path}: {explain(error)}") from error
         except (OSError, ValueError) as error:
             raise ModelError(f"{path}: the list of models cannot be read: {error}") from error
+        self.entries, self.pairs = read.model, read.pair
+
+    def pair(self, new: str, old: str) -> PairEntry | None:
+        """The map from one network's vectors to another's, by their model_ids; None if there is none."""
+        return next((p for p in self.pairs if (p.new, p.old) == (new, old)), None)
 
     def entry(self, name: str, kind: type[Kind]) -> Kind:
         """The entry with this name, or else with this model_id, which an upgrade never gives to other weights. Raises
@@ -264,7 +210,7 @@ class Manifest:
         role = kind.__name__.removesuffix("Entry").lower()
         raise ModelError(f"{self.folder}: there is no {role} {name!r}; known: {known}")
 
-    def bytes_of(self, entry: Entry | CohortFile | RuinsFile) -> bytes:
+    def bytes_of(self, entry: Part) -> bytes:
         """The file's content, after checking its hash. Raises ModelError when the file is missing, too large or has
         another hash, or when other users may write the manifest, because its hashes are then worthless."""
         path = self.folder / entry.file
@@ -285,16 +231,18 @@ class HeldManifest(Manifest):
 
     def __init__(self, manifest: Manifest, names: Iterable[str]) -> None:
         """Reads the files of these networks. Raises ModelError."""
-        self.folder, self.entries = manifest.folder, manifest.entries
+        self.folder, self.entries, self.pairs = manifest.folder, manifest.entries, manifest.pairs
         wanted = [entry for entry in manifest.entries if entry.name in set(names)]
         self._held = {part.sha256: manifest.bytes_of(part) for entry in wanted for part in files_of(entry)}
 
-    def bytes_of(self, entry: Entry | CohortFile | RuinsFile) -> bytes:
+    def bytes_of(self, entry: Part) -> bytes:
         """The content that was read. KeyError for a file that was not read."""
         return self._held[entry.sha256]
 
 
-def files_of(entry: AnyEntry) -> list[AnyEntry | CohortFile | RuinsFile]:
-    """All files of an entry: its network, and an embedder's further files."""
+def files_of(entry: AnyEntry | PairEntry) -> list[Part]:
+    """All files of an entry: its network or map, and further files of an embedder or a map."""
+    if isinstance(entry, PairEntry):
+        return [entry, *(() if entry.cohort is None else (entry.cohort,))]
     beside = (entry.cohort, entry.evidence) if isinstance(entry, EmbedderEntry) else ()
     return [entry, *(part for part in beside if part is not None)]

@@ -11,12 +11,16 @@ import numpy as np
 from kiosk.domain.errors import ModelError
 from kiosk.domain.face import Image, Vector
 from kiosk.domain.matching import Cohort, rounded
+from kiosk.domain.ports.recognition import Embedder
+from kiosk.domain.renewal import Measure
 from kiosk.domain.thresholds import Thresholds
 from kiosk.sections import ModelsConfig, PolicyConfig, Provider
 from kiosk.vision.answers import Answers
 from kiosk.vision.detector import FaceDetector
+from kiosk.vision.earlier import AffineMap, BothEmbedders, Earlier, load_map
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry
+from kiosk.vision.measured import CohortFile
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.network import Network
 from kiosk.vision.pad import FusedPad
@@ -43,6 +47,29 @@ class Models:
     """The manifest entries of all networks in use."""
     left_out: tuple[str, ...] = ()
     """PAD networks that are not used, although the threshold of a used one was measured with them."""
+    earlier: Earlier | None = None
+    """The embedder of before, while it is being changed."""
+
+    @property
+    def looks(self) -> Embedder:
+        """The embedder for a door and for enrolment: with the earlier network's vectors, if there is one."""
+        return self.embedder if self.earlier is None else BothEmbedders(self.embedder, self.earlier)
+
+    @property
+    def measure(self) -> Measure:
+        """What comparisons with the embedder's references need to know. Raises ModelError as `thresholds` does."""
+        entry = self.embedder_entry
+        return Measure(entry.model_id, entry.dimension, self.thresholds, self.cohort)
+
+    @property
+    def earlier_measure(self) -> Measure | None:
+        """The same of the earlier embedder's references."""
+        return None if self.earlier is None else self.earlier.measure
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The model_ids of the references that may be compared."""
+        return (self.embedder.model_id, *(() if self.earlier is None else (self.earlier.entry.model_id,)))
 
     @property
     def thresholds(self) -> Thresholds:
@@ -64,6 +91,8 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
     found = manifest.entry(config.detector, DetectorEntry)
     embedding = manifest.entry(config.embedder, EmbedderEntry)
     attacks = [manifest.entry(name, PadEntry) for name in config.pad]
+    earlier = load_earlier(manifest, config, policy, embedding)
+    run_too = () if earlier is None or earlier.pair is not None else (earlier.entry,)
     return Models(
         detector=FaceDetector.load(manifest, found, config.threads, config.provider),
         pad=load_pad(manifest, attacks, config.threads, policy.pad_threshold, config.provider),
@@ -71,9 +100,39 @@ def load(config: ModelsConfig, policy: PolicyConfig) -> Models:
         embedder_entry=embedding,
         cohort=load_cohort(manifest, embedding),
         policy=policy,
-        entries=(found, embedding, *attacks),
+        entries=(found, embedding, *attacks, *run_too),
         left_out=left_out(manifest.entries, attacks),
+        earlier=earlier,
     )
+
+
+def load_earlier(
+    manifest: Manifest, config: ModelsConfig, policy: PolicyConfig, current: EmbedderEntry
+) -> Earlier | None:
+    """The embedder of before that the configuration names; None if it names none, or the current one. A map is taken
+    where the manifest has one. Raises ModelError when its network, or the map and its thresholds, cannot be used:
+    references of before must never be compared by other scores than were measured for them."""
+    if config.previous is None:
+        return None
+    entry = manifest.entry(config.previous, EmbedderEntry)
+    if entry.model_id == current.model_id:
+        return None
+    if entry.dimension != current.dimension:
+        raise ModelError(f"{entry.name}: {entry.dimension} numbers a face, {current.name} has {current.dimension}")
+    pair = manifest.pair(current.model_id, entry.model_id)
+    source: FaceEmbedder | AffineMap
+    if pair is None:
+        by, points, cohort = "", thresholds(entry, policy), load_cohort(manifest, entry)
+        source = load_embedder(manifest, entry, config.threads, config.provider)
+    else:
+        if not pair.thresholds:
+            raise ModelError(
+                f"{manifest.folder / pair.file}: no thresholds have been measured for {pair.new} mapped to {pair.old}: "
+                "take this [[pair]] out of the manifest, then the earlier network runs too"
+            )
+        by, points = f"{pair.new}>{pair.old}", Thresholds(pair.operating_points(), policy.fpir)
+        cohort, source = _cohort(manifest, pair.cohort, entry), load_map(manifest, pair, entry.dimension)
+    return Earlier(entry, Measure(entry.model_id, entry.dimension, points, cohort, by), source, pair)
 
 
 def left_out(entries: Sequence[Entry], running: Sequence[PadEntry]) -> tuple[str, ...]:
@@ -139,16 +198,20 @@ def load_ruins(manifest: Manifest, entry: EmbedderEntry) -> Ruins | None:
 def load_cohort(manifest: Manifest, entry: EmbedderEntry) -> Cohort:
     """The cohort that corrects the embedder's scores; an empty one if the entry names none. Raises ModelError when the
     file is missing, altered or no cohort."""
-    if entry.cohort is None:
+    return _cohort(manifest, entry.cohort, entry)
+
+
+def _cohort(manifest: Manifest, file: CohortFile | None, entry: EmbedderEntry) -> Cohort:
+    if file is None:
         return Cohort()
-    content = manifest.bytes_of(entry.cohort)
+    content = manifest.bytes_of(file)
     try:
         centres = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
         if centres.shape[1:] != (entry.dimension,):
             raise ValueError(f"its rows are not of {entry.dimension} numbers")
-        return Cohort(centres, entry.cohort.nearest, entry.cohort.usual)
+        return Cohort(centres, file.nearest, file.usual)
     except (ValueError, EOFError) as error:
-        raise ModelError(f"{manifest.folder / entry.cohort.file}: no cohort of {entry.name}: {error}") from error
+        raise ModelError(f"{manifest.folder / file.file}: no cohort of {entry.name}: {error}") from error
 
 
 def load_pad(

@@ -59,7 +59,7 @@ def upkeep(gallery: Gallery, folder: Path) -> Upkeep:
 
 def desk_of(gallery: Gallery, folder: Path) -> RegisterDesk:
     """The desk of a kiosk."""
-    return RegisterDesk(gallery, MODEL, enrolment, erasing(folder), upkeep(gallery, folder))
+    return RegisterDesk(gallery, (MODEL,), enrolment, erasing(folder), upkeep(gallery, folder))
 
 
 @contextmanager

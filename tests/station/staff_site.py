@@ -15,6 +15,7 @@ from kiosk.domain.decision import Reason
 from kiosk.domain.looks import Pose
 from kiosk.domain.matching import Cohort
 from kiosk.domain.people import NewReference, Subject
+from kiosk.domain.renewal import Measure
 from kiosk.domain.rights import Role
 from kiosk.domain.staff_views import StaffView
 from kiosk.domain.staffing import About, Answered, Finish, Open, Place, SignIn, StaffRequest
@@ -22,7 +23,6 @@ from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.domain.updates import StaffChanged
 from kiosk.keeping import ConsentConfig
 from kiosk.station import levels
-from kiosk.station.candidates import Measure
 from kiosk.station.light_watch import LightWatch
 from kiosk.station.register import GalleryRegister
 from kiosk.station.staff import StaffDesk

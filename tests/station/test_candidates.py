@@ -10,8 +10,9 @@ import pytest
 from kiosk.domain.face import Vector
 from kiosk.domain.matching import Cohort
 from kiosk.domain.people import NewReference, Subject
+from kiosk.domain.renewal import Measure
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
-from kiosk.station.candidates import MARGIN, Candidates, Measure
+from kiosk.station.candidates import MARGIN, Candidates
 from kiosk.storage.gallery import Gallery, empty_gallery
 from tests.station.booths import vector
 

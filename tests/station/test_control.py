@@ -24,8 +24,9 @@ from kiosk.ipc.door_messages import MAX_PACKET
 from kiosk.sections import ControlConfig
 from kiosk.station.control import LONGEST_FAILURE, MAX_CLIENTS, serving, users_of
 from kiosk.station.control_client import RemoteRegister
-from kiosk.station.desk import VECTOR_BYTES, RegisterDesk
+from kiosk.station.desk import RegisterDesk
 from kiosk.station.register import Applicant
+from kiosk.station.samples import VECTOR_BYTES
 from kiosk.storage.claims import digest
 from kiosk.storage.erasure import ASKED
 from kiosk.storage.gallery import Gallery, empty_gallery
@@ -229,7 +230,7 @@ def test_samples_of_another_network_enrol_nobody(gallery: Gallery, tmp_path: Pat
 
 
 def test_where_consent_is_required_the_kiosk_asks_for_it_too(gallery: Gallery, tmp_path: Path) -> None:
-    desk = RegisterDesk(gallery, MODEL, enrolment, erasing(tmp_path), upkeep(gallery, tmp_path), consent=True)
+    desk = RegisterDesk(gallery, (MODEL,), enrolment, erasing(tmp_path), upkeep(gallery, tmp_path), consent=True)
     agreed = Consent("2026-1", "en", datetime(2026, 3, 1, tzinfo=UTC), "somebody", "a badge")
     with served(desk, tmp_path) as path, closing(RemoteRegister(Connection(path), MODEL)) as register:
         with pytest.raises(GalleryError, match="which text the person has agreed to"):

@@ -70,7 +70,9 @@ def gallery() -> Iterator[Gallery]:
 
 
 def enrolment(gallery: Gallery, table: Thresholds = TABLE) -> Enrolment:
-    models = SimpleNamespace(cohort=Cohort(), embedder_entry=SimpleNamespace(model_id="m", dimension=128))
+    models = SimpleNamespace(
+        earlier_measure=None, cohort=Cohort(), embedder_entry=SimpleNamespace(model_id="m", dimension=128)
+    )
     return Enrolment(enroller(table), gallery, cast("Models", models), lambda who: f"<{who.id}>")
 
 
@@ -123,7 +125,9 @@ def test_id_and_badge_do_not_pass_to_another_face(gallery: Gallery, ada: Subject
 
 
 def test_references_of_another_network_say_nothing_of_the_face(gallery: Gallery, ada: Subject) -> None:
-    models = SimpleNamespace(cohort=Cohort(), embedder_entry=SimpleNamespace(model_id="other", dimension=128))
+    models = SimpleNamespace(
+        earlier_measure=None, cohort=Cohort(), embedder_entry=SimpleNamespace(model_id="other", dimension=128)
+    )
     Enrolment(enroller(), gallery, cast("Models", models), lambda who: who.id).renew([sample(BEN)], ada)
     assert gallery.counts() == {"other": 1}
 

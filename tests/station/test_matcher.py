@@ -10,8 +10,9 @@ import pytest
 from kiosk.domain.errors import GalleryError, OutdatedError, UnsafeError
 from kiosk.domain.matching import Cohort
 from kiosk.domain.people import Reference, Subject
-from kiosk.domain.renewal import Enrolled
+from kiosk.domain.renewal import Enrolled, Measure
 from kiosk.domain.thresholds import OperatingPoint, Threshold, Thresholds
+from kiosk.domain.transition import WANTED
 from kiosk.station.matcher import GalleryMatcher
 from kiosk.storage.turning import new_turning
 
@@ -209,3 +210,83 @@ def test_references_of_another_network_stop_claims() -> None:
     store.others = 3
     with pytest.raises(OutdatedError):
         GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort()).verify(VECTORS[0], "s0")
+
+
+class Both(Store):
+    """References of two networks: "m" of the first `count` people, "old" of all of `before`."""
+
+    def __init__(self, count: int, before: int, each: int = WANTED) -> None:
+        super().__init__(count * each, count)
+        self.before = before
+
+    def enrolled(self, model_id: str) -> Enrolled:
+        if model_id == "m":
+            return super().enrolled(model_id)
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        rows = [self.turning.template(VECTORS[100 + i]) for i in range(self.before)]
+        return Enrolled(
+            self.turning, [Reference(f"o{i}", f"s{i}", model_id, row, 1.0, now) for i, row in enumerate(rows)]
+        )
+
+    def unusable(self, model_id: str) -> int:
+        return self.before + self.others
+
+
+def both(store: Store, thresholds: Thresholds = THRESHOLDS) -> GalleryMatcher:
+    earlier = Measure("old", 128, thresholds, Cohort())
+    return GalleryMatcher(store, "m", 128, THRESHOLDS, Cohort(), real_lock=True, earlier=earlier)
+
+
+def test_earlier_references_are_searched_of_those_alone_who_have_no_current_ones() -> None:
+    matcher = both(Both(2, before=5))
+    assert matcher.counts_earlier
+    for i in range(5):
+        found = matcher.search_earlier(VECTORS[100 + i])
+        assert found.mated == (i >= 2)
+        assert found.model_id == "old"
+        assert matcher.verify_earlier(VECTORS[100 + i], f"s{i}").mated == (i >= 2)
+    assert not matcher.verify_earlier(VECTORS[102], "s3").mated
+    assert not matcher.verify_earlier(VECTORS[102], None).mated
+    assert not matcher.search(VECTORS[102]).mated, "never by the current network's references"
+
+
+def test_with_one_current_reference_the_earlier_ones_still_count_and_each_has_half_the_rate() -> None:
+    matcher = both(Both(1, before=1, each=1))
+    halved = THRESHOLDS.sharing(0.5).for_gallery({1: 1}).score
+    assert matcher.search(VECTORS[0]).threshold == matcher.search_earlier(VECTORS[100]).threshold == halved
+    assert matcher.verify(VECTORS[0], "s0").threshold == matcher.verify_earlier(VECTORS[100], "s0").threshold == halved
+
+
+def test_each_search_has_the_share_of_the_rate_that_its_subjects_are() -> None:
+    matcher = both(Both(3, before=4))
+    assert matcher.search(VECTORS[0]).threshold == THRESHOLDS.sharing(0.75).for_gallery({WANTED: 3}).score
+    assert matcher.search_earlier(VECTORS[103]).threshold == THRESHOLDS.sharing(0.25).for_gallery({1: 1}).score
+
+
+def test_by_an_unsafe_threshold_nobody_is_found_among_earlier_references() -> None:
+    matcher = both(Both(1, before=5), Thresholds([OperatingPoint(1e-3, 0.2)], 1e-3))
+    assert matcher.threshold_before is not None
+    assert matcher.threshold_before.unsafe
+    assert not matcher.search_earlier(VECTORS[103]).mated
+    assert matcher.search(VECTORS[0]).mated, "the others get in"
+
+
+def test_a_gallery_of_earlier_references_only_is_no_fault_but_one_of_a_third_network_is() -> None:
+    matcher = both(Both(0, before=3))
+    assert not matcher.search(VECTORS[0]).mated
+    assert matcher.search_earlier(VECTORS[101]).subject_id == "s1"
+    lost = Both(0, before=0)
+    lost.others = 2
+    with pytest.raises(OutdatedError):
+        both(lost).search(VECTORS[0])
+
+
+def test_when_everybody_is_through_the_earlier_network_is_not_asked() -> None:
+    store = Both(2, before=3)
+    matcher = both(store)
+    assert matcher.counts_earlier
+    store.subjects = 3
+    store.change(3 * WANTED)
+    assert matcher.search(VECTORS[0]).threshold == THRESHOLDS.for_gallery({WANTED: 3}).score
+    assert not matcher.counts_earlier
+    assert not matcher.search_earlier(VECTORS[102]).mated

@@ -119,7 +119,7 @@ def test_a_refusal_is_the_same_error_with_the_same_words(register: Register) -> 
 def test_more_than_the_error_rates_carry_is_unsafe(gallery: Gallery, tmp_path: Path) -> None:
     few = Thresholds([OperatingPoint(1e-3, 0.5)], 1e-3)
     kept = upkeep(gallery, tmp_path)
-    desk = RegisterDesk(gallery, MODEL, lambda own: enrolment(own, few), erasing(tmp_path), kept)
+    desk = RegisterDesk(gallery, (MODEL,), lambda own: enrolment(own, few), erasing(tmp_path), kept)
     with (
         served(desk, tmp_path) as path,
         closing(RemoteRegister(Connection(path), MODEL)) as asked,

@@ -43,7 +43,9 @@ class Running:
 def running(folder: Path) -> Iterator[Running]:
     scripted = Camera()
     entry = SimpleNamespace(model_id=MEASURE.model_id, dimension=MEASURE.dimension, operating_points=lambda: POINTS)
-    models = cast("Models", SimpleNamespace(embedder_entry=entry, thresholds=MEASURE.thresholds, cohort=MEASURE.cohort))
+    models = cast(
+        "Models", SimpleNamespace(embedder_entry=entry, measure=MEASURE, earlier_measure=None, compared=("m",))
+    )
     s = scripted.stages
     stages = Stages(s, s, s, s, cast("Matcher", scripted))
     made = Running()

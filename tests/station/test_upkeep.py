@@ -36,7 +36,7 @@ def kept(tmp_path: Path) -> Keeping:
 @contextmanager
 def asked(home: Home, gallery: Gallery, kept: Keeping, folder: Path) -> Iterator[RemoteRegister]:
     """The running kiosk, which keeps this gallery."""
-    desk = RegisterDesk(gallery, MODEL, enrolment, erasing(folder), Upkeep(home, gallery, kept))
+    desk = RegisterDesk(gallery, (MODEL,), enrolment, erasing(folder), Upkeep(home, gallery, kept))
     with served(desk, folder) as path:
         register = RemoteRegister(Connection(path), MODEL)
         yield register

@@ -8,6 +8,7 @@ import click
 
 from kiosk.cli.console import complain, config_option, emit, json_option, say, settings
 from kiosk.cli.models.install import install
+from kiosk.cli.models.switch import switch
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
 from kiosk.sections import ModelsConfig
@@ -28,6 +29,7 @@ def models() -> None:
 
 
 models.add_command(install)
+models.add_command(switch)
 
 
 @models.command("list")

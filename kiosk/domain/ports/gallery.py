@@ -30,6 +30,20 @@ class Matcher(Directory, Protocol):
         same time."""
 
 
+class EarlierMatcher(Protocol):
+    """The references of the embedder of before, while it is being changed (domain.transition)."""
+
+    @property
+    def counts_earlier(self) -> bool:
+        """Whether any of them still counts. If not, no vector of the earlier network is needed."""
+
+    def search_earlier(self, probe: Vector) -> Comparison:
+        """1:N: the best candidate over those that still count. `probe`: the earlier network's vector."""
+
+    def verify_earlier(self, probe: Vector, subject_id: str | None) -> Comparison:
+        """1:1: the best candidate over this subject's, if they still count. None is nobody."""
+
+
 class AuditTrail(Protocol):
     """The audit log. A record that it has acknowledged survives kill -9."""
 
