@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from kiosk.domain.audit import AuditKind, AuditOutcome, AuditRecord
-from kiosk.domain.decision import Reason
+from kiosk.domain.decision import Decision, Evidence, Outcome, Reason
 from kiosk.domain.door.grants import DoorReply, DoorResult, Grant
 from kiosk.domain.errors import CameraError
-from kiosk.domain.face import Box, Face, Frame
-from kiosk.domain.updates import FaceStays, Faulted, Finding, Observed, Update, Waiting
+from kiosk.domain.face import Box, Face, Frame, Quality
+from kiosk.domain.people import Embedding
+from kiosk.domain.transition import Kept
+from kiosk.domain.updates import FaceStays, Faulted, Finding, Observed, Proposed, Update, Waiting
 from kiosk.station import attention
 from kiosk.station.access import Access
 from kiosk.station.loop import Aside, Station, unfailing
@@ -44,6 +46,9 @@ class Seen(Pipeline):
         self.numbers.append(frame.number)
         return self.findings or [Waiting(frame.number)]
 
+    def stayed_closed(self, decision: Decision) -> None:
+        pass
+
     def put_aside(self, frame: Frame) -> list[Finding]:
         self.aside.append(frame.number)
         news, self.news = self.news, []
@@ -58,6 +63,7 @@ class Paper:
 
     def __init__(self) -> None:
         self.records: list[AuditRecord] = []
+        self.result = DoorResult.UNAVAILABLE
 
     def append(self, records: Sequence[AuditRecord]) -> None:
         self.records += records
@@ -66,7 +72,7 @@ class Paper:
         return True
 
     def release(self, grant: Grant) -> DoorReply:
-        return DoorReply(grant.id, DoorResult.UNAVAILABLE)
+        return DoorReply(grant.id, self.result)
 
 
 class ScriptedCamera:
@@ -125,6 +131,8 @@ class World:
         aside: Aside | None = None,
     ) -> None:
         self.scanned: list[int] = []
+        self.renewed: list[tuple[str, int, int]] = []
+        """Decision, number of frames, and how many updates were published before."""
         self.camera = camera(script)
         self.camera.live = False  # each frame of the script is waited for
         self.pipeline = Seen()
@@ -143,6 +151,7 @@ class World:
             max_age=max_age,
             aside=aside,
             scan=lambda frame: self.scanned.append(frame.number),
+            renew=lambda decision, kept: self.renewed.append((decision.id, len(kept), self.events.qsize())),
         )
 
     @contextmanager
@@ -361,3 +370,17 @@ def test_in_an_empty_room_no_code_is_looked_for(monkeypatch: pytest.MonkeyPatch)
     with world.running():
         assert world.station.finished.wait(PATIENCE)
     assert world.scanned == []
+
+
+@pytest.mark.parametrize(("result", "renewed"), [(DoorResult.RELEASED, [("d", 1, 2)]), (DoorResult.UNAVAILABLE, [])])
+def test_frames_behind_a_grant_are_handed_on_when_the_door_has_acted_and_that_was_published(
+    result: DoorResult, renewed: list[tuple[str, int, int]]
+) -> None:
+    world = World([0.0])
+    world.paper.result = result
+    kept = Kept(np.zeros((4, 4, 3), np.uint8), (), Quality(1.0), Embedding(np.ones(128, np.float32)))
+    decision = Decision("d", Outcome.GRANTED, Reason.MATCHED, "ada", Evidence(1, boottime(), datetime.now(UTC)))
+    world.pipeline.findings = [Proposed(decision, (kept,))]
+    with world.running():
+        assert world.station.finished.wait(PATIENCE)
+    assert world.renewed == renewed
