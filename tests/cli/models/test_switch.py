@@ -90,6 +90,7 @@ def status(kiosk: Command, config: Path) -> dict[str, object]:
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(900)
 def test_everybody_is_renewed_at_a_visit_and_nobody_is_enrolled_by_hand(
     kiosk: Command, config: Path, two: list[str], home: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_everybody_is_renewed_at_a_visit_and_nobody_is_enrolled_by_hand(
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(900)
 def test_the_way_back_in_the_middle(kiosk: Command, config: Path, two: list[str], home: Path) -> None:
     ada, ben = two
     assert kiosk("models", "switch", "seesawfacenet", "--config", config).status == 0
