@@ -90,7 +90,7 @@ def _older_models(settings: Config) -> Iterator[Finding]:
         newer = brought.get(entry.name, entry)
         if newer == entry:
             continue
-        what, after = newer.model_id, "after another embedder everybody enrols again"
+        what, after = newer.model_id, "to change to another embedder: sudo kiosk models switch"
         if newer.model_id == entry.model_id:
             what, after = "other thresholds for it", "nobody enrols again"
         yield ok(
