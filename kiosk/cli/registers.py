@@ -86,15 +86,6 @@ def own_gallery(home: Home, read_only: bool = False) -> Iterator[Gallery]:
             yield gallery
 
 
-@contextmanager
-def own_gallery(home: Home) -> Iterator[Gallery]:
-    """The gallery for a command with `ask_the_kiosk` while no kiosk runs; its records name who gave the command. Raises
-    KioskError."""
-    with closing(open_gallery(home)) as gallery:
-        gallery.by = f"uid {click.get_current_context().meta[_CALLER]}"
-        yield gallery
-
-
 def _running(config_file: Path | None, named: Path | None) -> RemoteRegister | None:
     """The register of the kiosk that runs on this home; None if none runs, it has no control socket, or it waits for
     its passphrase. Raises NotAllowedError for a user who may neither ask it nor open the home."""

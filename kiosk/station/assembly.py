@@ -99,9 +99,7 @@ def matcher(
 ) -> GalleryMatcher:
     """The matcher for the gallery and the configured embedder. `tell`, `real_lock`, `claims_beyond`: see
     GalleryMatcher. Raises GalleryError."""
-    m, earlier = models.measure, models.earlier_measure
-    what = m.model_id, m.dimension, m.thresholds, m.cohort
-    return GalleryMatcher(gallery, *what, tell, real_lock, claims_beyond, earlier)
+    return GalleryMatcher(gallery, *models.measured, tell, real_lock, claims_beyond, models.earlier_measure)
 
 
 def searchable(home: Home) -> Gallery:

@@ -62,6 +62,12 @@ class Models:
         return Measure(entry.model_id, entry.dimension, self.thresholds, self.cohort)
 
     @property
+    def measured(self) -> tuple[str, int, Thresholds, Cohort]:
+        """The same, one by one."""
+        m = self.measure
+        return m.model_id, m.dimension, m.thresholds, m.cohort
+
+    @property
     def earlier_measure(self) -> Measure | None:
         """The same of the earlier embedder's references."""
         return None if self.earlier is None else self.earlier.measure
