@@ -165,13 +165,15 @@ class ModelsConfig(Section):
 
     folder: Path | None = None
     detector: str = "face-detector"
-    embedder: str = "mobilefacenet"
+    embedder: str = "freefacenet"
     previous: str | None = None
     """The embedder of before, while people are renewed one by one (domain.transition). None: no change is under way."""
     pad: Annotated[tuple[str, ...], Field(min_length=1, max_length=3)] = ("pad-2.7", "pad-4.0")
     threads: Annotated[int, Field(ge=1, le=16)] = 2
     provider: Provider = "cpu"
     """The thresholds were measured with "cpu"."""
+    research_only: bool = False
+    """The admin's word that this door may use an embedder whose weights are for research only."""
 
 
 class QualityConfig(Section):

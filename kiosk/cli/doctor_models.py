@@ -10,7 +10,7 @@ from kiosk.config import Config
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
 from kiosk.domain.errors import ConfigError, KioskError
-from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest, PadEntry
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import load
 
@@ -30,6 +30,7 @@ def findings(patient: Patient) -> Iterator[Finding]:
     yield ok(
         f"{models.embedder.model_id}, PAD threshold {models.pad.threshold:g}; all hashes are those of the manifest"
     )
+    yield from _terms(settings)
     yield from _older_models(settings)
     yield from _ruins(settings)
 
@@ -96,6 +97,33 @@ def _older_models(settings: Config) -> Iterator[Finding]:
         yield ok(
             f"{folder} keeps {entry.model_id}, the program brings {what} by now",
             f"to have that, move that folder away and install again what is not the program's ({after})",
+        )
+
+
+def _terms(settings: Config) -> Iterator[Finding]:
+    """What the networks may be used for. A problem: an embedder for research only beside a real lock, without the
+    admin's word in the configuration that it may be there."""
+    names, manifest = settings.models, Manifest(settings.models.folder or default_folder())
+    used = [
+        manifest.entry(names.detector, DetectorEntry),
+        manifest.entry(names.embedder, EmbedderEntry),
+        *(manifest.entry(name, PadEntry) for name in names.pad),
+    ]
+    for model_id in (e.model_id for e in used if e.terms == "research-only"):
+        said = f"the weights of {model_id} are for research only: no office and no company may use them at a door"
+        if names.research_only or not settings.drives_a_real_lock:
+            yield ok(said)
+        else:
+            yield problem(
+                said,
+                "another embedder (`kiosk models list`, deploy/networks.md), or [models] research_only = true if this "
+                "door is itself for research",
+            )
+    shown = [e.model_id for e in used if e.pictures == "research-only"]
+    if shown:
+        yield ok(
+            f"{', '.join(shown)}: trained on pictures of public research sets, most of them for research only",
+            "models/README.md says which, and how to train with pictures of one's own",
         )
 
 

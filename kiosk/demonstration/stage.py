@@ -256,10 +256,12 @@ def _door(config: Config, pace: float) -> Iterator[None]:
             door.terminate()
 
 
-def _await_door(socket: Path, door: subprocess.Popen[bytes]) -> None:
+def _await_door(socket: Path, door: subprocess.Popen[bytes] | None = None) -> None:
+    """Raises DoorError when it does not answer in time, or when the process `door` has ended."""
     until = time.monotonic() + DOOR_START_SECONDS
     with DoorClient(socket) as client:
         while not client.ready():
-            if door.poll() is not None or time.monotonic() > until:
+            ended = door is not None and door.poll() is not None
+            if ended or time.monotonic() > until:
                 raise DoorError(f"kiosk-door did not start within {DOOR_START_SECONDS:g} s")
             time.sleep(0.02)

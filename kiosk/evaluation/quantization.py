@@ -107,7 +107,8 @@ def like(entry: EmbedderEntry, path: Path, threads: int) -> FaceEmbedder:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
-    embedder = FaceEmbedder(Network(content, entry.input, str(path), threads), entry)
+    own = entry.model_copy(update={"answers": ()})  # the second output came later than the fp32 file
+    embedder = FaceEmbedder(Network(content, entry.input, str(path), threads), own)
     try:
         embedder.vector(np.zeros((112, 112, 3), np.uint8))
     except Exception as error:

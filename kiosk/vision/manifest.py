@@ -28,7 +28,9 @@ AnswerName = Literal["unnatural", "mouth_covered", "eyes_hidden", "uneven_light"
 class Input(Strict):
     """How pixels become numbers: (pixel - mean) / std per channel, in the order of `colour`.
 
-    `size` is (height, width), or None for a network that takes any multiple of `multiple_of`.
+    `size` is (height, width), or None for a network that takes any multiple of `multiple_of`. `part`: left, top and
+    side of the square of an aligned face (vision.alignment) that is scaled to `size`, in that face's pixels, from the
+    middle of the first one to the middle of the last.
     """
 
     colour: Literal["bgr", "rgb"]
@@ -36,6 +38,17 @@ class Input(Strict):
     std: tuple[float, float, float]
     size: tuple[int, int] | None = None
     multiple_of: int = 1
+    part: tuple[float, float, Annotated[float, Field(gt=0)]] | None = None
+
+    @model_validator(mode="after")
+    def _scaled(self) -> Self:
+        if self.part is not None and (self.size is None or self.size[0] != self.size[1]):
+            raise ValueError("part needs a size, and a square one")
+        return self
+
+
+Terms = Literal["free", "research-only"]
+"""Whether anybody may use something for anything, or for research alone."""
 
 
 class Entry(Strict):
@@ -49,6 +62,10 @@ class Entry(Strict):
     data: str
     teacher: str
     input: Input
+    terms: Terms | None = None
+    """Of the weights, by the licences of what they derive from. None: it is not stated."""
+    pictures: Terms | None = None
+    """Of the pictures that the weights were trained on; opinions differ on whether that carries over to weights."""
 
 
 class DetectorEntry(Entry):

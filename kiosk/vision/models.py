@@ -175,7 +175,7 @@ def refuse_other_numbers(network: Network, measured: Network, entry: EmbedderEnt
     """Compares a network on another provider with the same on the CPU, with which the thresholds were measured and
     people may be enrolled. Raises ModelError when the numbers of a fixed picture differ by more than OTHER of their
     length: for an embedder that is a cosine of .999."""
-    width, height = entry.input.size or (112, 112)
+    width, height = (entry.input.size if entry.input.part is None else None) or (112, 112)
     picture: Image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     own, theirs = (n.run(picture)[0].astype(np.float64) for n in (network, measured))
     off = float(np.linalg.norm(own - theirs) / max(float(np.linalg.norm(theirs)), 1e-9))

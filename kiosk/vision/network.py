@@ -13,6 +13,7 @@ from kiosk.domain.face import Image
 from kiosk.sections import Provider
 from kiosk.vision import onnx_bytes, providers
 from kiosk.vision.manifest import Entry, Input, Manifest
+from kiosk.vision.pixels import scaled_part
 
 NO_FOLDER = "/dev/null/none"
 """The folder for weights outside a network's file. It does not exist, so that onnxruntime finds none."""
@@ -58,6 +59,7 @@ class Network:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
         self._session = providers.session(content, options, name, provider, threads)
         self._input = self._session.get_inputs()[0].name
+        self._one_by_one = self._session.get_inputs()[0].shape[0] == 1
         self._outputs = [o.name for o in self._session.get_outputs()]
         self.widths = [o.shape[-1] if o.shape else None for o in self._session.get_outputs()]
         """The last dimension of each output: a number, or a name if it may be any number."""
@@ -72,17 +74,24 @@ class Network:
         return cls(manifest.bytes_of(entry), entry.input, entry.name, threads, provider)
 
     def run(self, *pictures: Image) -> NDArray[np.float32]:
-        """Runs BGR pictures of one size (the network's size, if it has one) as a batch. Returns its first output."""
+        """Runs BGR pictures of one size as a batch: the network's size if it has one, or aligned faces if it sees a
+        part of these. Returns its first output."""
         return self.run_batch(self.batch(*pictures))
 
     def run_all(self, *pictures: Image) -> list[NDArray[np.float32]]:
-        """Like `run`, but returns all outputs."""
-        outputs: list[NDArray[np.float32]] = self._session.run(self._outputs, {self._input: self.batch(*pictures)})
+        """Like `run`, but returns all outputs. A network whose file says one picture at a time gets them so."""
+        blob = self.batch(*pictures)
+        if self._one_by_one and len(blob) > 1:
+            each = [self._session.run(self._outputs, {self._input: blob[k : k + 1]}) for k in range(len(blob))]
+            return [np.concatenate(rows) for rows in zip(*each, strict=True)]
+        outputs: list[NDArray[np.float32]] = self._session.run(self._outputs, {self._input: blob})
         return outputs
 
     def batch(self, *pictures: Image) -> NDArray[np.float32]:
         """The pictures as N x 3 x H x W float32 in the network's colour order and scale."""
-        swap = self._spec.colour == "rgb"
+        spec, swap = self._spec, self._spec.colour == "rgb"
+        if spec.part is not None and spec.size is not None:
+            pictures = tuple(scaled_part(p, spec.part, spec.size[0]) for p in pictures)
         blob: NDArray[np.float32] = cv2.dnn.blobFromImages(list(pictures), swapRB=swap).astype(np.float32, copy=False)
         if not self._plain:
             blob -= self._mean

@@ -38,6 +38,15 @@ def warped(image: Image, matrix: NDArray[np.float64], side: int) -> Image:
     return picture(cv2.warpAffine(small, onward, (side, side), flags=cv2.INTER_LINEAR))
 
 
+def scaled_part(image: Image, part: tuple[float, float, float], side: int) -> Image:
+    """A square of an image (left, top, side; from the middle of its first pixel to the middle of its last) as side x
+    side pixels, black where it lies outside."""
+    left, top, length = part
+    scale = (side - 1) / length
+    matrix = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
+    return picture(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR))
+
+
 def _seen(matrix: NDArray[np.float64], side: int, by: int, width: int, height: int) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the part of the image that the result shows, with a small margin."""
     corners = np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float64)

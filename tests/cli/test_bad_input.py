@@ -148,7 +148,7 @@ def test_no_clip_at_all(enrolled: Command, tmp_path: Path) -> None:
     refused(enrolled("replay", tmp_path), "holds no pictures")
 
 
-@pytest.mark.parametrize("name", ["face-detector.onnx", "mobilefacenet.onnx"])
+@pytest.mark.parametrize("name", ["face-detector.onnx", "freefacenet.onnx"])
 @pytest.mark.parametrize("damage", ["truncated", "altered", "gone"])
 def test_a_damaged_model(kiosk: Command, portraits: dict[str, Path], tmp_path: Path, name: str, damage: str) -> None:
     folder = tmp_path / "models"

@@ -69,7 +69,7 @@ def test_a_stricter_threshold_is_a_line_that_the_configuration_takes(
     config = tmp_path / "strict.toml"
     config.write_text("\n".join(told.out[-2:]))
     rows = kiosk("doctor", "--config", config, "--json").checks
-    (models,) = [r for r in rows if r["name"] == "models" and r["state"] == "ok"]
+    models, *_ = [r for r in rows if r["name"] == "models" and r["state"] == "ok"]
     assert f"PAD threshold {float(str(row['suggested'])):g}" in str(models["what"])
 
 

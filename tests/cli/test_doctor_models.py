@@ -7,8 +7,11 @@ import pytest
 from kiosk.cli import doctor_models
 from kiosk.cli.doctor_check import Patient
 from kiosk.config import Config
+from kiosk.sections import ModelsConfig
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.embedder import FaceEmbedder
+from kiosk.vision.manifest import EmbedderEntry, Manifest
+from kiosk.vision.model_files import default_folder
 
 
 def answers(**attempt: float) -> tuple[str, str]:
@@ -32,3 +35,35 @@ def test_networks_that_see_nobody_are_a_problem(monkeypatch: pytest.MonkeyPatch)
     assert answers() == ("problem", "the embedder takes a person's face for none")
     monkeypatch.setattr(FaceDetector, "detect", lambda *_: [])
     assert answers() == ("problem", "the detector finds 0 faces on the picture of one")
+
+
+REAL = {
+    "camera": {"kind": "usb"},
+    "lock": {"kind": "usb-hid", "channel": 2, "fail_mode": "secure", "active_high": True},
+}
+RESEARCH = next(
+    e.name for e in Manifest(default_folder()).entries if isinstance(e, EmbedderEntry) and e.terms == "research-only"
+)
+
+
+def terms(embedder: str, research_only: bool = False, **more: object) -> list[tuple[str, str, str]]:
+    models = {"embedder": embedder, "research_only": research_only}
+    found = doctor_models.findings(Patient(Config.model_validate({"models": models, **more})))
+    return [(f.state.value, f.what, f.mend) for f in found if "research only" in f.what]
+
+
+def test_an_embedder_for_research_only_needs_the_admins_word_before_a_real_lock() -> None:
+    (state, what, mend), pictures = terms(RESEARCH, **REAL)
+    assert (state, "the weights of" in what, "research_only = true" in mend) == ("problem", True, True)
+    assert pictures[0] == "ok"
+    assert [state for state, *_ in terms(RESEARCH, research_only=True, **REAL)] == ["ok", "ok"]
+    assert [state for state, *_ in terms(RESEARCH)] == ["ok", "ok"]  # the demonstration, a simulated lock
+
+
+def test_where_the_pictures_were_for_research_only_each_network_is_named() -> None:
+    (_, what, mend) = terms(RESEARCH)[-1]
+    manifest, used = Manifest(default_folder()), ModelsConfig(embedder=RESEARCH)
+    chosen = [e for e in manifest.entries if e.name in (used.detector, used.embedder, *used.pad)]
+    assert [e.pictures for e in chosen] == ["research-only"] * 4
+    assert all(e.model_id in what for e in chosen)
+    assert "models/README.md" in mend

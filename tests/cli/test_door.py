@@ -55,7 +55,7 @@ def site(tmp_path: Path, kiosk: Command) -> Iterator[Site]:
     command = [sys.executable, "-m", "kiosk.door", "--config", str(config)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
-            stage._await_door(socket)
+            stage._await_door(socket, process)
             yield Site(config, home, kiosk)
         finally:
             process.kill()

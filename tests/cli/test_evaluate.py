@@ -13,6 +13,7 @@ import pytest
 
 from kiosk.demonstration.camera import SimulatedCamera
 from kiosk.demonstration.story import VISITORS
+from kiosk.sections import ModelsConfig
 from kiosk.vision.manifest import EmbedderEntry, Manifest
 from kiosk.vision.model_files import default_folder
 
@@ -90,7 +91,7 @@ def test_a_report_that_cannot_be_written_is_told_before_the_work(visitors: Path,
 
 def test_evaluate_quantization_works_end_to_end(visitors: Path, kiosk: Command, tmp_path: Path) -> None:
     """The shipped network against itself loses nothing."""
-    entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
+    entry = Manifest(default_folder()).entry(ModelsConfig().embedder, EmbedderEntry)
     same, report = default_folder() / entry.file, tmp_path / "report.json"
     arguments = ["--pairs", visitors / "pairs.txt", "--float", same, "--reduced", same, "--report", report]
     status, out, _ = kiosk("evaluate", "quantization", visitors, *arguments)
@@ -163,7 +164,7 @@ def labelled(visitors: Path) -> Path:
 
 
 def reference() -> list[object]:
-    """The shipped embedder as its own reference."""
+    """Another shipped embedder as the reference, one that takes whole aligned faces."""
     entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
     return ["--reference", default_folder() / entry.file, "--reference-input", "signed"]
 

@@ -14,7 +14,7 @@ from kiosk.vision.manifest import EmbedderEntry, Manifest
 from kiosk.vision.model_files import default_folder
 from tests.cli.conftest import Command
 
-MODEL = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry).model_id
+MODEL = Manifest(default_folder()).entry("freefacenet", EmbedderEntry).model_id
 
 
 def person(seed: int) -> np.ndarray:

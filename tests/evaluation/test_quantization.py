@@ -112,11 +112,11 @@ def test_nothing_to_compare_is_an_error() -> None:
 
 def test_a_file_that_is_no_such_network_is_named(tmp_path: Path) -> None:
     manifest = Manifest(default_folder())
-    entry = manifest.entry("mobilefacenet", EmbedderEntry)
+    entry = manifest.entry("freefacenet", EmbedderEntry)
     with pytest.raises(ModelError, match=r"nowhere\.onnx: cannot be read"):
         like(entry, tmp_path / "nowhere.onnx", 2)
     other = next(e for e in manifest.entries if e.role == "pad")
-    with pytest.raises(ModelError, match="not a network like mobilefacenet"):
+    with pytest.raises(ModelError, match="not a network like freefacenet"):
         like(entry, manifest.folder / other.file, 2)
     same = like(entry, manifest.folder / entry.file, 2)
     assert same.vector(np.zeros((112, 112, 3), np.uint8)).shape == (128,)

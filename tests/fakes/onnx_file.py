@@ -11,9 +11,11 @@ FLOAT, INT64 = 1, 7
 Dimension = int | str
 
 
-def embedder(numbers: int = 128, seed: int = 1, gain: float = 1.0, external: str | None = None) -> bytes:
-    """Faces of n x 3 x 112 x 112 to n x `numbers`: means of 16 squares, then a random matrix times `gain` (0: the same
-    for every face; NaN). `external` names the file that the matrix is said to lie in."""
+def embedder(
+    numbers: int = 128, seed: int = 1, gain: float = 1.0, external: str | None = None, faces: Dimension = "n"
+) -> bytes:
+    """`faces` x 3 x 112 x 112 to `faces` x `numbers`: means of 16 squares, then a random matrix times `gain` (0: the
+    same for every face; NaN). `external` names the file that the matrix is said to lie in."""
     weights = (np.random.default_rng(seed).normal(size=(48, numbers)) * gain).astype(np.float32)
     bias = np.ones(numbers, np.float32)
     return model(
@@ -24,8 +26,8 @@ def embedder(numbers: int = 128, seed: int = 1, gain: float = 1.0, external: str
             node("Add", ["product", "bias"], ["embedding"]),
         ],
         [tensor("weights", weights, external), tensor("bias", bias)],
-        value("face", ["n", 3, 112, 112]),
-        value("embedding", ["n", numbers]),
+        value("face", [faces, 3, 112, 112]),
+        value("embedding", [faces, numbers]),
     )
 
 

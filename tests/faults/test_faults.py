@@ -237,7 +237,7 @@ def test_without_a_fault_the_visitor_is_let_in(bench: Bench) -> None:
     with closing(Audit(open_database(bench.home.database, read_only=True))) as audit:
         (start,) = audit.records(kinds=(AuditKind.START,))
     assert start.detail["threshold"] == round(decision.evidence.comparison.threshold, 4)  # type: ignore[union-attr]
-    assert start.detail["mobilefacenet_model"] == bench.models.embedder.model_id
+    assert start.detail["freefacenet_model"] == bench.models.embedder.model_id
     assert {"needed", "window", "fpir", "pad_threshold", "pad-2.7_sha256", "version"} < start.detail.keys()
 
 

@@ -78,8 +78,8 @@ def test_what_is_known_to_be_unsafe_is_refused_and_named(text: str, words: list[
         ("pad-4.0", {"cut_out_threshold": 0.1}),
         ("pad-4.0", {"threshold": 0.1}),
         ("pad-4.0", {"cue": "apart"}),
-        ("mobilefacenet", {"answers": ()}),
-        ("mobilefacenet", {"evidence": None}),
+        ("freefacenet", {"answers": ()}),
+        ("freefacenet", {"evidence": None}),
     ],
 )
 def test_a_copy_of_a_shipped_network_keeps_its_checks(name: str, change: dict[str, object], shipped: Models) -> None:
@@ -179,9 +179,9 @@ def test_the_record_of_the_start_says_how_is_decided(shipped: Models, tmp_path: 
     assert (detail["fpir"], detail["threshold_fixed"], detail["grant_seconds"]) == (0.001, False, 1.5)
     assert detail["config_sha256"] == settings.sha256 != config.parse("[attempt]\nneeded = 3\n", "", {}).sha256
     hashes = {key: value for key, value in detail.items() if key.endswith("_sha256")}
-    assert {"face-detector_sha256", "mobilefacenet_sha256", "pad-2.7_sha256", "pad-4.0_sha256"} < hashes.keys()
+    assert {"face-detector_sha256", "freefacenet_sha256", "pad-2.7_sha256", "pad-4.0_sha256"} < hashes.keys()
     assert all(isinstance(value, str) and len(value) == 64 for value in hashes.values())
-    assert detail["mobilefacenet_model"] == shipped.embedder.model_id
+    assert detail["freefacenet_model"] == shipped.embedder.model_id
     assert (detail["verification"], detail["opens_without_a_face"]) == ("subject", None)
     other = config.parse('[entry]\nnumber = true\nqr = true\npasses = true\nverification = "always"', "", {})
     said = effective(other, shipped, shipped.thresholds.for_gallery({1: 1}))

@@ -24,7 +24,7 @@ from kiosk.vision.pixels import picture
 
 def entry(mirrored: bool) -> EmbedderEntry:
     """The program's own, of one side or of both, its second output left alone."""
-    own = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
+    own = Manifest(default_folder()).entry("freefacenet", EmbedderEntry)
     return own.model_copy(update={"mirrored": mirrored, "answers": ()})
 
 
@@ -53,8 +53,9 @@ class Scripted:
         self.vectors = [np.full(128, v, np.float32) for v in vectors]
         self.numbers = [np.array([n], np.float32) for n in numbers]
 
-    def run_all(self, *_: Image) -> list[np.ndarray]:
-        return [self.vectors.pop(0), *([self.numbers.pop(0)] if self.numbers else [])]
+    def run_all(self, *pictures: Image) -> list[np.ndarray]:
+        vectors = np.stack([self.vectors.pop(0) for _ in pictures])
+        return [vectors, *([np.concatenate([self.numbers.pop(0) for _ in pictures])] if self.numbers else [])]
 
 
 @pytest.mark.parametrize("sides", [(1.0, np.nan), (np.nan, 1.0), (np.inf, -np.inf), (1.0, -1.0), (0.0, 0.0)])

@@ -53,7 +53,7 @@ def test_every_network_is_the_manifests_and_small() -> None:
         assert entry.licence
         assert entry.data
     assert len({e.model_id for e in manifest.entries}) == len(manifest.entries)
-    assert len(manifest.bytes_of(manifest.entry("mobilefacenet", EmbedderEntry))) <= 1_400_000
+    assert len(manifest.bytes_of(manifest.entry("freefacenet", EmbedderEntry))) <= 1_450_000
 
 
 @pytest.mark.parametrize("name", EMBEDDERS)
@@ -83,7 +83,7 @@ def with_cohort(folder: Path, content: bytes, nearest: int = 4) -> EmbedderEntry
     path = folder / "manifest.toml"
     text = re.sub(r"(?m)^cohort = .*\n", "", path.read_text())
     path.write_text(text.replace("dimension = 128\n", f"dimension = 128\n{line}\n", 1))
-    return Manifest(folder).entry("mobilefacenet", EmbedderEntry)
+    return Manifest(folder).entry("freefacenet", EmbedderEntry)
 
 
 def test_the_cohort_of_the_manifest_takes_its_part_of_a_score(folder: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_cohort_of_the_manifest_takes_its_part_of_a_score(folder: Path) -> N
 )
 def test_what_is_no_cohort_stops_the_kiosk(folder: Path, content: bytes) -> None:
     with_cohort(folder, content)
-    with pytest.raises(ModelError, match="no cohort of mobilefacenet"):
+    with pytest.raises(ModelError, match="no cohort of freefacenet"):
         load(ModelsConfig(folder=folder), PolicyConfig())
 
 
@@ -161,7 +161,7 @@ def with_ruins(folder: Path, content: bytes) -> None:
 )
 def test_what_is_no_centre_of_ruined_pictures_stops_the_kiosk(folder: Path, content: bytes) -> None:
     with_ruins(folder, content)
-    with pytest.raises(ModelError, match="no centre of mobilefacenet"):
+    with pytest.raises(ModelError, match="no centre of freefacenet"):
         load(ModelsConfig(folder=folder), PolicyConfig())
 
 
@@ -249,7 +249,7 @@ def with_table(folder: Path, table: str) -> EmbedderEntry:
     text, changed = TABLE.subn(table, path.read_text(), count=1)
     assert changed
     path.write_text(text)
-    return Manifest(folder).entry("mobilefacenet", EmbedderEntry)
+    return Manifest(folder).entry("freefacenet", EmbedderEntry)
 
 
 def test_a_table_without_intervals_and_sources_is_read(folder: Path) -> None:
@@ -297,8 +297,8 @@ def test_a_wrong_manifest_is_refused(folder: Path, change: str) -> None:
 
 
 def test_a_network_of_another_role_is_not_taken() -> None:
-    with pytest.raises(ModelError, match="there is no detector 'mobilefacenet'"):
-        Manifest(default_folder()).entry("mobilefacenet", DetectorEntry)
+    with pytest.raises(ModelError, match="there is no detector 'freefacenet'"):
+        Manifest(default_folder()).entry("freefacenet", DetectorEntry)
 
 
 def test_bytes_that_are_no_network_are_refused() -> None:

@@ -9,8 +9,11 @@ import pytest
 
 from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision import network
+from kiosk.vision.manifest import Input, Manifest, PadEntry
+from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import load
-from kiosk.vision.network import make_exact, ort, whole_products
+from kiosk.vision.network import Network, make_exact, ort, whole_products
+from tests.fakes import onnx_file
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,32 @@ def test_the_longer_way_is_taken_only_where_it_is_needed(monkeypatch: pytest.Mon
             return None
 
     assert (asked(False), asked(True)) == ("1", None)
+
+
+def test_a_network_that_sees_a_part_of_a_face_gets_that_part_scaled() -> None:
+    manifest = Manifest(default_folder())
+    entry = manifest.entry("pad-2.7", PadEntry)
+    spec = Input.model_validate(entry.input.model_dump() | {"part": (10.0, 20.0, 79.0)})
+    face = np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8)
+    seen = Network(manifest.bytes_of(entry), spec, "part", 1).batch(face, face)
+    assert seen.shape == (2, 3, 80, 80)
+    assert (seen[1] == face[20:100, 10:90].transpose(2, 0, 1)).all()
+
+
+def test_a_network_for_one_picture_at_a_time_gets_them_so() -> None:
+    spec = Input(colour="rgb", mean=(127.5,) * 3, std=(128.0,) * 3, size=(112, 112))
+    one, several = (Network(onnx_file.embedder(faces=n), spec, "tiny", 1) for n in (1, "n"))
+    faces = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), np.uint8)
+    for got, wanted in zip(one.run_all(*faces), several.run_all(*faces), strict=True):
+        assert got.shape[0] == 3
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_part_needs_a_square_size() -> None:
+    given = {"colour": "bgr", "mean": (0, 0, 0), "std": (1, 1, 1), "part": (0, 0, 50)}
+    for size in (None, (80, 90)):
+        with pytest.raises(ValueError, match="part needs a size, and a square one"):
+            Input.model_validate(given | {"size": size})
 
 
 def test_the_embedder_gives_here_what_exact_products_give(monkeypatch: pytest.MonkeyPatch) -> None:

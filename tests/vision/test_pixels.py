@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.vision.pixels import warped
+from kiosk.vision.pixels import scaled_part, warped
 
-SIDE = 64
+SIDE, EDGE = 64, 8
 
 
 @cache
@@ -54,10 +54,25 @@ def test_nothing_is_made_up_outside(scale: float, angle: float, dx: float, dy: f
     matrix = turned(scale, angle, dx, dy)
     result = warped(np.full((480, 640, 3), 200, np.uint8), matrix, SIDE)
     assert result.shape == (SIDE, SIDE, 3)
-    inside = cv2.warpAffine(np.full((480, 640), 255, np.uint8), matrix, (SIDE, SIDE)) > 0
-    near = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) == 1
+    corners = np.array([[0, 0], [639, 0], [639, 479], [0, 479]]) @ matrix[:, :2].T + matrix[:, 2]
+    wide = np.zeros((SIDE + 2 * EDGE, SIDE + 2 * EDGE), np.uint8)  # a picture beside the result reaches into it, too
+    cv2.fillConvexPoly(wide, np.rint(corners + EDGE).astype(np.int32), 1)
+    near = cv2.dilate(wide, np.ones((7, 7), np.uint8))[EDGE:-EDGE, EDGE:-EDGE] == 1
     assert not result[~near].any()
 
 
 def test_a_picture_smaller_than_what_is_averaged_is_black() -> None:
     assert not warped(np.full((1, 1, 3), 200, np.uint8), turned(0.1, 0, 0, 0), SIDE).any()
+
+
+@given(left=st.floats(0, 20), top=st.floats(0, 20), length=st.floats(30, 60), side=st.integers(32, 128))
+def test_a_scaled_part_begins_and_ends_in_the_middles_of_its_outermost_pixels(
+    left: float, top: float, length: float, side: int
+) -> None:
+    ramp = np.stack([*np.meshgrid(np.arange(112), np.arange(112)), np.zeros((112, 112))], 2).astype(np.uint8)
+    shown = scaled_part(ramp, (left, top, length), side)
+    assert shown.shape == (side, side, 3)
+    for got, wanted in zip(shown[0, 0, :2], (left, top), strict=True):
+        assert abs(float(got) - wanted) <= 1
+    for got, wanted in zip(shown[-1, -1, :2], (left + length, top + length), strict=True):
+        assert abs(float(got) - wanted) <= 1

@@ -52,6 +52,8 @@ def list_models(folder: Path | None, config_file: Path | None, as_json: bool) ->
                     "bytes": size,
                     "threshold": threshold,
                     "licence": entry.licence,
+                    "terms": entry.terms,
+                    "pictures": entry.pictures,
                 }
             )
         else:

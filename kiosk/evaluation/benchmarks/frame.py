@@ -193,6 +193,9 @@ def measure(way: Pipeline, source: Iterable[Frame], count: int) -> Timing:
     )
 
 
+ALIGNED = (112, 112)
+
+
 def contest(config: Config, other: Path, count: int) -> Contest:
     """Compares our embedder with the one in the file `other`: the same threads, one random face at a time, `count`
     each.
@@ -209,15 +212,18 @@ def contest(config: Config, other: Path, count: int) -> Contest:
     # Only the time matters, so any scale will do.
     scale = Input(colour="rgb", mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
     theirs = Network(content, scale, str(other), config.models.threads, config.models.provider)
-    faces = np.random.default_rng(2).uniform(-1, 1, (TURN, 1, 3, 112, 112)).astype(np.float32)
+    given = {
+        network: np.random.default_rng(2).uniform(-1, 1, (TURN, 1, 3, *size)).astype(np.float32)
+        for network, size in ((ours, entry.input.size or ALIGNED), (theirs, ALIGNED))
+    }
     try:
-        theirs.run_batch(faces[0])
+        theirs.run_batch(given[theirs][0])
     except Exception as error:
         raise ModelError(f"{other}: does not take one face of 3 x 112 x 112 floats: {error}") from error
     times: dict[Network, list[float]] = {ours: [], theirs: []}
     for turn in range(2 * WARM_UP // TURN + -(-count // TURN)):
         for network in (ours, theirs) if turn % 2 else (theirs, ours):
-            for face in faces:
+            for face in given[network]:
                 begin = time.perf_counter()
                 network.run_batch(face)
                 times[network].append(time.perf_counter() - begin)

@@ -3,38 +3,41 @@
     python -m models.train.embedder.free start   --work FOLDER            the teacher's weights, by least squares
     python -m models.train.embedder.free train   --work FOLDER --steps N  goes on from the work folder's checkpoint
     python -m models.train.embedder.free export  --work FOLDER --out FILE fp32 and int8 ONNX
-    python -m models.train.embedder.free measure --work FOLDER --out FILE FILE's figures on LFW
+    python -m models.train.embedder.free measure --work FOLDER --out FILE [--fragment FILE]  figures; cohort, thresholds
 
 `train --from models/train/checkpoints/freefacenet.pt` goes on from the kept weights. A training can be stopped at any
 time (SIGTERM); the next start goes on exactly there. No teacher for research only is asked. The pictures are of
-research sets, whose terms carry over (deploy/decisions/0052-free-embedder.md).
+research sets (deploy/decisions/0052-free-embedder.md); with `--pictures FOLDER` they are yours, from `start` on, and of
+the data folder only weights/retail_0095.onnx is read.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import nn
 
 from models.train.common.faces import Batches, pictures, read_faces, shared_folder, training_faces
-from models.train.common.runtime import ort
+from models.train.common.folders import MODELS, SHARED
+from models.train.common.own import own_faces
 from models.train.embedder.distillation import FOLLOWED, relative_error, towards
 from models.train.embedder.export import CALIBRATION_FACES, export_fp32, export_int8
 from models.train.embedder.free_start import started
 from models.train.embedder.freefacenet import FreeFaceNet
 from models.train.embedder.gptq import second_moments
-from models.train.embedder.lfw import lfw, lfw_faces, told
 from models.train.embedder.loop import Plan, State, run_steps
-from models.train.embedder.measure import cosines, session, templates
+from models.train.embedder.manifest import FREE, fragment
+from models.train.embedder.measure import measure
 from models.train.embedder.mobilefacenet import write_weights
 from models.train.embedder.qat import equalise, find_ranges, tensor_ranges
 from models.train.embedder.retail import RetailTeacher, retail_input, tensor_of, views
+from models.train.embedder.stem_colours import aligned_colours, take_colours
 
 LAYERS_BY, PROJECTION_BY = 240, 4000  # faces that the start is fitted by
 MIXED = 8  # one of so many pictures is a blend of two faces
@@ -44,12 +47,17 @@ RATE, BATCH, FEATURES = 5e-4, 16, 0.5
 class Inputs:
     """The training's pictures: what the networks see of them, and what is kept in the work folder."""
 
-    def __init__(self, shared: Path, work: Path, share: float) -> None:
-        faces = read_faces(shared)
-        chosen = training_faces(faces, share)
-        self.x = pictures(shared, work, faces, None if share == 1 else chosen)
-        self.batches = Batches(self.x, np.array([f.index for f in chosen], np.int64), seed=0)
-        self.shared = shared
+    def __init__(self, shared: Path, work: Path, share: float, own: Path | None = None) -> None:
+        """`own`: a folder of pictures, instead of the data folder's faces."""
+        if own is None:
+            faces = read_faces(shared)
+            chosen = training_faces(faces, share)
+            self.x = pictures(shared, work, faces, None if share == 1 else chosen)
+            which = np.array([f.index for f in chosen], np.int64)
+        else:
+            self.x = own_faces(own)
+            which = np.arange(len(self.x))
+        self.batches = Batches(self.x, which, seed=0)
 
     def some(self, count: int, seed: int) -> torch.Tensor:
         """Network inputs of training faces drawn once, at most so many: n x 3 x 128 x 128."""
@@ -71,33 +79,40 @@ def embedding_and_maps(net: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, l
         x = layer(x)
         if layers in FOLLOWED:
             maps.append(x)
-    return F.normalize(x.flatten(1)), maps
+    return F.normalize(x.flatten(1).float()), maps
 
 
 def losses(
-    net: nn.Module, teacher: RetailTeacher, projection: torch.Tensor, x: torch.Tensor, resting: int = 0
+    net: nn.Module,
+    teacher: RetailTeacher,
+    projection: torch.Tensor,
+    x: torch.Tensor,
+    resting: int = 0,
+    bf16: bool = False,
 ) -> list[torch.Tensor]:
     """1 - cosine to the teacher's projected embedding, squared difference of the similarities, errors of the maps.
 
-    The first `resting` layers learn nothing.
+    The first `resting` layers learn nothing. `bf16`: both networks compute in bfloat16, in half of the time where the
+    processor multiplies it; the weights and what becomes of the errors stay in float.
     """
-    with torch.no_grad():
+    low = torch.autocast("cpu", torch.bfloat16, enabled=bf16)
+    with torch.no_grad(), low:
         y, wanted = embedding_and_maps(teacher, x)
         still = net.n[:resting](x) if resting else x  # type: ignore[index,operator]
     passed = sum(layers <= resting for layers in FOLLOWED)
     e, maps = still, []
-    for layers, layer in enumerate(net.n, 1):  # type: ignore[arg-type]
-        if layers > resting:
-            e = layer(e)
-            if layers in FOLLOWED:
-                maps.append(e)
+    with low:
+        for layers, layer in enumerate(net.n, 1):  # type: ignore[arg-type]
+            if layers > resting:
+                e = layer(e)
+                if layers in FOLLOWED:
+                    maps.append(e)
     target = F.normalize(y @ projection.T)
-    near = towards(F.normalize(e.flatten(1)), target)
+    near = towards(F.normalize(e.flatten(1).float()), target)
     return near + [relative_error(z, t) for z, t in zip(maps, wanted[passed:], strict=True)]
 
 
-def start(shared: Path, work: Path, share: float) -> None:
-    inputs = Inputs(shared, work, share)
+def start(shared: Path, work: Path, inputs: Inputs) -> None:
     net, projection = started(RetailTeacher.read(shared), inputs.some(LAYERS_BY, 0), inputs.some(PROJECTION_BY, 1))
     keep(net, projection, work / "start.pt")
 
@@ -119,9 +134,9 @@ def kept(path: Path) -> tuple[FreeFaceNet, torch.Tensor]:
     return net, projection
 
 
-def train(shared: Path, work: Path, share: float, plan: Plan, begin: Path) -> None:
+def train(shared: Path, work: Path, inputs: Inputs, plan: Plan, begin: Path) -> None:
     """Runs the plan, from the work folder's checkpoint where there is one, else from the weights in `begin`."""
-    inputs, teacher = Inputs(shared, work, share), RetailTeacher.read(shared)
+    teacher = RetailTeacher.read(shared)
     net, projection = kept(begin)
     state, checkpoint = State(FreeFaceNet, inputs.batches, 0, "cpu"), work / "free.pt"
     if checkpoint.exists():
@@ -135,16 +150,17 @@ def train(shared: Path, work: Path, share: float, plan: Plan, begin: Path) -> No
     run_steps(
         plan,
         state,
-        lambda: (losses(state.net, teacher, projection, inputs.changed(plan.batch), plan.resting), True),
+        lambda: (losses(state.net, teacher, projection, inputs.changed(plan.batch), plan.resting, plan.bf16), True),
         checkpoint,
     )
     keep(state.average, projection, work / "freefacenet.pt")
 
 
-def export(shared: Path, work: Path, share: float, weights: Path, out: Path) -> None:
-    """Writes fp32 into the work folder and int8 to `out`."""
-    x = Inputs(shared, work, share).some(CALIBRATION_FACES, 2)
+def export(work: Path, inputs: Inputs, weights: Path, out: Path) -> None:
+    """Writes fp32 into the work folder and int8 to `out`, both for the kiosk's own numbers."""
+    x = aligned_colours(inputs.some(CALIBRATION_FACES, 2))
     net, _ = kept(weights)
+    take_colours(net)
     equalise(net, x[::2])
     ranges = find_ranges(net, x[::2])
     fp32 = work / f"{out.stem}_fp32.onnx"
@@ -152,28 +168,14 @@ def export(shared: Path, work: Path, share: float, weights: Path, out: Path) -> 
     named = tensor_ranges(FreeFaceNet(), ranges, onnx.load(fp32).graph)
     moments = second_moments(written, x[::4])
     export_int8(fp32, out, x[:64], ranges=named, moments=moments, given=lambda inputs: inputs)
+    print(f"{out}: {out.stat().st_size} bytes")
 
 
-def unit_vectors(net: ort.InferenceSession, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """N x 112 x 112 x 3 aligned BGR faces -> N x d unit vectors of such a network, of both sides of each face."""
-    sums = []
-    for part in np.array_split(faces, max(1, len(faces) // 16)):
-        seen = views(part, margin=0)
-        sides = [retail_input(tensor_of(s)).numpy() for s in (seen, seen[:, :, ::-1])]
-        found = [net.run(None, {net.get_inputs()[0].name: np.ascontiguousarray(s)})[0] for s in sides]
-        sums.append(found[0] + found[1])
-    e = np.concatenate(sums)
-    unit: NDArray[np.float32] = e / np.linalg.norm(e, axis=1, keepdims=True)
-    return unit
-
-
-def measure(shared: Path, work: Path, path: Path) -> None:
-    """Prints LFW View 1's figures of an ONNX file, in floats and bytes."""
-    names, faces, pairs = lfw_faces(shared, work)
-    unit = unit_vectors(session(path, 1), faces)
-    for what, score in (("floats", unit @ unit.T), ("bytes", cosines(templates(unit)))):
-        got = lfw(score, names, pairs)
-        print(f"{path.name}: LFW View 1, {what}: accuracy {got.accuracy:.3f}, all pairs {told(got.tar)}", flush=True)
+def measure_all(shared: Path, work: Path, path: Path, threads: int, model_id: str, written: Path | None) -> None:
+    """Prints all figures of an int8 file, makes its cohort beside it, and writes the manifest's entry to `written`."""
+    found = measure(path, shared, work, threads, heldout=written is not None)
+    if written is not None and found is not None:
+        written.write_text(fragment(path, model_id, found, name=path.stem, origin=FREE))
 
 
 def main() -> None:
@@ -182,6 +184,7 @@ def main() -> None:
     a.add_argument("--shared", help="the data folder")
     a.add_argument("--work", type=Path, default=Path("work-free"), help="caches and checkpoints")
     a.add_argument("--share", type=float, default=1.0, help="of the people, for a try in small")
+    a.add_argument("--pictures", type=Path, help="a folder of your own pictures, instead of the data folder's faces")
     a.add_argument("--threads", type=int, default=1)
     a.add_argument("--from", dest="begin", type=Path, help="weights to begin with (default: of `start`)")
     a.add_argument("--steps", type=int, default=6000, help="the step at which the training ends")
@@ -190,22 +193,28 @@ def main() -> None:
     a.add_argument("--batch", type=int, default=BATCH)
     a.add_argument("--features", type=float, default=FEATURES, help="weight of the teacher's maps")
     a.add_argument("--resting", type=int, default=0, help="leading layers of 20 that learn nothing")
+    a.add_argument("--bf16", action="store_true", help="compute in bfloat16, for all but the last steps")
     a.add_argument("--weights", type=Path, help="what to export (default: of `train`)")
-    a.add_argument("--out", type=Path, default=Path("freefacenet.onnx"), help="the int8 model to write or measure")
+    a.add_argument("--out", type=Path, default=MODELS / "freefacenet.onnx", help="the int8 model to write or measure")
+    a.add_argument("--fragment", type=Path, help="measure all, and write the manifest's entry there")
+    a.add_argument("--model-id", default="kiosk-freefacenet-1", help="of the manifest's entry")
     o = a.parse_args()
     torch.set_num_threads(o.threads)
     torch.set_flush_denormal(True)
-    shared = shared_folder(o.shared)
+    shared = Path(o.shared or SHARED) if o.pictures else shared_folder(o.shared)
     o.work.mkdir(parents=True, exist_ok=True)
+    inputs = partial(Inputs, shared, o.work, o.share, o.pictures)
     if o.do == "start":
-        start(shared, o.work, o.share)
+        start(shared, o.work, inputs())
     elif o.do == "train":
-        plan = Plan(2, o.steps, o.finish, o.batch, o.rate, 0.01, o.features, o.resting, settled=True, follow=True)
-        train(shared, o.work, o.share, plan, o.begin or o.work / "start.pt")
+        plan = Plan(
+            2, o.steps, o.finish, o.batch, o.rate, 0.01, o.features, o.resting, settled=True, follow=True, bf16=o.bf16
+        )
+        train(shared, o.work, inputs(), plan, o.begin or o.work / "start.pt")
     elif o.do == "export":
-        export(shared, o.work, o.share, o.weights or o.work / "freefacenet.pt", o.out)
+        export(o.work, inputs(), o.weights or o.work / "freefacenet.pt", o.out)
     else:
-        measure(shared, o.work, o.out)
+        measure_all(shared, o.work, o.out, o.threads, o.model_id, o.fragment)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""FreeFaceNet begins as its teacher: weights carried over, squeeze and excitation regressed away by least squares.
+"""FreeFaceNet begins as its teacher: weights carried over, most of its gates regressed away by least squares.
 
 A slope a beyond 1 or -1 becomes 1 / a: PReLU(x) = -a PReLU'(-x) with the slope 1 / a, and -a goes into the next layer.
 Then, bottleneck after bottleneck, the last convolution is fitted anew: from what the student's own layers give for real
@@ -8,14 +8,14 @@ With 240 faces, and nothing else trained: cosine to the teacher .81, behind the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.train.embedder.freefacenet import FreeFaceNet
+from models.train.embedder.freefacenet import GATED, FreeFaceNet
 from models.train.embedder.mobilefacenet import Block, Slopes, Unit
 from models.train.embedder.pruning import thin
 from models.train.embedder.retail import Layer, RetailTeacher
@@ -40,17 +40,24 @@ def put(unit: Unit, weight: torch.Tensor, bias: torch.Tensor) -> None:
     unit.b.reset_running_stats()  # 0 and 1
 
 
-def _layers(teacher: RetailTeacher) -> list[Layer]:
-    """All but the gates'."""
-    return [m for name, m in teacher.named_modules() if isinstance(m, Layer) and ".gate." not in name]
+def _pairs(net: FreeFaceNet, teacher: RetailTeacher) -> Iterator[tuple[Unit, Layer]]:
+    """The student's units and the teacher's layers that they begin as, in their order, without the gates."""
+    units = [m for name, m in net.named_modules() if isinstance(m, Unit) and ".f.3." not in name]
+    layers = [m for name, m in teacher.named_modules() if isinstance(m, Layer) and ".gate." not in name]
+    return zip(units, layers, strict=True)
+
+
+def _gates(net: FreeFaceNet, teacher: RetailTeacher) -> Iterator[tuple[Unit, Layer]]:
+    """The same of the gates that the student keeps."""
+    for k in GATED:
+        yield from zip(net.n[k].f[3].f[1:3], teacher.n[k].gate, strict=True)  # type: ignore[index,union-attr,arg-type]
 
 
 def carry_over(net: FreeFaceNet, teacher: RetailTeacher, projection: torch.Tensor) -> None:
     """Gives the student the teacher's weights, without the gates; its last layer is multiplied by a projection 128 x
     256."""
-    units = [m for m in net.modules() if isinstance(m, Unit)]
-    factor = 1.0
-    for unit, layer in zip(units, _layers(teacher), strict=True):
+    end, factor = net.n[-1], 1.0
+    for unit, layer in (*_pairs(net, teacher), *_gates(net, teacher)):
         weight, bias = layer.conv.weight * factor, layer.conv.bias
         assert bias is not None
         factor = 1.0
@@ -59,7 +66,7 @@ def carry_over(net: FreeFaceNet, teacher: RetailTeacher, projection: torch.Tenso
                 weight, bias, factor, slope = -weight, -bias, -slope, 1 / slope
             if isinstance(unit.a, Slopes):
                 unit.a.slopes.data.fill_(slope)
-        if unit is units[-1]:
+        if unit is end:
             weight, bias = torch.einsum("po,oihw->pihw", projection, weight), projection @ bias
         put(unit, weight, bias)
 
@@ -96,12 +103,15 @@ def refit(net: FreeFaceNet, teacher: RetailTeacher, x: torch.Tensor) -> list[flo
                 break
             own, given = _in_parts(layer, own), _in_parts(like, given)
             continue
-        given = _in_parts(like, given)
+        given_before, given = given, _in_parts(like, given)
         heard = _in_parts(layer.f[:2], own)
-        weight, bias = solved(_rows(heard), _rows(given - own if layer.residual else given))
+        wanted = given - own if layer.residual else given
+        if len(layer.f) > 3:  # a gate stays: what stands before it is wanted
+            wanted = _in_parts(like.f, given_before)
+        weight, bias = solved(_rows(heard), _rows(wanted))
         last = cast("Unit", layer.f[2])
         put(last, weight[:, :, None, None], bias)
-        out = _in_parts(last, heard)
+        out = _in_parts(layer.f[2:], heard)
         own = own + out if layer.residual else out
         errors.append(float(F.mse_loss(own, given) / given.var()))
     return errors
@@ -111,13 +121,21 @@ def refit(net: FreeFaceNet, teacher: RetailTeacher, x: torch.Tensor) -> list[flo
 def principal(teacher: nn.Module, x: torch.Tensor, dimensions: int = 128) -> torch.Tensor:
     """The projection dimensions x 256 that keeps most of the teacher's unit embeddings of these inputs.
 
-    Raises SystemExit if there are fewer inputs than dimensions.
+    It is turned: principal components have unequal sizes, and a template has one range for all of its bytes. Raises
+    SystemExit if there are fewer inputs than dimensions.
     """
     if len(x) < dimensions:
         raise SystemExit(f"{len(x)} faces are too few for {dimensions} dimensions: take a larger --share")
     unit = F.normalize(_in_parts(teacher, x))
     kept: torch.Tensor = torch.linalg.svd(unit, full_matrices=False)[2][:dimensions]
-    return kept
+    return turn(dimensions) @ kept
+
+
+def turn(dimensions: int) -> torch.Tensor:
+    """An orthogonal matrix dimensions x dimensions, always the same."""
+    numbers = torch.randn(dimensions, dimensions, generator=torch.Generator().manual_seed(0))
+    q: torch.Tensor = torch.linalg.qr(numbers)[0]
+    return q
 
 
 def started(teacher: RetailTeacher, x: torch.Tensor, more: torch.Tensor) -> tuple[FreeFaceNet, torch.Tensor]:

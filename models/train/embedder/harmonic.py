@@ -20,11 +20,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from kiosk.vision.detector import FaceDetector
+from kiosk.vision.manifest import DetectorEntry, Manifest
 from models.train.common.faces import MARGIN, pictures, read_faces, shared_folder, training_faces
-from models.train.embedder.free import unit_vectors
+from models.train.common.folders import MODELS
 from models.train.embedder.lfw import lfw_faces, told
 from models.train.embedder.measure import cosines, embed, session, templates
-from models.train.embedder.retail import SIDE
 
 RIDGE = 1e-3  # of the vectors' mean square
 APART = 0.2  # of squared distances of unit vectors, FaceNet's
@@ -122,7 +123,7 @@ def tar(scores: NDArray[np.float32], people: NDArray[np.int64], far: float) -> f
 
 
 def write_vectors(network: Path, out: Path, shared: Path, work: Path, count: int) -> None:
-    """Of both sides of each face, by a network that takes 112 x 112 as mobilefacenet.py's, or 128 x 128 as retail.py's.
+    """Of both sides of each face. Those of LFW are aligned by the kiosk's detector, as the training's are.
 
     The `count` training faces lie evenly over all sources.
     """
@@ -130,10 +131,12 @@ def write_vectors(network: Path, out: Path, shared: Path, work: Path, count: int
     x = pictures(shared, work, read_faces(shared))
     chosen = [f.index for f in known[:: max(1, len(known) // count)][:count]]
     net = session(network, 1)
-    names, faces, _ = lfw_faces(shared, work)
-    look = unit_vectors if net.get_inputs()[0].shape[-1] == SIDE else embed
+    manifest = Manifest(MODELS)
+    names, faces, _ = lfw_faces(
+        shared, FaceDetector.load(manifest, manifest.entry("face-detector", DetectorEntry), threads=1)
+    )
     training = np.stack([x[i, MARGIN:-MARGIN, MARGIN:-MARGIN] for i in chosen])
-    np.savez(out, training=look(net, training), faces=look(net, faces), names=np.array(names))
+    np.savez(out, training=embed(net, training), faces=embed(net, faces), names=np.array(names))
 
 
 def write_map(before: Path, after: Path, steps: int, out: Path | None) -> None:
@@ -145,8 +148,6 @@ def write_map(before: Path, after: Path, steps: int, out: Path | None) -> None:
     if list(old["names"]) != list(new["names"]):
         raise SystemExit(f"{before} and {after} are not of the same faces: make both anew")
     people = np.unique([str(n)[:-5] for n in new["names"]], return_inverse=True)[1]
-    if list(old["names"]) != list(new["names"]):
-        raise SystemExit(f"{before} and {after} are not of the same faces: make both anew")
     old_faces, new_faces = unit(old["faces"]), unit(new["faces"])
     found = best(new["training"], old["training"], steps)
     mixed = cosines(templates(found(new_faces)), templates(old_faces))

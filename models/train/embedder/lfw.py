@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.domain.ports.recognition import Detector
+from kiosk.evaluation.lfw import central
+from kiosk.vision.alignment import align
 from models.train.embedder.false_matches import FMRS
 
 # InsightFace's template for 112 x 112: eyes, nose, corners of the mouth; the person's right is the picture's left.
@@ -20,11 +23,14 @@ YUNET = Path("weights") / "face_detection_yunet_2023mar.onnx"
 LFW = Path("faces") / "lfw-view1-devtest.tar"
 
 
-def lfw_faces(shared: Path, work: Path) -> tuple[list[str], NDArray[np.uint8], list[tuple[int, int, bool]]]:
-    """View 1's pictures, aligned by YuNet's landmarks, and its pairs (two indices, mated) in the list's order."""
+def lfw_faces(
+    shared: Path, own: Detector | None = None
+) -> tuple[list[str], NDArray[np.uint8], list[tuple[int, int, bool]]]:
+    """View 1's pictures, aligned by YuNet's landmarks or by those of the kiosk's `own` detector, and its pairs (two
+    indices, mated) in the list's order."""
     names: list[str] = []
     crops: list[NDArray[np.uint8]] = []
-    detector = cv2.FaceDetectorYN.create(str(shared / YUNET), "", (250, 250), 0.5)
+    yunet = cv2.FaceDetectorYN.create(str(shared / YUNET), "", (250, 250), 0.5)
     with tarfile.open(shared / LFW) as tar:
         lines: list[list[str]] = []
         for member in tar:
@@ -36,7 +42,7 @@ def lfw_faces(shared: Path, work: Path) -> tuple[list[str], NDArray[np.uint8], l
                 continue
             picture = cv2.imdecode(np.frombuffer(stream.read(), np.uint8), cv2.IMREAD_COLOR)
             names.append(Path(member.name).stem)
-            crops.append(_aligned(detector, picture))
+            crops.append(_aligned(yunet, picture) if own is None else _aligned_by(own, picture))
     at = {n: i for i, n in enumerate(names)}
     pairs = []
     for line in lines:
@@ -58,6 +64,13 @@ def _aligned(detector: cv2.FaceDetectorYN, picture: NDArray[np.uint8]) -> NDArra
     face = found[np.argmax(found[:, 2] - 2 * off)]
     matrix, _ = cv2.estimateAffinePartial2D(face[4:14].reshape(5, 2), ARCFACE, method=cv2.LMEDS)
     return cv2.warpAffine(picture, matrix, (112, 112))
+
+
+def _aligned_by(detector: Detector, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    face = central(detector.detect(picture), picture)
+    if face is None:
+        raise SystemExit("the detector finds no face in a picture of LFW")
+    return align(picture, face)
 
 
 def best_threshold(scores: NDArray[np.float32], mated: NDArray[np.bool_]) -> float:

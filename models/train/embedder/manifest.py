@@ -4,26 +4,54 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk.vision.manifest import Terms
 from models.train.embedder.cohort import Centres
 from models.train.embedder.false_matches import Fmr
 from models.train.embedder.measure import TEMPLATE_SCALE, Measured, cohort_file
+from models.train.embedder.retail import PART, SIDE
 
 DEFAULT_FMR = 1e-4
-LICENCE = (
-    "research only: derived from the weights of InsightFace's y1 and distilled from it and w600k_mbf (both: "
-    "non-commercial research) on UTKFace, All-Age-Faces, CelebA and small public sets (most: research only)"
-)
-DATA = (
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the manifest says of where weights come from: in words, and `terms` as the program reads them."""
+
+    licence: str
+    data: str
+    teacher: str
+    terms: Terms
+    pixels: str = "size = [112, 112]"
+
+
+FACES = (
     "47,646 aligned faces of UTKFace, All-Age-Faces, CelebA and small public sets, less the 6,486 held-out ones of "
-    "train/heldout.csv, and 3,430 faces of whole pictures of CelebA and of masks; no label is used but, where phase 3 "
-    "was run, the names of 247 people of CelebA"
+    "train/heldout.csv"
 )
-TEACHER = "InsightFace MobileFaceNet y1 (fp32, 128-d), whose weights it began with, and w600k_mbf (512-d)"
+RESEARCH = Origin(
+    "research only: derived from the weights of InsightFace's y1 and distilled from it and w600k_mbf (both: "
+    "non-commercial research) on UTKFace, All-Age-Faces, CelebA and small public sets (most: research only)",
+    f"{FACES}, and 3,430 faces of whole pictures of CelebA and of masks; no label is used but, where phase 3 was run, "
+    "the names of 247 people of CelebA",
+    "InsightFace MobileFaceNet y1 (fp32, 128-d), whose weights it began with, and w600k_mbf (512-d)",
+    "research-only",
+)
+FREE = Origin(
+    "Weights trained here, which began as retail-0095's and follow it alone: Apache-2.0. The pictures are of public "
+    "research sets, most for research only, and that carries over.",
+    f"{FACES}; no label is used",
+    "face-reidentification-retail-0095 (Open Model Zoo, Apache-2.0), whose weights it began with",
+    "free",
+    f"size = [{SIDE}, {SIDE}], part = [{', '.join(map(str, PART))}]",
+)
 
 
-def fragment(model: Path, model_id: str, found: Measured, data: str = DATA, name: str = "mobilefacenet") -> str:
+def fragment(
+    model: Path, model_id: str, found: Measured, name: str = "mobilefacenet", origin: Origin = RESEARCH
+) -> str:
     """TOML; each score is that of the held-out source that needs the highest one."""
     table = found.rows
     default = next(r for r in table if r.fmr == DEFAULT_FMR)
@@ -36,10 +64,12 @@ def fragment(model: Path, model_id: str, found: Measured, data: str = DATA, name
             f'model_id = "{model_id}"',
             f'file = "{model.name}"',
             f'sha256 = "{hashlib.sha256(model.read_bytes()).hexdigest()}"',
-            f'licence = "{LICENCE}"',
-            f'data = "{data}"',
-            f'teacher = "{TEACHER}"',
-            'input = { colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], size = [112, 112] }',
+            f'licence = "{origin.licence}"',
+            f'data = "{origin.data}"',
+            f'teacher = "{origin.teacher}"',
+            f'terms = "{origin.terms}"',
+            'pictures = "research-only"',
+            f'input = {{ colour = "rgb", mean = [127.5, 127.5, 127.5], std = [128.0, 128.0, 128.0], {origin.pixels} }}',
             "dimension = 128",
             f"template_scale = {TEMPLATE_SCALE:g}",
             "mirrored = true",

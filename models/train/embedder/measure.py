@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from kiosk.domain.matching import Cohort, above_strangers
 from kiosk.vision.network import make_exact
+from kiosk.vision.pixels import scaled_part
 from models.train.common.covers import COVERS, covered
 from models.train.common.faces import Face, pictures, read_faces, read_heldout, training_faces
 from models.train.common.runtime import ort
@@ -29,6 +30,7 @@ from models.train.embedder.false_matches import (
     worst,
 )
 from models.train.embedder.lfw import lfw, lfw_at, lfw_faces, tar_by_far, told
+from models.train.embedder.retail import PART, SIDE
 
 # A template is 128 signed bytes: the unit vector times this scale, rounded and clipped. A component of a unit vector of
 # 128 has a standard deviation of 0.088; 0.4 is 4.5 of them, so that next to nothing is clipped.
@@ -53,16 +55,24 @@ def embed(
 ) -> NDArray[np.float32]:
     """N x 112 x 112 x 3 BGR faces -> N x 128 unit vectors, of each face and its mirror image together.
 
+    A network for larger pictures sees retail.PART of them.
+
     `raw`: of the face alone, by a network that takes 0..255 (the teacher).
     """
     name, out = net.get_inputs()[0].name, []
     for k in range(0, len(bgr), 16):
-        x = bgr[k : k + 16, :, :, ::-1].astype(np.float32).transpose(0, 3, 1, 2)
+        x = seen_by(net, bgr[k : k + 16])[:, :, :, ::-1].astype(np.float32).transpose(0, 3, 1, 2)
         x = x if raw else (x - 127.5) / scale
         sides = [x] if raw else [x, x[:, :, :, ::-1]]
         out.append(sum(net.run(None, {name: np.ascontiguousarray(s)})[0].reshape(len(x), -1) for s in sides))
     e = np.concatenate(out)
     return e / np.linalg.norm(e, axis=1, keepdims=True)
+
+
+def seen_by(net: ort.InferenceSession, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """N x 112 x 112 x 3 aligned faces -> what the network sees of them, N x side x side x 3."""
+    side = net.get_inputs()[0].shape[-1]
+    return np.stack([scaled_part(face, PART, side) for face in bgr]) if side == SIDE else bgr
 
 
 def templates(unit: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -220,7 +230,7 @@ def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) 
     """Prints all figures of a model file. `heldout`: makes its cohort and writes it beside the model, and measures the
     thresholds with it."""
     net = session(model, threads)
-    names, crops, pairs = lfw_faces(shared, work)
+    names, crops, pairs = lfw_faces(shared)
     unit = embed(net, crops)
     for what, score in (("floats", unit @ unit.T), ("bytes", cosines(templates(unit)))):
         got = lfw(score, names, pairs)

@@ -36,7 +36,7 @@ class Narrow:
 def narrow_places(net: MobileFaceNet) -> list[Narrow]:
     """In the order of the layers."""
     stem = (net.n[0], net.n[1], net.n[2].f[0])
-    return [Narrow(*stem, STEM), Narrow(*net.n[2].f, FIRST)]  # type: ignore[call-arg]
+    return [Narrow(*stem, STEM), Narrow(*net.n[2].f[:3], FIRST)]  # type: ignore[call-arg]
 
 
 @torch.no_grad()

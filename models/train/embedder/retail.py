@@ -40,6 +40,8 @@ def _nearest(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
 FROM_ARCFACE = _nearest(TEMPLATE, LANDMARKS)
 """Takes the 112 x 112 picture of an aligned face to the 128 x 128 that this family of networks sees: its middle 105
 pixels, 1.22 times as large."""
+PART = tuple(round(float(v), 2) for v in (*-FROM_ARCFACE[:, 2], SIDE - 1) / FROM_ARCFACE[0, 0])
+"""The same as the manifest says it (kiosk.vision.manifest.Input): left, top, side. The turn is .02 degrees."""
 
 
 def views(
@@ -104,8 +106,13 @@ class ExcitedBottleneck(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.f(x)
-        y = y * torch.sigmoid(self.gate(y.mean((2, 3), keepdim=True)))
+        y = y * self.factors(y)
         return x + y if self.residual else y
+
+    def factors(self, y: torch.Tensor) -> torch.Tensor:
+        """n x c x h x w before the gate -> what each channel is multiplied by, n x c x 1 x 1."""
+        found: torch.Tensor = torch.sigmoid(self.gate(y.mean((2, 3), keepdim=True)))
+        return found
 
 
 def layers_of(graph: onnx.GraphProto) -> Iterator[Layer]:

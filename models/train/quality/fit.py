@@ -34,6 +34,7 @@ from kiosk.vision.models import load
 from kiosk.vision.network import make_exact
 from models.train.common.faces import shared_folder
 from models.train.common.runtime import ort
+from models.train.embedder.measure import seen_by
 from models.train.quality.graph import (
     POOLED,
     QUALITY,
@@ -86,7 +87,7 @@ def sides(model: bytes, output: str, faces: NDArray[np.uint8], mirrored: Sequenc
         part = faces[at : at + BATCH].copy()
         flipped = np.array(mirrored[at : at + BATCH], bool)
         part[flipped] = part[flipped][:, :, ::-1]
-        x = (part[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) - 127.5) / 128
+        x = (seen_by(session, part)[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) - 127.5) / 128
         for kept, value in zip(rows, session.run([first, output], {"input": np.ascontiguousarray(x)}), strict=True):
             kept.append(value)
     return [np.concatenate(r) for r in rows]

@@ -54,7 +54,7 @@ def own(tmp_path: Path) -> Path:
 
 
 def variant(number: int) -> bytes:
-    """The program's own embedder, in a file of its own."""
+    """One of the program's embedders, which takes whole aligned faces, in a file of its own."""
     manifest = Manifest(default_folder())
     content: bytes = onnx_file.variant(manifest.bytes_of(manifest.entry("mobilefacenet", EmbedderEntry)), number)
     return content
@@ -80,7 +80,7 @@ def test_a_foreign_network_is_installed_beside_the_shipped_ones(kiosk: Command, 
     assert [stat.S_IMODE(p.stat().st_mode) for p in (folder, home)] == [0o755, 0o700]
     embedders = [e for e in manifest.entries if isinstance(e, EmbedderEntry)]
     beside = [part for e in embedders for part in (e.cohort, e.evidence) if part]
-    assert len(beside) == 4
+    assert len(beside) == 2 * 3  # of each shipped embedder
     for part in beside:
         assert manifest.bytes_of(part) == packaged.bytes_of(part)
     files = {e.file for e in manifest.entries} | {part.file for part in beside}
@@ -156,7 +156,7 @@ def another_network(**options: Any) -> Callable[[Path], None]:
         (wrong_about('licence = "ours"', f'licence = "ours"\nsha256 = "{"0" * 64}"'), "another one"),
         (wrong_about("dimension = 128", COHORT), "only the program's own networks"),
         (wrong_about('"own"', '"../own"'), "name '../own'"),
-        (wrong_about('"own"', '"mobilefacenet"'), "is taken by"),
+        (wrong_about('"own"', '"freefacenet"'), "is taken by"),
         (wrong_about("317.5", "1.0"), "quantizes to nothing"),
         (wrong_about("317.5", "20000.0"), "bytes lose the face"),
         (wrong_about("threshold_fmr = 1e-4", ""), "go together"),
@@ -257,10 +257,10 @@ def test_doctor_says_which_of_the_programs_are_newer(kiosk: Command, own: Path, 
 
     def said() -> list[str]:
         found = checks(kiosk("doctor", "--config", config, "--json"))
-        return [check["what"] for check in found if check["name"] == "models" and check["mend"]]
+        return [check["what"] for check in found if check["name"] == "models" and "move that folder" in check["mend"]]
 
     assert said() == []
-    entry = Manifest(default_folder()).entry("mobilefacenet", EmbedderEntry)
+    entry = Manifest(default_folder()).entry("freefacenet", EmbedderEntry)
     installed = manifest.read_text()
     manifest.write_text(installed.replace(entry.model_id, "kiosk-mobilefacenet-0"))
     (message,) = said()

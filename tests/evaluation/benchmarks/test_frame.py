@@ -116,7 +116,7 @@ def test_percentiles_in_milliseconds() -> None:
 class TestContest:
     def test_both_embedders_are_timed(self) -> None:
         manifest = Manifest(default_folder())
-        own = manifest.folder / manifest.entry(ModelsConfig().embedder, EmbedderEntry).file
+        own = manifest.folder / manifest.entry("mobilefacenet", EmbedderEntry).file
         result = contest(Config(), own, 40)
         assert result.ours > 0
         assert result.ratio == result.other / result.ours > 0
@@ -131,7 +131,7 @@ class TestContest:
             text = re.sub(r", max_mirrored = [0-9.]+", "", text)
         (tmp_path / "manifest.toml").write_text(text)
         config = Config(models=ModelsConfig(folder=tmp_path))
-        other = tmp_path / Manifest(tmp_path).entry(ModelsConfig().embedder, EmbedderEntry).file
+        other = tmp_path / Manifest(tmp_path).entry("mobilefacenet", EmbedderEntry).file
         assert contest(config, other, 5).runs == runs
 
     @pytest.mark.parametrize("content", [b"", b"no network"])

@@ -14,34 +14,42 @@ onnx = pytest.importorskip("onnx", reason="needs the extra train")
 from torch import nn  # noqa: E402
 
 from kiosk.vision.alignment import TEMPLATE  # noqa: E402
+from kiosk.vision.pixels import scaled_part  # noqa: E402
 from models.train.common.folders import SHARED  # noqa: E402
 from models.train.common.runtime import ort  # noqa: E402
 from models.train.embedder.export import write_onnx  # noqa: E402
 from models.train.embedder.free import keep, kept, losses  # noqa: E402
 from models.train.embedder.free_start import carry_over, principal, put, refit, solved  # noqa: E402
-from models.train.embedder.freefacenet import CURVED, STRAIGHT, FreeFaceNet  # noqa: E402
+from models.train.embedder.freefacenet import CURVED, GATED, SQUEEZED, STRAIGHT, FreeFaceNet  # noqa: E402
 from models.train.embedder.mobilefacenet import End, Slopes, Unit, write_weights  # noqa: E402
 from models.train.embedder.retail import (  # noqa: E402
     FROM_ARCFACE,
     LANDMARKS,
+    PART,
     RETAIL,
+    SIDE,
     Layer,
     RetailTeacher,
     retail_input,
     tensor_of,
     views,
 )
+from models.train.embedder.stem_colours import aligned_colours, take_colours  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
-def drawn_layers(gate: float, bent: float = 0.0) -> Iterator[Layer]:
-    """The teacher's layers with random weights. `gate`: what every gate's logit is. The slopes are those that the
-    student can have: 0 where it has ReLU (else `bent`), 1 where it has nothing, and any where it has PReLU."""
+def drawn_layers(gate: float, bent: float = 0.0, moved: float = 0.0) -> Iterator[Layer]:
+    """The teacher's layers with random weights.
+
+    `gate`: what every gate's logit is; `moved`: the spread of the weights by which those that the student keeps differ
+    from face to face. The slopes are those that the student can have: 0 where it has ReLU (else
+    `bent`), 1 where it has nothing, and any where it has PReLU.
+    """
     torch.manual_seed(3)
     student = FreeFaceNet()
-    slopes = iter((-2.5, 0.4, 3.0, -0.9, 1.7, -1.2, 0.2, -6.0))
-    for name, unit in [(n, m) for n, m in student.named_modules() if isinstance(m, Unit)]:
+    slopes = iter((-2.5, 0.4, 3.0, -0.9, 1.7, -1.2, 0.2, -6.0, 5.2))
+    for name, unit in [(n, m) for n, m in student.named_modules() if isinstance(m, Unit) and ".f.3." not in n]:
         conv = nn.Conv2d(
             unit.c.in_channels, unit.c.out_channels, unit.c.kernel_size, unit.c.stride, unit.c.padding, 1, unit.c.groups
         )
@@ -52,9 +60,10 @@ def drawn_layers(gate: float, bent: float = 0.0) -> Iterator[Layer]:
         last = name.endswith(".f.2") or name in ("n.18", "n.19")
         yield Layer(conv, None if last else slope)
         if name.endswith(".f.2"):
-            yield Layer(nn.Conv2d(conv.out_channels, 8, 1), 0.5)
-            out = nn.Conv2d(8, conv.out_channels, 1)
-            nn.init.zeros_(out.weight)
+            hidden = conv.out_channels // SQUEEZED
+            yield Layer(nn.Conv2d(conv.out_channels, hidden, 1), 3.5)
+            out = nn.Conv2d(hidden, conv.out_channels, 1)
+            nn.init.normal_(out.weight, std=moved if int(name.split(".")[1]) in GATED else 0)
             nn.init.constant_(out.bias, gate)
             yield Layer(out, None)
 
@@ -127,6 +136,15 @@ def test_the_student_begins_as_a_teacher_whose_gates_are_open(faces: torch.Tenso
     assert all(m.slopes.abs().max() <= 1 for m in net.modules() if isinstance(m, Slopes))
 
 
+def test_the_gates_that_stay_are_the_teachers(faces: torch.Tensor) -> None:
+    teacher, net = RetailTeacher(drawn_layers(gate=0.0, moved=3.0)), FreeFaceNet().eval()
+    carry_over(net, teacher, torch.eye(256)[:128])
+    for k in GATED:
+        y = torch.randn(3, net.n[k].f[2].c.out_channels, 5, 5)
+        torch.testing.assert_close(net.n[k].f[3](y), y * teacher.n[k].factors(y), rtol=1e-3, atol=1e-3)
+        assert teacher.n[k].factors(y).std(0).max() > 0.05, "from face to face they differ"
+
+
 def test_least_squares_takes_a_constant_gate_back(faces: torch.Tensor) -> None:
     teacher, net = RetailTeacher(drawn_layers(gate=-1.0)), FreeFaceNet().eval()
     carry_over(net, teacher, torch.eye(256)[:128])
@@ -158,6 +176,17 @@ def test_the_projection_keeps_what_the_embeddings_differ_in() -> None:
     projection = principal(Flat(), x, dimensions=4)
     unit = nn.functional.normalize(x @ directions)
     torch.testing.assert_close((unit @ projection.T).norm(dim=1), torch.ones(50), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(projection @ projection.T, torch.eye(4), rtol=1e-3, atol=1e-3)
+
+
+def test_each_number_of_an_embedding_takes_an_equal_part() -> None:
+    class Unequal(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * torch.logspace(0, -2, 256)
+
+    x = torch.randn(400, 256, generator=torch.Generator().manual_seed(5))
+    sizes = (nn.functional.normalize(Unequal()(x)) @ principal(Unequal(), x).T).pow(2).mean(0)
+    assert sizes.max() < 4 * sizes.mean()
 
 
 def test_layers_at_rest_learn_nothing_and_the_teachers_equal_has_no_loss(faces: torch.Tensor) -> None:
@@ -171,6 +200,36 @@ def test_layers_at_rest_learn_nothing_and_the_teachers_equal_has_no_loss(faces: 
     assert all(p.grad is None for p in net.n[:8].parameters())
     assert all(p.grad is not None for p in net.n[8:].parameters())
     assert len(losses(net, teacher, projection, faces[:2])) == 2 + 8
+
+
+def test_in_bfloat16_the_losses_are_nearly_the_same(faces: torch.Tensor) -> None:
+    teacher, net = RetailTeacher(drawn_layers(gate=0.0)), FreeFaceNet().eval()
+    projection = torch.eye(256)[:128]
+    carry_over(net, teacher, projection)
+    exact, rough = (losses(net, teacher, projection, faces[:2], bf16=low) for low in (False, True))
+    assert {v.dtype for v in rough} == {torch.float32}
+    for a, b in zip(exact[2:], rough[2:], strict=True):
+        torch.testing.assert_close(a, b, rtol=0.1, atol=0.01)
+
+
+def test_the_kiosk_shows_a_face_as_the_training_does() -> None:
+    y, x = np.mgrid[:112, :112]
+    face = np.stack([120 + 80 * np.sin(x / 9), 90 + 60 * np.cos(y / 7), 2 * x], axis=-1).astype(np.uint8)
+    off = np.abs(scaled_part(face, PART, SIDE).astype(int) - views(face[None], margin=0)[0])
+    assert (off.mean(), off.max()) < (0.5, 6)
+
+
+def test_the_stem_takes_other_colours(faces: torch.Tensor) -> None:
+    net = FreeFaceNet().eval()
+    with torch.no_grad():
+        wanted = net.n[0](faces)
+        take_colours(net)
+        got = net.n[0](aligned_colours(faces))
+    torch.testing.assert_close(got[:, :, 1:, 1:], wanted[:, :, 1:, 1:], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        aligned_colours(retail_input(torch.tensor([[[[0.0]], [[127.5]], [[255.0]]]]))).flatten(),
+        torch.tensor([255.0, 127.5, 0.0]) / 128 - 127.5 / 128,
+    )
 
 
 def test_weights_in_half_precision_and_the_exported_file_are_the_same_network(
