@@ -161,12 +161,12 @@ class AuditReason(StrEnum):
     """The same: staff or the person left, or the camera failed."""
     NO_ROLE = "no_role"
     """A sign-in: somebody with the right PIN who is not of the staff."""
-    RENEWAL_FAILED = "renewal_failed"
-    """FAULT: somebody who was let in could not be renewed while the embedder is being changed."""
     TEMPLATES = "of_another_network"
     """A sign-in: no reference of this person can be compared."""
     VISITS_NOT_KEPT = "visits_not_kept"
     """FAULT: a visit could not be kept for the study. Told once; nobody waited for it."""
+    RENEWAL_FAILED = "renewal_failed"
+    """FAULT: somebody who was let in could not be renewed while the embedder is being changed."""
 
 
 class Command(StrEnum):

@@ -14,17 +14,18 @@ from kiosk.domain.notices import UNEXPLAINED
 
 GOLDEN: dict[type[StrEnum], str] = {
     AuditKind: "decision outcome door command clock attempts fault enrolment subject key backup start stop chain "
-    "checkpoint visit staff duress",
+    "checkpoint visit staff duress study",
     AuditOutcome: "unknown paired accepted enrolled enrolled_again enabled disabled validity_changed badge_set "
     "badge_cleared pin_set pin_cleared role_set role_cleared removed "
     "key_changed everything_sealed_anew recovery_passphrase_made passphrase_chosen "
     "made exported restored begun cut key_made key_replaced consent_recorded templates_renewed "
     "number_set number_cleared qr_set qr_cleared card_set card_cleared verify_on verify_off extended_on extended_off "
     "issued revoked used signed_in sign_in_failed signed_out not_enrolled not_me face_stays face_gone "
-    "other_light references_added",
+    "other_light references_added references_erased network_switched network_back network_finished study_begun "
+    "study_ended",
     AuditReason: "kiosk_restarted reset face_off face_on asked withdrawn expired records_dropped "
     "release_without_decision looks_like_another not_agreed not_recognised presentation_attack broken_off no_role "
-    "of_another_network",
+    "of_another_network visits_not_kept renewal_failed",
     Command: "status monitor release extend hold_open secure lockdown lockdown_end pair forget_gallery simulate_open "
     "simulate_close simulate_rex simulate_tamper simulate_restore",
     Outcome: "granted refused",
