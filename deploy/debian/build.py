@@ -31,6 +31,7 @@ import trim  # noqa: E402
 APPARMOR = ROOT / "deploy" / "apparmor"
 MACHINE = {"logind.conf": "systemd/logind.conf.d", "system.conf": "systemd/system.conf.d", "sysctl.conf": "sysctl.d"}
 """Files of deploy/machine, and their folders in /usr/lib."""
+EXAMPLES = ("kiosk.toml", "setup.toml")
 NAME = "face-kiosk"
 TREE = Path("usr/lib/face-kiosk")
 PROGRAMS = {"kiosk": "kiosk.__main__", "kiosk-door": "kiosk.door.__main__", "kiosk-notify": "kiosk.notify.__main__"}
@@ -145,7 +146,7 @@ def files_of_the_system(stage: Path) -> None:
         _copy(ROOT / "deploy" / "machine" / name, lib / folder / f"70-{NAME}.conf")
     for profile in sorted(APPARMOR.rglob("*kiosk*")):
         _copy(profile, stage / "etc" / "apparmor.d" / profile.relative_to(APPARMOR))
-    for name in ("kiosk.toml", "setup.toml"):
+    for name in EXAMPLES:
         _copy(ROOT / "deploy" / name, examples / name)
     for drop_in in sorted((ROOT / "deploy").glob("*.d/*.conf")):
         _copy(drop_in, examples / drop_in.parent.name / drop_in.name)
@@ -154,7 +155,7 @@ def files_of_the_system(stage: Path) -> None:
 
 
 def documents(stage: Path, site: Path, version: str, epoch: int, bill: str, lock: Path) -> None:
-    """Copyright, changes, man pages, completion, the bill of materials and the lock."""
+    """Copyright, changes, man pages, completion, the bill of materials, the lock, and the pages that others name."""
     share = stage / "usr" / "share"
     doc = share / "doc" / NAME
     when = datetime.fromtimestamp(epoch, UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
@@ -164,6 +165,7 @@ def documents(stage: Path, site: Path, version: str, epoch: int, bill: str, lock
     _packed(doc / "sbom.cdx.json.gz", bill)
     _packed(doc / "lock.txt.gz", lock.read_text())
     (doc / "copyright").write_text((HERE / "copyright").read_text() + sbom.licences(site))
+    pages(doc)
     date = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d")
     for page, text in manual.pages(version, date, (ROOT / "deploy" / "kiosk.toml").read_text()).items():
         _packed(share / "man" / f"man{page[-1]}" / f"{page}.gz", text)
@@ -172,6 +174,14 @@ def documents(stage: Path, site: Path, version: str, epoch: int, bill: str, lock
         (share / path).write_text(text)
     overrides = share / "lintian" / "overrides" / NAME
     _copy(HERE / "lintian-overrides", overrides)
+
+
+def pages(doc: Path) -> None:
+    """The pages of deploy/ as they are, so that `deploy/door.md` in a line of the programs is a file below `doc`."""
+    for page in sorted((ROOT / "deploy").glob("*.md")):
+        _copy(page, doc / "deploy" / page.name)
+    for example in EXAMPLES:  # named in the same way
+        (doc / "deploy" / example).symlink_to(f"../examples/{example}")
 
 
 def normalise(stage: Path) -> None:

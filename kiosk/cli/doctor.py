@@ -14,6 +14,8 @@ from kiosk.cli.console import config_option, emit, say, settings
 from kiosk.cli.doctor_check import Check, Result, State, examine
 from kiosk.cli.doctor_list import CHECKS, CONFIG, HOME
 
+PAGES = Path("/usr/share/doc/face-kiosk")
+
 
 @click.command()
 @config_option
@@ -39,7 +41,7 @@ def doctor(ctx: click.Context, config_file: Path | None, as_json: bool, only: st
     if as_json:
         emit({"version": __version__, "checks": [result.row for result in results]})
     else:
-        say("", ending(results))
+        say("", *where(), ending(results))
     ctx.exit(1 if problems(results) else 0)
 
 
@@ -58,6 +60,11 @@ def ending(results: Sequence[Result]) -> str:
             "sudo systemctl restart kiosk-door kiosk"
         )
     return f"no problem; what cannot be told here: {unknown}. Then, at the door: kiosk doctor --acceptance"
+
+
+def where() -> list[str]:
+    """Where the pages are that lines name, if the Debian package has put them there."""
+    return [f"deploy/... are files in {PAGES}"] if (PAGES / "deploy").is_dir() else []
 
 
 def chosen(only: str | None) -> list[Check]:

@@ -117,7 +117,8 @@ class VisitWatch:
             self._visits.end(AuditReason.EXPIRED)
             study = None
         if study is not None and study != self._study:
-            self._ends_at = now + (study.ends - self._wall()).total_seconds()
+            # A wall clock that is behind makes a study no longer than it was to be.
+            self._ends_at = now + (study.ends - max(self._wall(), study.begun)).total_seconds()
         self._study, self._on = study, study is not None
         if study is None:
             self._refused = None

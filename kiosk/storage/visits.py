@@ -123,14 +123,19 @@ class Visits:
         return number
 
     def end_if_over(self) -> None:
-        """Erases all that is kept where the study's time is over, or it is not of this gallery as it is now. A clock
-        that was set back keeps nothing for longer: the newest record of the log counts."""
-        if self._there():
-            study = self.study()
-            if study is None or self._moment() >= study.ends:
-                self.end(AuditReason.EXPIRED)
-            else:
+        """Erases all where the study's time is over, it is not of this gallery as it is now, or the file is damaged:
+        nobody knows its end then. A clock that was set back keeps nothing longer: the log's newest record counts."""
+        reason = AuditReason.EXPIRED
+        try:
+            if (study := self.study()) is not None and self._runs(study):
                 self._sweep(study)
+                return
+        except GalleryError as error:
+            # Damage has no class of its own; a busy, full or unreadable file has, and may be looked at again.
+            if type(error.__cause__) is not sqlite3.DatabaseError:
+                raise
+            reason = AuditReason.BROKEN_OFF
+        self.end(reason)
 
     def study(self) -> Study | None:
         """The study that is under way, of this gallery as it is now; None if there is none. It may be over."""
@@ -144,10 +149,9 @@ class Visits:
         return value and Study(to_time(value["begun"]), to_time(value["ends"]), value["text"])
 
     def keep(self, subject_id: str, vector: Vector, at: datetime, model_id: str, proof: Proof, granted: bool) -> bool:
-        """Keeps the template of a visit. False where it is not kept: no study, one that is over, no consent, or enough
-        is kept."""
+        """Keeps the template of a visit. False if it does not: no study, one that is over, no consent, or enough."""
         study, subject = self.study(), self._gallery.subject(subject_id)
-        if study is None or self._moment() >= study.ends or subject is None or not study.covers(subject):
+        if study is None or not self._runs(study) or subject is None or not study.covers(subject):
             return False
         with self._gallery.believing() as rows:
             template = rows.turning().template(vector)
@@ -191,16 +195,14 @@ class Visits:
         return [self._visit(*row) for row in rows if row[1] in enrolled]
 
     def forget(self, subject_ids: Sequence[str]) -> dict[str, int]:
-        """Erases what is kept of these people. Returns how many visits that were of each. What cannot be erased by
-        itself goes with all the others."""
-        numbers = {one: self.count(one) for one in subject_ids}
-        if any(numbers.values()):
-            try:
-                self._write(
-                    lambda db: db.executemany("DELETE FROM visit WHERE subject_id = ?", [(one,) for one in subject_ids])
-                )
-            except GalleryError:
-                self._erase_all()
+        """Erases what is kept of these people, or all if it must. Returns how many visits that were of each."""
+        sql, numbers = "DELETE FROM visit WHERE subject_id = ?", dict.fromkeys(subject_ids, 0)
+        try:
+            numbers = {one: self.count(one) for one in subject_ids}
+            if any(numbers.values()):
+                self._write(lambda db: db.executemany(sql, [(one,) for one in subject_ids]))
+        except GalleryError:
+            self._erase_all()
         return numbers
 
     def _sweep(self, study: Study) -> None:
@@ -216,13 +218,18 @@ class Visits:
         return Visit(subject_id, to_time(at), model_id, Proof(proof), granted, template)
 
     def _own(self, subject_id: str) -> Vault:
-        (row,) = self._gallery.store.rows("SELECT key FROM subject WHERE id = ?", [subject_id])
-        return self._gallery.vault.of_subject(row["key"], subject_id)
+        for row in self._gallery.store.rows("SELECT key FROM subject WHERE id = ?", [subject_id]):
+            return self._gallery.vault.of_subject(row["key"], subject_id)
+        raise GalleryError(f"{subject_id}: was erased meanwhile: do it again")
 
     def _place(self) -> tuple[str, ...]:
         with self._gallery.believing() as rows:
             roster: Roster = rows.roster()
         return ("of epoch", roster.epoch, "turned by", str(roster.turning))
+
+    def _runs(self, study: Study) -> bool:
+        """Whether its time is not over. One from a future that `kiosk clock accept` has taken back is."""
+        return study.begun <= self._moment() < study.ends
 
     def _moment(self) -> datetime:
         newest = Audit(self._gallery.store).floor().at

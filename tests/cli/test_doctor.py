@@ -217,6 +217,15 @@ def test_doctor_answers_a_program_with_one_object_and_people_with_reason_and_rem
     assert kiosk("doctor", "--only", "gallery").out[-1].startswith("no problem; what cannot be told here: 0.")
 
 
+def test_doctor_says_where_the_package_has_the_pages_that_it_names(
+    kiosk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "PAGES", tmp_path)
+    assert not any("deploy/... " in line for line in kiosk("doctor", "--only", "gallery").out)
+    (tmp_path / "deploy").mkdir()
+    assert kiosk("doctor", "--only", "gallery").out[-2] == f"deploy/... are files in {tmp_path}"
+
+
 def test_doctor_makes_the_checks_alone_that_are_named(kiosk: Command, enrolled: Path) -> None:
     said = kiosk("doctor", "--json", "--only", "gallery,models")
     assert {row["name"] for row in said.checks} == {"config", "home", "models", "gallery"}

@@ -116,3 +116,20 @@ def test_completion_is_clicks_own_for_three_shells() -> None:
     found = part("manual").completions()
     assert len(found) == 3
     assert all("_KIOSK_COMPLETE" in text for text in found.values())
+
+
+def test_every_page_and_file_that_a_line_of_the_programs_names_is_in_the_package(tmp_path: Path) -> None:
+    doc = tmp_path / "doc"
+    for name in ("kiosk.toml", "setup.toml"):
+        (doc / "examples").mkdir(parents=True, exist_ok=True)
+        (doc / "examples" / name).touch()
+    part("build").pages(doc)
+    assert (doc / "deploy" / "door.md").read_bytes() == (ROOT / "deploy" / "door.md").read_bytes()
+    named = {
+        name
+        for file in (ROOT / "kiosk" / "cli").rglob("*.py")
+        for name in re.findall(r"deploy/[\w-]+\.(?:md|toml)", file.read_text())
+    }
+    assert {"deploy/door.md", "deploy/operating.md", "deploy/kiosk.toml"} <= named
+    assert [name for name in sorted(named) if not (doc / name).exists()] == []
+    assert (doc / "deploy" / "README.md").exists()

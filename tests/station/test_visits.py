@@ -179,6 +179,15 @@ def test_a_study_is_over_by_the_machines_own_time_too(world: World) -> None:
     assert world.visits.study() is not None, "the end of the one before ends no later one"
 
 
+def test_a_wall_clock_that_is_years_behind_makes_no_study_longer(world: World) -> None:
+    world.visits.begin(7, None)
+    world.wall = NOW - timedelta(days=3650)
+    world.watch.turn()
+    world.at += timedelta(days=7).total_seconds() + CHECK_SECONDS
+    world.watch.turn()
+    assert world.visits.study() is None
+
+
 def test_a_failure_is_recorded_once_and_stops_nothing(world: World) -> None:
     world.begin()
     world.visits.path.write_bytes(b"no database" * 999)

@@ -153,6 +153,17 @@ def test_a_clock_that_was_set_back_keeps_nothing_for_longer(study: Visits, galle
     assert study.count() == 0
 
 
+def test_a_study_of_a_future_that_was_taken_back_is_over(gallery: Gallery, home: Home, ada: Subject) -> None:
+    """The clock was a year ahead when it began; its end would be a year away."""
+    at(gallery, days=365).begin(7, None)
+    kept = Visits(gallery)
+    assert keep(kept, ada), "as long as the log says so, the study lasts"
+    Audit(gallery.store).append([AuditRecord(AuditKind.CLOCK, datetime.now(UTC))])  # kiosk clock accept
+    assert not keep(kept, ada)
+    kept.end_if_over()
+    assert (kept.study(), sealed(home)) == (None, [])
+
+
 def test_an_erased_person_takes_the_visits_along(
     study: Visits, gallery: Gallery, home: Home, ada: Subject, ben: Subject
 ) -> None:
@@ -228,6 +239,33 @@ def test_a_file_that_is_damaged_is_told_and_can_be_stopped(study: Visits, home: 
     assert not (home.folder / FILE).exists()
     study.begin(3, None)
     assert keep(study, ada)
+
+
+def test_a_damaged_file_has_no_end_and_goes_at_the_next_look(study: Visits, home: Home, gallery: Gallery) -> None:
+    (home.folder / FILE).write_bytes(b"no database at all" * 400)
+    study.end_if_over()
+    assert not (home.folder / FILE).exists()
+    assert outcomes(gallery)[-1] == ("study_ended", "broken_off")
+
+
+def test_a_file_that_is_busy_is_not_taken_for_damaged(
+    study: Visits, home: Home, ada: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(study, ada)
+    monkeypatch.setattr(visits, "BUSY_SECONDS", 0)
+    with closing(sqlite3.connect(home.folder / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(GalleryError, match="locked"):
+            study.end_if_over()
+    assert study.count() == 1
+
+
+def test_a_damaged_file_hinders_no_erasure(study: Visits, gallery: Gallery, home: Home, ada: Subject) -> None:
+    del study
+    (home.folder / FILE).write_bytes(b"no database at all" * 400)
+    (done,) = erase(home, gallery, [ada.id], ASKED, Keeping())
+    assert done.visits == 0
+    assert not (home.folder / FILE).exists()
 
 
 def test_a_full_card_keeps_nothing_half(
