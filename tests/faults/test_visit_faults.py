@@ -7,6 +7,8 @@ import os
 import time
 from contextlib import closing
 
+import pytest
+
 from kiosk.demonstration.story import STORY
 from kiosk.domain.audit import AuditKind, AuditReason
 from kiosk.domain.decision import Outcome, Proof
@@ -23,6 +25,7 @@ from tests.faults.test_faults import PATIENCE, Bench, bench, enrolled, models, r
 
 __all__ = ["bench", "enrolled", "models"]
 NUMBER = "4711"
+pytestmark = pytest.mark.prove
 
 
 def prepared(bench: Bench) -> str:
