@@ -82,8 +82,8 @@ class RuinsFile(Strict):
 
 
 class PairEntry(Strict):
-    """An affine map from the vectors of one embedder (`new`, a model_id) to where another one (`old`) has them: a numpy
-    file of float32, D x (D + 1), the bias last (vision.earlier). `thresholds` and `cohort` are of mapped vectors
+    """A map from the vectors of one embedder (`new`, a model_id) to where another one (`old`) has them: a numpy file of
+    float32 (vision.earlier.VectorMap.of). `thresholds` and `cohort` are of mapped vectors
     compared with the old network's templates; without thresholds the two are never compared."""
 
     new: str

@@ -17,7 +17,7 @@ from kiosk.domain.thresholds import Thresholds
 from kiosk.sections import ModelsConfig, PolicyConfig, Provider
 from kiosk.vision.answers import Answers
 from kiosk.vision.detector import FaceDetector
-from kiosk.vision.earlier import AffineMap, BothEmbedders, Earlier, load_map
+from kiosk.vision.earlier import BothEmbedders, Earlier, VectorMap, load_map
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Entry, Manifest, PadEntry
 from kiosk.vision.measured import CohortFile
@@ -126,7 +126,7 @@ def load_earlier(
     if entry.dimension != current.dimension:
         raise ModelError(f"{entry.name}: {entry.dimension} numbers a face, {current.name} has {current.dimension}")
     pair = manifest.pair(current.model_id, entry.model_id)
-    source: FaceEmbedder | AffineMap
+    source: FaceEmbedder | VectorMap
     if pair is None:
         by, points, cohort = "", thresholds(entry, policy), load_cohort(manifest, entry)
         source = load_embedder(manifest, entry, config.threads, config.provider)

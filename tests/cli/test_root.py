@@ -161,7 +161,7 @@ def own_network(place: Path) -> Path:
     """With its description beside it."""
     manifest = Manifest(default_folder())
     path = place / "own.onnx"
-    path.write_bytes(onnx_file.variant(manifest.bytes_of(manifest.entry("freefacenet", EmbedderEntry)), 1))
+    path.write_bytes(onnx_file.variant(manifest.bytes_of(manifest.entry("mobilefacenet", EmbedderEntry)), 1))
     path.with_suffix(".toml").write_text(ABOUT)
     return path
 

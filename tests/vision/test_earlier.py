@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kiosk.domain.errors import ConfigError, ModelError
 from kiosk.domain.matching import cosine, rounded
 from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.station import assembly
-from kiosk.vision.earlier import AffineMap
+from kiosk.vision.earlier import VectorMap
 from kiosk.vision.embedder import FaceEmbedder
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.models import Models, load
@@ -94,7 +95,7 @@ def test_a_map_that_was_fitted_tells_people_apart_by_their_earlier_vectors(tmp_p
     weight = np.linalg.solve(x.T @ x + 1e-3 * np.eye(128), x.T @ y).T
     models = load(folder_with(tmp_path, np.c_[weight, np.zeros(128)].astype(np.float32)), PolicyConfig())
     assert models.earlier is not None
-    assert isinstance(models.earlier.source, AffineMap)
+    assert isinstance(models.earlier.source, VectorMap)
     assert models.earlier.measure.by == "kiosk-seesawfacenet-5>kiosk-mobilefacenet-10"
     assert models.earlier.measure.thresholds.for_gallery({1: 1}).score == pytest.approx(0.30)
     assert [e.name for e in models.entries].count(OLD) == 0, "its network does not run"
@@ -105,13 +106,29 @@ def test_a_map_that_was_fitted_tells_people_apart_by_their_earlier_vectors(tmp_p
         assert own > cosine(rounded(mapped[key][1]), rounded(vectors[other][1])) + 0.3
 
 
+def test_a_map_with_a_hidden_layer_computes_what_its_formula_says() -> None:
+    rng = np.random.default_rng(4)
+    affine, inner, back = rng.normal(size=(5, 6)), rng.normal(size=(7, 6)), rng.normal(size=(5, 7))
+    rows = np.r_[affine, inner, np.c_[back.T, np.zeros(7)]].astype(np.float32)
+    v = rng.normal(size=5)
+    u = v / np.linalg.norm(v)
+    layer = inner[:, :5] @ u + inner[:, 5]
+    gelu = np.array([x / 2 * (1 + math.erf(x / math.sqrt(2))) for x in layer])
+    wanted = affine[:, :5] @ u + affine[:, 5] + back @ gelu
+    np.testing.assert_allclose(VectorMap.of(rows)(v.astype(np.float32)), wanted, atol=0.02)
+    plain = affine[:, :5] @ u + affine[:, 5]
+    np.testing.assert_allclose(VectorMap.of(rows[:5])(v.astype(np.float32)), plain, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("numbers", "more", "sha256", "words"),
     [
         (identity(), THRESHOLDS, "0" * 64, "damaged or altered"),
         (identity(), "", "", "no thresholds have been measured"),
-        (identity()[:, :-1], THRESHOLDS, "", "it is not 128 x 129"),
-        (identity().astype(np.float64), THRESHOLDS, "", "it is not 128 x 129"),
+        (identity()[:, :-1], THRESHOLDS, "", "it is not rows of 129"),
+        (identity().astype(np.float64), THRESHOLDS, "", "it is not rows of 129"),
+        (identity()[:-1], THRESHOLDS, "", "it is not D [+] 2 H rows of D [+] 1 numbers, but 127 of 129"),
+        (np.r_[identity(), identity()[:1]], THRESHOLDS, "", "but 129 of 129"),
         (identity() * np.float32("nan"), THRESHOLDS, "", "what is no number"),
     ],
 )
