@@ -109,6 +109,8 @@ def _terms(settings: Config) -> Iterator[Finding]:
         manifest.entry(names.embedder, EmbedderEntry),
         *(manifest.entry(name, PadEntry) for name in names.pad),
     ]
+    if names.previous is not None:  # it runs too, until the change is finished
+        used.append(manifest.entry(names.previous, EmbedderEntry))
     for model_id in (e.model_id for e in used if e.terms == "research-only"):
         said = f"the weights of {model_id} are for research only: no office and no company may use them at a door"
         if names.research_only or not settings.drives_a_real_lock:

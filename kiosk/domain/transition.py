@@ -52,6 +52,14 @@ def shares(current: Sizes, earlier: Sizes) -> tuple[float, float]:
     return first / (first + second), second / (first + second)
 
 
+def beyond(current: Thresholds, now: Sizes, earlier: Thresholds, before: Sizes) -> str:
+    """Why the two searches cannot keep the rate together, in galleries of these sizes (`before`: of the earlier
+    references that still count); empty if they can. What makes it so shuts people out of the door: more references of
+    one network leave the other's search a smaller share."""
+    share, rest = shares(now, before)
+    return current.sharing(share).beyond(now) or earlier.sharing(rest).beyond(before)
+
+
 def strict(thresholds: Thresholds, sizes: Sizes) -> float:
     """The score that an earlier comparison must reach before current references are made of its frames. `thresholds`,
     `sizes`: of the search in the earlier references that still count."""

@@ -9,7 +9,8 @@ hold, or nothing is written:
   gate: upright, one face, nothing that hides it, good light;
 - each of them reaches a stricter score than the door's by the earlier network (domain.transition.strict);
 - by the current network they agree with each other, and with what the person has of it;
-- nobody else comes near, by either network, and the gallery carries so many references;
+- nobody else comes near, by either network;
+- both searches together still keep the rate, so that nobody at all is shut out by it (domain.transition.beyond);
 - the person is not shut out meanwhile, and has consented where the site requires it;
 - the gallery did not change between these checks and the transaction.
 """
@@ -34,7 +35,7 @@ from kiosk.domain.people import NewReference, Reference, Subject
 from kiosk.domain.policy import entitlement
 from kiosk.domain.ports.recognition import QualityGate
 from kiosk.domain.renewal import Enrolled, Measure
-from kiosk.domain.transition import FRAMES, NEAR, WANTED, Candidate, Kept, counting, shares, strict
+from kiosk.domain.transition import FRAMES, NEAR, WANTED, Candidate, Kept, beyond, counting, shares, strict
 from kiosk.station.enrolment import SAME_PICTURE, SECOND_FACE, with_another
 from kiosk.station.turns import turning
 from kiosk.storage.database import open_database
@@ -135,6 +136,7 @@ class Renewals:
         if subject_id not in counting(counts, _counts(earlier.references)):
             raise _NotRenewed("they have references enough, or none of before")
         chosen = self._chosen(visit.frames, subject_id, current, earlier)[: WANTED - counts[subject_id]]
+        self._refuse_beyond(counts, _counts(earlier.references), subject_id, len(chosen))
         new = [NewReference(f.vector, self._current.model_id, f.quality, f.light) for f in chosen]
 
         def unchanged() -> None:
@@ -162,13 +164,14 @@ class Renewals:
         now, before = of
         still = counting(_counts(current.references), _counts(earlier.references))
         searched = self._earlier.matrix(earlier.turning, [r for r in earlier.references if r.subject_id in still])
-        share, rest = shares(now.everybody, searched.sizes)
+        _, rest = shares(now.everybody, searched.sizes)
         wanted = strict(self._earlier.thresholds.sharing(rest), searched.sizes)
         door = self._earlier.thresholds.for_gallery(before.everybody).score
         with_them = with_another(now.others.sizes, WANTED)
+        share, _ = shares(with_them, searched.sizes)
         limit = self._current.thresholds.sharing(share).for_gallery(with_them).score
-        if beyond := self._current.thresholds.beyond(with_them):
-            raise _NotRenewed(beyond)
+        if too_many := self._current.thresholds.beyond(with_them):
+            raise _NotRenewed(too_many)
         alike = self._current.thresholds.for_gallery({1: 1}).score
         for frame in frames:
             if before.own.best(frame.earlier, subject_id)[0] < wanted:
@@ -188,6 +191,18 @@ class Renewals:
             if all(cosine(template, templates[j]) < SAME_PICTURE for j in kept):
                 kept.append(i)
         return [ranked[i] for i in kept]
+
+    def _refuse_beyond(self, current: Counter[str], earlier: Counter[str], subject_id: str, new: int) -> None:
+        """Raises _NotRenewed where so many new references of this subject would take the rate from one of the two
+        searches: the door would let in nobody by it."""
+
+        def why(now: Counter[str]) -> str:
+            still = Counter(earlier[who] for who in counting(now, earlier))
+            return beyond(self._current.thresholds, Counter(now.values()), self._earlier.thresholds, still)
+
+        then = why(current + Counter({subject_id: new}))
+        if then and not why(current):
+            raise _NotRenewed(then)
 
     def _tell(self, decision: Decision, why: str) -> None:
         log.info("not_renewed", decision=decision.id, why=why)

@@ -7,7 +7,9 @@ its own, it is looked at whether it is kept. Who came is known:
 - by a claim that the face then proved (`Proof.VERIFICATION`): a card or code, and the face itself;
 - by the face alone (`Proof.SEARCH`): those who were refused are missing, so this is no trial of recognition.
 
-A claim that was refused, and that no PIN proved, is only counted.
+A claim that was refused, and that no PIN proved, is only counted. A visit that a reference of the embedder of before
+has matched, while it is being changed, is not kept: the embedder's own references may be made of its very frames
+(station.renewals), and compared with these it would always seem to be recognised.
 """
 
 from __future__ import annotations
@@ -132,13 +134,17 @@ class VisitWatch:
             if refused is not None and decision.granted and refused.decision.claim_id == decision.claim_id:
                 self._refused = None
                 self._keep(refused.decision, refused.vector, Proof.PIN)
-        elif vector is None or decision.subject_id is None:
+        elif vector is None or decision.subject_id is None or self._by_another(decision):
             return
         elif decision.granted:
             self._keep(decision, vector, decision.proof)
         elif decision.proof is Proof.VERIFICATION and decision.reason in REFUSED:
             self._unproven()
             self._refused = _Refused(decision, vector, self._clock() + PIN_SECONDS)
+
+    def _by_another(self, decision: Decision) -> bool:
+        compared = decision.evidence.comparison
+        return compared is not None and compared.model_id != self._model_id
 
     def _keep(self, decision: Decision, vector: Vector, proof: Proof) -> None:
         at, granted = decision.evidence.wall_at, decision.granted

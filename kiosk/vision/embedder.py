@@ -84,8 +84,10 @@ class FaceEmbedder:
 
     def _outputs(self, sides: Sequence[Image]) -> tuple[Rows, Rows]:
         """The feature vectors and the second outputs, a row for each side."""
-        outputs = [output.reshape(len(sides), -1) for output in self._network.run_all(*sides)]
-        vectors = outputs[0]
+        outputs = self._network.run_all(*sides)
+        vectors = outputs[0].reshape(len(sides), -1)
         if vectors.shape[1] != self._entry.dimension:
             raise ValueError(f"the embedder gave {vectors.shape[1:]}, not {self._entry.dimension} numbers")
-        return vectors, outputs[1] if self._entry.answers else np.empty((len(sides), 0), np.float32)
+        if not self._entry.answers:  # an output that no entry names may have any shape
+            return vectors, np.empty((len(sides), 0), np.float32)
+        return vectors, outputs[1].reshape(len(sides), -1)

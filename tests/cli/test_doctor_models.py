@@ -46,8 +46,10 @@ RESEARCH = next(
 )
 
 
-def terms(embedder: str, research_only: bool = False, **more: object) -> list[tuple[str, str, str]]:
-    models = {"embedder": embedder, "research_only": research_only}
+def terms(
+    embedder: str, research_only: bool = False, previous: str | None = None, **more: object
+) -> list[tuple[str, str, str]]:
+    models = {"embedder": embedder, "previous": previous, "research_only": research_only}
     found = doctor_models.findings(Patient(Config.model_validate({"models": models, **more})))
     return [(f.state.value, f.what, f.mend) for f in found if "research only" in f.what]
 
@@ -58,6 +60,11 @@ def test_an_embedder_for_research_only_needs_the_admins_word_before_a_real_lock(
     assert pictures[0] == "ok"
     assert [state for state, *_ in terms(RESEARCH, research_only=True, **REAL)] == ["ok", "ok"]
     assert [state for state, *_ in terms(RESEARCH)] == ["ok", "ok"]  # the demonstration, a simulated lock
+
+
+def test_the_embedder_of_before_is_one_too_until_the_change_is_finished() -> None:
+    assert [state for state, *_ in terms("freefacenet", previous=RESEARCH, **REAL)] == ["problem", "ok"]
+    assert [state for state, *_ in terms("freefacenet", **REAL)] == ["ok"]
 
 
 def test_where_the_pictures_were_for_research_only_each_network_is_named() -> None:

@@ -24,6 +24,7 @@ from kiosk.domain.renewal import Measure
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.domain.transition import Kept, strict
 from kiosk.station import renewals as module
+from kiosk.station.matcher import GalleryMatcher
 from kiosk.station.renewals import Renewals
 from kiosk.storage.audit import Audit
 from kiosk.storage.gallery import Gallery, empty_gallery, open_gallery
@@ -231,6 +232,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from kiosk.station import renewals as module
+from kiosk.station.matcher import GalleryMatcher
 from tests.station.test_renewals import Site, open_gallery, Home
 gallery = open_gallery(Home(Path(sys.argv[1])))
 site = Site(gallery)
@@ -252,3 +254,23 @@ def test_a_kill_between_the_grant_and_the_end_of_the_renewal_leaves_nothing_half
         assert len(gallery.references("old")) == 2
         outcomes = [record.outcome for record in Audit(gallery.store).records()]
         assert AuditOutcome.REFERENCES_ADDED not in outcomes
+
+
+@pytest.mark.parametrize(("narrow", "fpir", "then"), [("old", 2.05e-4, 3), ("new", 3.1e-4, 1)])
+def test_a_renewal_never_takes_the_rate_from_those_who_are_not_renewed_yet(
+    narrow: str, fpir: float, then: int
+) -> None:
+    """A table that carries just those who are there: with more references in the other search, or in its own, nobody at
+    all would be let in by it."""
+    few = Thresholds([OperatingPoint(1e-3, 0.3), OperatingPoint(1e-4, 0.4)], fpir)
+    wide = Thresholds([OperatingPoint(10.0**-k, k / 20) for k in range(3, 8)], fpir)
+    old, new = (Measure(name, 128, few if name == narrow else wide, Cohort()) for name in ("old", "new"))
+    site = Site()
+    site.renewals = Renewals(site.gallery, new, old, site.gate, site.noted.append)
+    door = GalleryMatcher(site.gallery, "new", 128, new.thresholds, Cohort(), real_lock=True, earlier=old)
+    same = [replace(f, made=replace(f.made, vector=axis(10))) for f in frames()]
+    for kept in (same, frames(), frames()):
+        made = site.visit(kept)
+        door.search(axis(1))  # raises UnsafeError where nobody may be let in
+        assert door.search_earlier(axis(1)).mated, "Ben, who was not there"
+    assert made == {site.ada.id: then}, "as many as both searches carry"

@@ -236,3 +236,16 @@ def test_nobody_else_does(
     with pytest.raises(NotAllowedError, match="may not do this"):
         asked(world.gallery, tmp_path, role, request_)
     assert world.visits.study() == before
+
+
+def test_a_visit_that_an_earlier_networks_reference_has_matched_is_not_kept(world: World) -> None:
+    """References may have been made of its very frames: compared with them it would be recognised always."""
+    world.begin()
+    for model_id in ("old", f"{MODEL}>old"):
+        made = decided(world.ada, Proof.SEARCH)
+        compared = Comparison(world.ada.id, 0.9, 0.5, model_id)
+        world.decide(replace(made, evidence=replace(made.evidence, comparison=compared)), 7)
+    assert world.kept() == []
+    own = decided(world.ada, Proof.SEARCH)
+    world.decide(replace(own, evidence=replace(own.evidence, comparison=Comparison(world.ada.id, 0.9, 0.5, MODEL))), 7)
+    assert world.kept() == [("1:N", True)]

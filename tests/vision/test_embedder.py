@@ -116,3 +116,19 @@ def test_a_second_output_of_no_use_is_a_fault(numbers: list[list[float]], monkey
     embedder = FaceEmbedder(cast("Network", Scripted(1.0, 2.0, numbers=numbers)), own, answers=Answers(own.answers))
     with pytest.raises(ValueError, match="second output is of no use"):
         embedder.embed(np.zeros((112, 112, 3), np.uint8), None)  # type: ignore[arg-type]
+
+
+def test_an_output_that_no_entry_names_may_have_any_shape() -> None:
+    class Talkative(Scripted):
+        def run_all(self, *pictures: Image) -> list[np.ndarray]:
+            return [*super().run_all(*pictures), np.ones(1, np.float32)]
+
+    made = FaceEmbedder(cast("Network", Talkative(1.0, 2.0)), entry(mirrored=True))
+    np.testing.assert_array_equal(made.vector(np.zeros((112, 112, 3), np.uint8)), np.full(128, 3.0))
+
+
+def test_one_side_without_numbers_is_a_fault() -> None:
+    for sides in ((np.nan, 1.0), (1.0, np.nan), (np.inf, 1.0)):
+        made = FaceEmbedder(cast("Network", Scripted(*sides)), entry(mirrored=True))
+        with pytest.raises(ValueError, match="not finite"):
+            made.judged(made.look(np.zeros((112, 112, 3), np.uint8)))
