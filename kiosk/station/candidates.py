@@ -15,6 +15,7 @@ from kiosk.domain.people import Reference
 from kiosk.domain.renewal import UNTURNED, Enrolled, Measure, TurnedMatrix
 from kiosk.domain.second_light import MOST
 from kiosk.domain.thresholds import Sizes
+from kiosk.station.earlier_references import EarlierReferences
 from kiosk.station.enrolment import with_another
 from kiosk.storage.gallery import Gallery
 
@@ -59,7 +60,10 @@ class Candidates:
         if not earlier:
             raise GalleryError("these pictures cannot be compared with references of the earlier network: take others")
         before = self._look(self._earlier, earlier, but, beside)
-        return Found(found.twin or before.twin, found.alike or before.alike, found.beyond)
+        together = EarlierReferences(self._gallery, self._earlier)
+        measure, number = self._measure, _count(vectors, beside)
+        beyond = found.beyond or together.beyond(measure.thresholds, measure.model_id, but, number)
+        return Found(found.twin or before.twin, found.alike or before.alike, beyond)
 
     def _look(self, measure: Measure, vectors: Sequence[Vector], but: str | None, beside: int) -> Found:
         known = self._gallery.enrolled(measure.model_id)

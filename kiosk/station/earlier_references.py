@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from kiosk.domain.errors import SampleError
 from kiosk.domain.face import Vector
 from kiosk.domain.renewal import Measure, TurnedMatrix
+from kiosk.domain.thresholds import Thresholds
+from kiosk.domain.transition import beyond, counting
 from kiosk.storage.gallery import Gallery
+from kiosk.storage.switching import held
 
 
 class EarlierReferences:
@@ -41,6 +45,17 @@ class EarlierReferences:
             if found.mated:
                 return found.subject_id
         return None
+
+    def beyond(self, current: Thresholds, model_id: str, who: str | None, references: int) -> str:
+        """Why both searches together could not keep the rate, if this subject (None: a new one) had so many references
+        of the current network `model_id`; empty if they can, or if none of before are there. The door would let in
+        nobody then."""
+        before = {} if self._measure is None else held(self._gallery.store, self._measure.model_id)
+        if self._measure is None or not before:
+            return ""
+        now = {**held(self._gallery.store, model_id), who or "": references}
+        still = Counter(before[one] for one in counting(now, before))
+        return beyond(current, Counter(now.values()), self._measure.thresholds, still)
 
     def _matrix(self, whose: Callable[[str], bool]) -> TurnedMatrix | None:
         if self._measure is None:

@@ -82,7 +82,7 @@ class Enroller:
         self._detector = detector
         self._quality = quality
         self._embedder = embedder
-        self._thresholds = thresholds
+        self.thresholds = thresholds
         self._cohort = cohort
 
     def sample(self, still: Still) -> EnrolmentSample:
@@ -165,16 +165,16 @@ class Enroller:
 
     def refuse_too_many(self, sizes: Sizes) -> None:
         """Raises UnsafeError when a gallery of these sizes is too large for the measured error rates."""
-        if beyond := self._thresholds.beyond(sizes):
+        if beyond := self.thresholds.beyond(sizes):
             raise UnsafeError(beyond)
 
     def _alike(self, a: EnrolmentSample, b: EnrolmentSample) -> bool:
         """Whether two samples match, with the threshold for a gallery of one reference."""
-        return self._cohort.score(rounded(a.vector), rounded(b.vector)) >= self._thresholds.for_gallery({1: 1}).score
+        return self._cohort.score(rounded(a.vector), rounded(b.vector)) >= self.thresholds.for_gallery({1: 1}).score
 
     def already(self, samples: Iterable[EnrolmentSample], enrolled: TurnedMatrix) -> str | None:
         """The enrolled subject that one of the samples would match at the door; None if there is none."""
-        threshold = self._thresholds.for_gallery(enrolled.sizes).score
+        threshold = self.thresholds.for_gallery(enrolled.sizes).score
         for s in samples:
             comparison = enrolled.search(s.vector, threshold)
             if comparison.mated:
@@ -266,6 +266,8 @@ class Enrolment:
             )
         if len(samples) > len(own):
             self._enroller.refuse_too_many(with_another(rest.sizes, len(samples)))
+            if beyond := self._before.beyond(self._enroller.thresholds, self._model_id, but, len(samples)):
+                raise UnsafeError(beyond)
 
     def _enrolled(self) -> Enrolled:
         return self._gallery.enrolled(self._model_id)

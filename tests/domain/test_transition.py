@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
-from kiosk.domain.transition import STRICT_FMR, STRICTER, WANTED, counting, shares, standing, strict
+from kiosk.domain.transition import STRICT_FMR, STRICTER, WANTED, beyond, counting, shares, standing, strict
 
 POINTS = [OperatingPoint(10.0**-k, k / 10) for k in range(3, 8)]
 COUNTS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 6))
@@ -64,3 +64,11 @@ def test_where_nothing_so_rare_was_measured_the_rarest_counts() -> None:
     few = Thresholds([OperatingPoint(1e-3, 0.3), OperatingPoint(1e-4, 0.4), OperatingPoint(1e-5, 0.5, True)], 1e-3)
     assert few.measured_for(STRICT_FMR) == 0.4
     assert Thresholds(POINTS, 1e-3).measured_for(STRICT_FMR) == 0.5
+
+
+@given(SIZES, SIZES)
+def test_what_both_searches_carry_has_no_unsafe_threshold(current: dict[int, int], earlier: dict[int, int]) -> None:
+    few = Thresholds(POINTS[:2], 1e-3)
+    first, second = (few.sharing(part) for part in shares(current, earlier))
+    unsafe = first.for_gallery(current).unsafe or second.for_gallery(earlier).unsafe
+    assert bool(beyond(few, current, few, earlier)) == unsafe

@@ -72,7 +72,7 @@ def test_the_door_and_enrolment_score_with_the_embedders_cohort(gallery: Gallery
     samples = [EnrolmentSample(name, t, 1.0) for name, t in (("a", a), ("b", b))]
     never = Thresholds([OperatingPoint(1e-3, expected + 0.01)], 1e-3)
     enroller = assembly.enroller(settings, models)
-    enroller._thresholds = never
+    enroller.thresholds = never
     with pytest.raises(SampleError, match="does not match"):
         enroller.best(samples)
 

@@ -89,3 +89,15 @@ def test_only_the_new_pictures_count_at_the_end(gallery: Gallery, ada: Subject) 
     assert compare(vector(5)).threshold == TABLE.for_gallery({1: 1, 2: 1}).score
     again = candidates(gallery).with_these([vector(5)], but=ada.id)
     assert again(vector(5)).threshold == TABLE.for_gallery({1: 1}).score
+
+
+def test_one_more_than_both_searches_carry_together_is_too_many(gallery: Gallery) -> None:
+    """While the embedder is being changed: the search in earlier references would have too small a share of the
+    rate."""
+    for i in (1, 2):
+        gallery.add_subject(f"P{i}", [NewReference(vector(i), "old", 0.9)])
+    table = [OperatingPoint(1e-3, 0.3), OperatingPoint(1e-4, 0.4)]
+    for fpir, too_many in ((2.05e-4, True), (4e-4, False)):
+        old = Measure("old", 128, Thresholds(table, fpir), Cohort())
+        found = Candidates(gallery, MEASURE, old).look([vector(7)], earlier=[vector(7)])
+        assert (found.twin, "carries" in found.beyond) == (None, too_many)

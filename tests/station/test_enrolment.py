@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -16,7 +16,8 @@ import pytest
 from kiosk.domain.errors import GalleryError, SampleError, UnsafeError
 from kiosk.domain.face import Box, Face, Hint, Image, Quality
 from kiosk.domain.matching import Cohort
-from kiosk.domain.people import Embedding, Subject, Template
+from kiosk.domain.people import Embedding, NewReference, Subject, Template
+from kiosk.domain.renewal import Measure
 from kiosk.domain.thresholds import OperatingPoint, Thresholds
 from kiosk.station.enrolment import ADVICE, CLIP_STEP, MAX_REFERENCES, Enroller, Enrolment, EnrolmentSample
 from kiosk.storage.gallery import Gallery, empty_gallery
@@ -69,9 +70,9 @@ def gallery() -> Iterator[Gallery]:
     opened.close()
 
 
-def enrolment(gallery: Gallery, table: Thresholds = TABLE) -> Enrolment:
+def enrolment(gallery: Gallery, table: Thresholds = TABLE, earlier: Measure | None = None) -> Enrolment:
     models = SimpleNamespace(
-        earlier_measure=None, cohort=Cohort(), embedder_entry=SimpleNamespace(model_id="m", dimension=128)
+        earlier_measure=earlier, cohort=Cohort(), embedder_entry=SimpleNamespace(model_id="m", dimension=128)
     )
     return Enrolment(enroller(table), gallery, cast("Models", models), lambda who: f"<{who.id}>")
 
@@ -141,6 +142,19 @@ def test_more_than_was_measured_for_is_not_enrolled(gallery: Gallery) -> None:
         enrolment(gallery, few).renew([sample(ADA), sample(ADA_AGAIN)], ada)
     enrolment(gallery, few).renew([sample(ADA_AGAIN)], ada)
     assert [s.name for s in gallery.subjects()] == ["Ada"]
+
+
+def test_nobody_is_enrolled_who_would_take_the_rate_from_the_search_in_earlier_references(gallery: Gallery) -> None:
+    """With one current reference more, the earlier threshold would be unsafe: nobody of before would be let in."""
+    few = Measure("old", 128, Thresholds([OperatingPoint(1e-3, 0.3), OperatingPoint(1e-4, 0.4)], 2.05e-4), Cohort())
+    for name, of in (("Ada", ADA), ("Ben", BEN)):
+        gallery.add_subject(name, [NewReference(of.astype(np.float32), "old", 0.9)])
+    made = replace(sample(template(20, 21)), earlier=template(20, 21).astype(np.float32))
+    with pytest.raises(UnsafeError, match="carries"):
+        enrolment(gallery, earlier=few).add([made], "Cleo")
+    assert [s.name for s in gallery.subjects()] == ["Ada", "Ben"]
+    more = replace(few, thresholds=few.thresholds.sharing(2))
+    enrolment(gallery, earlier=more).add([made], "Cleo")
 
 
 def test_a_name_or_badge_that_cannot_be_is_refused_whole(gallery: Gallery, ada: Subject) -> None:

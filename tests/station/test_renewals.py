@@ -257,9 +257,7 @@ def test_a_kill_between_the_grant_and_the_end_of_the_renewal_leaves_nothing_half
 
 
 @pytest.mark.parametrize(("narrow", "fpir", "then"), [("old", 2.05e-4, 3), ("new", 3.1e-4, 1)])
-def test_a_renewal_never_takes_the_rate_from_those_who_are_not_renewed_yet(
-    narrow: str, fpir: float, then: int
-) -> None:
+def test_a_renewal_never_takes_the_rate_from_those_who_are_not_renewed_yet(narrow: str, fpir: float, then: int) -> None:
     """A table that carries just those who are there: with more references in the other search, or in its own, nobody at
     all would be let in by it."""
     few = Thresholds([OperatingPoint(1e-3, 0.3), OperatingPoint(1e-4, 0.4)], fpir)
