@@ -49,11 +49,12 @@ PATIENCE = 60.0
 
 
 class Visitor(SimulatedCamera):
-    """The story over and over, as fast as the pipeline takes the frames. `broken` makes it fail as a camera does."""
+    """The story over and over, by the clock: a kiosk that idles looks but a few times a second, and would miss a visit
+    that a fast machine plays faster. `broken` makes it fail as a camera does."""
 
     def __init__(self) -> None:
         options = SimulatedOptions(loop=True)
-        super().__init__(options, sleep=lambda _: None, wall=lambda: datetime.now(UTC) - self.set_back)
+        super().__init__(options, wall=lambda: datetime.now(UTC) - self.set_back)
         self.broken = False
         self.set_back = timedelta()
 
