@@ -123,6 +123,13 @@ def test_the_door_may_keep_all_its_memory_and_has_a_bound() -> None:
     assert (of["LimitMEMLOCK"], of["MemoryMax"]) == (["infinity"], ["128M"])
 
 
+def test_securing_the_lock_from_outside_is_not_cut_short_and_a_door_that_hangs_is_killed() -> None:
+    """TimeoutStopSec is of ExecStopPost too. 3 seconds were too few for it on a starved machine."""
+    of = settings(ROOT / "systemd" / "kiosk-door.service")
+    assert of["ExecStopPost"]
+    assert 10 <= int(of["TimeoutStopSec"][0]) <= 15
+
+
 def test_keys_of_a_keyboard_at_the_door_do_nothing_to_the_machine() -> None:
     machine = ROOT / "deploy" / "machine"
     assert "kernel.sysrq = 0" in (machine / "sysctl.conf").read_text().splitlines()

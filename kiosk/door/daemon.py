@@ -20,6 +20,7 @@ from kiosk import config, plugins, sections
 from kiosk.domain.door.machine import DoorMachine
 from kiosk.domain.door.roles import Users
 from kiosk.domain.door.rules import DoorRules, PassageRules
+from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import ConfigError, KioskError
 from kiosk.domain.ports.lock import Lock
 from kiosk.domain.ports.panel import Panel
@@ -32,7 +33,7 @@ from kiosk.ipc.server import listening
 from kiosk.system.clock import boottime, slowed
 from kiosk.system.command_line import CommandLine
 from kiosk.system.memory import keep_private, stay_in_memory
-from kiosk.system.systemd import complain, log
+from kiosk.system.systemd import complain, log, notify
 from kiosk.system.users import numbers_of
 
 if TYPE_CHECKING:
@@ -147,9 +148,17 @@ def serve(settings: config.Config, *, until_stdin_ends: bool = False) -> None:
             server.run()
         finally:
             machine.stop(boottime())
+            notify(farewell(machine.state))
             server.close()
             feed.close()
     log("info", "stopped", state=machine.state)
+
+
+def farewell(state: DoorState) -> str:
+    """What systemd is told once the lock had to be secured. If it is, nothing is urgent any more: only TimeoutStopSec
+    counts, and the last events have time to reach a slow card. If it is not, the watchdog still counts, and
+    ExecStopPost tries again."""
+    return "STOPPING=1" if state is DoorState.FAULT else "STOPPING=1\nWATCHDOG_USEC=0"
 
 
 def _stop_on_stdin(server: DoorServer) -> None:

@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kiosk.config import Config
 from kiosk.domain.door.grants import DoorResult, Grant, Refusal
+from kiosk.domain.door.machine import DoorMachine
 from kiosk.domain.door.state import DoorState
 from kiosk.domain.errors import ConfigError, DoorError
-from kiosk.door.daemon import users_of
+from kiosk.door import daemon, server
+from kiosk.door.daemon import farewell, serve, users_of
 from kiosk.door.server import MAX_CLIENTS
 from kiosk.ipc.door_messages import MAX_PACKET, StatusRequest, WatchRequest, encode
 from kiosk.ipc.server import listening
-from kiosk.sections import DoorConfig
+from kiosk.sections import DoorConfig, LockConfig
 from kiosk.station.door_client import DoorClient, DoorWatcher
 from kiosk.system.clock import boottime
 from tests.ids import id_of
@@ -115,6 +118,33 @@ def test_a_socket_is_of_the_group_that_its_folder_hands_on(tmp_path: Path) -> No
 
 def test_systemd_hears_the_watchdog(doors: Doors) -> None:
     doors.start(then=b"WATCHDOG=1")
+
+
+def test_the_watchdog_counts_until_the_lock_is_secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it does not: the last events may have to wait for a slow card."""
+    order: list[str] = []
+    ours, theirs = socket.socketpair()
+    theirs.close()  # readable: it is to stop at once
+    secured = DoorMachine.stop
+
+    def stop(machine: DoorMachine, now: float) -> None:
+        secured(machine, now)
+        order.append(machine.state)
+
+    monkeypatch.setattr(DoorMachine, "stop", stop)
+    monkeypatch.setattr(daemon, "StopSignals", lambda: ours)
+    monkeypatch.setattr(daemon, "notify", order.append)
+    monkeypatch.setattr(server, "notify", order.append)
+    monkeypatch.setattr(server, "watchdog_interval", lambda: 1.0)
+    door = DoorConfig(socket=tmp_path / "door.sock", state=tmp_path / "state")
+    with ours:
+        serve(Config(lock=LockConfig(kind="simulated"), door=door))
+    assert order == ["READY=1", "WATCHDOG=1", DoorState.SECURED, "STOPPING=1\nWATCHDOG_USEC=0"]
+
+
+def test_a_lock_that_could_not_be_secured_keeps_its_watchdog() -> None:
+    """A second try, ExecStopPost's, comes the sooner."""
+    assert farewell(DoorState.FAULT) == "STOPPING=1"
 
 
 # Deaths
