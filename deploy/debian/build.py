@@ -32,6 +32,9 @@ APPARMOR = ROOT / "deploy" / "apparmor"
 MACHINE = {"logind.conf": "systemd/logind.conf.d", "system.conf": "systemd/system.conf.d", "sysctl.conf": "sysctl.d"}
 """Files of deploy/machine, and their folders in /usr/lib."""
 EXAMPLES = ("kiosk.toml", "setup.toml")
+PAGES = ("deploy/*.md", "deploy/decisions/*.md", "deploy/*.conf", "deploy/machine/*", "deploy/apparmor/**/*")
+"""Documents, and the small files that they link to and that a package installs under other names."""
+UNITS = Path("usr/lib/systemd/system")
 NAME = "face-kiosk"
 TREE = Path("usr/lib/face-kiosk")
 PROGRAMS = {"kiosk": "kiosk.__main__", "kiosk-door": "kiosk.door.__main__", "kiosk-notify": "kiosk.notify.__main__"}
@@ -134,7 +137,7 @@ def environment(tree: Path, release: Release) -> None:
 def files_of_the_system(stage: Path) -> None:
     """Units, users, folders, rules, profiles, examples, and what maintainer scripts call."""
     lib, examples = stage / "usr" / "lib", stage / "usr" / "share" / "doc" / NAME / "examples"
-    units = lib / "systemd" / "system"
+    units = stage / UNITS
     for unit in sorted((ROOT / "systemd").glob("kiosk*.*")):
         _copy(unit, units / unit.name)
         if unit.suffix == ".service":
@@ -165,7 +168,7 @@ def documents(stage: Path, site: Path, version: str, epoch: int, bill: str, lock
     _packed(doc / "sbom.cdx.json.gz", bill)
     _packed(doc / "lock.txt.gz", lock.read_text())
     (doc / "copyright").write_text((HERE / "copyright").read_text() + sbom.licences(site))
-    pages(doc)
+    pages(doc, site)
     date = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d")
     for page, text in manual.pages(version, date, (ROOT / "deploy" / "kiosk.toml").read_text()).items():
         _packed(share / "man" / f"man{page[-1]}" / f"{page}.gz", text)
@@ -176,12 +179,29 @@ def documents(stage: Path, site: Path, version: str, epoch: int, bill: str, lock
     _copy(HERE / "lintian-overrides", overrides)
 
 
-def pages(doc: Path) -> None:
-    """The pages of deploy/ as they are, so that `deploy/door.md` in a line of the programs is a file below `doc`."""
-    for page in sorted((ROOT / "deploy").glob("*.md")):
-        _copy(page, doc / "deploy" / page.name)
-    for example in EXAMPLES:  # named in the same way
-        (doc / "deploy" / example).symlink_to(f"../examples/{example}")
+def pages(doc: Path, site: Path) -> None:
+    """The pages of deploy/ in the same places below `doc`, so that `deploy/door.md` in a line of the programs is a file
+    there, and what they link to beside them. `doc` and `site` lie in one stage; units and examples are there already.
+    """
+    for page in (p for pattern in PAGES for p in sorted(ROOT.glob(pattern)) if p.is_file()):
+        _copy(page, doc / page.relative_to(ROOT))
+    for example in sorted((doc / "examples").iterdir()):
+        (doc / "deploy" / example.name).symlink_to(f"../examples/{example.name}")
+    stage = doc.parents[3]
+    for name, installed in {"kiosk": site / "kiosk", "models": site / "kiosk" / "_models", "systemd": UNITS}.items():
+        (doc / name).symlink_to(Path("../../..") / (stage / installed).relative_to(stage / "usr"))
+    for page in sorted(p for p in doc.rglob("*.md") if not p.is_symlink()):
+        page.write_text(living(page.read_text(), page.parent))
+
+
+def living(text: str, folder: Path) -> str:
+    """A page without its links to what a package has not: only their words stay."""
+    return re.sub(r"\[([^]]*)\]\(([^)#\s]+)[^)]*\)", lambda found: _link(found, folder), text)
+
+
+def _link(found: re.Match[str], folder: Path) -> str:
+    leads = "://" in found[2] or (folder / found[2]).exists()
+    return found[0] if leads else found[1]
 
 
 def normalise(stage: Path) -> None:

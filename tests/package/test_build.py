@@ -118,12 +118,22 @@ def test_completion_is_clicks_own_for_three_shells() -> None:
     assert all("_KIOSK_COMPLETE" in text for text in found.values())
 
 
-def test_every_page_and_file_that_a_line_of_the_programs_names_is_in_the_package(tmp_path: Path) -> None:
-    doc = tmp_path / "doc"
-    for name in ("kiosk.toml", "setup.toml"):
-        (doc / "examples").mkdir(parents=True, exist_ok=True)
-        (doc / "examples" / name).touch()
-    part("build").pages(doc)
+@pytest.fixture(name="doc")
+def _doc(tmp_path: Path) -> Path:
+    """The package's folder of documents, with all that its pages lead to."""
+    build = part("build")
+    doc, site = tmp_path / "usr" / "share" / "doc" / build.NAME, tmp_path / "usr" / "lib" / "tree" / "site-packages"
+    build.files_of_the_system(tmp_path)
+    (site / "kiosk").mkdir(parents=True)
+    for module in (ROOT / "kiosk").iterdir():
+        (site / "kiosk" / module.name).symlink_to(module)
+    (site / "kiosk" / "_models").unlink(missing_ok=True)
+    (site / "kiosk" / "_models").symlink_to(ROOT / "models")
+    build.pages(doc, site)
+    return doc
+
+
+def test_every_page_and_file_that_a_line_of_the_programs_names_is_in_the_package(doc: Path) -> None:
     assert (doc / "deploy" / "door.md").read_bytes() == (ROOT / "deploy" / "door.md").read_bytes()
     named = {
         name
@@ -133,3 +143,19 @@ def test_every_page_and_file_that_a_line_of_the_programs_names_is_in_the_package
     assert {"deploy/door.md", "deploy/operating.md", "deploy/kiosk.toml"} <= named
     assert [name for name in sorted(named) if not (doc / name).exists()] == []
     assert (doc / "deploy" / "README.md").exists()
+
+
+def test_links_in_the_package_lead_somewhere(doc: Path) -> None:
+    pages = [*(doc / "deploy").glob("*.md"), *(doc / "deploy" / "decisions").glob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())]
+    assert {"decisions/0046-package.md", "../models/README.md", "../kiosk/domain/ports"} <= {link for _, link in links}
+    missing = [
+        f"{page.name}: {link}" for page, link in links if "://" not in link and not (page.parent / link).exists()
+    ]
+    assert missing == []
+
+
+def test_a_link_to_what_the_package_has_not_leaves_its_words(tmp_path: Path) -> None:
+    (tmp_path / "here.md").touch()
+    text = "[a](here.md#part), [`b`](gone/c.md), [d](https://d.example), `[e](`"
+    assert part("build").living(text, tmp_path) == "[a](here.md#part), `b`, [d](https://d.example), `[e](`"
