@@ -32,7 +32,14 @@ APPARMOR = ROOT / "deploy" / "apparmor"
 MACHINE = {"logind.conf": "systemd/logind.conf.d", "system.conf": "systemd/system.conf.d", "sysctl.conf": "sysctl.d"}
 """Files of deploy/machine, and their folders in /usr/lib."""
 EXAMPLES = ("kiosk.toml", "setup.toml")
-PAGES = ("deploy/*.md", "deploy/decisions/*.md", "deploy/*.conf", "deploy/machine/*", "deploy/apparmor/**/*")
+PAGES = (
+    "deploy/*.md",
+    "deploy/decisions/*.md",
+    "models/README.md",
+    "deploy/*.conf",
+    "deploy/machine/*",
+    "deploy/apparmor/**/*",
+)
 """Documents, and the small files that they link to and that a package installs under other names."""
 UNITS = Path("usr/lib/systemd/system")
 NAME = "face-kiosk"
@@ -187,9 +194,11 @@ def pages(doc: Path, site: Path) -> None:
         _copy(page, doc / page.relative_to(ROOT))
     for example in sorted((doc / "examples").iterdir()):
         (doc / "deploy" / example.name).symlink_to(f"../examples/{example.name}")
-    stage = doc.parents[3]
-    for name, installed in {"kiosk": site / "kiosk", "models": site / "kiosk" / "_models", "systemd": UNITS}.items():
-        (doc / name).symlink_to(Path("../../..") / (stage / installed).relative_to(stage / "usr"))
+    manifest = Path("kiosk") / "_models" / "manifest.toml"
+    there = {"kiosk": site / "kiosk", "models/manifest.toml": site / manifest, "systemd": doc.parents[3] / UNITS}
+    for name, installed in there.items():
+        link = doc / name
+        link.symlink_to(os.path.relpath(installed, link.parent))
     for page in sorted(p for p in doc.rglob("*.md") if not p.is_symlink()):
         page.write_text(living(page.read_text(), page.parent))
 

@@ -57,10 +57,10 @@ NOTICE = "DEMONSTRATION: simulated visitors, simulated lock, no configuration. N
 STAFF_HINT = f"{STAFF_NUMBER} / {STAFF_PIN}"
 """Number and PIN, for the banner."""
 ENTRY = EntryConfig(number=True, look_seconds=0)
+"""Number and PIN open. The camera looks for nobody's face before the PIN: the story's people come when they come."""
 FPIR = 0.0003
 """Stricter than the default: the visitors are averages of many people, and more alike than people are. By the default's
 threshold Ben and the newcomer are look-alikes, who would need more than a face."""
-"""Number and PIN open. The camera looks for nobody's face before the PIN: the story's people come when they come."""
 WAYS_HINT = f"Ben comes in by number and PIN too: {BEN_NUMBER} / {BEN_PIN}; forced to, he types {BEN_DURESS}"
 RELEASE_SECONDS = 2.0
 PAUSE_SECONDS = 4.0
