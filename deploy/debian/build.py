@@ -43,6 +43,7 @@ PAGES = (
 """Documents, and the small files that they link to and that a package installs under other names."""
 UNITS = Path("usr/lib/systemd/system")
 NAME = "face-kiosk"
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 TREE = Path("usr/lib/face-kiosk")
 PROGRAMS = {"kiosk": "kiosk.__main__", "kiosk-door": "kiosk.door.__main__", "kiosk-notify": "kiosk.notify.__main__"}
 LATEST_GLIBC = "manylinux_2_39"
@@ -226,7 +227,7 @@ def normalise(stage: Path) -> None:
 def control(stage: Path, version: str, arch: str, release: Release, needed: trim.Needed) -> None:
     """DEBIAN/: what dpkg reads, and the maintainer scripts."""
     folder = stage / "DEBIAN"
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
     size = sum(p.lstat().st_size for p in stage.rglob("*") if p.is_file() and not p.is_symlink()) // 1024
     major, minor = release.python.split(".")
     python = f"python3 (>= {release.python}~), python3 (<< {major}.{int(minor) + 1}~)"
@@ -235,13 +236,14 @@ def control(stage: Path, version: str, arch: str, release: Release, needed: trim
     values |= {"libraries": ", ".join(needed.packages), "window": ", ".join(needed.window)}
     (folder / "control").write_text((HERE / "control").read_text().format(**values))
     library = (HERE / "library.sh").read_text()
-    for script in ("preinst", "postinst", "prerm", "postrm"):
+    for script in SCRIPTS:
         (folder / script).write_text((HERE / script).read_text().replace("# LIBRARY\n", library))
-        (folder / script).chmod(0o755)
     kept = [f"/{p.relative_to(stage)}\n" for p in sorted((stage / "etc").rglob("*")) if p.is_file()]
     if kept:
         (folder / "conffiles").write_text("".join(kept))
     (folder / "md5sums").write_text("".join(_sums(stage)))
+    for path in (folder, *folder.iterdir()):  # whatever the umask of whoever builds
+        path.chmod(0o755 if path == folder or path.name in SCRIPTS else 0o644)
 
 
 def _sums(stage: Path) -> Iterator[str]:

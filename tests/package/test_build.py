@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tomllib
@@ -160,3 +162,18 @@ def test_a_link_to_what_the_package_has_not_leaves_its_words(tmp_path: Path) -> 
     (tmp_path / "here.md").touch()
     text = "[a](here.md#part), [`b`](gone/c.md), [d](https://d.example), `[e](`"
     assert part("build").living(text, tmp_path) == "[a](here.md#part), `b`, [d](https://d.example), `[e](`"
+
+
+def test_the_control_files_have_the_same_modes_whoever_builds(tmp_path: Path) -> None:
+    build = part("build")
+    before = os.umask(0o077)
+    try:
+        build.control(tmp_path, "1", "arm64", build.RELEASES["trixie"], part("trim").Needed((), ()))
+    finally:
+        os.umask(before)
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "DEBIAN", *(tmp_path / "DEBIAN").iterdir())
+    }
+    scripts = {"preinst", "postinst", "prerm", "postrm"}
+    assert {name for name, mode in modes.items() if mode == 0o755} == scripts | {"DEBIAN"}
+    assert {name for name, mode in modes.items() if mode == 0o644} == {"control", "md5sums"}
