@@ -3,6 +3,7 @@ window brought about."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -78,6 +79,18 @@ def test_by_the_slowed_clock_a_slow_machine_is_quick_enough(seconds: float) -> N
 
 def test_the_storys_pictures_never_come_later_than_a_camera_counts_as_failed() -> None:
     assert 1 / SimulatedOptions().fps / pace_for(1000.0) < FRAME_TIMEOUT
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(0.01, 0), (3.7, 1), (3.8, 2)])
+def test_a_machine_that_is_too_slow_even_for_the_slowed_story_says_so(
+    seconds: float, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "look_seconds", lambda _: seconds)
+    monkeypatch.setattr(stage, "enrol_visitors", lambda *_: None)
+    monkeypatch.setattr(stage, "_door", lambda *_: nullcontext())
+    said: list[str] = []
+    with stage.stage(said.append):
+        assert len(said) == lines
 
 
 def test_the_door_on_stage_has_the_same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
