@@ -39,7 +39,7 @@ HOLD_BEGINS, HOLD_ENDS = APPROACH, APPROACH + HOLD
 _LIFT = 8
 _YAW_STEP = 0.75
 """Degrees between two drawn views of a turning head."""
-VIEWS = 12
+VIEWS = 7
 """Views that are kept, 1.2 MB each: as many as somebody sways through who stands there. Drawing one takes 3 ms."""
 
 

@@ -54,6 +54,11 @@ GLOWING = frozenset({Mode.GRANTED, Mode.REFUSED, Mode.FAULT})
 """Modes that tint the background."""
 
 
+def glow(mode: Mode) -> Mode | None:
+    """The mode whose tone tints the background in this one, if any does. Modes with the same share one picture."""
+    return mode if mode in GLOWING else None
+
+
 @dataclass(frozen=True)
 class Inks:
     """What is written on the ground: the headline, the second line, the rest; a tone for each mode, or one for all."""

@@ -38,7 +38,7 @@ class Visitor(QWidget):
         super().__init__(parent)
         self._setting, self._languages, self._look = setting, languages, look
         self._screen: Screen | None = None
-        self._grounds: dict[tuple[Mode, bool], QPixmap] = {}
+        self._grounds: dict[tuple[Mode | None, bool], QPixmap] = {}
         self.preview = Preview(self, setting.guide)
         self.preview.reshaped.connect(self._reshaped)
         self.message = Message(self, look)
@@ -102,7 +102,7 @@ class Visitor(QWidget):
         """Draws the ground."""
         if self._screen is None:
             return
-        key = self._screen.mode, self._screen.light
+        key = theme.glow(self._screen.mode), self._screen.light
         if key not in self._grounds:
             self._grounds[key] = ground(self.size(), self.devicePixelRatioF(), *key)
         painter = QPainter(self)

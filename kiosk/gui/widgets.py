@@ -215,9 +215,8 @@ class Line(QWidget):
         painter.setClipping(False)
 
 
-def ground(size: QSize, ratio: float, mode: Mode, light: bool) -> QPixmap:
-    """The window's background: nearly black, with a glow in the mode's tone for the modes in GLOWING. White to light a
-    face."""
+def ground(size: QSize, ratio: float, glow: Mode | None, light: bool) -> QPixmap:
+    """The window's background: nearly black, with a glow in the tone of this mode. White to light a face."""
     pixmap = QPixmap((size * ratio).expandedTo(QSize(1, 1)))
     pixmap.setDevicePixelRatio(ratio)
     painter = QPainter(pixmap)
@@ -226,14 +225,14 @@ def ground(size: QSize, ratio: float, mode: Mode, light: bool) -> QPixmap:
         painter.fillRect(area, theme.WHITE)
         painter.end()
         return pixmap
-    glow = QRadialGradient(area.width() * 0.7, area.height() * 0.35, max(area.width(), area.height()))
-    glow.setColorAt(0, theme.GROUND_TOP)
-    glow.setColorAt(1, theme.GROUND_BOTTOM)
-    painter.fillRect(area, glow)
-    if mode in theme.GLOWING:
+    dark = QRadialGradient(area.width() * 0.7, area.height() * 0.35, max(area.width(), area.height()))
+    dark.setColorAt(0, theme.GROUND_TOP)
+    dark.setColorAt(1, theme.GROUND_BOTTOM)
+    painter.fillRect(area, dark)
+    if glow is not None:
         tint = QRadialGradient(area.width() * 0.5, area.height() * 1.1, max(area.width(), area.height()) * 0.95)
-        tint.setColorAt(0, theme.faded(theme.TONES[mode], 0.34))
-        tint.setColorAt(1, theme.faded(theme.TONES[mode], 0.03))
+        tint.setColorAt(0, theme.faded(theme.TONES[glow], 0.34))
+        tint.setColorAt(1, theme.faded(theme.TONES[glow], 0.03))
         painter.fillRect(area, tint)
     painter.end()
     return pixmap

@@ -24,6 +24,7 @@ from kiosk.station.latest import LatestFrame
 from kiosk.station.metering import Meter
 from kiosk.station.pipeline import Pipeline
 from kiosk.system.health import Health
+from kiosk.system.memory import give_back
 
 FRAME_TIMEOUT = 2.0
 """A camera counts as failed after this many seconds without a frame."""
@@ -219,8 +220,11 @@ class Station:
                 log.warning(outcome.value)
                 self._access.note(AuditRecord(AuditKind.STAFF, datetime.now(UTC), outcome=outcome))
             self._publish(update)
-        if isinstance(finding, Proposed) and finding.kept and any(map(acted, updates)):
+        if not isinstance(finding, Proposed):
+            return
+        if finding.kept and any(map(acted, updates)):
             self._renew(finding.decision, finding.kept)
+        give_back()
 
     def _settle(self, proposed: Decision) -> list[Update]:
         updates = self._access.settle(proposed)

@@ -3,6 +3,7 @@ window brought about."""
 
 from __future__ import annotations
 
+import gc
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from kiosk.domain.updates import Decided, StaffChanged
 from kiosk.station.door_client import DoorClient
 from kiosk.station.loop import FRAME_TIMEOUT
 from kiosk.system.clock import boottime
+from kiosk.vision.models import Models
 
 STRANGERS = STORY[2]
 
@@ -103,5 +105,7 @@ def test_the_door_on_stage_has_the_same_clock(monkeypatch: pytest.MonkeyPatch) -
         assert boottime() < before / 2
         now = boottime()
         assert door.release(Grant(new_id(), now, now + 1.0)).result is DoorResult.RELEASED
+        gc.collect()
+        assert not [o for o in gc.get_objects() if isinstance(o, Models)]  # the kiosk that plays here loads its own
     assert boottime() >= before
     assert len(said) == 1

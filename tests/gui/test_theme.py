@@ -42,7 +42,7 @@ def test_every_text_has_the_contrast_of_aa_on_its_ground(application: QApplicati
     }
     for mode in Mode:
         for light in (False, True):
-            picture = ground(QSize(80, 48), 1.0, mode, light).toImage()
+            picture = ground(QSize(80, 48), 1.0, theme.glow(mode), light).toImage()
             inks = theme.inks(light)
             for x in range(0, 80, 8):
                 for y in range(0, 48, 8):
@@ -63,7 +63,7 @@ def test_what_is_drawn_has_three_to_one(application: QApplication) -> None:
     assert theme.contrast(theme.KEY_EDGE, theme.GROUND_BOTTOM) >= 3
     for mode in Mode:
         for light in (False, True):
-            picture = ground(QSize(80, 48), 1.0, mode, light).toImage()
+            picture = ground(QSize(80, 48), 1.0, theme.glow(mode), light).toImage()
             worst = min(
                 theme.contrast(theme.inks(light).tone(mode), picture.pixelColor(x, y))
                 for x in range(0, 80, 8)
