@@ -182,7 +182,7 @@ def stage(say: Callable[[str], None] | None = None) -> Iterator[tuple[Config, Ho
             if pace < 1:
                 say(f"this machine needs {seconds:.2g} s a picture: the story's clock goes at {pace:.0%} of its pace")
             if seconds * pace > LOOK_SECONDS:
-                say("it is too slow for the story even so: decisions will not be as expected")
+                say("it may be too slow for the story even so, and decide otherwise")
         stack.enter_context(slowed(pace))
         stack.enter_context(_door(config, pace))
         enrol_visitors(config, home, models)
