@@ -98,7 +98,12 @@ class BothEmbedders:
 
 def load_map(manifest: Manifest, pair: PairEntry, dimension: int) -> VectorMap:
     """The map of a pair: a numpy file of float32 (VectorMap.of). Raises ModelError when the file is missing, altered or
-    no such map."""
+    no such map, or when no thresholds were measured with it."""
+    if not pair.thresholds:
+        raise ModelError(
+            f"{manifest.folder / pair.file}: no thresholds have been measured for {pair.new} mapped to {pair.old}: "
+            "take this [[pair]] out of the manifest, then the earlier network runs too"
+        )
     content = manifest.bytes_of(pair)
     try:
         numbers = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
@@ -109,3 +114,12 @@ def load_map(manifest: Manifest, pair: PairEntry, dimension: int) -> VectorMap:
         return VectorMap.of(numbers)
     except (ValueError, EOFError) as error:
         raise ModelError(f"{manifest.folder / pair.file}: no map of {pair.old}: {error}") from error
+
+
+def check_map(manifest: Manifest, pair: PairEntry) -> None:
+    """Raises ModelError when the map of a pair cannot be used."""
+    embedders = {e.model_id: e for e in manifest.entries if isinstance(e, EmbedderEntry)}
+    for model_id in (pair.new, pair.old):
+        if model_id not in embedders:
+            raise ModelError(f"{manifest.folder / pair.file}: the manifest has no embedder {model_id}")
+    load_map(manifest, pair, embedders[pair.old].dimension)

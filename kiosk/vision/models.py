@@ -131,13 +131,8 @@ def load_earlier(
         by, points, cohort = "", thresholds(entry, policy), load_cohort(manifest, entry)
         source = load_embedder(manifest, entry, config.threads, config.provider)
     else:
-        if not pair.thresholds:
-            raise ModelError(
-                f"{manifest.folder / pair.file}: no thresholds have been measured for {pair.new} mapped to {pair.old}: "
-                "take this [[pair]] out of the manifest, then the earlier network runs too"
-            )
-        by, points = f"{pair.new}>{pair.old}", Thresholds(pair.operating_points(), policy.fpir)
         cohort, source = _cohort(manifest, pair.cohort, entry), load_map(manifest, pair, entry.dimension)
+        by, points = f"{pair.new}>{pair.old}", Thresholds(pair.operating_points(), policy.fpir)
     return Earlier(entry, Measure(entry.model_id, entry.dimension, points, cohort, by), source, pair)
 
 

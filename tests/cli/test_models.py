@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kiosk.vision.manifest import Manifest
@@ -102,3 +104,34 @@ def test_the_configured_folder_is_the_one_that_is_verified(folder: Path, kiosk: 
     assert status == 2
     assert str(folder) in err[0]
     assert "missing" in kiosk("models", "list", "--config", config)[1][0]
+
+
+PAIR = (
+    '\n[[pair]]\nnew = "{new}"\nold = "kiosk-mobilefacenet-10"\nfile = "map.npy"\nsha256 = "{sha256}"\n'
+    'licence = "ours"\n{thresholds}'
+)
+MEASURED = "thresholds = [{ fmr = 1e-4, score = 0.5, pairs = 1000000, false_matches = 100 }]\n"
+
+
+@pytest.mark.parametrize(
+    ("new", "rows", "thresholds", "words"),
+    [
+        ("kiosk-seesawfacenet-5", 128, MEASURED, ""),
+        ("kiosk-seesawfacenet-5", 127, MEASURED, "127 of 129"),
+        ("kiosk-seesawfacenet-5", 128, "", "no thresholds have been measured"),
+        ("kiosk-gone-1", 128, MEASURED, "the manifest has no embedder kiosk-gone-1"),
+    ],
+)
+def test_a_map_between_two_networks_is_tried_too(
+    folder: Path, kiosk: Command, new: str, rows: int, thresholds: str, words: str
+) -> None:
+    """Else it would be found wrong at the start after `kiosk models switch`, with people before the door."""
+    np.save(folder / "map.npy", np.eye(rows, 129, dtype=np.float32))
+    sha256 = hashlib.sha256((folder / "map.npy").read_bytes()).hexdigest()
+    with (folder / "manifest.toml").open("a") as manifest:
+        manifest.write(PAIR.format(new=new, sha256=sha256, thresholds=thresholds))
+    status, out, err = kiosk("models", "verify", "--folder", folder)
+    assert status == (2 if words else 0)
+    assert ("map.npy: ok" in out) is not bool(words)
+    assert all(words in line and "map.npy" in line for line in err)
+    assert len(err) == bool(words)

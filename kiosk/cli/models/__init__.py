@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from kiosk.cli.models.switch import switch
 from kiosk.domain.errors import ModelError
 from kiosk.evaluation import trial
 from kiosk.sections import ModelsConfig
+from kiosk.vision.earlier import check_map
 from kiosk.vision.manifest import DetectorEntry, Entry, Manifest
 from kiosk.vision.model_files import default_folder
 from kiosk.vision.upstream import known
@@ -69,22 +71,24 @@ def list_models(folder: Path | None, config_file: Path | None, as_json: bool) ->
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, folder: Path | None, config_file: Path | None, as_json: bool) -> None:
-    """Check each network's sha256 and try it. Exit status 2 when one is bad."""
+    """Check the sha256 of each network and of each map between two, and try it. Exit status 2 when one is bad."""
     manifest = _manifest(folder, config_file)
+    networks = [(e.name, e, partial(trial.check, manifest, e, ModelsConfig().threads)) for e in manifest.entries]
+    maps = [(p.file, p, partial(check_map, manifest, p)) for p in manifest.pairs]
     bad = False
-    for entry in manifest.entries:
+    for name, part, check in (*networks, *maps):
         try:
-            trial.check(manifest, entry, ModelsConfig().threads)
+            check()
         except ModelError as error:
             bad = True
             complain(str(error))
             if as_json:
-                emit({"name": entry.name, "ok": False, "error": str(error)})
+                emit({"name": name, "ok": False, "error": str(error)})
             continue
         if as_json:
-            emit({"name": entry.name, "ok": True, "sha256": entry.sha256})
+            emit({"name": name, "ok": True, "sha256": part.sha256})
         else:
-            say(f"{entry.name}: ok")
+            say(f"{name}: ok")
     if bad:
         ctx.exit(2)
 
