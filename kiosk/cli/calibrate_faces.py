@@ -14,12 +14,13 @@ from kiosk.cli.calibrate_lines import row as row_of
 from kiosk.cli.calibrate_study import start, stop
 from kiosk.cli.console import bar, config_option, emit, json_option, pass_home, say, settings
 from kiosk.cli.evaluate.common import check_outputs, plot_option, report_option, write_report
+from kiosk.cli.level import attempts_option
 from kiosk.config import Config
 from kiosk.domain.decision import Proof
 from kiosk.domain.errors import GalleryError
 from kiosk.domain.matching import Cohort
 from kiosk.domain.people import Reference
-from kiosk.domain.security_level import ATTEMPTS_A_DAY, LevelRow
+from kiosk.domain.security_level import LevelRow
 from kiosk.domain.thresholds import Thresholds
 from kiosk.evaluation.site import (
     Faces,
@@ -49,13 +50,7 @@ faces.add_command(stop)
 
 
 @faces.command()
-@click.option(
-    "--attempts",
-    type=click.IntRange(1, 1_000_000),
-    default=ATTEMPTS_A_DAY,
-    show_default=True,
-    help="Attempts of strangers a day.",
-)
+@attempts_option
 @report_option
 @plot_option
 @config_option

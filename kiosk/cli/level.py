@@ -21,6 +21,15 @@ from kiosk.vision.models import Models, load
 RESTART = f"it counts from the kiosk's next start: {levels.RESTART}"
 
 
+attempts_option = click.option(
+    "--attempts",
+    type=click.IntRange(1, 1_000_000),
+    default=ATTEMPTS_A_DAY,
+    show_default=True,
+    help="Attempts of strangers a day.",
+)
+
+
 @click.group()
 def level() -> None:
     """Security by name, and what it means at this gallery's size."""
@@ -29,13 +38,7 @@ def level() -> None:
 @level.command()
 @click.option("--people", type=click.IntRange(1, 1_000_000), help="For so many people.  [default: who is enrolled]")
 @click.option("--references", type=click.IntRange(1, 100), default=5, show_default=True, help="Of each of --people.")
-@click.option(
-    "--attempts",
-    type=click.IntRange(1, 1_000_000),
-    default=ATTEMPTS_A_DAY,
-    show_default=True,
-    help="Attempts of strangers a day.",
-)
+@attempts_option
 @config_option
 @json_option
 @pass_home
