@@ -233,7 +233,7 @@ class Batches:
         if low.any():
             z = int(self.rng.integers(28, 84))
             small = F.interpolate(x[low], size=(z, z), mode="area")
-            x[low] = F.interpolate(small, size=(112, 112), mode="bilinear")
+            x[low] = F.interpolate(small, size=x.shape[2:], mode="bilinear")
         return x
 
     def cover(self, x: torch.Tensor, share: float) -> torch.Tensor:

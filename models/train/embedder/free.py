@@ -21,12 +21,14 @@ import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
 
-from models.train.common.faces import Batches, pictures, read_faces, shared_folder, training_faces
+from models.train.common.covers import COVERS, covered
+from models.train.common.faces import MARGIN, Batches, pictures, read_faces, shared_folder, training_faces
 from models.train.common.folders import MODELS, SHARED
 from models.train.common.own import own_faces
-from models.train.embedder.distillation import FOLLOWED, relative_error, towards
+from models.train.embedder.distillation import COVERED, FOLLOWED, MIXED, relative_error, towards
 from models.train.embedder.export import CALIBRATION_FACES, export_fp32, export_int8
 from models.train.embedder.free_start import started
 from models.train.embedder.freefacenet import FreeFaceNet
@@ -40,7 +42,6 @@ from models.train.embedder.retail import RetailTeacher, retail_input, tensor_of,
 from models.train.embedder.stem_colours import aligned_colours, take_colours
 
 LAYERS_BY, PROJECTION_BY = 240, 4000  # faces that the start is fitted by
-MIXED = 8  # one of so many pictures is a blend of two faces
 RATE, BATCH, FEATURES = 5e-4, 16, 0.5
 
 
@@ -65,11 +66,34 @@ class Inputs:
         which = np.sort(rng.permutation(self.batches.all_views)[:count])
         return retail_input(tensor_of(views(self.x[which], rng)))
 
-    def changed(self, n: int) -> torch.Tensor:
-        """The next n pictures, as a door's camera may see them, and some blends of two: n x 3 x 128 x 128."""
-        b = self.batches
-        x = b.blend(tensor_of(views(self.x[b.views(n)], b.rng)), n // MIXED)
-        return retail_input(b.tint(b.light(x, 0.2, 15), 0.08))
+
+def pairs(batches: Batches, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The next n pictures as a door's camera may see them, some of them blends of two faces, for the student; the same
+    without masks, glasses and hats for the teacher; where they differ: two of n x 3 x 128 x 128, n bool.
+
+    The first has no cover, so that there is always a map to follow.
+    """
+    bare = batches.x[batches.views(n)]
+    worn = bare.copy()
+    for k in 1 + np.flatnonzero(batches.rng.random(n - 1) < COVERED):
+        worn[k] = behind_cover(bare[k], batches.rng)
+    both = tensor_of(views(np.concatenate([worn, bare], 3), batches.rng))
+    # Side by side: in the same light.
+    lit = batches.lit(batches.blend(torch.cat([both[:, :3], both[:, 3:]], 3), n // MIXED))
+    seen, shown = lit.chunk(2, 3)
+    hidden = (seen != shown).flatten(1).any(1)
+    seen = batches.taken(seen.flip(1).contiguous()).flip(1)
+    shown = torch.where(hidden[:, None, None, None], shown, seen)
+    return retail_input(seen), retail_input(shown), hidden
+
+
+def behind_cover(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """An aligned face with its margin, 128 x 128 x 3 BGR, behind a mask, glasses or a hat."""
+    out, inner = face.copy(), slice(MARGIN, -MARGIN)
+    rgb = torch.from_numpy(face[inner, inner, ::-1].copy()).permute(2, 0, 1).float()
+    drawn = covered(rgb, list(COVERS.values())[int(rng.integers(len(COVERS)))], rng)
+    out[inner, inner] = drawn.permute(1, 2, 0).round().byte().numpy()[..., ::-1]
+    return out
 
 
 def embedding_and_maps(net: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -86,19 +110,22 @@ def losses(
     net: nn.Module,
     teacher: RetailTeacher,
     projection: torch.Tensor,
-    x: torch.Tensor,
+    batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
     resting: int = 0,
     bf16: bool = False,
 ) -> list[torch.Tensor]:
     """1 - cosine to the teacher's projected embedding, squared difference of the similarities, errors of the maps.
 
-    The first `resting` layers learn nothing. `bf16`: both networks compute in bfloat16, in half of the time where the
-    processor multiplies it; the weights and what becomes of the errors stay in float.
+    `batch` (pairs): a covered face's maps are no target. The first `resting` layers learn nothing. `bf16`: both
+    networks compute in bfloat16, in half of the time where the processor multiplies it; the weights and what becomes of
+    the errors stay in float.
     """
+    seen, shown, hidden = batch
+    open_faces = (~hidden).nonzero().flatten()
     low = torch.autocast("cpu", torch.bfloat16, enabled=bf16)
     with torch.no_grad(), low:
-        y, wanted = embedding_and_maps(teacher, x)
-        still = net.n[:resting](x) if resting else x  # type: ignore[index,operator]
+        y, wanted = embedding_and_maps(teacher, shown)
+        still = net.n[:resting](seen) if resting else seen  # type: ignore[index,operator]
     passed = sum(layers <= resting for layers in FOLLOWED)
     e, maps = still, []
     with low:
@@ -109,7 +136,7 @@ def losses(
                     maps.append(e)
     target = F.normalize(y @ projection.T)
     near = towards(F.normalize(e.flatten(1).float()), target)
-    return near + [relative_error(z, t) for z, t in zip(maps, wanted[passed:], strict=True)]
+    return near + [relative_error(z[open_faces], t[open_faces]) for z, t in zip(maps, wanted[passed:], strict=True)]
 
 
 def start(shared: Path, work: Path, inputs: Inputs) -> None:
@@ -150,7 +177,10 @@ def train(shared: Path, work: Path, inputs: Inputs, plan: Plan, begin: Path) -> 
     run_steps(
         plan,
         state,
-        lambda: (losses(state.net, teacher, projection, inputs.changed(plan.batch), plan.resting, plan.bf16), True),
+        lambda: (
+            losses(state.net, teacher, projection, pairs(inputs.batches, plan.batch), plan.resting, plan.bf16),
+            True,
+        ),
         checkpoint,
     )
     keep(state.average, projection, work / "freefacenet.pt")
@@ -197,7 +227,7 @@ def main() -> None:
     a.add_argument("--weights", type=Path, help="what to export (default: of `train`)")
     a.add_argument("--out", type=Path, default=MODELS / "freefacenet.onnx", help="the int8 model to write or measure")
     a.add_argument("--fragment", type=Path, help="measure all, and write the manifest's entry there")
-    a.add_argument("--model-id", default="kiosk-freefacenet-1", help="of the manifest's entry")
+    a.add_argument("--model-id", default="kiosk-freefacenet-2", help="of the manifest's entry")
     o = a.parse_args()
     torch.set_num_threads(o.threads)
     torch.set_flush_denormal(True)

@@ -50,11 +50,12 @@ def views(
     mirrored: bool = False,
     margin: int = MARGIN,
 ) -> NDArray[np.uint8]:
-    """Aligned 112 x 112 BGR faces with a margin around them, N of one shape -> what the networks see, N x 128 x 128.
+    """Aligned 112 x 112 BGR faces with a margin around them, N of one shape -> what the networks see, N x 128 x 128 x C
+    (C is 3; or 6, two pictures of a face that are moved alike).
 
     `rng`: each is moved by about a pixel, turned by about two degrees, sized by about 3%, and mirrored or not.
     """
-    out = np.empty((len(pictures), SIDE, SIDE, 3), np.uint8)
+    out = np.empty((len(pictures), SIDE, SIDE, pictures.shape[3]), np.uint8)
     for k, picture in enumerate(pictures):
         matrix = FROM_ARCFACE.copy()
         matrix[:, 2] -= margin * matrix[:, :2].sum(1)
@@ -78,7 +79,7 @@ def retail_input(x: torch.Tensor) -> torch.Tensor:
 
 
 def tensor_of(bgr: NDArray[np.uint8]) -> torch.Tensor:
-    """N x 128 x 128 x 3 BGR -> N x 3 x 128 x 128 float BGR 0..255."""
+    """N x 128 x 128 x C BGR -> N x C x 128 x 128 float BGR 0..255."""
     return torch.from_numpy(np.ascontiguousarray(bgr)).permute(0, 3, 1, 2).float()
 
 

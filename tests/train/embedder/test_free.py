@@ -15,10 +15,11 @@ from torch import nn  # noqa: E402
 
 from kiosk.vision.alignment import TEMPLATE  # noqa: E402
 from kiosk.vision.pixels import scaled_part  # noqa: E402
+from models.train.common.faces import Batches  # noqa: E402
 from models.train.common.folders import SHARED  # noqa: E402
 from models.train.common.runtime import ort  # noqa: E402
 from models.train.embedder.export import write_onnx  # noqa: E402
-from models.train.embedder.free import keep, kept, losses  # noqa: E402
+from models.train.embedder.free import behind_cover, keep, kept, losses, pairs  # noqa: E402
 from models.train.embedder.free_start import carry_over, principal, put, refit, solved  # noqa: E402
 from models.train.embedder.freefacenet import CURVED, GATED, SQUEEZED, STRAIGHT, FreeFaceNet  # noqa: E402
 from models.train.embedder.mobilefacenet import End, Slopes, Unit, write_weights  # noqa: E402
@@ -189,24 +190,71 @@ def test_each_number_of_an_embedding_takes_an_equal_part() -> None:
     assert sizes.max() < 4 * sizes.mean()
 
 
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def batch_of(faces: torch.Tensor, hidden: tuple[bool, ...] = (False, False)) -> Batch:
+    return faces, faces, torch.tensor(hidden)
+
+
 def test_layers_at_rest_learn_nothing_and_the_teachers_equal_has_no_loss(faces: torch.Tensor) -> None:
     teacher, net = RetailTeacher(drawn_layers(gate=40.0)), FreeFaceNet().eval()
     projection = torch.eye(256)[:128]
     carry_over(net, teacher, projection)
-    found = losses(net, teacher, projection, faces[:2], resting=8)
+    found = losses(net, teacher, projection, batch_of(faces[:2]), resting=8)
     assert len(found) == 2 + 5, "the maps behind 11, 14, 15, 16 and 17 layers"
     assert max(float(v.detach()) for v in found) < 1e-3
     torch.stack(found).sum().backward()
     assert all(p.grad is None for p in net.n[:8].parameters())
     assert all(p.grad is not None for p in net.n[8:].parameters())
-    assert len(losses(net, teacher, projection, faces[:2])) == 2 + 8
+    assert len(losses(net, teacher, projection, batch_of(faces[:2]))) == 2 + 8
+
+
+def test_of_a_covered_face_no_map_is_followed(faces: torch.Tensor) -> None:
+    """The teacher sees it without the cover: its maps are of another picture."""
+    teacher, net = RetailTeacher(drawn_layers(gate=40.0)), FreeFaceNet().eval()
+    projection = torch.eye(256)[:128]
+    carry_over(net, teacher, projection)
+    seen = torch.cat([faces[:1], faces[1:2].flip(3)])
+    found = losses(net, teacher, projection, (seen, faces[:2], torch.tensor([False, True])))
+    assert max(float(v.detach()) for v in found[2:]) < 1e-3
+    assert float(found[0].detach()) > 0.01
+
+
+def drawn_batches() -> Batches:
+    x = np.random.default_rng(0).integers(60, 200, (64, 128, 128, 3), np.uint8)
+    return Batches(x, np.arange(64), seed=0)
+
+
+def test_the_teacher_sees_the_students_picture_without_its_cover() -> None:
+    seen, shown, hidden = pairs(drawn_batches(), 64)
+    assert seen.shape == shown.shape == (64, 3, SIDE, SIDE)
+    differ = (seen != shown).flatten(1).any(1)
+    assert torch.equal(differ, hidden)
+    assert 2 <= int(hidden.sum()) <= 20
+    assert not hidden[0]
+    same = (seen == shown).flatten(2).all(1)  # what is not covered is in the same light, and as sharp
+    assert all(float(same[k].float().mean()) > 0.2 for k in torch.where(hidden)[0].tolist() if same[k].any())
+
+
+def test_the_same_start_draws_the_same_pictures() -> None:
+    a, b = pairs(drawn_batches(), 16), pairs(drawn_batches(), 16)
+    assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_a_cover_leaves_the_margin_and_some_of_the_face() -> None:
+    face = np.full((128, 128, 3), 90, np.uint8)
+    changed = (behind_cover(face, np.random.default_rng(1)) != face).any(2)
+    assert 0.02 < changed.mean() < 0.7
+    assert not changed[:8].any()
+    assert not changed[:, :8].any()
 
 
 def test_in_bfloat16_the_losses_are_nearly_the_same(faces: torch.Tensor) -> None:
     teacher, net = RetailTeacher(drawn_layers(gate=0.0)), FreeFaceNet().eval()
     projection = torch.eye(256)[:128]
     carry_over(net, teacher, projection)
-    exact, rough = (losses(net, teacher, projection, faces[:2], bf16=low) for low in (False, True))
+    exact, rough = (losses(net, teacher, projection, batch_of(faces[:2]), bf16=low) for low in (False, True))
     assert {v.dtype for v in rough} == {torch.float32}
     for a, b in zip(exact[2:], rough[2:], strict=True):
         torch.testing.assert_close(a, b, rtol=0.1, atol=0.01)
