@@ -2,15 +2,20 @@
 
     python -m models.train.embedder.harmonic vectors NETWORK.onnx OLD.npz
     python -m models.train.embedder.harmonic map OLD.npz NEW.npz --out MAP.npy
+    python -m models.train.embedder.harmonic thresholds NAME MAP.npy --old NAME --fragment FILE
 
 `vectors` writes `training` (N x 128) and `faces` (M x 128), a network's vectors of N training faces and of LFW's View
 1, and `names` (M). A map takes the new vectors to the old network's place: ridge regression on unit vectors, then steps
-with a hidden layer besides. A map to or from a network for research only is for research only, too; it travels apart.
+with a hidden layer besides. `thresholds` measures those of mapped vectors against the old network's references, as any
+network's are measured, and writes the [[pair]] of a manifest: with it `kiosk models switch` takes the map. NAME is the
+new network in the manifest. A map to or from a network for research only is for research only, too; it travels apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +26,14 @@ from numpy.typing import NDArray
 
 from kiosk.vision.detector import FaceDetector
 from kiosk.vision.earlier import VectorMap
-from kiosk.vision.manifest import DetectorEntry, Manifest
+from kiosk.vision.manifest import DetectorEntry, EmbedderEntry, Manifest
+from kiosk.vision.models import load_cohort
 from models.train.common.faces import MARGIN, pictures, read_faces, shared_folder, training_faces
 from models.train.common.folders import MODELS
+from models.train.embedder.false_matches import Fmr, with_growth, worst
 from models.train.embedder.lfw import lfw_faces, told
-from models.train.embedder.measure import cosines, embed, session, templates
+from models.train.embedder.manifest import threshold_line
+from models.train.embedder.measure import Teachers, cosines, embed, heldout_thresholds, report, session, templates
 
 RIDGE = 1e-3  # of the vectors' mean square
 HIDDEN, DROPPED, NOISE = 1536, 0.2, 0.01  # numbers of the hidden layer, the share left out in training; of each number
@@ -99,11 +107,16 @@ def bent(first: Map, source: NDArray[np.float32], target: NDArray[np.float32], s
 
 
 def best(source: NDArray[np.float32], target: NDArray[np.float32], steps: int) -> Map:
-    """The affine or the bent map, whichever tells more of the held training faces by their highest score."""
+    """The affine or the bent map, whichever tells more of the held training faces by their highest score; then fitted
+    to all faces."""
     held = np.arange(len(source)) % HELD == 0
     first = fitted(source[~held], target[~held])
-    second = bent(first, source[~held], target[~held], steps) if steps else first
-    return max((first, second), key=lambda m: margin(m(source[held]), unit(target[held])))
+    if not steps:
+        return fitted(source, target)
+    second = bent(first, source[~held], target[~held], steps)
+    first_tells, second_tells = (margin(m(source[held]), unit(target[held])) for m in (first, second))
+    whole = fitted(source, target)
+    return whole if first_tells >= second_tells else bent(whole, source, target, steps)
 
 
 def margin(mapped: NDArray[np.float32], target: NDArray[np.float32]) -> float:
@@ -161,11 +174,52 @@ def write_map(before: Path, after: Path, steps: int, out: Path | None) -> None:
         np.save(out, found.numbers)
 
 
+def measure_pair(new: str, path: Path, old: str, shared: Path, work: Path, threads: int) -> str:
+    """The manifest's entry of a map from the network `new` to `old`: its thresholds, with the old network's cohort."""
+    manifest = Manifest(MODELS)
+    after, before = (manifest.entry(name, EmbedderEntry) for name in (new, old))
+    mapped = Map(np.load(path))
+    nets = [session(MODELS / entry.file, threads) for entry in (before, after)]
+    rows, removed, groups = heldout_thresholds(
+        lambda faces: embed(nets[0], faces),
+        lambda faces: mapped(embed(nets[1], faces)),
+        Teachers.read(shared, work, threads),
+        load_cohort(manifest, before),
+        shared,
+    )
+    print(f"held-out people: pairs left out because the teachers take them for one person: {removed}")
+    report(rows)
+    return pair_fragment(after, before, path, with_growth(worst(rows), groups))
+
+
+def pair_fragment(after: EmbedderEntry, before: EmbedderEntry, path: Path, table: Sequence[Fmr]) -> str:
+    """TOML; its licence is the stricter of both networks'."""
+    licence = next((e.licence for e in (before, after) if e.terms == "research-only"), after.licence)
+    cohort = before.cohort
+    lines = [
+        "[[pair]]",
+        f'new = "{after.model_id}"',
+        f'old = "{before.model_id}"',
+        f'file = "{path.name}"',
+        f'sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"',
+        f'licence = "{licence}"',
+    ]
+    if cohort is not None:
+        lines.append(
+            f'cohort = {{ file = "{cohort.file}", sha256 = "{cohort.sha256}", nearest = {cohort.nearest}, '
+            f"usual = {cohort.usual:g} }}"
+        )
+    return "\n".join([*lines, "thresholds = [", *map(threshold_line, table), "]", ""])
+
+
 def main() -> None:
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("do", choices=["vectors", "map"])
-    a.add_argument("first", type=Path, help="the network; or the old network's vectors")
-    a.add_argument("second", type=Path, help="the vectors to write; or the new network's vectors")
+    a.add_argument("do", choices=["vectors", "map", "thresholds"])
+    a.add_argument("first", type=Path, help="the network; the old network's vectors; the new network's name")
+    a.add_argument("second", type=Path, help="the vectors to write; the new network's vectors; the map")
+    a.add_argument("--old", default="mobilefacenet", help="the old network's name")
+    a.add_argument("--fragment", type=Path, help="write the manifest's [[pair]] there")
+    a.add_argument("--threads", type=int, default=1)
     a.add_argument("--shared", help="the data folder")
     a.add_argument("--work", type=Path, default=Path("work-free"), help="where the pictures are")
     a.add_argument("--count", type=int, default=12_000, help="of training faces")
@@ -174,8 +228,11 @@ def main() -> None:
     o = a.parse_args()
     if o.do == "vectors":
         write_vectors(o.first, o.second, shared_folder(o.shared), o.work, o.count)
-    else:
+    elif o.do == "map":
         write_map(o.first, o.second, o.steps, o.out)
+    else:
+        text = measure_pair(str(o.first), o.second, o.old, shared_folder(o.shared), o.work, o.threads)
+        print(text) if o.fragment is None else o.fragment.write_text(text)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,10 @@ TEACHERS = ("mobilefacenet_y1.onnx", "w600k_mbf_int8_dynamic.onnx")
 BESIDE = "aaf, and people of the training"
 GROWN = 5  # years; the figures of UTKFace without younger children are printed as well, and enter no table
 MORE = 2600  # training people of aaf, drawn once, whom the held-out ones are compared with besides
+
+
+Look = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""N x 112 x 112 x 3 aligned BGR faces -> N x 128 unit vectors."""
 
 
 def session(path: Path, threads: int) -> ort.InferenceSession:
@@ -107,6 +112,11 @@ class Teachers:
     w600k: ort.InferenceSession
     work: Path
 
+    @classmethod
+    def read(cls, shared: Path, work: Path, threads: int) -> Teachers:
+        y1, w600k = (session(shared / "weights" / name, threads) for name in TEACHERS)
+        return cls(y1, w600k, work)
+
     def embeddings(self, name: str, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Unit vectors of each, made once in the work folder."""
         path = self.work / f"teachers-{name}.npz"
@@ -132,30 +142,35 @@ def more_of(faces: Sequence[Face], source: str) -> list[Face]:
 
 
 def heldout_thresholds(
-    net: ort.InferenceSession, teachers: Teachers, cohort: Cohort, shared: Path
+    reference: Look, probe: Look, teachers: Teachers, cohort: Cohort, shared: Path
 ) -> tuple[list[Fmr], dict[str, int], list[list[NDArray[np.float32]]]]:
     """Score by FMR and source over all pairs of different held-out people; the pairs left out by source; and the scores
-    of each labelled person's pictures with the strangers of each source, for the growth."""
+    of each labelled person's pictures with the strangers of each source, for the growth.
+
+    Of each pair the first is looked at as a `reference`, the second as a `probe`: one network for both, or two of which
+    the one's vectors come to lie where the other's are (harmonic.py)."""
     faces = read_faces(shared)
     x, held = pictures(shared, teachers.work, faces), read_heldout(faces)
-    rows, removed, found = [], {}, {}
+    rows, removed, probes, references = [], {}, {}, {}
     for source in ("aaf", "utkface", "celeba"):
         group = [f for f in held if f.source == source or (source == "celeba" and f.source == "celeb20")]
         crops = np.stack([x[f.index, 8:120, 8:120] for f in group])
         people = np.unique([f.identity or str(f.index) for f in group], return_inverse=True)[1]
-        e = embed(net, crops)
-        found[source] = templates(e)
-        scores = scores_of(cohort, templates(e))
+        e = reference(crops)
+        references[source] = templates(e)
+        probes[source] = references[source] if probe is reference else templates(probe(crops))
+        scores = scores_of(cohort, references[source], probes[source])
         if source == "celeba":  # labelled: nothing is left out
             new, gone = source_thresholds(source, scores, people, None)
-            tell_of_celeba(net, cohort, crops, templates(e), people)
+            if probe is reference:
+                tell_of_celeba(reference, cohort, crops, references[source], people)
         else:
             known = teachers.embeddings(source, crops)
             print(f"  {source}: {len(group)} faces, mean cosine to the teacher {(e * known[0]).sum(1).mean():.3f}")
             same = same_person(scores, known, known)
             if source == "aaf":  # the worst source, and so the one that ends the table
                 others = np.stack([x[f.index, 8:120, 8:120] for f in more_of(faces, source)])
-                beside = scores_of(cohort, templates(e), templates(embed(net, others)))
+                beside = scores_of(cohort, references[source], templates(probe(others)))
                 same_beside = same_person(beside, known, teachers.embeddings(f"{source}-more", others))
                 new, gone = beside_thresholds(BESIDE, scores, beside, (same, same_beside))
                 new += source_thresholds(source, scores, people, same)[0]
@@ -167,17 +182,17 @@ def heldout_thresholds(
                 report(source_thresholds(f"utkface, {GROWN}+", scores[both], np.arange(len(grown)), same[both])[0])
         rows += new
         removed[source] = gone
-    own = [found["celeba"][people == p] for p in range(people.max() + 1)]
+    own = [references["celeba"][people == p] for p in range(people.max() + 1)]
     strangers = [
-        [found["celeba"][people != p] for p in range(len(own))],
-        *([found[s]] * len(own) for s in ("utkface", "aaf")),
+        [probes["celeba"][people != p] for p in range(len(own))],
+        *([probes[s]] * len(own) for s in ("utkface", "aaf")),
     ]
     groups = [[scores_of(cohort, t, s) for t, s in zip(own, each, strict=True)] for each in strangers]
     return rows, removed, groups
 
 
 def tell_of_celeba(
-    net: ort.InferenceSession,
+    look: Look,
     cohort: Cohort,
     crops: NDArray[np.uint8],
     rows: NDArray[np.int8],
@@ -187,7 +202,7 @@ def tell_of_celeba(
     print(f"  all pairs of its {people.max() + 1} people: {told(tar_by_far(scores_of(cohort, rows), people))}")
     print(f"  the same without the cohort: {told(tar_by_far(cosines(rows), people))}")
     for kind in COVERS:
-        behind = scores_of(cohort, rows, templates(embed(net, covered_faces(crops, kind))))
+        behind = scores_of(cohort, rows, templates(look(covered_faces(crops, kind))))
         print(f"  the second picture behind a drawn {kind}: {told(tar_by_far(behind, people))}")
 
 
@@ -245,8 +260,8 @@ def measure(model: Path, shared: Path, work: Path, threads: int, heldout: bool) 
     cohort = centres.cohort()
     got = lfw(scores_of(cohort, templates(unit)), names, pairs)
     print(f"LFW View 1, with the cohort: accuracy {got.accuracy:.3f}, all pairs {told(got.tar)}", flush=True)
-    teachers = Teachers(*(session(shared / "weights" / n, threads) for n in TEACHERS), work)  # type: ignore[call-arg]
-    rows, removed, groups = heldout_thresholds(net, teachers, cohort, shared)
+    look, teachers = partial(embed, net), Teachers.read(shared, work, threads)
+    rows, removed, groups = heldout_thresholds(look, look, teachers, cohort, shared)
     print(f"held-out people: pairs left out because the teachers take them for one person: {removed}")
     report(rows)
     table = with_growth(worst(rows), groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("onnx", reason="needs the extra train")
 
-from models.train.embedder.harmonic import bent, best, fitted, tar, unit, write_map  # noqa: E402
+from kiosk.vision.manifest import EmbedderEntry, Manifest  # noqa: E402
+from kiosk.vision.measured import PairEntry  # noqa: E402
+from models.train.common.folders import MODELS  # noqa: E402
+from models.train.embedder.false_matches import Fmr  # noqa: E402
+from models.train.embedder.harmonic import bent, best, fitted, pair_fragment, tar, unit, write_map  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -88,3 +93,18 @@ def test_the_maps_file_and_its_figures(tmp_path: Path, capsys: pytest.CaptureFix
     np.savez(tmp_path / "other.npz", training=old, faces=old[:60], names=names[::-1])
     with pytest.raises(SystemExit, match="not of the same faces"):
         write_map(tmp_path / "other.npz", tmp_path / "new.npz", 0, None)
+
+
+def test_the_kiosk_reads_the_pair_that_is_written(tmp_path: Path) -> None:
+    manifest = Manifest(MODELS)
+    after, before = (manifest.entry(name, EmbedderEntry) for name in ("freefacenet", "mobilefacenet"))
+    np.save(tmp_path / "map.npy", np.zeros((128, 129), np.float32))
+    rows = [
+        Fmr("aaf", fmr, score, 1_000_000, 100, score - 0.01, score + 0.01) for fmr, score in ((1e-3, 0.4), (1e-4, 0.5))
+    ]
+    written = tomllib.loads(pair_fragment(after, before, tmp_path / "map.npy", rows))
+    pair = PairEntry.model_validate(written["pair"][0])
+    assert (pair.new, pair.old) == (after.model_id, before.model_id)
+    assert [(p.fmr, p.score) for p in pair.operating_points()] == [(1e-3, 0.4), (1e-4, 0.5)]
+    assert pair.cohort == before.cohort
+    assert pair.licence.startswith("research only"), "it is the old network's, whose weights shaped the map"
