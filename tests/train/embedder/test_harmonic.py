@@ -12,11 +12,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 pytest.importorskip("onnx", reason="needs the extra train")
 
+from kiosk.vision.earlier import VectorMap  # noqa: E402
 from kiosk.vision.manifest import EmbedderEntry, Manifest  # noqa: E402
 from kiosk.vision.measured import PairEntry  # noqa: E402
 from models.train.common.folders import MODELS  # noqa: E402
 from models.train.embedder.false_matches import Fmr  # noqa: E402
-from models.train.embedder.harmonic import bent, best, fitted, pair_fragment, tar, unit, write_map  # noqa: E402
+from models.train.embedder.harmonic import bent, best, fitted, mean, pair_fragment, tar, unit, write_map  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -74,6 +75,15 @@ def test_a_hidden_layer_learns_what_no_affine_map_can() -> None:
     assert near[1] > near[0] + 0.1
     chosen = best(new, old, steps=200)
     assert len(chosen.numbers) > 128, "the one that tells more of the faces that were held back"
+
+
+def test_the_mean_of_maps_gives_the_mean_of_what_they_give() -> None:
+    old, new = products(300, 0)
+    maps = [bent(fitted(new, old), new, old, steps=20, hidden=size, seed=size) for size in (8, 16)]
+    wanted = np.mean([[VectorMap.of(m.numbers)(v) for v in new[:5]] for m in maps], axis=0)
+    got = [VectorMap.of(mean(maps).numbers)(v) for v in new[:5]]
+    np.testing.assert_allclose(got, wanted, atol=1e-4)
+    assert not np.allclose(*(m.numbers[:128] for m in maps)), "another seed is another map"
 
 
 def test_tar_counts_each_face_by_each_other() -> None:
