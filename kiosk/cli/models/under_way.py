@@ -13,6 +13,7 @@ import numpy as np
 from kiosk.config import Config
 from kiosk.domain.face import Image
 from kiosk.domain.transition import Standing, standing
+from kiosk.station.enrolment import MAX_REFERENCES
 from kiosk.storage.audit import Audit
 from kiosk.storage.database import open_database
 from kiosk.storage.home import Home
@@ -65,6 +66,8 @@ def told(change: Change, models: Models, far: Standing) -> Iterator[str]:
     yield f"{len(far.left)} people have references of {old.name} only, {len(far.renewed)} of both"
     if far.others:
         yield f"{len(far.others)} have references of {new.name} only"
+    room = models.thresholds.capacity(MAX_REFERENCES)
+    yield f"{new.name} has room for {room} people with {MAX_REFERENCES} references each at this level of security"
     if models.earlier is None:
         return
     yield f"until they are, a face that {new.name} does not know is compared with references of {old.name},"
