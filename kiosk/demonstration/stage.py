@@ -186,7 +186,7 @@ def stage(say: Callable[[str], None] | None = None) -> Iterator[tuple[Config, Ho
         stack.enter_context(slowed(pace))
         stack.enter_context(_door(config, pace))
         enrol_visitors(config, home, models)
-        del models  # the kiosk loads its own; a second set in memory is 40 MB
+        del models  # the kiosk loads its own: these would only stay in memory beside them
         yield config, home
 
 

@@ -44,7 +44,7 @@ def stay_in_memory() -> bool:
 
 
 def give_back() -> None:
-    """Gives memory that nobody uses back to the kernel: after a visit about 20 MB, which the networks needed. It takes
+    """Gives memory that nobody uses back to the kernel: after a visit some 13 MB, which the networks needed. It takes
     a millisecond, and the next frame 3 ms more. Only glibc can; elsewhere nothing is done. Never raises."""
     with suppress(ImportError, OSError, MemoryError, AttributeError):
         import ctypes  # noqa: PLC0415 - kiosk-door starts without it

@@ -54,8 +54,8 @@ class Network:
         # thread that it waits for (deploy/decisions/0020-idle.md). Python cannot switch this off in onnxruntime's
         # shared pool, so each network has its own pool.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Kept for the next run, what a run needs would be 15 MB that the kernel never gets back (system.memory). It
-        # costs no time that could be measured.
+        # What a run needs, kept for the next one, would be 10 to 20 MB that the kernel never gets back (system.memory).
+        # It costs no time that could be measured.
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         make_exact(options)

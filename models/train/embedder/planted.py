@@ -33,7 +33,7 @@ from kiosk.sections import ModelsConfig, PolicyConfig
 from kiosk.vision.models import load
 from models.train.common.faces import MARGIN, Face, pictures, read_faces, shared_folder
 from models.train.embedder.false_matches import one_person
-from models.train.embedder.measure import TEACHERS, embed, session
+from models.train.embedder.measure import Teachers, embed
 
 PEOPLE, PLANTED, PICTURES = 2000, 100, 3
 ALIKE = 0.65
@@ -161,16 +161,16 @@ def strangers(of: Sequence[int], known: Sequence[int], seen: Seen) -> list[int]:
     return [i for i, more in zip(of, again, strict=True) if not more]
 
 
-def looked_at(x: NDArray[np.uint8], of: Sequence[int], name: str, shared: Path, threads: int) -> Seen:
+def looked_at(x: NDArray[np.uint8], of: Sequence[int], name: str, shared: Path, work: Path, threads: int) -> Seen:
     embedder = load(ModelsConfig(embedder=name, threads=threads), PolicyConfig()).embedder.bare
     crops = x[of][:, MARGIN:-MARGIN, MARGIN:-MARGIN]
     own = {}
     for i, face in zip(tqdm(of, "faces", mininterval=10), crops, strict=True):
         v = embedder.vector(face)
         own[i] = v / np.linalg.norm(v)
-    y1, w600k = (session(shared / "weights" / n, threads) for n in TEACHERS)
-    first = dict(zip(of, embed(y1, crops, raw=True), strict=True))
-    return Seen(own, (first, dict(zip(of, embed(w600k, crops, scale=127.5), strict=True))))
+    teachers = Teachers.read(shared, work, threads)
+    y1, w600k = embed(teachers.y1, crops, raw=True), embed(teachers.w600k, crops, scale=127.5)
+    return Seen(own, (dict(zip(of, y1, strict=True)), dict(zip(of, w600k, strict=True))))
 
 
 def main() -> None:
@@ -186,7 +186,7 @@ def main() -> None:
     people, unnamed = named(faces), single(faces, rng)
     known = [i for of in people.values() for i in of]
     of = sorted({*known, *unnamed})
-    seen = looked_at(pictures(shared, o.work, faces), of, o.name, shared, o.threads)
+    seen = looked_at(pictures(shared, o.work, faces), of, o.name, shared, o.work, o.threads)
     alone = strangers(unnamed, known, seen)
     models = load(ModelsConfig(embedder=o.name), PolicyConfig())
     entry = models.embedder_entry
